@@ -1,0 +1,31 @@
+# Entry points. Each does its own set-up (scripts/setup.sh), which costs nothing when everything is in place.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint prove clean
+
+PRESET ?= release
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what programs, tests and lint need
+	scripts/setup.sh lanes
+
+build: ## programs and modules into build/$(PRESET) (PRESET=release)
+	scripts/setup.sh build
+	cmake --preset $(PRESET)
+	cmake --build --preset $(PRESET) --parallel
+
+demo: ## compile, provision, verify and run the demo networks on photographs
+	scripts/demo.sh
+
+test: ## all tests
+	scripts/test.sh
+
+lint: ## format, static analysis, include directions, sizes
+	scripts/lint.sh
+
+prove: ## the full counts; goes on where it was stopped
+	scripts/prove.sh
+
+clean: ## remove build/ and out/ (.venv and .deps stay)
+	rm -rf build out

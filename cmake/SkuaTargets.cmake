@@ -1,0 +1,70 @@
+# One function per kind of target. A folder's CMakeLists.txt calls them and holds nothing else.
+
+# "NAME x ..." and "x ..." both name the target x.
+macro(skua_take_name)
+  set(arguments ${ARGN})
+  if(NAME STREQUAL "NAME")
+    list(POP_FRONT arguments NAME)
+  endif()
+endmacro()
+
+function(skua_check_arguments FUNCTION NAME SOURCES UNPARSED)
+  if(NOT SOURCES OR NOT UNPARSED STREQUAL "")
+    message(FATAL_ERROR "${FUNCTION}(${NAME} SOURCES file... [LINK target...]): not understood: '${UNPARSED}'")
+  endif()
+endfunction()
+
+# Flags and include folders that all our own targets share.
+function(skua_configure_target TARGET)
+  target_compile_features(${TARGET} PUBLIC cxx_std_20)
+  target_compile_options(${TARGET} PRIVATE ${SKUA_WARNINGS})
+  target_include_directories(${TARGET} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
+                                               ${SKUA_GENERATED_DIR})
+endfunction()
+
+# skua_folder(core [STATIC] SOURCES a.cpp ... [LINK target ...])
+# Object library skua_NAME of this folder. The folders of libskua are linked into it by the root list;
+# any other one is linked by whoever names it (programs, modules, unit tests). STATIC makes an archive.
+function(skua_folder NAME)
+  skua_take_name(${ARGN})
+  cmake_parse_arguments(ARG "STATIC" "" "SOURCES;LINK" ${arguments})
+  skua_check_arguments(skua_folder ${NAME} "${ARG_SOURCES}" "${ARG_UNPARSED_ARGUMENTS}")
+  set(kind OBJECT)
+  if(ARG_STATIC)
+    set(kind STATIC)
+  endif()
+  add_library(skua_${NAME} ${kind} ${ARG_SOURCES})
+  skua_configure_target(skua_${NAME})
+  target_link_libraries(skua_${NAME} PUBLIC ${ARG_LINK})
+endfunction()
+
+# skua_module(skua_runtime_onnx_trt_ep SOURCES ... [LINK ...])
+# libNAME.so beside libskua.so, opened with dlopen. Its one exported symbol is its entry function; the linker
+# hides the rest (not -fvisibility, which would hide the types that the module shares with libskua).
+function(skua_module NAME)
+  skua_take_name(${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${arguments})
+  skua_check_arguments(skua_module ${NAME} "${ARG_SOURCES}" "${ARG_UNPARSED_ARGUMENTS}")
+  add_library(${NAME} MODULE ${ARG_SOURCES})
+  skua_configure_target(${NAME})
+  set(exports ${PROJECT_SOURCE_DIR}/cmake/module_exports.map)
+  target_link_libraries(${NAME} PRIVATE skua ${ARG_LINK})
+  target_link_options(${NAME} PRIVATE -Wl,--version-script=${exports})
+  set_target_properties(${NAME} PROPERTIES PREFIX lib INSTALL_RPATH "$ORIGIN" LINK_DEPENDS ${exports})
+  set_property(GLOBAL APPEND PROPERTY SKUA_MODULES ${NAME})
+  install(TARGETS ${NAME} LIBRARY DESTINATION lib)
+endfunction()
+
+# skua_program(skua SOURCES main.cpp ... [LINK ...])
+# Executable NAME in bin/ (its target is program_NAME).
+function(skua_program NAME)
+  skua_take_name(${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${arguments})
+  skua_check_arguments(skua_program ${NAME} "${ARG_SOURCES}" "${ARG_UNPARSED_ARGUMENTS}")
+  set(target program_${NAME})
+  add_executable(${target} ${ARG_SOURCES})
+  skua_configure_target(${target})
+  target_link_libraries(${target} PRIVATE skua ${ARG_LINK})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${NAME})
+  install(TARGETS ${target} RUNTIME DESTINATION bin)
+endfunction()

@@ -1,0 +1,67 @@
+// What to build from a model: the input of compile_engine.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "skua/host_tuple.h"
+#include "skua/tensor.h"
+
+namespace skua {
+
+/// The range of shapes that one input may have at run time. Inputs that are static in the model need none.
+struct OptimizationProfile {
+  std::string input_name;
+  Shape min, opt, max;
+  friend bool operator==(const OptimizationProfile&, const OptimizationProfile&) = default;
+};
+
+/// Which tool builds a TensorRT engine. Other runtimes have only kBuilder.
+enum class BuildRoute : std::uint8_t { kBuilder, kTrtexec, kPolygraphy };
+std::string_view to_string(BuildRoute route) noexcept;
+Result<BuildRoute> build_route_from_string(std::string_view name);
+
+/// How an output is compared with its golden values.
+struct Tolerance {
+  double absolute = 1e-4;
+  double relative = 1e-3;
+  /// Rows may come in another order (top-K keypoints, data-dependent matches): each golden row must have a
+  /// partner.
+  bool as_set = false;
+  /// The share of elements (rows, when `as_set`) that may miss; 0 unless a reason is written down.
+  double max_mismatch_fraction = 0.0;
+  friend bool operator==(const Tolerance&, const Tolerance&) = default;
+};
+
+/// Golden vectors from the user: a golden file (docs/formats/golden.md) and where its values come from.
+struct GoldenSource {
+  std::filesystem::path file;
+  std::string origin;  ///< e.g. "pytorch 2.13.0 eager fp32"
+};
+
+struct BuildConfig {
+  Precision precision = Precision::kFp16;
+  int workspace_mb = 1024;  ///< upper bound of the builder's scratch memory, MiB
+  std::optional<std::filesystem::path> calibration_dataset;  ///< required for int8
+  std::vector<OptimizationProfile> optimization_profiles;
+  std::optional<std::string> model_name;           ///< default: the model file's stem
+  std::vector<std::string> keep_fp32;              ///< node-name patterns (`*`, `?`) held in FP32
+  std::map<std::string, Shape> max_output_shapes;  ///< capacity of data-dependent outputs
+  BuildRoute build_route = BuildRoute::kBuilder;
+  std::optional<GoldenSource> golden;           ///< default: made from the source model
+  std::map<std::string, Tolerance> tolerances;  ///< per output; default by precision
+
+  /// Checks everything that needs no model: InvalidArgumentError naming the field, the found and the allowed.
+  Status validate() const;
+};
+
+/// `config.model_name`, or the stem of `model_path`; InvalidArgumentError when it is no legal model name
+/// (a-z, 0-9, `_`; 1..64 characters; no double underscore).
+Result<std::string> effective_model_name(const BuildConfig& config, const std::filesystem::path& model_path);
+bool is_legal_model_name(std::string_view name) noexcept;
+
+}  // namespace skua

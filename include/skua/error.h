@@ -1,0 +1,85 @@
+// What went wrong, as a value: an error class, a stable reason code, and a text for the operator.
+// Thread-safety: values; share them as you would an int.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "skua/reason.h"
+
+namespace skua {
+
+/// The class of an error. Each has one exception type of the same name (see below).
+enum class ErrorCode : std::uint8_t {
+  kInvalidArgument,       ///< a caller's mistake; nothing was changed
+  kEngineBuild,           ///< compiling failed; take-off is blocked until an operator acts
+  kCalibrationCache,      ///< no trustworthy calibration cache could be had
+  kEngineDeserialize,     ///< an engine or a set was refused at load
+  kEngineSchemaMismatch,  ///< ... because its name or its host tuple is wrong
+  kEngineSidecarMissing,  ///< ... because its `.sha256` is missing
+  kEngineHashMismatch,    ///< ... because its bytes are not the recorded ones
+  kManifest,              ///< ... because the flight set's manifest is refused
+  kInference,             ///< no result for this frame
+  kOutOfMemory,           ///< load: refused; infer: no result for this frame
+  kTelemetryUnavailable,  ///< no sensor answers
+  kRuntimeNotAvailable,   ///< the configured runtime is not built, or its library is not there
+  kAirborneBootstrap,     ///< the airborne program cannot be composed
+  kIo,                    ///< a file could not be read or written; callers re-class it
+  kInternal,              ///< a defect of ours
+};
+
+/// The name of the exception class that `code` maps to, e.g. "EngineBuildError".
+std::string_view error_class_name(ErrorCode code) noexcept;
+
+/// An error value. `message` names the thing, the expected, the found and the remedy; it is empty only on the
+/// hot path, where composing a text would allocate: there `describe()` falls back to the reason's own
+/// sentence.
+struct Error {
+  ErrorCode code = ErrorCode::kInternal;
+  Reason reason = Reason::kNone;
+  int native_code = 0;  ///< errno, or the SDK's own status; 0 when there is none
+  std::string message;
+
+  /// "<class>: <message> [<reason>]". Allocates.
+  std::string describe() const;
+  /// Whether this is an EngineDeserializeError or one of its subclasses.
+  bool is_load_refusal() const noexcept;
+};
+
+/// Makes an Error. Cold path only: `message` allocates.
+Error make_error(ErrorCode code, Reason reason, std::string message, int native_code = 0);
+
+/// Base of every exception that `Result::value()` throws. Carries the whole Error.
+class SkuaError : public std::runtime_error {
+ public:
+  explicit SkuaError(Error error);
+  const Error& error() const noexcept { return error_; }
+
+ private:
+  Error error_;
+};
+
+// clang-format off
+class InvalidArgumentError       : public SkuaError { using SkuaError::SkuaError; };
+class EngineBuildError           : public SkuaError { using SkuaError::SkuaError; };
+class CalibrationCacheError      : public SkuaError { using SkuaError::SkuaError; };
+class EngineDeserializeError     : public SkuaError { using SkuaError::SkuaError; };
+class EngineSchemaMismatchError  : public EngineDeserializeError { using EngineDeserializeError::EngineDeserializeError; };
+class EngineSidecarMissingError  : public EngineDeserializeError { using EngineDeserializeError::EngineDeserializeError; };
+class EngineHashMismatchError    : public EngineDeserializeError { using EngineDeserializeError::EngineDeserializeError; };
+class ManifestError              : public EngineDeserializeError { using EngineDeserializeError::EngineDeserializeError; };
+class InferenceError             : public SkuaError { using SkuaError::SkuaError; };
+class OutOfMemoryError           : public SkuaError { using SkuaError::SkuaError; };
+class TelemetryUnavailableError  : public SkuaError { using SkuaError::SkuaError; };
+class RuntimeNotAvailableError   : public SkuaError { using SkuaError::SkuaError; };
+class AirborneBootstrapError     : public RuntimeNotAvailableError { using RuntimeNotAvailableError::RuntimeNotAvailableError; };
+class IoError                    : public SkuaError { using SkuaError::SkuaError; };
+class InternalError              : public SkuaError { using SkuaError::SkuaError; };
+// clang-format on
+
+/// Throws the exception class of `error.code`.
+[[noreturn]] void throw_error(Error error);
+
+}  // namespace skua

@@ -1,0 +1,113 @@
+// InferenceRuntime: run these networks, now, on the engine that was proven on the ground, or say that there
+// is no result. The public functions are not virtual: they hold what no strategy may skip (gate, budget,
+// lanes, golden check, events). Strategies implement the protected ones and only ever see a VerifiedEngine.
+//
+// Thread-safety: loading, binding, releasing and compiling are serialised inside (one lock, off the hot
+// path). `BoundInference::run` on different lanes takes no lock in common.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "skua/bound_inference.h"
+#include "skua/build_config.h"
+#include "skua/engine_cache_entry.h"
+#include "skua/engine_set.h"
+#include "skua/ports.h"
+#include "skua/runtime_config.h"
+#include "skua/tensor.h"
+#include "skua/thermal_state.h"
+
+namespace skua {
+
+class VerifiedEngine;  // src/cache/verified_engine.h: only the engine gate makes one
+class LoadedEngine;    // src/inference/strategy.h: a strategy's deserialised engine
+struct RuntimeState;
+struct EngineRecord;
+struct AdmissionSteps;
+
+/// Everything a runtime is built from. References must outlive the runtime.
+struct RuntimeEnvironment {
+  RuntimeConfig config;
+  Role role = Role::kAirborne;
+  HostTuple host;
+  Clock* clock = &system_clock();
+  EventSink* events = &null_event_sink();
+  /// Set by a signal handler: a build in progress stops, nothing is published. nullptr: never cancelled.
+  const std::atomic<bool>* cancel_requested = nullptr;
+};
+
+class InferenceRuntime {
+ public:
+  InferenceRuntime(const InferenceRuntime&) = delete;
+  InferenceRuntime& operator=(const InferenceRuntime&) = delete;
+  virtual ~InferenceRuntime();
+
+  /// Compiles a model into the engine cache (`config.engine_cache_dir`), in a process of its own. Ground
+  /// only; an airborne runtime answers EngineBuildError (airborne_cannot_build). Seconds to minutes. On any
+  /// error, and on cancellation, the cache is as it was. EngineBuildError, CalibrationCacheError,
+  /// InvalidArgumentError.
+  Result<EngineCacheEntry> compile_engine(const std::filesystem::path& model_path, const BuildConfig& build);
+
+  /// Loads one engine through the engine gate. Ground: from the engine cache. Airborne: resolves only to an
+  /// engine of the loaded flight set with the same SHA-256. EngineDeserializeError and its subclasses,
+  /// OutOfMemoryError.
+  Result<EngineHandle> deserialize_engine(const EngineCacheEntry& entry);
+
+  /// Take-off: verifies the set, then loads every engine of it, or none. Every engine is judged even after a
+  /// first refusal; the first one decides the error. Reads and hashes the whole set. A second set while one
+  /// is loaded is InvalidArgumentError.
+  Result<EngineSet> load_flight_set(const std::filesystem::path& set_dir, const GatePolicy& policy);
+
+  /// One run with inputs given by name (all of them, of the engine's dtype, inside its profile); outputs are
+  /// the caller's. Copies inputs in and outputs out; allocates the outputs. Consumers who run every frame use
+  /// `bind`.
+  Result<TensorMap> infer(const EngineHandle& handle, const TensorMap& inputs,
+                          const InferOptions& options = {});
+
+  /// Places memory for (engine, lane), once. Before the seal any lane will do; after it only what load has
+  /// prepared.
+  Result<BoundInference> bind(const EngineHandle& handle, const Lane& lane);
+
+  /// A lane for `consumer`. After `seal()` only declared lanes are handed out.
+  Result<Lane> create_lane(std::string_view consumer);
+
+  Result<EngineInfo> info(const EngineHandle& handle) const;
+
+  /// Gives the engine up and resets the handle. Idempotent. Bound inferences that outlive it answer
+  /// `engine_released`; the memory goes with the last of them.
+  void release_engine(EngineHandle& handle);
+
+  /// The last snapshot; never fails, never blocks.
+  ThermalState thermal_state() const noexcept;
+
+  std::string_view current_runtime_label() const noexcept;
+
+  /// From here on nothing is created any more. Idempotent.
+  void seal() noexcept;
+
+ protected:
+  explicit InferenceRuntime(RuntimeEnvironment environment, std::string label);
+
+  const RuntimeEnvironment& environment() const noexcept;
+
+  /// Hands the verified bytes to the SDK. The only function of a strategy that sees engine bytes; `engine` is
+  /// consumed, its buffer is freed as soon as the SDK has taken what it needs.
+  virtual Result<std::unique_ptr<LoadedEngine>> deserialize(VerifiedEngine engine) = 0;
+
+  /// Whether an engine built under `recorded` options (provider, device, threads, library) is what this
+  /// runtime is configured to run: EngineDeserializeError (runtime_mismatch) naming the option otherwise.
+  virtual Status check_record(const EngineRecord& record) const = 0;
+
+  /// Whether engines run on the GPU: decides which finer host facts bind them.
+  virtual bool uses_gpu() const noexcept = 0;
+
+ private:
+  AdmissionSteps admission_steps();
+  std::unique_ptr<RuntimeState> state_;
+};
+
+}  // namespace skua

@@ -1,0 +1,57 @@
+// The configuration of component C7, frozen once read. Reading it from a file is bootstrap's work.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "skua/result.h"
+
+namespace skua {
+
+/// One consumer's private execution resources, declared before the flight.
+struct LaneDeclaration {
+  std::string consumer;  ///< the consumer's slug, e.g. "c2_vpr"; also the lane's name
+};
+
+/// Who runs us. Decided by the factory that builds the runtime, never by files that happen to be there.
+enum class Role : std::uint8_t {
+  kGround,    ///< may compile, may load single engines from the cache
+  kAirborne,  ///< loads flight sets only
+};
+
+/// `components.c7_inference`. Defaults are those of the flight stack.
+struct RuntimeConfig {
+  std::string runtime = "pytorch_fp16";
+  std::filesystem::path engine_cache_dir = "/var/lib/skua/engines";
+  double thermal_poll_hz = 1.0;  ///< > 0, at most 10
+  bool per_frame_debug_log = false;
+  std::uint64_t gpu_memory_budget_bytes =
+      4294967296ULL;                        ///< resident engines and lanes; CPU devices count here too
+  int trtexec_timeout_s = 600;              ///< also the limit of every other build process
+  std::filesystem::path ort_trt_cache_dir;  ///< compile-time staging; empty: under engine_cache_dir
+  bool ort_disallow_cpu_fallback = true;    ///< false is a configuration error
+  std::filesystem::path flight_sets_dir = "/var/lib/skua/sets";
+  std::filesystem::path state_dir = "/var/lib/skua/state";
+  std::uint64_t flight_set_limit_bytes = 2147483648ULL;
+
+  // onnx_trt_ep
+  std::string execution_provider = "tensorrt";  ///< tensorrt, cuda, cpu: exactly this one
+  int intra_op_threads = 1;                     ///< 1..64; no spinning
+  std::filesystem::path onnxruntime_library;    ///< absolute; empty: the one fixed when Skua was built
+
+  std::vector<LaneDeclaration> lanes;  ///< beside the lane "default", which always exists
+
+  /// InvalidArgumentError naming the field, the found and the allowed.
+  Status validate() const;
+};
+
+/// Sets one field from text, by its YAML name (`skua compile --set KEY=VALUE`). Unknown keys and values out
+/// of range are InvalidArgumentError; `config` is then unchanged.
+Status set_field(RuntimeConfig& config, std::string_view key, std::string_view value);
+/// Every scalar field as text, in the order above: what `skua doctor` prints.
+std::vector<std::pair<std::string, std::string>> fields_of(const RuntimeConfig& config);
+
+}  // namespace skua

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The demo, from nothing: set-up, programs, then scripts/demo.py, which gets this script's arguments.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+scripts/setup.sh build
+mkdir -p out
+log=out/demo-build.log
+echo 'demo: building the programs (build/release)' >&2
+{ cmake --preset release && cmake --build --preset release --parallel; } >"$log" 2>&1 || {
+  tail -n 40 "$log" >&2
+  echo "demo: the build failed; all of it is in $log" >&2
+  exit 1
+}
+export SKUA_BUILD_DIR=$PWD/build/release
+exec .venv/bin/python scripts/demo.py "$@"

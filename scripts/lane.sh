@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# One lane: configure, build and run the C++ tests of a preset. scripts/lane.sh PRESET [CTEST-ARGUMENT...]
+# Leaves out/results/PRESET.xml, or PRESET.failed where it did not get that far; prints the times it took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+preset=${1:?usage: lane.sh PRESET [CTEST-ARGUMENT...]}
+shift
+results=$PWD/out/results
+mkdir -p "$results"
+rm -f "$results/$preset.xml" "$results/$preset.failed"
+
+run=()
+# The thread sanitizer of g++ 12 cannot start where the kernel shuffles addresses by more than 28 bits.
+if [ "$preset" = tsan ] && [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -gt 28 ]; then
+  run=(setarch -R)
+fi
+
+started=$SECONDS
+cmake --preset "$preset" >"out/$preset-configure.log" 2>&1 || {
+  cat "out/$preset-configure.log"
+  echo 'configure' >"$results/$preset.failed"
+  exit 1
+}
+cmake --build --preset "$preset" --parallel 2 || {
+  echo 'build' >"$results/$preset.failed"
+  exit 1
+}
+built=$SECONDS
+status=0
+"${run[@]}" ctest --preset "$preset" --output-junit "$results/$preset.xml" "$@" || status=$?
+[ -s "$results/$preset.xml" ] || echo 'ctest' >"$results/$preset.failed"
+echo "lane $preset: build $((built - started)) s, tests $((SECONDS - built)) s, exit status $status"
+exit "$status"

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Adds up what really ran: tally.py RESULTS_DIR. Closes with 'N passed, N failed, N skipped'; exit 1 on a failure.
+
+RESULTS_DIR holds JUnit files (*.xml) of ctest and pytest, *.failed of lanes that never reached their tests, and
+*.checks with lines 'pass NAME' or 'fail NAME'.
+"""
+
+import pathlib
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def count_junit(path):
+    passed = failed = skipped = 0
+    for case in ElementTree.parse(path).iter("testcase"):
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"} or case.get("status") == "fail":
+            failed += 1
+        elif "skipped" in kinds or case.get("status") in ("notrun", "disabled"):
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def count_checks(path):
+    marks = [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return marks.count("pass"), len(marks) - marks.count("pass"), 0
+
+
+def main():
+    counters = {".xml": count_junit, ".checks": count_checks, ".failed": lambda path: (0, 1, 0)}
+    total = (0, 0, 0)
+    for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+        if path.suffix not in counters:
+            continue
+        counts = counters[path.suffix](path)
+        stage = f" (stopped at: {path.read_text(encoding='utf-8').strip()})" if path.suffix == ".failed" else ""
+        print(f"  {path.stem:<12} {counts[0]:>6} passed {counts[1]:>4} failed {counts[2]:>4} skipped{stage}")
+        total = tuple(sum(pair) for pair in zip(total, counts))
+    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+    sys.exit(1 if total[1] or not total[0] else 0)
+
+
+if __name__ == "__main__":
+    main()

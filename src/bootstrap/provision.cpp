@@ -1,0 +1,186 @@
+#include "bootstrap/provision.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "bootstrap/file_metadata.h"
+#include "bootstrap/published_sets.h"
+#include "cache/publish.h"
+#include "cache/utc_text.h"
+#include "inference/module_loader.h"
+#include "skua/runtime_factory.h"
+
+namespace skua {
+namespace {
+
+Error invalid(std::string message) {
+  return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument, std::move(message));
+}
+
+/// Errors of reading and writing become the class that provisioning promises.
+Error as_build_error(Error error) {
+  const bool keeps_class = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kCalibrationCache ||
+                           error.code == ErrorCode::kRuntimeNotAvailable || error.code == ErrorCode::kOutOfMemory ||
+                           error.code == ErrorCode::kInternal;
+  if (!keeps_class) error.code = ErrorCode::kEngineBuild;
+  return error;
+}
+
+Status check_not_cancelled(const ProvisionContext& context) {
+  const auto* flag = context.compile.cancel_requested;
+  if (flag == nullptr || !flag->load()) return {};
+  return make_error(ErrorCode::kEngineBuild, Reason::kCancelled,
+                    "provisioning was cancelled; the flight sets are as they were");
+}
+
+/// Both files of a network must be the same network, whichever of them is compiled.
+Status check_sources(const SetSpec& spec, std::string_view runtime_label) {
+  for (const NetworkSpec& network : spec.networks) {
+    SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const auto source, source_file(network, runtime_label));
+    if (network.onnx && network.pt) SKUA_RETURN_IF_ERROR(check_same_model(*network.onnx, *network.pt));
+  }
+  return {};
+}
+
+Result<EngineRecord> obtain_engine(const NetworkSpec& network, const ProvisionContext& context,
+                                   ProvisionedEngine& outcome) {
+  const CompileContext& compile = context.compile;
+  SKUA_ASSIGN_OR_RETURN(const std::filesystem::path source, source_file(network, compile.config.runtime));
+  SKUA_ASSIGN_OR_RETURN(auto found, context.ports.find_reusable(source, network.build, compile, outcome.why_built));
+  outcome.is_reused = found.has_value();
+  if (found) return *std::move(found);
+  context.progress("compiling " + network.name + " (" + outcome.why_built + ")");
+  return context.ports.compile(source, network.build, compile);
+}
+
+Result<std::vector<EngineRecord>> obtain_engines(const SetSpec& spec, const ProvisionContext& context,
+                                                 ProvisionReport& report) {
+  std::vector<EngineRecord> records;
+  for (const NetworkSpec& network : spec.networks) {
+    SKUA_RETURN_IF_ERROR(check_not_cancelled(context));
+    ProvisionedEngine outcome;
+    outcome.name = network.name;
+    SKUA_ASSIGN_OR_RETURN(EngineRecord record, obtain_engine(network, context, outcome));
+    outcome.file = record.file;
+    outcome.size_bytes = record.size_bytes;
+    if (outcome.is_reused) outcome.why_built.clear();
+    report.engines.push_back(std::move(outcome));
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+/// The options that the set is bound to, under their names in the configuration.
+std::map<std::string, std::string> runtime_options(const RuntimeConfig& config) {
+  std::map<std::string, std::string> options;
+  const auto keys = set_option_keys();
+  for (const auto& [key, value] : fields_of(config)) {
+    if (std::find(keys.begin(), keys.end(), key) != keys.end()) options.emplace(key, value);
+  }
+  return options;
+}
+
+/// The manifest without what only publishing decides: set id, sequence, file list.
+Manifest draft_manifest(const SetSpec& spec, const ProvisionContext& context, std::vector<EngineRecord> records) {
+  Manifest manifest;
+  manifest.created = utc_text(context.clock->utc_us());
+  manifest.runtime_label = context.compile.config.runtime;
+  manifest.runtime_options = runtime_options(context.compile.config);
+  manifest.host = context.compile.host;
+  manifest.builder = std::string(build_id());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const NetworkSpec& network = spec.networks[i];
+    manifest.artifacts.push_back({network.name, network.criticality, std::move(records[i]), {}});
+  }
+  // The order that SetWriter publishes in, so that content digests can be compared.
+  std::sort(manifest.artifacts.begin(), manifest.artifacts.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.criticality, a.name) < std::tie(b.criticality, b.name);
+  });
+  return manifest;
+}
+
+/// Digest of what decides the set's files: the file list itself follows from it and is known after publishing only.
+Sha256 digest_of(Manifest manifest) {
+  manifest.files.clear();
+  return content_digest(manifest);
+}
+
+/// Whether `there` is what would be published now, under the identity that SET.yaml asks for.
+bool is_same_set(const SetSpec& spec, const Manifest& draft, const Manifest& there) {
+  const bool is_same_identity = spec.set_id.value_or(there.set_id) == there.set_id &&
+                                spec.release_sequence.value_or(there.release_sequence) == there.release_sequence;
+  return is_same_identity && digest_of(draft) == digest_of(there);
+}
+
+/// Gives the draft its sequence and id. A complete set that only lacks CURRENT is taken up again instead of leaving it
+/// behind for ever; SetWriter then adopts it.
+Status name_set(const SetSpec& spec, const PublishedSets& published, Manifest& draft) {
+  constexpr std::size_t kDigestDigits = 12;
+  if (published.orphan && is_same_set(spec, draft, *published.orphan)) {
+    draft.release_sequence = published.orphan->release_sequence;
+    draft.set_id = published.orphan->set_id;
+    return {};
+  }
+  draft.release_sequence = spec.release_sequence.value_or(published.highest_sequence + 1);
+  if (draft.release_sequence <= published.highest_sequence) {
+    return invalid(spec.file.string() + ": release_sequence is " + std::to_string(draft.release_sequence) +
+                   ", but a set with sequence " + std::to_string(published.highest_sequence) +
+                   " is published already; give a higher one, or leave it out");
+  }
+  draft.set_id = spec.set_id.value_or("set-" + std::to_string(draft.release_sequence) + "-" +
+                                      digest_of(draft).hex().substr(0, kDigestDigits));
+  return {};
+}
+
+Result<Manifest> publish(WriterLock& sets, const ProvisionContext& context, Manifest draft) {
+  const RuntimeConfig& config = context.compile.config;
+  SKUA_ASSIGN_OR_RETURN(auto cache, context.compile.files->open_folder(config.engine_cache_dir));
+  SKUA_ASSIGN_OR_RETURN(SetWriter writer, SetWriter::begin(sets));
+  for (const ManifestArtifact& artifact : draft.artifacts) {
+    SKUA_RETURN_IF_ERROR(check_not_cancelled(context));
+    SKUA_RETURN_IF_ERROR(writer.add_engine(*cache, artifact.engine));
+  }
+  return writer.commit(std::move(draft), config.flight_set_limit_bytes);
+}
+
+Result<ProvisionReport> provision_locked(const SetSpec& spec, const ProvisionContext& context, WriterLock& sets) {
+  const CompileContext& compile = context.compile;
+  ProvisionReport report;
+  SKUA_ASSIGN_OR_RETURN(std::vector<EngineRecord> records, obtain_engines(spec, context, report));
+  Manifest draft = draft_manifest(spec, context, std::move(records));
+  SKUA_ASSIGN_OR_RETURN(PublishedSets published, survey_published_sets(*compile.files, context.sets_dir,
+                                                                       compile.config.flight_set_limit_bytes));
+  if (published.current && is_same_set(spec, draft, *published.current)) {
+    report.manifest = *std::move(published.current);
+    return report;
+  }
+  SKUA_RETURN_IF_ERROR(name_set(spec, published, draft));
+  context.progress("publishing " + draft.set_id);
+  SKUA_ASSIGN_OR_RETURN(report.manifest, publish(sets, context, std::move(draft)));
+  report.is_published = true;
+  return report;
+}
+
+}  // namespace
+
+Result<RuntimeConfig> provisioning_config(const SetSpec& spec, RuntimeConfig base,
+                                          const std::optional<std::string>& runtime,
+                                          const std::vector<std::pair<std::string, std::string>>& overrides) {
+  base.runtime = runtime.value_or(spec.runtime);
+  for (const auto& [key, value] : spec.options) SKUA_RETURN_IF_ERROR(set_field(base, key, value));
+  for (const auto& [key, value] : overrides) SKUA_RETURN_IF_ERROR(set_field(base, key, value));
+  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const RuntimeEntry* entry, find_built_runtime(base.runtime));
+  SKUA_RETURN_IF_ERROR(base.validate());
+  return base;
+}
+
+Result<ProvisionReport> provision(const SetSpec& spec, const ProvisionContext& context) {
+  SKUA_RETURN_IF_ERROR(check_sources(spec, context.compile.config.runtime));
+  auto sets = WriterLock::take(*context.compile.files, context.sets_dir);
+  if (!sets.ok()) return as_build_error(std::move(sets).error());
+  auto report = provision_locked(spec, context, *sets);
+  if (!report.ok()) return as_build_error(std::move(report).error());
+  return report;
+}
+
+}  // namespace skua

@@ -1,0 +1,59 @@
+// Provisioning: from SET.yaml to a published flight set. Reuses what the engine cache holds, compiles what it
+// does not, and publishes whole or not at all: on any error, and on cancellation, the sets and CURRENT are as
+// they were.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bootstrap/set_yaml.h"
+#include "cache/manifest.h"
+#include "inference/compile.h"
+
+namespace skua {
+
+/// The two functions of inference/compile.h; injected, so that a test needs no SDK.
+struct CompilePorts {
+  std::function<Result<std::optional<EngineRecord>>(const std::filesystem::path&, const BuildConfig&,
+                                                    const CompileContext&, std::string&)>
+      find_reusable = skua::find_reusable;
+  std::function<Result<EngineRecord>(const std::filesystem::path&, const BuildConfig&, const CompileContext&)>
+      compile = skua::compile_model;
+};
+
+struct ProvisionContext {
+  CompileContext compile;          ///< its config is complete: SET.yaml and the command line are in it
+  std::filesystem::path sets_dir;  ///< must exist
+  Clock* clock = &system_clock();
+  CompilePorts ports;
+  std::function<void(std::string_view)> progress = [](std::string_view) {};
+};
+
+struct ProvisionedEngine {
+  std::string name, file;
+  bool is_reused = false;
+  std::string why_built;  ///< why no cache entry could be reused; empty when one was
+  std::uint64_t size_bytes = 0;
+};
+
+struct ProvisionReport {
+  Manifest manifest;          ///< of the set that CURRENT names now
+  bool is_published = false;  ///< false: the content is unchanged, nothing was written
+  std::vector<ProvisionedEngine> engines;
+};
+
+/// The configuration that a set is built with: `base` (defaults or the command line's folders), then
+/// SET.yaml, then `overrides` (the command line's --set). A label in `runtime` replaces SET.yaml's.
+Result<RuntimeConfig> provisioning_config(const SetSpec& spec, RuntimeConfig base,
+                                          const std::optional<std::string>& runtime,
+                                          const std::vector<std::pair<std::string, std::string>>& overrides);
+
+/// Errors: InvalidArgumentError (SET.yaml and what it names), RuntimeNotAvailableError, EngineBuildError
+/// (folder_busy, cancelled, model_id_mismatch, set_too_large, and compile_model's), CalibrationCacheError.
+Result<ProvisionReport> provision(const SetSpec& spec, const ProvisionContext& context);
+
+}  // namespace skua

@@ -1,0 +1,89 @@
+#include "bootstrap/published_sets.h"
+
+#include <algorithm>
+
+#include "bootstrap/verify_set.h"
+#include "cache/set_gate.h"
+#include "skua/host_tuple.h"
+
+namespace skua {
+namespace {
+
+/// The manifest of a set whatever else is wrong with it; nothing when it cannot be read.
+std::optional<Manifest> manifest_of(Folder& set) {
+  const auto text = read_text(set, kManifestName, kManifestMaxBytes);
+  if (!text.ok()) return std::nullopt;
+  auto manifest = decode_manifest(*text);
+  return manifest.ok() ? std::optional(*std::move(manifest)) : std::nullopt;
+}
+
+/// A set's manifest, when every byte of the set is as listed. Its host is compared with itself: a set for another
+/// machine is not damaged.
+Result<Manifest> verified_manifest(FileSystem& files, const std::filesystem::path& set_dir,
+                                   std::uint64_t limit_bytes) {
+  SKUA_ASSIGN_OR_RETURN(auto folder, files.open_folder(set_dir));
+  const auto manifest = manifest_of(*folder);
+  GatePolicy policy;
+  policy.allow_unsigned = true;
+  policy.flight_set_limit_bytes = limit_bytes;
+  const HostTuple host = manifest ? manifest->host : HostTuple();
+  SKUA_ASSIGN_OR_RETURN(SetVerdict verdict, verify_set(files, set_dir, policy, host, system_clock()));
+  SKUA_RETURN_IF_ERROR(verdict.overall());
+  return std::move(verdict.manifest);
+}
+
+void survey_current(FileSystem& files, const std::filesystem::path& sets_dir, std::uint64_t limit_bytes,
+                    PublishedSets& result) {
+  const auto set_dir = current_set(files, sets_dir);
+  if (!set_dir.ok()) {
+    result.why_not_current = set_dir.error().message;
+    return;
+  }
+  result.current_id = set_dir->filename().string();
+  auto manifest = verified_manifest(files, *set_dir, limit_bytes);
+  if (manifest.ok()) {
+    result.current = *std::move(manifest);
+  } else {
+    result.why_not_current = manifest.error().message;
+  }
+}
+
+/// The folder of the set with the highest sequence; sets that sequence.
+std::string survey_sequences(Folder& sets, const std::vector<std::string>& names, PublishedSets& result) {
+  std::string newest;
+  for (const std::string& name : names) {
+    auto set = is_legal_set_id(name) ? sets.open_folder(name) : Result<std::unique_ptr<Folder>>(Error());
+    const auto manifest = set.ok() ? manifest_of(**set) : std::nullopt;
+    if (!manifest || manifest->release_sequence <= result.highest_sequence) continue;
+    result.highest_sequence = manifest->release_sequence;
+    newest = name;
+  }
+  return newest;
+}
+
+}  // namespace
+
+Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesystem::path& sets_dir,
+                                            std::uint64_t limit_bytes) {
+  SKUA_ASSIGN_OR_RETURN(auto sets, files.open_folder(sets_dir));
+  SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, sets->list());
+  PublishedSets result;
+  const std::string newest = survey_sequences(*sets, names, result);
+  survey_current(files, sets_dir, limit_bytes, result);
+  if (newest.empty() || newest == result.current_id) return result;
+  auto orphan = verified_manifest(files, sets_dir / newest, limit_bytes);
+  if (orphan.ok()) result.orphan = *std::move(orphan);
+  return result;
+}
+
+Result<std::filesystem::path> find_set(FileSystem& files, const std::filesystem::path& folder) {
+  if (is_flight_set(files, folder)) return folder;
+  return current_set(files, folder);
+}
+
+bool is_flight_set(FileSystem& files, const std::filesystem::path& folder) {
+  auto open = files.open_folder(folder);
+  return open.ok() && (*open)->info(kManifestName).ok();
+}
+
+}  // namespace skua

@@ -1,0 +1,37 @@
+// What a folder of flight sets already holds: the set that CURRENT names, and the highest release sequence.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "cache/manifest.h"
+#include "core/filesystem.h"
+#include "skua/ports.h"
+
+namespace skua {
+
+struct PublishedSets {
+  std::string current_id;              ///< what CURRENT names; empty: nothing, or nothing legal
+  std::optional<Manifest> current;     ///< of that set, only when every file of it verified
+  std::string why_not_current;         ///< why `current` is empty
+  std::uint64_t highest_sequence = 0;  ///< among all manifests that can be read; 0: none
+  /// The set with that sequence when CURRENT does not name it and every file of it verified: a writer was stopped just
+  /// before it moved CURRENT.
+  std::optional<Manifest> orphan;
+};
+
+/// Reads and hashes the current set and the orphan; writes nothing. Errors are those of listing `sets_dir` only: a damaged
+/// set is no reason not to publish a good one.
+Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesystem::path& sets_dir,
+                                            std::uint64_t limit_bytes);
+
+/// `folder` when it is a flight set itself, else the set that its CURRENT names. ManifestError (set_missing,
+/// current_missing, current_malformed).
+Result<std::filesystem::path> find_set(FileSystem& files, const std::filesystem::path& folder);
+
+/// Whether `folder` holds a manifest, i.e. is a flight set.
+bool is_flight_set(FileSystem& files, const std::filesystem::path& folder);
+
+}  // namespace skua

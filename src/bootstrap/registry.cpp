@@ -1,0 +1,58 @@
+// The list of runtimes, and the only file that tests the BUILD_* flags.
+#include <array>
+#include <string>
+#include <utility>
+
+#include "inference/module_loader.h"
+#include "skua/runtime_factory.h"
+#include "skua_build_flags.h"
+
+namespace skua {
+namespace {
+
+constexpr std::string_view kSwitchedOff = "switched off when Skua was built";
+
+constexpr std::array kRuntimes{
+    RuntimeEntry{"tensorrt", "BUILD_TENSORRT_RUNTIME", BUILD_TENSORRT_RUNTIME != 0,
+                 BUILD_TENSORRT_RUNTIME != 0 ? "" : kSwitchedOff},
+    RuntimeEntry{"pytorch_fp16", "BUILD_PYTORCH_FP16_RUNTIME", BUILD_PYTORCH_FP16_RUNTIME != 0,
+                 BUILD_PYTORCH_FP16_RUNTIME != 0 ? "" : kSwitchedOff},
+    RuntimeEntry{"onnx_trt_ep", "BUILD_ONNX_TRT_EP_RUNTIME", BUILD_ONNX_TRT_EP_RUNTIME != 0,
+                 BUILD_ONNX_TRT_EP_RUNTIME != 0 ? "" : kSwitchedOff},
+};
+
+Error not_available(Reason reason, std::string message) {
+  return make_error(ErrorCode::kRuntimeNotAvailable, reason, std::move(message));
+}
+
+std::string known_labels() {
+  std::string labels;
+  for (const RuntimeEntry& entry : kRuntimes) labels += (labels.empty() ? "" : ", ") + std::string(entry.label);
+  return labels;
+}
+
+}  // namespace
+
+std::span<const RuntimeEntry> runtime_registry() noexcept { return kRuntimes; }
+
+Result<const RuntimeEntry*> find_built_runtime(std::string_view label) {
+  for (const RuntimeEntry& entry : kRuntimes) {
+    if (entry.label != label) continue;
+    if (entry.is_built) return &entry;
+    return not_available(Reason::kRuntimeNotBuilt, "the runtime " + std::string(label) + " was " +
+                                                       std::string(entry.reason) + ": build Skua with -D" +
+                                                       std::string(entry.build_flag) +
+                                                       "=ON, or configure another runtime");
+  }
+  return not_available(Reason::kRuntimeUnknown, "no runtime is called '" + std::string(label) +
+                                                    "'; expected one of: " + known_labels());
+}
+
+Result<std::unique_ptr<InferenceRuntime>> build_inference_runtime(RuntimeEnvironment environment) {
+  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const RuntimeEntry* entry, find_built_runtime(environment.config.runtime));
+  SKUA_RETURN_IF_ERROR(environment.config.validate());
+  SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(environment.config.runtime));
+  return module->create(std::move(environment));
+}
+
+}  // namespace skua

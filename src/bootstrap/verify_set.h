@@ -1,0 +1,39 @@
+// Both gates over a flight set as far as they go without loading: what `skua verify` prints, and what
+// provisioning asks of the set that flies before it calls it unchanged.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cache/manifest.h"
+#include "core/filesystem.h"
+#include "skua/inference_runtime.h"
+
+namespace skua {
+
+/// The verdict on one file of the set.
+struct FileVerdict {
+  std::string file;
+  std::string kind;  ///< "engine": the whole engine gate; "file": size and SHA-256 as the manifest lists them
+  std::uint64_t size_bytes = 0;
+  Status status;
+};
+
+struct SetVerdict {
+  Manifest manifest;
+  bool is_unsigned = true;
+  std::vector<FileVerdict> files;  ///< every file of the manifest, engines first
+  std::uint64_t bytes_hashed = 0;
+  std::int64_t elapsed_ns = 0;  ///< reading and hashing all files
+  /// The first refusal, or success.
+  Status overall() const;
+};
+
+/// Judges every file even after a first refusal. `host` is the machine that the engines are judged against.
+/// An error is a refusal of the set gate, after which nothing else can be trusted to be what it says.
+Result<SetVerdict> verify_set(FileSystem& files, const std::filesystem::path& set_dir,
+                              const GatePolicy& policy, const HostTuple& host, const Clock& clock);
+
+}  // namespace skua

@@ -1,0 +1,19 @@
+// The header of a TensorRT plan: the eight bytes and the version that NVIDIA's own tools read without
+// deserialising.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "skua/host_tuple.h"
+
+namespace skua {
+
+/// Magic `ftrt` (little-endian 0x74727466 at 0), layout 0 (u32 at 4), and the version bytes 24..27 (major,
+/// minor, patch, build) of this host's TensorRT. A host without TensorRT ("0") accepts the version 0.0.0.0
+/// alone. EngineDeserializeError, plan_header_mismatch, naming expected and found. `where` is for the
+/// message.
+Status check_plan_header(std::span<const std::byte> plan, const HostTuple& host, const std::string& where);
+
+}  // namespace skua

@@ -1,0 +1,40 @@
+// The files of a flight set: where they lie, and how one is read so that its bytes are the listed ones.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/set_gate.h"
+#include "core/buffer.h"
+
+namespace skua {
+
+inline constexpr std::string_view kGoldenFolder = "golden";
+
+/// "golden/<file>": where a set keeps the golden file of `engine`.
+std::string golden_path(const EngineRecord& engine);
+
+/// admit_set for a folder that is open already; `set_name` is what the folder is called.
+Result<AdmittedSet> admit_folder(std::unique_ptr<Folder> folder, const std::string& set_name,
+                                 const GatePolicy& policy);
+
+/// nullptr when the manifest does not list it.
+const ManifestFile* find_listed(const Manifest& manifest, std::string_view name) noexcept;
+
+/// Sum of the sizes; the largest number there is instead of an overflow.
+std::uint64_t total_bytes(const std::vector<ManifestFile>& files) noexcept;
+
+/// Reads a listed file once into memory from `pool`, opened the safe way; the bytes returned are the hashed
+/// ones. ManifestError: listed_file_missing, file_size_mismatch, listed_file_hash_mismatch; the safe-file
+/// refusals.
+Result<Buffer> read_listed_file(Folder& set, const ManifestFile& listed, BufferPool& pool);
+
+/// Hashes every listed file that nobody reads later: all but the engines (the engine gate reads them) and the
+/// golden files (whoever uses them reads them with read_listed_file). Errors as read_listed_file's.
+Status verify_listed_files(AdmittedSet& set, BufferPool& pool);
+
+/// Every listed file, engines and golden files included.
+Status verify_all_files(AdmittedSet& set, BufferPool& pool);
+
+}  // namespace skua

@@ -1,0 +1,40 @@
+// The set gate: judged before any engine of the set is looked at. Order (design: nothing is interpreted
+// before the signature over it holds):
+//   1 signature             signature_not_supported (a model.sig is there; this release cannot judge it),
+//   unsigned_set 2 manifest bytes        manifest_missing, manifest_too_large, and the safe-file refusals 3
+//   manifest well formed  manifest_malformed, manifest_schema_version, set_id_mismatch 4 release sequence
+//   sequence_too_old 5 expiry                expiry_not_supported 6 files                 unlisted_file,
+//   listed_file_missing, file_size_mismatch, set_too_large, and safe-file refusals
+// Every refusal is a ManifestError except safe-file ones (EngineDeserializeError). The gate writes nothing.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cache/manifest.h"
+#include "core/filesystem.h"
+#include "skua/inference_runtime.h"
+
+namespace skua {
+
+struct AdmittedSet {
+  Manifest manifest;
+  Sha256 manifest_sha256;
+  std::unique_ptr<Folder> folder;
+  bool is_unsigned = true;  ///< the caller logs this at WARN
+};
+
+/// `set_dir` is the set's own folder. Engines and golden files are hashed later, by those who read them.
+Result<AdmittedSet> admit_set(FileSystem& files, const std::filesystem::path& set_dir,
+                              const GatePolicy& policy);
+
+/// Resolves `<sets_dir>/CURRENT` to the folder it names. ManifestError: set_missing, current_missing,
+/// current_malformed.
+Result<std::filesystem::path> current_set(FileSystem& files, const std::filesystem::path& sets_dir);
+
+/// Opens a file of a set or cache the safe way: regular, owned by root or the running user, not writable by
+/// others, one name. Size is returned through the file's info.
+Result<std::unique_ptr<ReadFile>> open_safe(Folder& folder, std::string_view name, Reason when_missing);
+
+}  // namespace skua

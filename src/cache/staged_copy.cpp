@@ -1,0 +1,82 @@
+#include "cache/staged_copy.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "core/buffer.h"
+#include "core/hash.h"
+
+namespace skua {
+namespace {
+
+constexpr std::size_t kPieceBytes = 1U << 20U;
+
+/// Runs `fill` on a new file and syncs it; whatever goes wrong, no file of that name stays.
+template <typename Fill>
+Status fill_new(Folder& folder, std::string_view name, Fill fill) {
+  SKUA_ASSIGN_OR_RETURN(const std::unique_ptr<WriteFile> file, folder.create(name));
+  TemporaryFile temporary(folder, std::string(name));
+  SKUA_RETURN_IF_ERROR(fill(*file));
+  SKUA_RETURN_IF_ERROR(file->sync());
+  temporary.release();
+  return {};
+}
+
+}  // namespace
+
+TemporaryFile::~TemporaryFile() {
+  // The error that brought us here is the one to report; a leftover is removed by the next writer.
+  if (folder_ != nullptr) static_cast<void>(folder_->remove(name_));
+}
+
+Result<std::string> random_name(std::string_view prefix) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<unsigned char, 8> random{};
+  if (::getentropy(random.data(), random.size()) != 0) {
+    return make_error(ErrorCode::kIo, Reason::kIo, "the system gives no random bytes; look at its kernel log",
+                      errno);
+  }
+  std::string name(prefix);
+  for (const unsigned char byte : random) {
+    name += kDigits[byte >> 4U];
+    name += kDigits[byte & 15U];
+  }
+  return name;
+}
+
+Status write_new(Folder& folder, std::string_view name, std::span<const std::byte> bytes) {
+  return fill_new(folder, name, [&](WriteFile& file) { return file.write(bytes); });
+}
+
+Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view name) {
+  SKUA_ASSIGN_OR_RETURN(Buffer piece, Buffer::allocate(kPieceBytes));
+  CopiedFile copied;
+  Sha256Hasher hasher;
+  const auto copy_into = [&](WriteFile& file) -> Status {
+    while (true) {
+      SKUA_ASSIGN_OR_RETURN(const std::size_t got, source.read(piece.bytes()));
+      const std::span<const std::byte> bytes = piece.bytes().first(got);
+      hasher.update(bytes);
+      SKUA_RETURN_IF_ERROR(file.write(bytes));
+      copied.size_bytes += got;
+      if (got < piece.bytes().size()) return {};
+    }
+  };
+  SKUA_RETURN_IF_ERROR(fill_new(folder, name, copy_into));
+  copied.sha256 = hasher.finish();
+  return copied;
+}
+
+Error as_build_error(const Error& cause, const std::string& doing) {
+  const bool is_full = cause.reason == Reason::kDiskFull;
+  return make_error(
+      ErrorCode::kEngineBuild, cause.reason,
+      doing + ": " + cause.message +
+          (is_full ? "; nothing was changed: free space on that device and run the command again"
+                   : "; what was there before is unchanged: repair this and run the command again"),
+      cause.native_code);
+}
+
+}  // namespace skua

@@ -1,0 +1,49 @@
+// Writing files so that they appear whole or not at all: the steps that cache entries and flight sets share.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/filesystem.h"
+#include "skua/sha256.h"
+
+namespace skua {
+
+inline constexpr std::string_view kStagingPrefix = ".staging-";
+inline constexpr std::string_view kTemporaryPrefix = ".tmp-";
+
+/// `prefix` and sixteen random hex digits.
+Result<std::string> random_name(std::string_view prefix);
+
+/// Creates `name`, writes, fsyncs. On an error the file is removed again.
+Status write_new(Folder& folder, std::string_view name, std::span<const std::byte> bytes);
+
+struct CopiedFile {
+  std::uint64_t size_bytes = 0;
+  Sha256 sha256;  ///< of the bytes that were written
+};
+/// Copies the rest of `source` into a new file, hashing what it writes, and fsyncs. On an error the file is
+/// removed.
+Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view name);
+
+/// An error of the file system as EngineBuildError: what was being done, the cause, and the remedy for a full
+/// disk.
+Error as_build_error(const Error& cause, const std::string& doing);
+
+/// Removes a temporary when it goes, unless it was released (because it was renamed).
+class TemporaryFile {
+ public:
+  TemporaryFile(Folder& folder, std::string name) : folder_(&folder), name_(std::move(name)) {}
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile();
+  const std::string& name() const noexcept { return name_; }
+  void release() noexcept { folder_ = nullptr; }
+
+ private:
+  Folder* folder_;
+  std::string name_;
+};
+
+}  // namespace skua

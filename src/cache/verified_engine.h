@@ -1,0 +1,32 @@
+// VerifiedEngine: engine bytes in private memory that passed the engine gate, with the record they were
+// judged by. Only EngineGate can make one, and only one can be deserialised: the type is the rule "no byte
+// reaches a deserialiser before the gate has hashed those same bytes".
+#pragma once
+
+#include <span>
+#include <utility>
+
+#include "cache/engine_record.h"
+#include "core/buffer.h"
+
+namespace skua {
+
+class VerifiedEngine {
+ public:
+  VerifiedEngine(VerifiedEngine&&) noexcept = default;
+  VerifiedEngine& operator=(VerifiedEngine&&) noexcept = default;
+
+  std::span<const std::byte> bytes() const noexcept { return buffer_.bytes(); }
+  const EngineRecord& record() const noexcept { return record_; }
+  /// Gives the memory back for reuse once the SDK has taken what it needs.
+  Buffer release_buffer() noexcept { return std::move(buffer_); }
+
+ private:
+  friend class EngineGate;
+  VerifiedEngine(Buffer buffer, EngineRecord record) noexcept
+      : buffer_(std::move(buffer)), record_(std::move(record)) {}
+  Buffer buffer_;
+  EngineRecord record_;
+};
+
+}  // namespace skua

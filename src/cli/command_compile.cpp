@@ -1,0 +1,103 @@
+#include <memory>
+#include <optional>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "inference/compile.h"
+#include "skua/runtime_factory.h"
+
+namespace skua {
+namespace {
+
+struct CompileArguments {
+  std::string model, runtime, out, config_file;
+  std::optional<std::string> precision, calibration_dataset, name;
+  std::optional<int> workspace_mb;
+  std::vector<std::string> profiles, settings;
+  bool is_unproven = false;
+};
+
+Result<BuildConfig> build_from_options(const CompileArguments& arguments) {
+  if (!arguments.precision) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "compile needs --config BUILD.json or --precision (fp16, int8, mixed, fp32)");
+  }
+  BuildConfig build;
+  SKUA_ASSIGN_OR_RETURN(build.precision, precision_from_string(*arguments.precision));
+  build.workspace_mb = arguments.workspace_mb.value_or(build.workspace_mb);
+  if (arguments.calibration_dataset) build.calibration_dataset = *arguments.calibration_dataset;
+  for (const std::string& text : arguments.profiles) {
+    SKUA_ASSIGN_OR_RETURN(OptimizationProfile profile, parse_profile(text));
+    build.optimization_profiles.push_back(std::move(profile));
+  }
+  return build;
+}
+
+Result<BuildConfig> build_config_of(const CompileArguments& arguments) {
+  auto build = arguments.config_file.empty() ? build_from_options(arguments) : read_build_json(arguments.config_file);
+  if (build.ok() && arguments.name) build->model_name = *arguments.name;
+  return build;
+}
+
+/// Only a TensorRT plan can be written where it cannot be loaded.
+Status check_unproven(const CompileArguments& arguments) {
+  if (!arguments.is_unproven || arguments.runtime == "tensorrt") return {};
+  return make_error(ErrorCode::kInvalidArgument, Reason::kUnprovenNotSupported,
+                    "--unproven is for tensorrt plans built without a GPU; " + arguments.runtime +
+                        " proves its engines where it builds them: leave the option out");
+}
+
+void show(const EngineRecord& record, const std::filesystem::path& folder, Console& console) {
+  const std::string path = (folder / record.file).string();
+  console.report()["path"] = path;
+  console.report()["engine"] = to_json(record);
+  console.line(path);
+  console.line("  sha256 " + record.engine_sha256.hex() + ", " + std::to_string(record.size_bytes) + " bytes");
+  console.line("  " + record.runtime_label + ", " + std::string(to_string(record.precision)) + ", arithmetic " +
+               record.arithmetic);
+  console.line("  golden vectors: " + record.golden.origin);
+}
+
+Status compile(const CompileArguments& arguments, Session& session) {
+  CompileContext context;
+  context.config.runtime = arguments.runtime;
+  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const RuntimeEntry* entry, find_built_runtime(arguments.runtime));
+  SKUA_RETURN_IF_ERROR(check_unproven(arguments));
+  SKUA_RETURN_IF_ERROR(apply_settings(context.config, arguments.settings));
+  SKUA_ASSIGN_OR_RETURN(const BuildConfig build, build_config_of(arguments));
+  SKUA_RETURN_IF_ERROR(build.validate());
+  SKUA_ASSIGN_OR_RETURN(context.config.engine_cache_dir, make_output_folder(arguments.out));
+  context.config.runtime = arguments.runtime;
+  context.host = probe_host();
+  context.events = &session.console;
+  context.cancel_requested = session.cancel_requested;
+  context.unproven = arguments.is_unproven;
+  session.console.progress("compiling " + arguments.model);
+  SKUA_ASSIGN_OR_RETURN(const EngineRecord record, compile_model(arguments.model, build, context));
+  show(record, context.config.engine_cache_dir, session.console);
+  return {};
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, Action& action) {
+  auto a = std::make_shared<CompileArguments>();
+  CLI::App* command = app.add_subcommand("compile", "compile one model into an engine cache");
+  command->add_option("MODEL", a->model, "network file (.onnx, .pt)")->required();
+  command->add_option("--runtime", a->runtime, "tensorrt, pytorch_fp16 or onnx_trt_ep")->required();
+  command->add_option("--out", a->out, "engine cache folder")->required();
+  CLI::Option* config = command->add_option("--config", a->config_file, "build configuration (BUILD.json)");
+  for (CLI::Option* option :
+       {command->add_option("--precision", a->precision, "fp16, int8, mixed or fp32"),
+        command->add_option("--workspace-mb", a->workspace_mb, "upper bound of the builder's scratch memory, MiB"),
+        command->add_option("--profile", a->profiles, "NAME:MIN:OPT:MAX, shapes as 1x3x224x224; may be repeated"),
+        command->add_option("--calibration-dataset", a->calibration_dataset, "data set for int8")}) {
+    option->excludes(config);
+  }
+  command->add_option("--name", a->name, "logical name (default: the file's stem)");
+  command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
+  command->add_flag("--unproven", a->is_unproven, "write a plan that cannot be loaded here; no gate accepts it");
+  command->callback([a, &action] { action = [a](Session& session) { return compile(*a, session); }; });
+}
+
+}  // namespace skua

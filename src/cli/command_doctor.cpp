@@ -1,0 +1,94 @@
+#include <memory>
+
+#include "bootstrap/config_yaml.h"
+#include "cli/commands.h"
+#include "inference/module_loader.h"
+#include "skua/runtime_factory.h"
+#include "skua_build_id.h"
+
+namespace skua {
+namespace {
+
+struct DoctorArguments {
+  std::string config;
+};
+
+void show_host(Console& console) {
+  const HostTuple host = probe_host();
+  console.report()["host"] = to_json(host);
+  console.line("host  " + tuple_text(host));
+  for (const auto& [key, value] : to_json(host).items()) {
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    console.line("  " + key + ": " + (text.empty() ? "-" : text));
+  }
+}
+
+Result<SdkInfo> probe_runtime(const RuntimeEntry& entry, const RuntimeConfig& config) {
+  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const RuntimeEntry* built, find_built_runtime(entry.label));
+  SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(entry.label));
+  return module->probe(config);
+}
+
+void show_runtime(const RuntimeEntry& entry, const RuntimeConfig& config, Console& console) {
+  const std::string label(entry.label);
+  Json json = {{"label", label},
+               {"build_flag", std::string(entry.build_flag)},
+               {"is_built", entry.is_built},
+               {"is_loadable", false},
+               {"reason", std::string(entry.reason)}};
+  if (!entry.is_built) {
+    console.line("  " + label + ": not built, " + std::string(entry.reason) + " (" + std::string(entry.build_flag) + ")");
+  } else if (const auto sdk = probe_runtime(entry, config); sdk.ok()) {
+    json["is_loadable"] = true;
+    json["sdk"] = {{"library", sdk->library_path}, {"version", sdk->version}, {"providers", sdk->providers}};
+    console.line("  " + label + ": built, loadable; SDK " + sdk->version + " at " + sdk->library_path);
+    for (const std::string& provider : sdk->providers) console.line("    offers " + provider);
+  } else {
+    json["reason"] = sdk.error().describe();
+    console.line("  " + label + ": built, not loadable: " + sdk.error().describe());
+  }
+  console.report()["runtimes"].push_back(std::move(json));
+}
+
+void show_configuration(const ConfigFile& file, const std::string& path, Console& console) {
+  Json& fields = console.report()["configuration"] = Json::array();
+  console.line("configuration");
+  const auto show = [&](const std::string& key, const std::string& value) {
+    const std::string source = file.given.count(key) > 0 ? path : "default";
+    fields.push_back({{"field", key}, {"value", value}, {"source", source}});
+    console.line("  " + key + ": " + (value.empty() ? "-" : value) + "  (" + source + ")");
+  };
+  for (const auto& [key, value] : fields_of(file.config)) show(key, value);
+  std::string lanes;
+  for (const LaneDeclaration& lane : file.config.lanes) lanes += (lanes.empty() ? "" : ", ") + lane.consumer;
+  show("lanes", lanes);
+}
+
+Status doctor(const DoctorArguments& arguments, Session& session) {
+  Console& console = session.console;
+  ConfigFile file;
+  if (!arguments.config.empty()) {
+    SKUA_ASSIGN_OR_RETURN(file, read_config_yaml(arguments.config));
+  }
+  console.report()["skua"] = {{"version", SKUA_VERSION}, {"build_id", std::string(build_id())}};
+  console.line("skua  " SKUA_VERSION "  (" + std::string(build_id()) + ")");
+  show_host(console);
+  console.report()["runtimes"] = Json::array();
+  console.line("runtimes");
+  for (const RuntimeEntry& entry : runtime_registry()) show_runtime(entry, file.config, console);
+  show_configuration(file, arguments.config, console);
+  return {};
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<DoctorArguments>();
+  CLI::App* command = app.add_subcommand("doctor", "show this machine, the runtimes and the configuration");
+  command->add_option("--config", arguments->config, "configuration file (YAML) with components.c7_inference");
+  command->callback([arguments, &action] {
+    action = [arguments](Session& session) { return doctor(*arguments, session); };
+  });
+}
+
+}  // namespace skua

@@ -1,0 +1,88 @@
+#include <memory>
+
+#include "bootstrap/published_sets.h"
+#include "bootstrap/verify_set.h"
+#include "cache/set_gate.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+
+namespace skua {
+namespace {
+
+struct VerifyArguments {
+  std::string folder, host_file, trust_key;
+  bool allow_unsigned = false;
+};
+
+/// This machine, or the one whose `skua doctor --json` was given.
+Result<HostTuple> host_of(const VerifyArguments& arguments) {
+  if (arguments.host_file.empty()) return probe_host();
+  SKUA_ASSIGN_OR_RETURN(const Json json, read_json_file(arguments.host_file));
+  const bool has_host = json.is_object() && json.contains("host");
+  auto host = host_from_json(has_host ? json["host"] : json, has_host ? "host" : "");
+  if (host.ok()) return host;
+  return make_error(ErrorCode::kInvalidArgument, host.error().reason,
+                    arguments.host_file + ": " + host.error().message + "; expected what skua doctor --json prints");
+}
+
+void show_file(const FileVerdict& verdict, Console& console) {
+  const bool is_good = verdict.status.ok();
+  Json json = {{"file", verdict.file},
+               {"kind", verdict.kind},
+               {"size_bytes", verdict.size_bytes},
+               {"verdict", is_good ? "go" : "refused"}};
+  if (!is_good) json["error"] = error_json(verdict.status.error());
+  console.report()["files"].push_back(std::move(json));
+  console.line(std::string(is_good ? "go       " : "REFUSED  ") + verdict.kind + "  " + verdict.file);
+  if (!is_good) console.line("         " + verdict.status.error().describe());
+}
+
+void show(const SetVerdict& verdict, const std::filesystem::path& set_dir, Console& console) {
+  const Manifest& manifest = verdict.manifest;
+  console.report()["set_id"] = manifest.set_id;
+  console.report()["release_sequence"] = manifest.release_sequence;
+  console.report()["is_signed"] = !verdict.is_unsigned;
+  console.report()["files"] = Json::array();
+  console.line("go       set gate  " + set_dir.string() + " (" + manifest.set_id + ", release sequence " +
+               std::to_string(manifest.release_sequence) + ", " + (verdict.is_unsigned ? "unsigned" : "signed") + ")");
+  for (const FileVerdict& file : verdict.files) show_file(file, console);
+  const double seconds = static_cast<double>(verdict.elapsed_ns) * 1e-9;
+  const double gigabytes = static_cast<double>(verdict.bytes_hashed) * 1e-9;
+  const double rate = seconds > 0.0 ? gigabytes / seconds : 0.0;
+  console.report()["bytes_hashed"] = verdict.bytes_hashed;
+  console.report()["elapsed_ns"] = verdict.elapsed_ns;
+  console.report()["gigabytes_per_second"] = rate;
+  console.line("gate: " + std::to_string(verdict.bytes_hashed) + " bytes read and hashed in " +
+               fixed(seconds * 1e3, 2) + " ms, " + fixed(rate, 2) + " GB/s");
+}
+
+Status verify(const VerifyArguments& arguments, Session& session) {
+  if (!arguments.trust_key.empty()) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kSignatureNotSupported,
+                      "--trust: signatures come with the Trust release; leave the option out");
+  }
+  SKUA_ASSIGN_OR_RETURN(const HostTuple host, host_of(arguments));
+  SKUA_ASSIGN_OR_RETURN(const std::filesystem::path set_dir,
+                        find_set(posix_file_system(), std::filesystem::absolute(arguments.folder)));
+  GatePolicy policy;
+  policy.allow_unsigned = arguments.allow_unsigned;
+  session.console.progress("verifying " + set_dir.string());
+  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict, verify_set(posix_file_system(), set_dir, policy, host, system_clock()));
+  if (verdict.is_unsigned) session.console.warn(verdict.manifest.set_id + " is not signed: for development only");
+  show(verdict, set_dir, session.console);
+  return verdict.overall();
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, Action& action) {
+  auto a = std::make_shared<VerifyArguments>();
+  CLI::App* command = app.add_subcommand("verify", "judge a flight set by both gates, without loading it");
+  command->add_option("SET_DIR", a->folder, "a flight set, or a folder of sets whose CURRENT counts")->required();
+  command->add_flag("--allow-unsigned", a->allow_unsigned, "accept a set without signature (development only)");
+  command->add_option("--host", a->host_file, "judge for another machine: its skua doctor --json");
+  command->add_option("--trust", a->trust_key, "public key (comes with the Trust release)");
+  command->callback([a, &action] { action = [a](Session& session) { return verify(*a, session); }; });
+}
+
+}  // namespace skua

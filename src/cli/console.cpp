@@ -1,0 +1,121 @@
+#include "cli/console.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <ostream>
+
+#include "events/escape.h"
+
+namespace skua {
+
+Console::Console(std::ostream& out, std::ostream& err, bool is_err_terminal)
+    : out_(out), err_(err), is_err_terminal_(is_err_terminal) {}
+
+void Console::enable_log(Level minimum) { log_ = std::make_unique<JsonLogSink>(err_, minimum); }
+
+void Console::line(std::string_view text) {
+  if (is_json_) return;
+  const std::lock_guard lock(mutex_);
+  clear_progress();
+  out_ << printable_text(text) << '\n' << std::flush;
+}
+
+void Console::print_report() {
+  const std::lock_guard lock(mutex_);
+  clear_progress();
+  if (is_json_) out_ << json_line(report_) << '\n' << std::flush;
+}
+
+void Console::clear_progress() {
+  if (has_progress_) err_ << "\r\x1b[2K" << std::flush;
+  has_progress_ = false;
+}
+
+void Console::progress(std::string_view text) {
+  constexpr std::size_t kWidth = 78;
+  if (!is_err_terminal_) return;
+  const std::lock_guard lock(mutex_);
+  err_ << "\r\x1b[2K" << printable_text(text.substr(0, kWidth)) << std::flush;
+  has_progress_ = true;
+}
+
+void Console::message(std::string_view prefix, std::string_view text) {
+  clear_progress();
+  err_ << prefix << printable_text(text) << '\n' << std::flush;
+}
+
+void Console::warn(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  message("skua: warning: ", text);
+}
+
+void Console::error(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  if (std::find(told_.begin(), told_.end(), text) != told_.end()) return;
+  told_.emplace_back(text);
+  message("skua: error: ", text);
+}
+
+void Console::emit(const Event& event) noexcept {
+  try {
+    if (log_) {
+      const std::lock_guard lock(mutex_);
+      clear_progress();
+      log_->emit(event);
+    }
+    if (event.level == Level::kError) error(event.message);
+    if (event.level == Level::kWarn) warn(event.message);
+    if (event.kind == "c7.build_progress") progress(event.message);
+  } catch (...) {
+    // Out of memory while telling about something: the command's own error still ends the program.
+  }
+}
+
+std::string json_line(const Json& json) { return json.dump(-1, ' ', true, Json::error_handler_t::replace); }
+
+Json error_json(const Error& error) {
+  return {{"class", error_class_name(error.code)},
+          {"reason", to_string(error.reason)},
+          {"message", error.message.empty() ? std::string(sentence_of(error.reason)) : error.message},
+          {"native_code", error.native_code},
+          {"exit_status", exit_status_of(error)}};
+}
+
+int exit_status_of(const Error& error) noexcept {
+  switch (error.code) {
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kIo:  // a path that the command line gave
+      return 2;
+    case ErrorCode::kEngineBuild:
+      return 3;
+    case ErrorCode::kCalibrationCache:
+      return 4;
+    case ErrorCode::kEngineDeserialize:
+    case ErrorCode::kEngineSchemaMismatch:
+    case ErrorCode::kEngineSidecarMissing:
+    case ErrorCode::kEngineHashMismatch:
+    case ErrorCode::kManifest:
+      return 5;
+    case ErrorCode::kInference:
+      return 6;
+    case ErrorCode::kOutOfMemory:
+      return 7;
+    case ErrorCode::kTelemetryUnavailable:
+      return 8;
+    case ErrorCode::kRuntimeNotAvailable:
+    case ErrorCode::kAirborneBootstrap:
+      return 9;
+    case ErrorCode::kInternal:
+      break;
+  }
+  return 1;
+}
+
+std::string fixed(double value, int digits) {
+  std::array<char, 64> text{};
+  const int length = std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+  return {text.data(), std::min(text.size() - 1, static_cast<std::size_t>(std::max(length, 0)))};
+}
+
+}  // namespace skua

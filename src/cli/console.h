@@ -1,0 +1,68 @@
+// Where the ground tool's words go: results to stdout, messages and progress to stderr. The only place that
+// prints.
+#pragma once
+
+#include <iosfwd>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/json_types.h"
+#include "events/json_log.h"
+#include "skua/ports.h"
+
+namespace skua {
+
+/// Also the event sink of everything that runs inside a command: warnings and errors become plain lines on
+/// stderr, the progress of builds a status line on a terminal, and with enable_log every event a JSON line.
+/// Thread-safe as a sink; the rest belongs to the command's thread.
+class Console final : public EventSink {
+ public:
+  Console(std::ostream& out, std::ostream& err, bool is_err_terminal);
+
+  void enable_json() noexcept { is_json_ = true; }
+  void enable_log(Level minimum);
+  bool is_json() const noexcept { return is_json_; }
+
+  /// One line of the result for a reader; nothing under --json.
+  void line(std::string_view text);
+  /// The result for scripts; printed once, at the end, under --json.
+  Json& report() noexcept { return report_; }
+  void print_report();
+
+  /// A status line, on a terminal only; the next message replaces it.
+  void progress(std::string_view text);
+  void warn(std::string_view text);
+  /// Prints an error unless an event has told the same already.
+  void error(std::string_view text);
+
+  void emit(const Event& event) noexcept override;
+
+ private:
+  void message(std::string_view prefix, std::string_view text);  // requires mutex_
+  void clear_progress();                                         // requires mutex_
+
+  std::ostream& out_;
+  std::ostream& err_;
+  const bool is_err_terminal_;
+  bool is_json_ = false;
+  bool has_progress_ = false;
+  std::mutex mutex_;
+  std::vector<std::string> told_;
+  std::unique_ptr<JsonLogSink> log_;
+  Json report_ = Json::object();
+};
+
+/// JSON text that is one line of ASCII whatever the values hold.
+std::string json_line(const Json& json);
+/// {"class", "reason", "message", "native_code", "exit_status"}
+Json error_json(const Error& error);
+/// The exit status of design: 0 to 10.
+int exit_status_of(const Error& error) noexcept;
+
+/// `value` with `digits` after the point.
+std::string fixed(double value, int digits);
+
+}  // namespace skua

@@ -1,0 +1,208 @@
+#include "cli/inspect_file.h"
+
+#include "bootstrap/file_metadata.h"
+#include "bootstrap/published_sets.h"
+#include "cache/golden.h"
+#include "cache/manifest.h"
+#include "cache/plan_header.h"
+#include "cli/cache_entries.h"
+#include "core/text.h"
+#include "skua/engine_filename.h"
+#include "skua/sidecar.h"
+
+namespace skua {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kTextLimit = 8U << 20U;
+constexpr std::size_t kGoldenLimit = 1U << 30U;
+
+Error invalid(Reason reason, std::string message) {
+  return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
+}
+
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
+
+Result<std::string> read_file(const fs::path& file, std::size_t limit) {
+  SKUA_ASSIGN_OR_RETURN(auto folder, posix_file_system().open_folder(folder_of(file)));
+  return read_text(*folder, file.filename().string(), limit);
+}
+
+void show_json(const Json& json, const std::string& indent, Console& console) {
+  for (const auto& [key, value] : json.items()) {
+    const std::string label = json.is_array() ? "[" + key + "]" : key;
+    if (value.is_object() || (value.is_array() && !value.empty() && value[0].is_structured())) {
+      console.line(indent + label);
+      show_json(value, indent + "  ", console);
+    } else {
+      console.line(indent + label + ": " + (value.is_string() ? value.get<std::string>() : value.dump()));
+    }
+  }
+}
+
+/// The one way out for a thing that was recognised: a heading, and its content for readers and scripts.
+Status show(const std::string& kind, const fs::path& path, Json content, Console& console) {
+  console.line(kind + "  " + path.string());
+  show_json(content, "  ", console);
+  console.report()["kind"] = kind;
+  console.report()["path"] = path.string();
+  console.report()["content"] = std::move(content);
+  return {};
+}
+
+Status inspect_manifest(const fs::path& file, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, kManifestMaxBytes));
+  SKUA_ASSIGN_OR_RETURN(const Manifest manifest, decode_manifest(text));
+  JsonLimits limits;
+  limits.max_bytes = kManifestMaxBytes;
+  SKUA_ASSIGN_OR_RETURN(Json json, parse_json(encode_manifest(manifest), limits));
+  return show("flight set manifest", file, std::move(json), console);
+}
+
+Status inspect_record(const fs::path& file, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, kTextLimit));
+  SKUA_ASSIGN_OR_RETURN(const EngineRecord record, decode_build_record(text));
+  return show("build record", file, to_json(record), console);
+}
+
+Status inspect_sidecar(const fs::path& file, Console& console) {
+  const fs::path payload = fs::path(file).replace_extension();
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, kTextLimit));
+  SKUA_ASSIGN_OR_RETURN(const Sha256 recorded, Sha256::from_hex(text));
+  SKUA_ASSIGN_OR_RETURN(const bool is_good, Sha256Sidecar::verify(payload));
+  return show("sidecar", file,
+              {{"payload", payload.string()}, {"sha256", recorded.hex()}, {"payload_matches", is_good}}, console);
+}
+
+Json tensors_of(const TensorMap& map) {
+  Json tensors = Json::array();
+  for (const auto& [name, tensor] : map) {
+    tensors.push_back({{"name", name},
+                       {"dtype", to_string(tensor.view().dtype)},
+                       {"shape", tensor.view().shape.to_string()}});
+  }
+  return tensors;
+}
+
+Status inspect_golden(const fs::path& file, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const std::string bytes, read_file(file, kGoldenLimit));
+  SKUA_ASSIGN_OR_RETURN(const GoldenVectors golden, decode_golden(std::as_bytes(std::span(bytes))));
+  return show("golden vectors", file,
+              {{"inputs", tensors_of(golden.inputs)}, {"expected_outputs", tensors_of(golden.outputs)}}, console);
+}
+
+Json metadata_json(const Result<ModelMetadata>& metadata) {
+  Json json = Json::object();
+  if (!metadata.ok()) return json;
+  for (const auto& [key, value] : *metadata) json[key] = value;
+  return json;
+}
+
+Status inspect_model(const fs::path& file, Console& console) {
+  const bool is_onnx = file.extension() == ".onnx";
+  const auto metadata = is_onnx ? read_onnx_metadata(file) : read_torchscript_metadata(file);
+  if (!metadata.ok()) return metadata.error();
+  SKUA_ASSIGN_OR_RETURN(const Sha256 digest, Sha256Sidecar::digest_file(file));
+  return show(is_onnx ? "ONNX model" : "TorchScript model", file,
+              {{"sha256", digest.hex()}, {"size_bytes", fs::file_size(file)}, {"metadata", metadata_json(metadata)}},
+              console);
+}
+
+/// What a TensorRT plan's first bytes say; null for anything that is no plan.
+Json plan_header_of(const fs::path& file) {
+  constexpr std::size_t kHeaderBytes = 32, kVersionAt = 24;
+  auto folder = posix_file_system().open_folder(folder_of(file));
+  if (!folder.ok()) return nullptr;
+  auto open = (*folder)->open_read(file.filename().string());
+  std::string bytes(kHeaderBytes, '\0');
+  const auto count = open.ok() ? (*open)->read(std::as_writable_bytes(std::span(bytes))) : Result<std::size_t>(0);
+  if (!count.ok() || *count < kHeaderBytes || !bytes.starts_with("ftrt")) return nullptr;
+  std::string version;
+  for (std::size_t i = kVersionAt; i < kVersionAt + 4; ++i) {
+    version += (version.empty() ? "" : ".") + std::to_string(static_cast<unsigned char>(bytes[i]));
+  }
+  return {{"magic", "ftrt"}, {"tensorrt", version}};
+}
+
+Json sidecar_json(const fs::path& engine) {
+  const auto verdict = Sha256Sidecar::verify(engine);
+  if (!verdict.ok()) return {{"error", error_json(verdict.error())}};
+  return {{"payload_matches", *verdict}};
+}
+
+Status inspect_engine(const fs::path& file, const EngineFilenameSchema& name, Console& console) {
+  Json json = {{"model", name.model},         {"sm", name.sm},
+               {"jetpack", name.jetpack},     {"tensorrt", name.tensorrt},
+               {"precision", to_string(name.precision)}};
+  json["plan_header"] = plan_header_of(file);
+  json["sidecar"] = sidecar_json(file);
+  const auto text = read_file(file.string() + ".json", kTextLimit);
+  const auto record = text.ok() ? decode_build_record(*text) : Result<EngineRecord>(text.error());
+  json["build_record"] = record.ok() ? to_json(*record) : Json{{"error", error_json(record.error())}};
+  return show("engine", file, std::move(json), console);
+}
+
+Status inspect_cache(const fs::path& folder, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const auto records, cache_records(posix_file_system(), folder));
+  if (records.empty()) {
+    return invalid(Reason::kNotFound, folder.string() +
+                                          " holds neither a flight set, nor CURRENT, nor an engine with a build record");
+  }
+  Json engines = Json::array();
+  for (const EngineRecord& record : records) {
+    engines.push_back({{"file", record.file},
+                       {"model", record.model},
+                       {"runtime", record.runtime_label},
+                       {"precision", to_string(record.precision)},
+                       {"size_bytes", record.size_bytes},
+                       {"created", record.created}});
+  }
+  return show("engine cache", folder, {{"engines", std::move(engines)}}, console);
+}
+
+Status inspect_folder(const fs::path& folder, Console& console) {
+  FileSystem& files = posix_file_system();
+  if (is_flight_set(files, folder)) return inspect_manifest(folder / kManifestName, console);
+  if (!fs::exists(folder / "CURRENT")) return inspect_cache(folder, console);
+  SKUA_ASSIGN_OR_RETURN(const fs::path set_dir, find_set(files, folder));
+  return inspect_manifest(set_dir / kManifestName, console);
+}
+
+bool is_calibration_cache(const fs::path& file) {
+  const std::string name = file.filename().string();
+  return name.ends_with(".calib_cache") || name.ends_with(".calib_cache.dataset_sha256");
+}
+
+Status inspect_regular(const fs::path& file, Console& console) {
+  const std::string name = file.filename().string();
+  if (is_calibration_cache(file)) {
+    return show("calibration cache", file, {{"note", "not readable by this release; comes with the Precision release"}},
+                console);
+  }
+  if (name == kManifestName) return inspect_manifest(file, console);
+  if (name == kSignatureName) {
+    return show("signature", file, {{"note", "not readable by this release; comes with the Trust release"}}, console);
+  }
+  if (name.ends_with(".sha256")) return inspect_sidecar(file, console);
+  if (name.ends_with(".golden")) return inspect_golden(file, console);
+  if (name.ends_with(".json")) return inspect_record(file, console);
+  if (const auto schema = EngineFilenameSchema::parse(name); schema.ok()) return inspect_engine(file, *schema, console);
+  if (file.extension() == ".onnx" || file.extension() == ".pt") return inspect_model(file, console);
+  return invalid(Reason::kInvalidArgument, file.string() + " is none of Skua's files: expected an engine, sidecar, "
+                                                           "build record, manifest, golden vectors, calibration "
+                                                           "cache, .onnx or .pt");
+}
+
+}  // namespace
+
+Status inspect_path(const fs::path& path, Console& console) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::is_directory(status)) return inspect_folder(path, console);
+  if (fs::is_regular_file(status)) return inspect_regular(path, console);
+  return invalid(Reason::kNotFound, path.string() + (fs::exists(status) ? " is neither a file nor a folder"
+                                                                        : " does not exist; check the path"));
+}
+
+}  // namespace skua

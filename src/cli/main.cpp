@@ -1,0 +1,37 @@
+// skua: the ground tool. docs/reference/cli.md describes its subcommands.
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <iostream>
+
+#include "cli/commands.h"
+
+namespace {
+
+// What a signal handler may touch: a lock-free atomic, set once.
+std::atomic<bool> cancel_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+extern "C" void request_cancel(int) { cancel_requested.store(true); }
+
+/// The first Ctrl-C asks the command to stop at a safe point; a second one ends the program at once, which is safe as
+/// well, because nothing becomes visible before it is whole.
+void install_handlers() {
+  struct sigaction action {};
+  action.sa_handler = request_cancel;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  // A reader that went away (`skua ... | head`) is an error of the stream, not the end of a publish.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  install_handlers();
+  skua::Console console(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);
+  skua::Session session{console, &cancel_requested};
+  return skua::run_skua(argc, argv, session);
+}

@@ -1,0 +1,84 @@
+#include <exception>
+#include <new>
+#include <sstream>
+#include <string>
+
+#include "cli/commands.h"
+#include "inference/module_loader.h"
+#include "skua_build_id.h"
+
+namespace skua {
+namespace {
+
+constexpr int kUsageStatus = 2;
+
+/// Options that every subcommand has.
+struct CommonOptions {
+  bool is_json = false;
+  bool is_logging = false;
+};
+
+void add_common_options(CLI::App& app, CommonOptions& common) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->add_flag("--json", common.is_json, "print the result as one JSON object");
+    command->add_flag("--log", common.is_logging, "write every event to stderr as a JSON line");
+  }
+}
+
+int finish(const Status& status, Session& session) {
+  Console& console = session.console;
+  if (!status.ok()) {
+    console.error(status.error().describe());
+    console.report()["error"] = error_json(status.error());
+  }
+  console.print_report();
+  return status.ok() ? 0 : exit_status_of(status.error());
+}
+
+/// CLI11 writes help and complaints itself; complaints become one of our own errors.
+int finish_parse_error(const CLI::App& app, const CLI::ParseError& error, const CommonOptions& common,
+                       Session& session) {
+  if (error.get_exit_code() == 0) {
+    std::ostringstream text;
+    app.exit(error, text, text);
+    std::istringstream lines(text.str());
+    for (std::string line; std::getline(lines, line);) session.console.line(line);
+    return 0;
+  }
+  if (common.is_json) session.console.enable_json();
+  return finish(make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                           std::string(error.what()) + "; see skua --help"),
+                session);
+}
+
+int parse_and_act(int argc, const char* const* argv, Session& session) {
+  CLI::App app("Skua ground tool: compiles networks, publishes, verifies and runs flight sets", "skua");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(SKUA_VERSION " (") + std::string(build_id()) + ")");
+  Action action;
+  CommonOptions common;
+  for (const auto add : {add_doctor, add_compile, add_provision, add_verify, add_inspect, add_run}) add(app, action);
+  add_common_options(app, common);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return finish_parse_error(app, error, common, session);
+  }
+  if (common.is_json) session.console.enable_json();
+  if (common.is_logging) session.console.enable_log(Level::kDebug);
+  return finish(action(session), session);
+}
+
+}  // namespace
+
+int run_skua(int argc, const char* const* argv, Session& session) noexcept {
+  try {
+    return parse_and_act(argc, argv, session);
+  } catch (const std::bad_alloc&) {
+    return finish(make_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "memory ran out"), session);
+  } catch (const std::exception& error) {
+    return finish(make_error(ErrorCode::kInternal, Reason::kInternal, error.what()), session);
+  }
+}
+
+}  // namespace skua

@@ -1,0 +1,176 @@
+// The JSON form of BuildConfig and RuntimeConfig: every field may be left out when reading, none is when
+// writing.
+#include <limits>
+
+#include "core/config_fields.h"
+#include "core/json_types.h"
+#include "core/text.h"
+
+namespace skua {
+namespace {
+
+constexpr std::size_t kMostEntries =
+    1024;  // inputs, outputs, patterns: far beyond any network, far below a flood
+
+template <typename T, typename Parse>
+void read_enumerator(ObjectReader& reader, std::string_view key, Parse parse, T& into) {
+  if (reader.optional(key) == nullptr) return;
+  const std::string name = reader.text(key, 64);
+  if (!reader.ok()) return;
+  auto value = parse(name);
+  if (value.ok()) {
+    into = *value;
+    return;
+  }
+  Error error = value.error();
+  error.reason = Reason::kMalformed;
+  error.message = reader.path_of(key) + ": " + error.message;
+  reader.fail(error);
+}
+
+template <typename T, typename Decode>
+void read_list(ObjectReader& reader, std::string_view key, Decode decode, std::vector<T>& into) {
+  if (reader.optional(key) == nullptr) return;
+  std::size_t index = 0;
+  for (const Json* element : reader.array(key, kMostEntries)) {
+    Result<T> value = decode(*element, reader.path_of(key) + "[" + std::to_string(index++) + "]");
+    if (!value.ok()) return reader.fail(value.error());
+    into.push_back(*std::move(value));
+  }
+}
+
+template <typename T, typename Decode>
+void read_map(ObjectReader& reader, std::string_view key, Decode decode, std::map<std::string, T>& into) {
+  if (reader.optional(key) == nullptr) return;
+  for (const auto& [name, element] : reader.object(key).items()) {
+    Result<T> value = decode(element, reader.path_of(key) + "." + quote(name));
+    if (!value.ok()) return reader.fail(value.error());
+    into.emplace(name, *std::move(value));
+  }
+}
+
+Result<std::string> text_from_json(const Json& json, const std::string& path) {
+  if (const auto* text = json.get_ptr<const std::string*>()) return *text;
+  return make_error(ErrorCode::kInvalidArgument, Reason::kMalformed, path + " is not text; expected text");
+}
+
+Result<LaneDeclaration> lane_from_json(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  LaneDeclaration lane{reader.text("consumer", 64)};
+  SKUA_RETURN_IF_ERROR(reader.finish());
+  return lane;
+}
+
+Result<GoldenSource> golden_from_json(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  GoldenSource golden;
+  golden.file = reader.text("file");
+  golden.origin = reader.text("origin");
+  SKUA_RETURN_IF_ERROR(reader.finish());
+  return golden;
+}
+
+template <typename Map>
+Json map_to_json(const Map& map) {
+  Json json = Json::object();
+  for (const auto& [name, value] : map) json[name] = to_json(value);
+  return json;
+}
+
+template <typename T>
+void read_member(ObjectReader& reader, std::string_view key, T& into) {
+  constexpr std::int64_t kMinInt = std::numeric_limits<int>::min(), kMaxInt = std::numeric_limits<int>::max();
+  if constexpr (std::is_same_v<T, bool>) {
+    into = reader.boolean(key);
+  } else if constexpr (std::is_same_v<T, double>) {
+    into = reader.number(key);
+  } else if constexpr (std::is_same_v<T, std::uint64_t>) {
+    into = reader.unsigned_integer(key, std::numeric_limits<std::uint64_t>::max());
+  } else if constexpr (std::is_same_v<T, int>) {
+    into = static_cast<int>(reader.integer(key, kMinInt, kMaxInt));
+  } else {
+    into = reader.text(key);
+  }
+}
+
+Json member_to_json(const std::filesystem::path& value) { return value.string(); }
+template <typename T>
+Json member_to_json(const T& value) {
+  return value;
+}
+
+}  // namespace
+
+Json to_json(const BuildConfig& config) {
+  Json json;
+  json["precision"] = to_string(config.precision);
+  json["workspace_mb"] = config.workspace_mb;
+  json["calibration_dataset"] =
+      config.calibration_dataset ? Json(config.calibration_dataset->string()) : Json();
+  json["optimization_profiles"] = Json::array();
+  for (const auto& profile : config.optimization_profiles)
+    json["optimization_profiles"].push_back(to_json(profile));
+  json["model_name"] = config.model_name ? Json(*config.model_name) : Json();
+  json["keep_fp32"] = config.keep_fp32;
+  json["max_output_shapes"] = map_to_json(config.max_output_shapes);
+  json["build_route"] = to_string(config.build_route);
+  json["golden"] = Json();
+  if (config.golden) {
+    json["golden"] =
+        Json::object({{"file", config.golden->file.string()}, {"origin", config.golden->origin}});
+  }
+  json["tolerances"] = map_to_json(config.tolerances);
+  return json;
+}
+
+Result<BuildConfig> build_config_from_json(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  BuildConfig config;
+  read_enumerator(reader, "precision", precision_from_string, config.precision);
+  if (reader.optional("workspace_mb") != nullptr) read_member(reader, "workspace_mb", config.workspace_mb);
+  if (reader.optional("calibration_dataset") != nullptr) {
+    config.calibration_dataset = reader.text("calibration_dataset");
+  }
+  read_list(reader, "optimization_profiles", profile_from_json, config.optimization_profiles);
+  if (reader.optional("model_name") != nullptr) config.model_name = reader.text("model_name");
+  read_list(reader, "keep_fp32", text_from_json, config.keep_fp32);
+  read_map(reader, "max_output_shapes", shape_from_json, config.max_output_shapes);
+  read_enumerator(reader, "build_route", build_route_from_string, config.build_route);
+  if (const Json* golden = reader.optional("golden")) {
+    auto source = golden_from_json(*golden, reader.path_of("golden"));
+    if (source.ok())
+      config.golden = *std::move(source);
+    else
+      reader.fail(source.error());
+  }
+  read_map(reader, "tolerances", tolerance_from_json, config.tolerances);
+  SKUA_RETURN_IF_ERROR(reader.finish());
+  return config;
+}
+
+Json to_json(const RuntimeConfig& config) {
+  Json json;
+  for (const ConfigField& field : config_fields()) {
+    json[std::string(field.name)] =
+        std::visit([&](auto member) { return member_to_json(config.*member); }, field.member);
+  }
+  json["lanes"] = Json::array();
+  for (const LaneDeclaration& lane : config.lanes) {
+    json["lanes"].push_back(Json::object({{"consumer", lane.consumer}}));
+  }
+  return json;
+}
+
+Result<RuntimeConfig> runtime_config_from_json(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  RuntimeConfig config;
+  for (const ConfigField& field : config_fields()) {
+    if (reader.optional(field.name) == nullptr) continue;
+    std::visit([&](auto member) { read_member(reader, field.name, config.*member); }, field.member);
+  }
+  read_list(reader, "lanes", lane_from_json, config.lanes);
+  SKUA_RETURN_IF_ERROR(reader.finish());
+  return config;
+}
+
+}  // namespace skua

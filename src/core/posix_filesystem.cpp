@@ -1,0 +1,269 @@
+// The FileSystem port over POSIX *at calls: names are resolved relative to an open descriptor, so that nobody
+// can swap a folder between two steps.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "core/filesystem.h"
+#include "core/posix_error.h"
+#include "core/text.h"
+
+namespace skua {
+namespace {
+
+constexpr int kOpenFlags = O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+constexpr mode_t kFileMode = 0644;
+constexpr mode_t kFolderMode = 0755;
+
+template <typename Call>
+auto retry(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);  // never retried: Linux has closed it even when it reports EINTR
+  }
+  int get() const noexcept { return fd_; }
+  int release() noexcept { return std::exchange(fd_, -1); }
+  bool is_open() const noexcept { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+FileKind kind_of(mode_t mode) noexcept {
+  if (S_ISREG(mode)) return FileKind::kRegular;
+  if (S_ISDIR(mode)) return FileKind::kFolder;
+  if (S_ISLNK(mode)) return FileKind::kLink;
+  return FileKind::kOther;
+}
+
+FileInfo info_of(const struct stat& status) noexcept {
+  return FileInfo{.kind = kind_of(status.st_mode),
+                  .size = static_cast<std::uint64_t>(status.st_size),
+                  .owner = status.st_uid,
+                  .mode = status.st_mode & 07777U,
+                  .links = status.st_nlink};
+}
+
+class PosixReadFile final : public ReadFile {
+ public:
+  PosixReadFile(Descriptor fd, std::string path) noexcept : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Result<FileInfo> info() const override {
+    struct stat status {};
+    if (fstat(fd_.get(), &status) != 0) return posix_error("looking at", path_, errno);
+    return info_of(status);
+  }
+
+  Result<std::size_t> read(std::span<std::byte> into) override {
+    std::size_t filled = 0;
+    while (filled < into.size()) {
+      const auto rest = into.subspan(filled);
+      const ssize_t got = retry([&] { return ::read(fd_.get(), rest.data(), rest.size()); });
+      if (got < 0) return posix_error("reading", path_, errno);
+      if (got == 0) break;
+      filled += static_cast<std::size_t>(got);
+    }
+    return filled;
+  }
+
+ private:
+  Descriptor fd_;
+  std::string path_;
+};
+
+class PosixWriteFile final : public WriteFile {
+ public:
+  PosixWriteFile(Descriptor fd, std::string path) noexcept : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Status write(std::span<const std::byte> bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t put = retry([&] { return ::write(fd_.get(), bytes.data(), bytes.size()); });
+      if (put < 0) return posix_error("writing", path_, errno);
+      if (put == 0) return posix_error("writing", path_, EIO);  // would loop for ever
+      bytes = bytes.subspan(static_cast<std::size_t>(put));
+    }
+    return {};
+  }
+
+  Status sync() override {
+    if (retry([&] { return fsync(fd_.get()); }) != 0) return posix_error("syncing", path_, errno);
+    return {};
+  }
+
+ private:
+  Descriptor fd_;
+  std::string path_;
+};
+
+Status check_name(std::string_view name) {
+  const bool is_component = !name.empty() && name != "." && name != ".." &&
+                            name.find('/') == std::string_view::npos &&
+                            name.find('\0') == std::string_view::npos;
+  if (is_component) return {};
+  return make_error(
+      ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+      "file name " + quote(name) + " is not allowed here; expected one name without '/', '.' or '..'");
+}
+
+class PosixFolder final : public Folder {
+ public:
+  PosixFolder(Descriptor fd, std::filesystem::path path) noexcept
+      : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const noexcept override { return path_; }
+  Result<std::unique_ptr<ReadFile>> open_read(std::string_view name) override;
+  Result<std::unique_ptr<WriteFile>> create(std::string_view name) override;
+  Result<std::unique_ptr<Folder>> open_folder(std::string_view name) override;
+  Status make_folder(std::string_view name) override;
+  Result<FileInfo> info(std::string_view name) override;
+  Status rename(std::string_view from, std::string_view to) override;
+  Status remove(std::string_view name) override;
+  Result<std::vector<std::string>> list() override;
+  Status sync() override;
+  Status lock() override;
+
+ private:
+  Error error(std::string_view operation, std::string_view name, int error_number) const {
+    return posix_error(operation, (path_ / name).string(), error_number);
+  }
+  Descriptor fd_;
+  std::filesystem::path path_;
+};
+
+// O_DIRECTORY answers ENOTDIR for a link, too, but "is a link" is what the operator must know.
+Result<std::unique_ptr<Folder>> open_folder_at(int parent, const std::string& name,
+                                               const std::filesystem::path& path) {
+  Descriptor fd(retry([&] { return openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags); }));
+  if (fd.is_open()) return std::unique_ptr<Folder>(std::make_unique<PosixFolder>(std::move(fd), path));
+  const int error_number = errno;
+  struct stat status {};
+  const bool is_link = error_number == ENOTDIR &&
+                       fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                       S_ISLNK(status.st_mode);
+  return posix_error("opening folder", path.string(), is_link ? ELOOP : error_number);
+}
+
+Result<std::unique_ptr<ReadFile>> PosixFolder::open_read(std::string_view name) {
+  SKUA_RETURN_IF_ERROR(check_name(name));
+  Descriptor fd(retry([&] { return openat(fd_.get(), std::string(name).c_str(), O_RDONLY | kOpenFlags); }));
+  if (!fd.is_open()) return error("opening", name, errno);
+  return std::unique_ptr<ReadFile>(std::make_unique<PosixReadFile>(std::move(fd), (path_ / name).string()));
+}
+
+Result<std::unique_ptr<WriteFile>> PosixFolder::create(std::string_view name) {
+  SKUA_RETURN_IF_ERROR(check_name(name));
+  constexpr int kCreateFlags = O_WRONLY | O_CREAT | O_EXCL | kOpenFlags;
+  Descriptor fd(retry([&] { return openat(fd_.get(), std::string(name).c_str(), kCreateFlags, kFileMode); }));
+  if (!fd.is_open()) return error("creating", name, errno);
+  return std::unique_ptr<WriteFile>(std::make_unique<PosixWriteFile>(std::move(fd), (path_ / name).string()));
+}
+
+Result<std::unique_ptr<Folder>> PosixFolder::open_folder(std::string_view name) {
+  SKUA_RETURN_IF_ERROR(check_name(name));
+  return open_folder_at(fd_.get(), std::string(name), path_ / name);
+}
+
+Status PosixFolder::make_folder(std::string_view name) {
+  SKUA_RETURN_IF_ERROR(check_name(name));
+  if (mkdirat(fd_.get(), std::string(name).c_str(), kFolderMode) != 0)
+    return error("making folder", name, errno);
+  return {};
+}
+
+Result<FileInfo> PosixFolder::info(std::string_view name) {
+  SKUA_RETURN_IF_ERROR(check_name(name));
+  struct stat status {};
+  if (fstatat(fd_.get(), std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return error("looking at", name, errno);
+  }
+  return info_of(status);
+}
+
+Status PosixFolder::rename(std::string_view from, std::string_view to) {
+  SKUA_RETURN_IF_ERROR(check_name(from));
+  SKUA_RETURN_IF_ERROR(check_name(to));
+  if (renameat(fd_.get(), std::string(from).c_str(), fd_.get(), std::string(to).c_str()) == 0) return {};
+  const int error_number = errno;
+  return error("renaming to " + quote(to) + " the file", from, error_number);
+}
+
+Status PosixFolder::remove(std::string_view name) {
+  SKUA_ASSIGN_OR_RETURN(const FileInfo found, info(name));
+  const int flags = found.kind == FileKind::kFolder ? AT_REMOVEDIR : 0;
+  if (unlinkat(fd_.get(), std::string(name).c_str(), flags) != 0) return error("removing", name, errno);
+  return {};
+}
+
+Result<std::vector<std::string>> PosixFolder::list() {
+  // A descriptor of its own: reading a folder moves the position that all copies of a descriptor share.
+  Descriptor fd(retry([&] { return openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | kOpenFlags); }));
+  if (!fd.is_open()) return posix_error("listing", path_.string(), errno);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(fd.get()), closedir);
+  if (!stream) return posix_error("listing", path_.string(), errno);
+  fd.release();  // the stream owns it now
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(stream.get());
+    if (entry == nullptr) break;
+    const std::string_view name(entry->d_name);
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return posix_error("listing", path_.string(), errno);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Status PosixFolder::sync() {
+  if (retry([&] { return fsync(fd_.get()); }) != 0)
+    return posix_error("syncing folder", path_.string(), errno);
+  return {};
+}
+
+Status PosixFolder::lock() {
+  if (retry([&] { return flock(fd_.get(), LOCK_EX | LOCK_NB); }) == 0) return {};
+  if (errno != EWOULDBLOCK) return posix_error("locking folder", path_.string(), errno);
+  return make_error(ErrorCode::kIo, Reason::kFolderBusy,
+                    "folder " + quote(path_.string(), 4096) +
+                        " is locked by another program that writes to it; wait until that one has ended",
+                    EWOULDBLOCK);
+}
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  Result<std::unique_ptr<Folder>> open_folder(const std::filesystem::path& path) override {
+    // "sets/" names the folder itself; without this the kernel would follow a link in the last component.
+    const std::filesystem::path bare =
+        path.has_filename() || path == path.root_path() ? path : path.parent_path();
+    if (bare.empty() || bare.native().find('\0') != std::string::npos) {
+      return posix_error("opening folder", path.string(), ENOENT);
+    }
+    return open_folder_at(AT_FDCWD, bare.string(), path);
+  }
+};
+
+}  // namespace
+
+FileSystem& posix_file_system() noexcept {
+  static PosixFileSystem files;
+  return files;
+}
+
+}  // namespace skua

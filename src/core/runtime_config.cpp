@@ -1,0 +1,171 @@
+#include "skua/runtime_config.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <set>
+#include <type_traits>
+
+#include "core/config_fields.h"
+#include "core/text.h"
+
+namespace skua {
+namespace {
+
+using Config = RuntimeConfig;
+
+template <std::size_t N>
+bool is_one_of(const std::string& text, const std::array<std::string_view, N>& allowed) {
+  return std::find(allowed.begin(), allowed.end(), text) != allowed.end();
+}
+
+constexpr std::array<std::string_view, 3> kRuntimes = {"tensorrt", "pytorch_fp16", "onnx_trt_ep"};
+constexpr std::array<std::string_view, 3> kProviders = {"tensorrt", "cuda", "cpu"};
+constexpr int kMostThreads = 64;
+constexpr double kFastestPollHz = 10.0;
+
+bool is_absolute_or_empty(const std::filesystem::path& path) { return path.empty() || path.is_absolute(); }
+
+const std::array kFields = {
+    ConfigField{"runtime", &Config::runtime, [](const Config& c) { return is_one_of(c.runtime, kRuntimes); },
+                "tensorrt, pytorch_fp16 or onnx_trt_ep"},
+    ConfigField{"engine_cache_dir", &Config::engine_cache_dir,
+                [](const Config& c) { return c.engine_cache_dir.is_absolute(); }, "an absolute path"},
+    ConfigField{
+        "thermal_poll_hz", &Config::thermal_poll_hz,
+        [](const Config& c) { return c.thermal_poll_hz > 0.0 && c.thermal_poll_hz <= kFastestPollHz; },
+        "a number above 0 and at most 10"},
+    ConfigField{"per_frame_debug_log", &Config::per_frame_debug_log, [](const Config&) { return true; },
+                "true or false"},
+    ConfigField{"gpu_memory_budget_bytes", &Config::gpu_memory_budget_bytes,
+                [](const Config& c) { return c.gpu_memory_budget_bytes > 0; }, "a number of bytes above 0"},
+    ConfigField{"trtexec_timeout_s", &Config::trtexec_timeout_s,
+                [](const Config& c) { return c.trtexec_timeout_s > 0; }, "a number of seconds above 0"},
+    ConfigField{"ort_trt_cache_dir", &Config::ort_trt_cache_dir,
+                [](const Config& c) { return is_absolute_or_empty(c.ort_trt_cache_dir); },
+                "an absolute path, or the field left out for a folder under engine_cache_dir"},
+    ConfigField{"ort_disallow_cpu_fallback", &Config::ort_disallow_cpu_fallback,
+                [](const Config& c) { return c.ort_disallow_cpu_fallback; },
+                "true: Skua never runs a network on another provider than the configured one; to run on the "
+                "CPU, say so "
+                "with execution_provider: cpu"},
+    ConfigField{"flight_sets_dir", &Config::flight_sets_dir,
+                [](const Config& c) { return c.flight_sets_dir.is_absolute(); }, "an absolute path"},
+    ConfigField{"state_dir", &Config::state_dir, [](const Config& c) { return c.state_dir.is_absolute(); },
+                "an absolute path"},
+    ConfigField{"flight_set_limit_bytes", &Config::flight_set_limit_bytes,
+                [](const Config& c) { return c.flight_set_limit_bytes > 0; }, "a number of bytes above 0"},
+    ConfigField{"execution_provider", &Config::execution_provider,
+                [](const Config& c) { return is_one_of(c.execution_provider, kProviders); },
+                "tensorrt, cuda or cpu"},
+    ConfigField{"intra_op_threads", &Config::intra_op_threads,
+                [](const Config& c) { return c.intra_op_threads >= 1 && c.intra_op_threads <= kMostThreads; },
+                "a whole number from 1 to 64"},
+    ConfigField{"onnxruntime_library", &Config::onnxruntime_library,
+                [](const Config& c) { return is_absolute_or_empty(c.onnxruntime_library); },
+                "an absolute path, or the field left out for the library fixed when Skua was built"},
+};
+
+Error config_error(std::string message) {
+  return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument, std::move(message));
+}
+
+Error field_error(const ConfigField& field, std::string_view found) {
+  return config_error(std::string(field.name) + " is " + quote(found, 4096) + "; expected " +
+                      std::string(field.expected));
+}
+
+bool read_value(std::string_view text, std::string& into) { return into = text, true; }
+bool read_value(std::string_view text, std::filesystem::path& into) {
+  return into = std::filesystem::path(text), text.find('\0') == std::string_view::npos;
+}
+bool read_value(std::string_view text, bool& into) {
+  into = text == "true";
+  return into || text == "false";
+}
+bool read_value(std::string_view text, double& into) {
+  const auto value = parse_double(text);
+  into = value.value_or(0.0);
+  return value.has_value();
+}
+bool read_value(std::string_view text, std::uint64_t& into) {
+  const auto value = parse_uint64(text);
+  into = value.value_or(0);
+  return value.has_value();
+}
+bool read_value(std::string_view text, int& into) {
+  const auto value = parse_int64(text);
+  if (!value || *value < std::numeric_limits<int>::min() || *value > std::numeric_limits<int>::max())
+    return false;
+  into = static_cast<int>(*value);
+  return true;
+}
+
+std::string print_value(const std::string& value) { return value; }
+std::string print_value(const std::filesystem::path& value) { return value.string(); }
+std::string print_value(bool value) { return value ? "true" : "false"; }
+std::string print_value(double value) { return print_double(value); }
+std::string print_value(std::uint64_t value) { return std::to_string(value); }
+std::string print_value(int value) { return std::to_string(value); }
+
+std::string print_field(const RuntimeConfig& config, const ConfigField& field) {
+  return std::visit([&](auto member) { return print_value(config.*member); }, field.member);
+}
+
+// A slug, so that it can stand in log fields and file names.
+bool is_consumer(std::string_view name) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  return !name.empty() && name.size() <= 64 && name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+Status check_lanes(const RuntimeConfig& config) {
+  std::set<std::string_view> names = {"default"};
+  for (const LaneDeclaration& lane : config.lanes) {
+    if (!is_consumer(lane.consumer)) {
+      return config_error("lanes: consumer " + quote(lane.consumer) +
+                          " is not allowed; expected 1 to 64 characters of a-z, 0-9 and _");
+    }
+    if (!names.insert(lane.consumer).second) {
+      return config_error("lanes: consumer " + quote(lane.consumer) +
+                          " is declared twice; name each once, and not 'default', which always exists");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const ConfigField> config_fields() noexcept { return kFields; }
+
+Status check_field(const RuntimeConfig& config, const ConfigField& field) {
+  if (field.is_allowed(config)) return {};
+  return field_error(field, print_field(config, field));
+}
+
+Status RuntimeConfig::validate() const {
+  for (const ConfigField& field : kFields) SKUA_RETURN_IF_ERROR(check_field(*this, field));
+  return check_lanes(*this);
+}
+
+Status set_field(RuntimeConfig& config, std::string_view key, std::string_view value) {
+  std::vector<std::string_view> known;
+  for (const ConfigField& field : kFields) {
+    known.push_back(field.name);
+    if (field.name != key) continue;
+    RuntimeConfig changed = config;
+    const bool is_read =
+        std::visit([&](auto member) { return read_value(value, changed.*member); }, field.member);
+    if (!is_read || !field.is_allowed(changed)) return field_error(field, value);
+    config = std::move(changed);
+    return {};
+  }
+  return config_error("configuration key " + quote(key) + " is unknown; expected one of " + join(known));
+}
+
+std::vector<std::pair<std::string, std::string>> fields_of(const RuntimeConfig& config) {
+  std::vector<std::pair<std::string, std::string>> fields;
+  for (const ConfigField& field : kFields) fields.emplace_back(field.name, print_field(config, field));
+  return fields;
+}
+
+}  // namespace skua

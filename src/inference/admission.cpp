@@ -1,0 +1,181 @@
+#include "inference/admission.h"
+
+#include <cstring>
+
+namespace skua {
+namespace {
+
+/// Takes bytes from the budget, or refuses before anything is allocated. The engine state gives them back.
+Status reserve(RuntimeState& runtime, EngineState& engine, std::uint64_t bytes) {
+  const std::uint64_t limit = runtime.environment.config.gpu_memory_budget_bytes;
+  const std::uint64_t used = runtime.budget_used->load();
+  if (bytes > limit || used > limit - bytes) {
+    return make_error(ErrorCode::kOutOfMemory, Reason::kMemoryBudgetExceeded,
+                      engine.record.model + " needs " + std::to_string(bytes) + " bytes more, resident are " +
+                          std::to_string(used) + " of gpu_memory_budget_bytes " + std::to_string(limit) +
+                          "; load fewer or smaller engines, declare fewer lanes, or raise the budget");
+  }
+  runtime.budget_used->fetch_add(bytes);
+  engine.resident_bytes += bytes;
+  return {};
+}
+
+Error contract_error(const EngineRecord& record, const std::string& what, const std::string& expected,
+                     const std::string& found) {
+  return make_error(ErrorCode::kEngineDeserialize, Reason::kContractMismatch,
+                    record.file + ": " + what + ": expected " + expected + ", found " + found +
+                        "; the engine is not what its record says: provision the set again");
+}
+
+std::string describe(const TensorSpec& spec) {
+  return "'" + spec.name + "' " + std::string(to_string(spec.dtype)) + " " + spec.shape.to_string();
+}
+
+Status check_specs(const EngineRecord& record, const std::string& what,
+                   const std::vector<TensorSpec>& expected, const std::vector<TensorSpec>& found) {
+  if (expected.size() != found.size()) {
+    return contract_error(record, "number of " + what + "s", std::to_string(expected.size()),
+                          std::to_string(found.size()));
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const bool is_same = expected[i].name == found[i].name && expected[i].dtype == found[i].dtype &&
+                         expected[i].shape == found[i].shape;
+    if (!is_same) {
+      return contract_error(record, what + " " + std::to_string(i), describe(expected[i]),
+                            describe(found[i]));
+    }
+  }
+  return {};
+}
+
+Status check_contract(const EngineRecord& record, const EngineReport& report) {
+  SKUA_RETURN_IF_ERROR(check_specs(record, "input", record.inputs, report.inputs));
+  SKUA_RETURN_IF_ERROR(check_specs(record, "output", record.outputs, report.outputs));
+  if (record.arithmetic != report.arithmetic) {
+    return contract_error(record, "arithmetic", record.arithmetic, report.arithmetic);
+  }
+  return {};
+}
+
+Error golden_error(const EngineRecord& record, std::string text) {
+  return make_error(ErrorCode::kEngineDeserialize, Reason::kGoldenMalformed,
+                    record.golden.file + ": " + std::move(text) + "; provision the set again");
+}
+
+Status feed_golden(const EngineRecord& record, Execution& execution, const GoldenVectors& golden) {
+  for (std::size_t i = 0; i < record.inputs.size(); ++i) {
+    const TensorSpec& spec = record.inputs[i];
+    const Tensor* tensor = golden.inputs.find(spec.name);
+    if (tensor == nullptr || tensor->view().dtype != spec.dtype) {
+      return golden_error(record,
+                          "no input '" + spec.name + "' of dtype " + std::string(to_string(spec.dtype)));
+    }
+    SKUA_RETURN_IF_ERROR(check_input_shape(record, i, tensor->view().shape));
+    if (execution.input(i).shape != tensor->view().shape) {
+      SKUA_RETURN_IF_ERROR(execution.set_input_shape(i, tensor->view().shape));
+    }
+    std::memcpy(execution.input(i).data, tensor->view().data, tensor->view().size_bytes());
+  }
+  return {};
+}
+
+Status compare_outputs(const EngineRecord& record, const Execution& execution, const GoldenVectors& golden) {
+  for (std::size_t i = 0; i < record.outputs.size(); ++i) {
+    const TensorSpec& spec = record.outputs[i];
+    const Tensor* expected = golden.outputs.find(spec.name);
+    if (expected == nullptr) return golden_error(record, "no expected output '" + spec.name + "'");
+    const auto named = record.golden.tolerances.find(spec.name);
+    const Tolerance tolerance =
+        named != record.golden.tolerances.end() ? named->second : default_tolerance(record.precision, spec);
+    auto difference = compare_golden(spec.name, expected->view(), execution.output(i), tolerance);
+    if (!difference.ok()) {
+      Error error = std::move(difference).error();
+      error.message = record.file + ": " + error.message;
+      return error;
+    }
+  }
+  return {};
+}
+
+/// Runs the golden inputs on one lane: warms it and proves it.
+Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVectors& golden) {
+  SKUA_RETURN_IF_ERROR(feed_golden(record, *slot.execution, golden));
+  Status ran = slot.execution->run(std::nullopt);
+  if (!ran.ok()) {
+    Error error = std::move(ran).error();
+    const bool is_memory = error.code == ErrorCode::kOutOfMemory;
+    return make_error(is_memory ? error.code : ErrorCode::kEngineDeserialize,
+                      is_memory ? error.reason : Reason::kGoldenMismatch,
+                      record.file + ": the run on its golden inputs failed: " + error.describe(),
+                      error.native_code);
+  }
+  SKUA_RETURN_IF_ERROR(compare_outputs(record, *slot.execution, golden));
+  // Lanes start at the profile's opt shape, whatever shape the golden vectors had.
+  for (const OptimizationProfile& profile : record.profiles) {
+    for (std::size_t i = 0; i < record.inputs.size(); ++i) {
+      if (record.inputs[i].name != profile.input_name || slot.execution->input(i).shape == profile.opt)
+        continue;
+      SKUA_RETURN_IF_ERROR(slot.execution->set_input_shape(i, profile.opt));
+    }
+  }
+  return {};
+}
+
+/// Judges the whole need before the first byte is allocated: the engine's bytes are taken, those of the lanes
+/// are only tried, add_slot takes them one by one.
+Status reserve_with_lanes(RuntimeState& runtime, EngineState& engine, std::size_t lane_count) {
+  const std::uint64_t lanes_bytes = lane_count * lane_bytes(engine.record);
+  SKUA_RETURN_IF_ERROR(reserve(runtime, engine, engine.record.size_bytes + lanes_bytes));
+  engine.resident_bytes -= lanes_bytes;
+  runtime.budget_used->fetch_sub(lanes_bytes);
+  return {};
+}
+
+std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime) {
+  const std::lock_guard lock(runtime.table_mutex);
+  std::vector<std::shared_ptr<LaneState>> lanes;
+  for (const auto& [name, lane] : runtime.lanes) lanes.push_back(lane);
+  return lanes;
+}
+
+}  // namespace
+
+Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
+                                const std::shared_ptr<LaneState>& lane) {
+  SKUA_RETURN_IF_ERROR(reserve(runtime, engine, lane_bytes(engine.record)));
+  auto slot = std::make_unique<ExecutionSlot>();
+  slot->lane = lane;
+  SKUA_ASSIGN_OR_RETURN(slot->execution, engine.loaded->create_execution());
+  engine.slots.push_back(std::move(slot));
+  return engine.slots.back().get();
+}
+
+Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const AdmissionSteps& steps,
+                                                  VerifiedEngine verified, const GoldenVectors& golden,
+                                                  EngineLoadTimes& times) {
+  const Clock& clock = *runtime.environment.clock;
+  auto engine = std::make_shared<EngineState>();
+  engine->runtime = &runtime;
+  engine->budget_used = runtime.budget_used;
+  engine->record = verified.record();
+  const auto lanes = lanes_of(runtime);
+  SKUA_RETURN_IF_ERROR(steps.check_record(engine->record));
+  SKUA_RETURN_IF_ERROR(reserve_with_lanes(runtime, *engine, lanes.size()));
+
+  const std::int64_t start_ns = clock.monotonic_ns();
+  SKUA_ASSIGN_OR_RETURN(engine->loaded, steps.deserialize(std::move(verified)));
+  engine->report = engine->loaded->report();
+  SKUA_RETURN_IF_ERROR(check_contract(engine->record, engine->report));
+  const std::int64_t deserialized_ns = clock.monotonic_ns();
+  for (const auto& lane : lanes) {
+    SKUA_ASSIGN_OR_RETURN([[maybe_unused]] ExecutionSlot * slot, add_slot(runtime, *engine, lane));
+  }
+  const std::int64_t placed_ns = clock.monotonic_ns();
+  for (const auto& slot : engine->slots) SKUA_RETURN_IF_ERROR(prove(engine->record, *slot, golden));
+  times.deserialize_ns = deserialized_ns - start_ns;
+  times.warm_up_ns = placed_ns - deserialized_ns;
+  times.golden_ns = clock.monotonic_ns() - placed_ns;
+  return engine;
+}
+
+}  // namespace skua

@@ -1,0 +1,31 @@
+// The second half of the engine gate: from verified bytes to a resident, proven engine.
+// Order: configuration -> memory budget -> deserialise -> contract -> memory for every lane -> golden
+// vectors.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "cache/golden.h"
+#include "cache/verified_engine.h"
+#include "inference/runtime_state.h"
+
+namespace skua {
+
+struct AdmissionSteps {
+  /// InferenceRuntime's virtual functions, bound.
+  std::function<Status(const EngineRecord&)> check_record;
+  std::function<Result<std::unique_ptr<LoadedEngine>>(VerifiedEngine)> deserialize;
+};
+
+/// Makes `verified` resident. On any error nothing stays: memory and budget are given back.
+Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const AdmissionSteps& steps,
+                                                  VerifiedEngine verified, const GoldenVectors& golden,
+                                                  EngineLoadTimes& times);
+
+/// Adds a slot for `lane` to a resident engine, within the budget. Requires the table mutex, or a state that
+/// nobody else can see yet.
+Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
+                                const std::shared_ptr<LaneState>& lane);
+
+}  // namespace skua

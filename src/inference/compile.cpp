@@ -1,0 +1,245 @@
+#include "inference/compile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+
+#include "cache/engine_verify.h"
+#include "cache/publish.h"
+#include "cache/utc_text.h"
+#include "inference/compile_job.h"
+#include "inference/compile_process.h"
+#include "inference/engine_folder.h"
+#include "inference/module_loader.h"
+#include "skua/engine_filename.h"
+#include "skua/sidecar.h"
+
+namespace skua {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error build_error(Reason reason, std::string message) {
+  return make_error(ErrorCode::kEngineBuild, reason, std::move(message));
+}
+
+/// The file extension of a runtime's artifacts.
+std::string extension_of(std::string_view runtime_label) {
+  if (runtime_label == "onnx_trt_ep") return "onnx";
+  if (runtime_label == "pytorch_fp16") return "pt";
+  return "engine";
+}
+
+Result<std::string> artifact_name(const fs::path& model_path, const BuildConfig& build,
+                                  const CompileContext& context) {
+  EngineFilenameSchema schema;
+  SKUA_ASSIGN_OR_RETURN(schema.model, effective_model_name(build, model_path));
+  schema.sm = context.host.sm;
+  schema.jetpack = context.host.jetpack;
+  schema.tensorrt = context.host.tensorrt;
+  schema.precision = build.precision;
+  schema.extension = extension_of(context.config.runtime);
+  return schema.build();
+}
+
+Status check_model_file(const fs::path& model_path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(model_path, error);
+  if (status.type() == fs::file_type::not_found) {
+    return build_error(Reason::kModelMissing,
+                       "the model " + model_path.string() + " does not exist; check the path");
+  }
+  if (status.type() != fs::file_type::regular) {
+    return build_error(Reason::kModelUnreadable, "the model " + model_path.string() +
+                                                     " is not a regular file; name the network file itself");
+  }
+  if (fs::file_size(model_path, error) == 0 && !error) {
+    return build_error(Reason::kModelEmpty,
+                       "the model " + model_path.string() + " is empty; export it again");
+  }
+  return {};
+}
+
+fs::path build_executable(const CompileContext& context) {
+  if (!context.build_executable.empty()) return context.build_executable;
+  const fs::path folder = library_folder();
+  for (const char* candidate : {"../libexec/skua/skua-build", "../bin/skua-build"}) {
+    const fs::path path = (folder / candidate).lexically_normal();
+    if (fs::exists(path)) return path;
+  }
+  return folder / "../bin/skua-build";
+}
+
+/// A staging folder that goes when the build is over, whatever became of it.
+class Staging {
+ public:
+  Staging(WriterLock& cache, std::string name) : cache_(cache), name_(std::move(name)) {}
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging() { cache_.discard(name_); }
+  const std::string& name() const { return name_; }
+  fs::path path() const { return fs::absolute(cache_.folder().path()) / name_; }
+
+ private:
+  WriterLock& cache_;
+  std::string name_;
+};
+
+Status write_request(WriterLock& cache, const Staging& staging, const CompileRequest& request) {
+  SKUA_ASSIGN_OR_RETURN(auto folder, cache.folder().open_folder(staging.name()));
+  SKUA_ASSIGN_OR_RETURN(auto file, folder->create("request.json"));
+  const std::string text = encode_request(request);
+  return file->write(std::as_bytes(std::span(text)));
+}
+
+Result<EngineRecord> read_response(WriterLock& cache, const Staging& staging) {
+  constexpr std::size_t kLimit = 8U << 20U;
+  SKUA_ASSIGN_OR_RETURN(auto folder, cache.folder().open_folder(staging.name()));
+  auto text = read_text(*folder, "response.json", kLimit);
+  if (!text.ok()) {
+    return build_error(Reason::kBuilderCrashed,
+                       "the build process left no response: " + text.error().message);
+  }
+  return decode_response(*text);
+}
+
+Status run_builder(const Staging& staging, const CompileContext& context) {
+  BuildProcess process;
+  process.executable = build_executable(context);
+  process.request = staging.path() / "request.json";
+  process.response = staging.path() / "response.json";
+  process.log = staging.path() / "build.log";
+  process.timeout = std::chrono::seconds(context.config.trtexec_timeout_s);
+  process.cancel_requested = context.cancel_requested;
+  process.on_progress = [&context](std::string_view line) {
+    context.events->emit({Level::kDebug, "c7.build_progress", std::string(line), {}});
+  };
+  return run_build_process(process);
+}
+
+CompileRequest make_request(const fs::path& model_path, const BuildConfig& build,
+                            const CompileContext& context, const Staging& staging,
+                            const std::string& artifact) {
+  CompileRequest request;
+  request.runtime_label = context.config.runtime;
+  request.model_path = fs::absolute(model_path);
+  request.staging_dir = staging.path();
+  request.artifact_name = artifact;
+  request.model_name = EngineFilenameSchema::parse(artifact).value().model;
+  request.build = build;
+  if (request.build.golden) request.build.golden->file = fs::absolute(request.build.golden->file);
+  if (request.build.calibration_dataset) {
+    request.build.calibration_dataset = fs::absolute(*request.build.calibration_dataset);
+  }
+  request.config = context.config;
+  request.host = context.host;
+  request.unproven = context.unproven;
+  return request;
+}
+
+/// Errors of reading and writing become the class that compile_engine promises.
+Error as_build_error(Error error) {
+  const bool keeps_class = error.code == ErrorCode::kInvalidArgument ||
+                           error.code == ErrorCode::kCalibrationCache ||
+                           error.code == ErrorCode::kRuntimeNotAvailable;
+  if (!keeps_class) error.code = ErrorCode::kEngineBuild;
+  return error;
+}
+
+Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, const BuildConfig& build,
+                                const CompileContext& context, const std::string& artifact) {
+  SKUA_ASSIGN_OR_RETURN(std::string staging_name, cache.make_staging());
+  const Staging staging(cache, std::move(staging_name));
+  const CompileRequest request = make_request(model_path, build, context, staging, artifact);
+  SKUA_RETURN_IF_ERROR(write_request(cache, staging, request));
+  SKUA_RETURN_IF_ERROR(run_builder(staging, context));
+  SKUA_ASSIGN_OR_RETURN(EngineRecord record, read_response(cache, staging));
+  record.file = artifact;
+  record.model = request.model_name;
+  record.runtime_label = request.runtime_label;
+  record.host = context.host;
+  record.precision = build.precision;
+  SKUA_ASSIGN_OR_RETURN(record.build_config_sha256, build_key(build, context.config));
+  record.proven = !context.unproven;
+  record.builder = std::string(build_id());
+  record.created = utc_text(system_clock().utc_us());
+  return publish_engine(cache, staging.name(), std::move(record));
+}
+
+/// Whether a record's source files, beside `model_path`, still have the recorded bytes.
+Result<bool> has_same_sources(const fs::path& model_path, const EngineRecord& record) {
+  if (record.sources.empty()) return false;
+  for (std::size_t i = 0; i < record.sources.size(); ++i) {
+    const fs::path file = i == 0 ? model_path : model_path.parent_path() / record.sources[i].name;
+    SKUA_ASSIGN_OR_RETURN(const Sha256 found, Sha256Sidecar::digest_file(file));
+    if (found != record.sources[i].sha256) return false;
+  }
+  return true;
+}
+
+/// Why a record does not stand for what is asked now; empty: it does.
+Result<std::string> difference(const fs::path& model_path, const BuildConfig& build,
+                               const CompileContext& context, const EngineRecord& record) {
+  if (record.runtime_label != context.config.runtime) return "runtime was " + record.runtime_label;
+  if (!record.proven) return std::string("it was built with --unproven");
+  SKUA_ASSIGN_OR_RETURN(const Sha256 key, build_key(build, context.config));
+  if (record.build_config_sha256 != key) return std::string("the build configuration changed");
+  if (record.builder != build_id()) return std::string("it was built by another Skua: ") + record.builder;
+  SKUA_ASSIGN_OR_RETURN(const bool same_sources, has_same_sources(model_path, record));
+  if (!same_sources) return std::string("the model changed");
+  SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(context.config.runtime));
+  SKUA_ASSIGN_OR_RETURN(const SdkInfo sdk, module->probe(context.config));
+  const auto built_with = record.options.find("sdk_version");
+  if (built_with == record.options.end() || built_with->second != sdk.version) {
+    return "the SDK is version " + sdk.version + " now";
+  }
+  return std::string();
+}
+
+}  // namespace
+
+Result<EngineRecord> compile_model(const fs::path& model_path, const BuildConfig& build,
+                                   const CompileContext& context) {
+  SKUA_RETURN_IF_ERROR(build.validate());
+  SKUA_RETURN_IF_ERROR(context.config.validate());
+  SKUA_ASSIGN_OR_RETURN(const std::string artifact, artifact_name(model_path, build, context));
+  SKUA_RETURN_IF_ERROR(check_model_file(model_path));
+  auto cache = WriterLock::take(*context.files, context.config.engine_cache_dir);
+  if (!cache.ok()) return as_build_error(std::move(cache).error());
+  auto record = build_into(*cache, model_path, build, context, artifact);
+  if (!record.ok()) return as_build_error(std::move(record).error());
+  context.events->emit({Level::kInfo,
+                        "c7.engine_built",
+                        "engine built: " + record->file,
+                        {{"model", record->model}, {"engine_sha256", record->engine_sha256.hex()}}});
+  return record;
+}
+
+Result<std::optional<EngineRecord>> find_reusable(const fs::path& model_path, const BuildConfig& build,
+                                                  const CompileContext& context, std::string& why) {
+  SKUA_RETURN_IF_ERROR(build.validate());
+  SKUA_ASSIGN_OR_RETURN(const std::string artifact, artifact_name(model_path, build, context));
+  SKUA_RETURN_IF_ERROR(check_model_file(model_path));
+  auto folder = context.files->open_folder(context.config.engine_cache_dir);
+  if (!folder.ok()) {
+    why = "the engine cache does not exist yet";
+    return std::optional<EngineRecord>();
+  }
+  auto record = read_build_record(**folder, artifact);
+  if (!record.ok()) {
+    why = record.error().message;
+    return std::optional<EngineRecord>();
+  }
+  SKUA_ASSIGN_OR_RETURN(why, difference(model_path, build, context, *record));
+  if (!why.empty()) return std::optional<EngineRecord>();
+  BufferPool pool(0);
+  const EngineExpectation expected{artifact, std::nullopt, build.precision, context.host, uses_gpu(*record)};
+  auto verified = admit_cached(**folder, expected, pool);
+  if (!verified.ok()) {
+    why = verified.error().message;
+    return std::optional<EngineRecord>();
+  }
+  return std::optional<EngineRecord>(*std::move(record));
+}
+
+}  // namespace skua

@@ -1,0 +1,34 @@
+// Runs the build executable: a builder may crash, hang or be killed, and the caller must not notice more than
+// an error.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "skua/result.h"
+
+namespace skua {
+
+struct BuildProcess {
+  std::filesystem::path executable;
+  std::filesystem::path request;   ///< read by the child
+  std::filesystem::path response;  ///< written by the child
+  std::filesystem::path log;       ///< the child's stderr
+  std::chrono::seconds timeout{600};
+  const std::atomic<bool>* cancel_requested = nullptr;
+  std::function<void(std::string_view)> on_progress;  ///< each line of the child's stdout
+};
+
+/// Spawns the child in a process group of its own with a clean environment (never fork: a Python process with
+/// an SDK loaded must not), waits, and kills the whole group on timeout or cancellation. ok(): it exited with
+/// status 0. EngineBuildError: builder_missing, builder_crashed (with signal or status and the last log
+/// lines), builder_timeout, cancelled.
+Status run_build_process(const BuildProcess& process);
+
+/// The last lines of a log file, at most `max_bytes`; empty when there is none.
+std::string log_tail(const std::filesystem::path& log, std::size_t max_bytes = 2000);
+
+}  // namespace skua

@@ -1,0 +1,272 @@
+#include "inference/flight_load.h"
+
+#include <algorithm>
+#include <future>
+
+#include "cache/engine_verify.h"
+#include "cache/set_files.h"
+#include "cache/set_gate.h"
+#include "inference/engine_folder.h"
+
+namespace skua {
+namespace {
+
+/// Every refusal is told, with what an operator keys on.
+void report_refusal(const RuntimeState& runtime, std::string_view file, const Error& error) {
+  runtime.environment.events->emit({Level::kError,
+                                    "c7.engine_refused",
+                                    error.describe(),
+                                    {{"file", std::string(file)},
+                                     {"error", std::string(error_class_name(error.code))},
+                                     {"reason", std::string(to_string(error.reason))}}});
+}
+
+void report_loaded(const RuntimeState& runtime, const EngineState& engine, const EngineLoadTimes& times) {
+  runtime.environment.events->emit({Level::kInfo,
+                                    "c7.engine_deserialized",
+                                    "engine deserialised; backbone resident: " + engine.record.model,
+                                    {{"model", engine.record.model},
+                                     {"engine_sha256", engine.record.engine_sha256.hex()},
+                                     {"device", engine.report.device},
+                                     {"arithmetic", engine.report.arithmetic},
+                                     {"verify_ns", times.verify_ns},
+                                     {"deserialize_ns", times.deserialize_ns},
+                                     {"golden_ns", times.golden_ns}}});
+}
+
+/// What the background half of the pipeline hands over.
+struct Prepared {
+  std::optional<Result<VerifiedEngine>> engine;
+  std::optional<Result<GoldenVectors>> golden;
+  std::int64_t verify_ns = 0;
+};
+
+using AdmitFunction = Result<VerifiedEngine> (*)(Folder&, EngineExpectation, BufferPool&);
+
+Result<VerifiedEngine> admit_listed(Folder& folder, EngineExpectation expected, BufferPool& pool) {
+  return EngineGate::admit(folder, expected, pool);
+}
+
+/// Reads and hashes one engine and its golden vectors. Touches nothing but its own folders and the clock, so
+/// that it can run beside the deserialiser of the engine before.
+Prepared prepare(AdmitFunction admit, Folder& engines, Folder& golden, const EngineExpectation& expected,
+                 const Clock& clock) {
+  Prepared prepared;
+  BufferPool pool(0);
+  const std::int64_t start_ns = clock.monotonic_ns();
+  prepared.engine = admit(engines, expected, pool);
+  if (prepared.engine->ok()) prepared.golden = read_golden(golden, (*prepared.engine)->record().golden, pool);
+  prepared.verify_ns = clock.monotonic_ns() - start_ns;
+  return prepared;
+}
+
+/// The rest of the gate for a prepared engine.
+Result<std::shared_ptr<EngineState>> admit_prepared(RuntimeState& runtime, const AdmissionSteps& steps,
+                                                    Prepared prepared, EngineLoadTimes& times) {
+  times.verify_ns = prepared.verify_ns;
+  if (!prepared.engine->ok()) return std::move(*prepared.engine).error();
+  if (!prepared.golden->ok()) return std::move(*prepared.golden).error();
+  return admit_engine(runtime, steps, *std::move(*prepared.engine), **prepared.golden, times);
+}
+
+EngineExpectation expectation(const RuntimeState& runtime, const EngineRecord& record, bool uses_gpu) {
+  return {record.file, record, record.precision, runtime.environment.host, uses_gpu};
+}
+
+Status check_airborne_precision(const RuntimeState& runtime, const EngineRecord& record) {
+  if (runtime.environment.role == Role::kGround || record.precision != Precision::kFp32) return {};
+  return make_error(ErrorCode::kEngineSchemaMismatch, Reason::kPrecisionNotAirborne,
+                    record.file + " is fp32: reference artifacts never fly; provision the set with fp16");
+}
+
+Status check_set_matches(const RuntimeState& runtime, const Manifest& manifest) {
+  if (manifest.runtime_label == runtime.label) return {};
+  return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch,
+                    "set " + manifest.set_id + " was provisioned for runtime '" + manifest.runtime_label +
+                        "', this is '" + runtime.label +
+                        "'; nothing is substituted: provision a set for it or change "
+                        "the configuration");
+}
+
+/// The state of one flight-set load.
+class SetLoader {
+ public:
+  SetLoader(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu, AdmittedSet set)
+      : runtime_(runtime), steps_(steps), uses_gpu_(uses_gpu), set_(std::move(set)) {}
+
+  Status open_golden() {
+    if (set_.manifest.artifacts.empty()) return {};
+    SKUA_ASSIGN_OR_RETURN(golden_, set_.folder->open_folder("golden"));
+    return {};
+  }
+
+  /// Judges every engine, also after a first refusal; loads while there is none.
+  void run() {
+    const auto& artifacts = set_.manifest.artifacts;
+    std::future<Prepared> next = start(0);
+    for (std::size_t i = 0; i < artifacts.size(); ++i) {
+      Prepared prepared = next.get();
+      if (i + 1 < artifacts.size()) next = start(i + 1);
+      take(artifacts[i], std::move(prepared));
+    }
+  }
+
+  Result<LoadedSet> finish() {
+    if (first_error_) {
+      if (refused_ > 1)
+        first_error_->message += " (" + std::to_string(refused_ - 1) + " more engines refused; see the log)";
+      return *std::move(first_error_);
+    }
+    loaded_.set_id = set_.manifest.set_id;
+    loaded_.release_sequence = set_.manifest.release_sequence;
+    return std::move(loaded_);
+  }
+
+ private:
+  std::future<Prepared> start(std::size_t index) {
+    if (index >= set_.manifest.artifacts.size()) return {};
+    return std::async(std::launch::async, [this, index] {
+      const EngineRecord& record = set_.manifest.artifacts[index].engine;
+      return prepare(&admit_listed, *set_.folder, *golden_, expectation(runtime_, record, uses_gpu_),
+                     *runtime_.environment.clock);
+    });
+  }
+
+  void take(const ManifestArtifact& artifact, Prepared prepared) {
+    EngineLoadTimes times;
+    times.model = artifact.name;
+    times.size_bytes = artifact.engine.size_bytes;
+    auto engine = judge(artifact, std::move(prepared), times);
+    if (!engine.ok()) {
+      report_refusal(runtime_, artifact.engine.file, engine.error());
+      if (!first_error_) first_error_ = engine.error();
+      ++refused_;
+      loaded_.engines.clear();
+      return;
+    }
+    if (*engine == nullptr) return;
+    report_loaded(runtime_, **engine, times);
+    loaded_.engines.push_back(*std::move(engine));
+    loaded_.times.push_back(times);
+  }
+
+  /// nullptr: it passed, but nothing is loaded any more because another engine was refused.
+  Result<std::shared_ptr<EngineState>> judge(const ManifestArtifact& artifact, Prepared prepared,
+                                             EngineLoadTimes& times) {
+    SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, artifact.engine));
+    if (first_error_ && prepared.engine->ok() && prepared.golden->ok()) return std::shared_ptr<EngineState>();
+    return admit_prepared(runtime_, steps_, std::move(prepared), times);
+  }
+
+  RuntimeState& runtime_;
+  const AdmissionSteps& steps_;
+  bool uses_gpu_;
+  AdmittedSet set_;
+  std::unique_ptr<Folder> golden_;
+  LoadedSet loaded_;
+  std::optional<Error> first_error_;
+  int refused_ = 0;
+};
+
+void report_ready(const RuntimeState& runtime, const LoadedSet& set) {
+  std::string engines;
+  for (const auto& engine : set.engines) {
+    engines += (engines.empty() ? "" : ", ") + engine->record.model + "@" +
+               std::string(to_string(engine->record.precision));
+  }
+  runtime.environment.events->emit({Level::kInfo,
+                                    "c7.engines_ready",
+                                    "C7 ready: runtime=" + runtime.label + ", engines=[" + engines + "]",
+                                    {{"set_id", set.set_id}, {"total_ns", set.total_ns}}});
+}
+
+Result<AdmittedSet> admit_whole_set(const RuntimeState& runtime, const std::filesystem::path& set_dir,
+                                    const GatePolicy& policy) {
+  SKUA_ASSIGN_OR_RETURN(AdmittedSet set, admit_set(posix_file_system(), set_dir, policy));
+  if (set.is_unsigned) {
+    runtime.environment.events->emit({Level::kWarn,
+                                      "c7.set_unsigned",
+                                      "flight set " + set.manifest.set_id +
+                                          " is not signed; allowed by policy, for "
+                                          "development only",
+                                      {{"set_id", set.manifest.set_id}}});
+  }
+  SKUA_RETURN_IF_ERROR(check_set_matches(runtime, set.manifest));
+  BufferPool pool(1);
+  SKUA_RETURN_IF_ERROR(verify_listed_files(set, pool));
+  return set;
+}
+
+/// The entry that the caller holds must name the very bytes that were hashed.
+Status check_entry(const EngineCacheEntry& entry, const EngineRecord& record) {
+  if (entry.engine_sha256 == record.engine_sha256) return {};
+  return make_error(ErrorCode::kEngineHashMismatch, Reason::kManifestHashMismatch,
+                    record.file + " (stage manifest): the cache entry names SHA-256 " +
+                        entry.engine_sha256.hex() + ", found " + record.engine_sha256.hex() +
+                        "; the engine was compiled again since: use its new "
+                        "entry");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, const AdmissionSteps& steps,
+                                                     bool uses_gpu, const EngineCacheEntry& entry) {
+  const std::string file = entry.engine_path.filename().string();
+  EngineLoadTimes times;
+  const auto load = [&]() -> Result<std::shared_ptr<EngineState>> {
+    SKUA_ASSIGN_OR_RETURN(auto folder, posix_file_system().open_folder(entry.engine_path.parent_path()));
+    const EngineExpectation expected{file, std::nullopt, entry.precision, runtime.environment.host, uses_gpu};
+    auto prepared = prepare(&admit_cached, *folder, *folder, expected, *runtime.environment.clock);
+    if (prepared.engine->ok()) SKUA_RETURN_IF_ERROR(check_entry(entry, (*prepared.engine)->record()));
+    return admit_prepared(runtime, steps, std::move(prepared), times);
+  };
+  auto engine = load();
+  if (!engine.ok()) {
+    Error error = std::move(engine).error();
+    if (error.code == ErrorCode::kIo) error.code = ErrorCode::kEngineDeserialize;
+    report_refusal(runtime, file, error);
+    return error;
+  }
+  report_loaded(runtime, **engine, times);
+  return engine;
+}
+
+Result<std::shared_ptr<EngineState>> find_in_flight_set(RuntimeState& runtime,
+                                                        const EngineCacheEntry& entry) {
+  const std::lock_guard lock(runtime.table_mutex);
+  for (const auto& engine : runtime.flight_engines) {
+    if (engine->record.engine_sha256 == entry.engine_sha256) return engine;
+  }
+  return make_error(ErrorCode::kEngineDeserialize, Reason::kNotInFlightSet,
+                    entry.engine_path.filename().string() + " (SHA-256 " + entry.engine_sha256.hex() +
+                        ") is not an engine of the loaded flight set; in the air nothing else is loaded");
+}
+
+Result<LoadedSet> load_set(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
+                           const std::filesystem::path& set_dir, const GatePolicy& policy) {
+  if (!runtime.loaded_set_id.empty()) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "flight set " + runtime.loaded_set_id + " is loaded already; one set a flight");
+  }
+  const Clock& clock = *runtime.environment.clock;
+  const std::int64_t start_ns = clock.monotonic_ns();
+  auto set = admit_whole_set(runtime, set_dir, policy);
+  if (!set.ok()) {
+    report_refusal(runtime, set_dir.string(), set.error());
+    return std::move(set).error();
+  }
+  SetLoader loader(runtime, steps, uses_gpu, *std::move(set));
+  SKUA_RETURN_IF_ERROR(loader.open_golden());
+  loader.run();
+  SKUA_ASSIGN_OR_RETURN(LoadedSet loaded, loader.finish());
+  loaded.total_ns = clock.monotonic_ns() - start_ns;
+  {
+    const std::lock_guard lock(runtime.table_mutex);
+    runtime.flight_engines = loaded.engines;
+    runtime.loaded_set_id = loaded.set_id;
+  }
+  report_ready(runtime, loaded);
+  return loaded;
+}
+
+}  // namespace skua

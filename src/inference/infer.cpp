@@ -1,0 +1,122 @@
+// infer(): one run with named inputs and outputs of the caller's own, for those who do not run every frame.
+#include <cstring>
+
+#include "inference/runtime_state.h"
+#include "inference/slot_access.h"
+#include "skua/inference_runtime.h"
+
+namespace skua {
+namespace {
+
+Error argument_error(Reason reason, std::string message) {
+  return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
+}
+
+/// Every input by its name, of the engine's dtype, on the host, inside the profile.
+Status check_inputs(const EngineRecord& record, const TensorMap& inputs) {
+  for (const auto& [name, tensor] : inputs) {
+    SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const std::size_t index, index_of(record.inputs, name, "input"));
+  }
+  for (std::size_t i = 0; i < record.inputs.size(); ++i) {
+    const TensorSpec& spec = record.inputs[i];
+    const Tensor* tensor = inputs.find(spec.name);
+    if (tensor == nullptr) {
+      return argument_error(Reason::kMissingInput, "input '" + spec.name + "' of " + record.model +
+                                                       " was not given; every input is needed");
+    }
+    const TensorView& view = tensor->view();
+    if (view.dtype != spec.dtype) {
+      return argument_error(Reason::kDtypeMismatch, "input '" + spec.name + "' of " + record.model + " is " +
+                                                        std::string(to_string(spec.dtype)) + ", found " +
+                                                        std::string(to_string(view.dtype)) +
+                                                        "; convert it, nothing is cast silently");
+    }
+    if (view.device.type != DeviceType::kCpu) {
+      return argument_error(Reason::kDeviceMismatch, "input '" + spec.name + "' must lie in host memory");
+    }
+    SKUA_RETURN_IF_ERROR(check_input_shape(record, i, view.shape));
+  }
+  return {};
+}
+
+Status copy_inputs(const EngineRecord& record, Execution& execution, const TensorMap& inputs) {
+  for (std::size_t i = 0; i < record.inputs.size(); ++i) {
+    const TensorView& source = inputs.find(record.inputs[i].name)->view();
+    if (execution.input(i).shape != source.shape)
+      SKUA_RETURN_IF_ERROR(execution.set_input_shape(i, source.shape));
+    if (const std::size_t bytes = source.size_bytes(); bytes > 0) {
+      std::memcpy(execution.input(i).data, source.data, bytes);
+    }
+  }
+  return {};
+}
+
+Result<TensorMap> copy_outputs(const EngineRecord& record, const Execution& execution) {
+  TensorMap outputs;
+  for (std::size_t i = 0; i < record.outputs.size(); ++i) {
+    const TensorView source = execution.output(i);
+    SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(source.dtype, source.shape));
+    if (const std::size_t bytes = source.size_bytes(); bytes > 0)
+      std::memcpy(tensor.view().data, source.data, bytes);
+    SKUA_RETURN_IF_ERROR(outputs.insert(record.outputs[i].name, std::move(tensor)));
+  }
+  return outputs;
+}
+
+std::string frame_text(const InferOptions& options) {
+  return options.frame ? std::to_string(*options.frame) : std::string("none");
+}
+
+/// A failed run gets its text here, off the hot path, and is told to whoever listens.
+Error report_failure(const RuntimeState& state, const EngineRecord& record, const InferOptions& options,
+                     Error error) {
+  const bool is_memory = error.code == ErrorCode::kOutOfMemory;
+  const std::string what = is_memory ? "C7 OOM during infer" : "C7 inference failed";
+  error.message = what + "; backbone=" + record.model + "; frame=" + frame_text(options) + ": " +
+                  (error.message.empty() ? std::string(sentence_of(error.reason)) : error.message);
+  Event event{is_memory ? Level::kError : Level::kWarn,
+              is_memory ? "c7.out_of_memory" : "c7.inference_failed",
+              error.message,
+              {{"backbone", record.model}, {"reason", std::string(to_string(error.reason))}}};
+  if (options.frame) event.fields.push_back({"frame", static_cast<std::int64_t>(*options.frame)});
+  state.environment.events->emit(event);
+  return error;
+}
+
+void log_timing(const RuntimeState& state, const EngineRecord& record, const InferOptions& options,
+                std::int64_t elapsed_ns) {
+  if (!state.environment.config.per_frame_debug_log) return;
+  constexpr std::int64_t kNsPerMs = 1000000;
+  Event event{Level::kDebug,
+              "c7.infer",
+              "C7 infer backbone=" + record.model + " frame=" + frame_text(options) +
+                  " took=" + std::to_string(elapsed_ns / kNsPerMs) + "ms",
+              {{"backbone", record.model}, {"took_ns", elapsed_ns}}};
+  state.environment.events->emit(event);
+}
+
+}  // namespace
+
+Result<TensorMap> InferenceRuntime::infer(const EngineHandle& handle, const TensorMap& inputs,
+                                          const InferOptions& options) {
+  SKUA_RETURN_IF_ERROR(check_handle(*state_, handle.state_.get()));
+  EngineState& engine = *handle.state_;
+  SKUA_RETURN_IF_ERROR(check_inputs(engine.record, inputs));
+  const auto lane = options.lane != nullptr ? options.lane->state_ : default_lane(*state_);
+  SKUA_ASSIGN_OR_RETURN(ExecutionSlot* const slot, slot_for(*state_, engine, lane));
+  const LaneHold hold(*lane);
+  if (!hold.is_held()) {
+    return report_failure(*state_, engine.record, options,
+                          Error{ErrorCode::kInference, Reason::kLaneBusy, 0, {}});
+  }
+  const Clock& clock = *state_->environment.clock;
+  const std::int64_t start_ns = clock.monotonic_ns();
+  SKUA_RETURN_IF_ERROR(copy_inputs(engine.record, *slot->execution, inputs));
+  Status ran = run_slot(engine, *slot, options, clock);
+  if (!ran.ok()) return report_failure(*state_, engine.record, options, std::move(ran).error());
+  auto outputs = copy_outputs(engine.record, *slot->execution);
+  if (outputs.ok()) log_timing(*state_, engine.record, options, clock.monotonic_ns() - start_ns);
+  return outputs;
+}
+
+}  // namespace skua

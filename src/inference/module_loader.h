@@ -1,0 +1,24 @@
+// Finds and opens a runtime's modules beside libskua.so, never through a search path or the environment.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "inference/module_abi.h"
+
+namespace skua {
+
+/// The folder libskua.so was loaded from.
+std::filesystem::path library_folder();
+/// Skua's build id: version, interface hash, compiler, ABI.
+std::string_view build_id() noexcept;
+
+/// RuntimeNotAvailableError: module_missing (with the loader's text), module_foreign.
+Result<const RuntimeModule*> open_runtime_module(std::string_view label);
+Result<const CompilerModule*> open_compiler_module(std::string_view label);
+/// The same from a given folder; for tests.
+Result<const RuntimeModule*> open_runtime_module(const std::filesystem::path& folder, std::string_view label);
+Result<const CompilerModule*> open_compiler_module(const std::filesystem::path& folder,
+                                                   std::string_view label);
+
+}  // namespace skua

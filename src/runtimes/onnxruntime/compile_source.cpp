@@ -1,0 +1,145 @@
+// Step 1: the source model as bytes in memory. Everything later works on these bytes, so that what was hashed
+// is what is compiled.
+#include <algorithm>
+#include <limits>
+
+#include "core/filesystem.h"
+#include "core/hash.h"
+#include "core/text.h"
+#include "runtimes/onnxruntime/compile_steps.h"
+#include "skua/sidecar.h"
+
+namespace skua::ort {
+namespace {
+
+// What one protobuf file can hold; the artifact has the weights inside.
+constexpr std::uint64_t kMaxModelBytes = std::numeric_limits<std::int32_t>::max();
+
+bool is_plain_relative(const std::filesystem::path& path) {
+  if (path.empty() || path.is_absolute() || !path.has_filename()) return false;
+  return std::none_of(path.begin(), path.end(), [](const std::filesystem::path& part) {
+    return part == ".." || part == "." || part.empty();
+  });
+}
+
+// Whether any folder on the way to the file is a link: it could lead outside.
+bool stays_inside(const std::filesystem::path& folder, const std::filesystem::path& relative) {
+  std::error_code error;
+  const auto real_folder = std::filesystem::canonical(folder, error);
+  const auto real_file = std::filesystem::weakly_canonical(folder / relative, error);
+  return !error && real_file == real_folder / relative;
+}
+
+Error external_error(const std::string& location, const std::string& found) {
+  return build_error(Reason::kExternalWeights,
+                     "external weights " + quote(location) +
+                         ": expected a file inside the model's folder, named by a plain "
+                         "relative path, found " +
+                         found + "; export the model with its weights beside or inside it");
+}
+
+std::vector<std::string> external_locations(const OnnxModel& model) {
+  std::vector<std::string> locations;
+  for (const OnnxTensor* tensor : all_tensors(model)) {
+    if (!tensor->is_external) continue;
+    const auto location = tensor->external.find("location");
+    locations.push_back(location == tensor->external.end() ? "" : location->second);
+  }
+  std::sort(locations.begin(), locations.end());
+  locations.erase(std::unique(locations.begin(), locations.end()), locations.end());
+  return locations;
+}
+
+SourceFile source_file(std::string name, std::span<const std::byte> bytes) {
+  return SourceFile{std::move(name), sha256_of(bytes), bytes.size()};
+}
+
+Status read_external(CompileState& state) {
+  const std::filesystem::path folder = state.request.model_path.parent_path();
+  std::uint64_t rest = kMaxModelBytes - state.source_bytes.size();
+  for (const std::string& location : external_locations(state.source)) {
+    if (!is_plain_relative(location)) return external_error(location, "another kind of path");
+    if (!stays_inside(folder, location)) return external_error(location, "a link that leads elsewhere");
+    auto bytes = read_file(folder / location, rest, Reason::kExternalWeights);
+    if (!bytes.ok()) {
+      if (bytes.error().reason == Reason::kModelTooLarge) return std::move(bytes).error();
+      return external_error(location, bytes.error().message);
+    }
+    rest -= bytes->size();
+    state.record.sources.push_back(source_file(location, *bytes));
+    state.external.push_back({location, *std::move(bytes)});
+  }
+  return {};
+}
+
+// ONNX Runtime reads at the offsets that the model gives: they must lie inside the file.
+Status check_external_ranges(const CompileState& state) {
+  for (const OnnxTensor* tensor : all_tensors(state.source)) {
+    if (!tensor->is_external) continue;
+    const auto number = [tensor](const char* key) {
+      const auto found = tensor->external.find(key);
+      return found == tensor->external.end() ? std::optional<std::uint64_t>(0) : parse_uint64(found->second);
+    };
+    const std::string& location = tensor->external.at("location");
+    const auto file = std::find_if(state.external.begin(), state.external.end(),
+                                   [&](const ExternalFile& each) { return each.location == location; });
+    const auto offset = number("offset");
+    const auto length = number("length");
+    const std::uint64_t size = file->bytes.size();
+    if (offset && length && *offset <= size && *length <= size - *offset) continue;
+    return external_error(location, "a file of " + std::to_string(size) + " bytes that ends before weight " +
+                                        quote(tensor->name) + " does");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::byte>> read_file(const std::filesystem::path& path, std::uint64_t limit,
+                                         Reason when_missing) {
+  const auto failed = [&path, when_missing](const Error& error) {
+    const bool is_missing = error.reason == Reason::kNotFound;
+    return make_error(ErrorCode::kEngineBuild, is_missing ? when_missing : Reason::kModelUnreadable,
+                      path.string() + " cannot be read: " + error.message, error.native_code);
+  };
+  auto folder = posix_file_system().open_folder(path.parent_path());
+  if (!folder.ok()) return failed(folder.error());
+  auto file = (*folder)->open_read(path.filename().string());
+  if (!file.ok()) return failed(file.error());
+  const auto info = (*file)->info();
+  if (!info.ok()) return failed(info.error());
+  if (info->kind != FileKind::kRegular) {
+    return build_error(
+        Reason::kModelUnreadable,
+        path.string() + ": expected a regular file, found a folder or a device; name the file itself");
+  }
+  if (info->size > limit) {
+    return build_error(Reason::kModelTooLarge, path.string() + " has " + std::to_string(info->size) +
+                                                   " bytes; with its weights the model may have 2147483647");
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(info->size));
+  const auto count = (*file)->read(bytes);
+  if (!count.ok()) return failed(count.error());
+  bytes.resize(*count);
+  return bytes;
+}
+
+Status read_source(CompileState& state) {
+  const std::filesystem::path& path = state.request.model_path;
+  SKUA_ASSIGN_OR_RETURN(state.source_bytes, read_file(path, kMaxModelBytes, Reason::kModelMissing));
+  auto model = parse_onnx(state.source_bytes);
+  if (!model.ok()) return build_error(model.error().reason, path.string() + ": " + model.error().message);
+  state.source = *std::move(model);
+  state.record.sources.push_back(source_file(path.filename().string(), state.source_bytes));
+  SKUA_RETURN_IF_ERROR(read_external(state));
+  SKUA_RETURN_IF_ERROR(check_external_ranges(state));
+  state.record.model_sha256 = state.record.sources.front().sha256;
+  if (!state.external.empty()) {
+    std::vector<std::filesystem::path> files = {path};
+    for (const ExternalFile& file : state.external) files.push_back(path.parent_path() / file.location);
+    SKUA_ASSIGN_OR_RETURN(state.record.model_sha256, Sha256Sidecar::aggregate_hash(files));
+  }
+  return {};
+}
+
+}  // namespace skua::ort

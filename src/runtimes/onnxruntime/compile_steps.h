@@ -1,0 +1,68 @@
+// The steps of compiling an ONNX model, in the order of `compile_module.cpp`. Each works on the state below,
+// may fail with EngineBuildError or InvalidArgumentError, and writes to the staging folder only.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/engine_record.h"
+#include "cache/golden.h"
+#include "inference/compile_job.h"
+#include "inference/strategy.h"
+#include "runtimes/onnxruntime/onnx_model.h"
+#include "runtimes/onnxruntime/ort_engine.h"
+#include "runtimes/onnxruntime/ort_library.h"
+
+namespace skua::ort {
+
+/// One file of external weights, whole.
+struct ExternalFile {
+  std::string location;  ///< as the model names it
+  std::vector<std::byte> bytes;
+};
+
+struct CompileState {
+  CompileState(const CompileRequest& job, std::shared_ptr<const OrtLibrary> opened)
+      : request(job), library(std::move(opened)) {}
+
+  const CompileRequest& request;
+  std::shared_ptr<const OrtLibrary> library;
+
+  std::vector<std::byte> source_bytes;
+  std::vector<ExternalFile> external;
+  OnnxModel source;
+  std::vector<std::byte> artifact;  ///< as saved, loaded back from the staging folder
+  GoldenVectors golden;
+  EngineRecord record;  ///< filled step by step
+
+  std::filesystem::path staged(const std::string& name) const { return request.staging_dir / name; }
+  std::string golden_name() const { return request.artifact_name + ".golden"; }
+};
+
+Status read_source(CompileState& state);      ///< the model and its external weights, hashed
+Status check_precision(CompileState& state);  ///< the source graph is what the precision says
+Status check_inputs(CompileState& state);     ///< optimisation profiles against the graph's inputs
+Status optimise(CompileState& state);         ///< the graph as it will run, saved in one file
+Status settle_contract(CompileState& state);  ///< inputs, outputs and their capacities, from the artifact
+Status measure_and_try(CompileState& state);  ///< trial runs at min, opt, max; memory; node-to-provider proof
+Status make_golden(CompileState& state);      ///< golden vectors, never from the artifact
+Status compare_with_golden(CompileState& state);  ///< the artifact must reproduce them
+Status finish_record(CompileState& state);        ///< what is left of the record
+
+/// All steps. RuntimeNotAvailableError when the library is not there; else EngineBuildError,
+/// InvalidArgumentError, OutOfMemoryError.
+Result<EngineRecord> compile_onnx(const CompileRequest& request, CompileProgress& progress);
+
+/// An EngineBuildError.
+Error build_error(Reason reason, std::string message);
+/// The same error in the class that compiling promises; memory and a caller's mistakes keep theirs.
+Error as_build_error(Error error);
+
+/// A file of at most `limit` bytes. Links are not followed. EngineBuildError: `when_missing`,
+/// model_unreadable, model_too_large.
+Result<std::vector<std::byte>> read_file(const std::filesystem::path& path, std::uint64_t limit,
+                                         Reason when_missing);
+
+}  // namespace skua::ort

@@ -1,0 +1,82 @@
+#include "runtimes/onnxruntime/ort_errors.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace skua::ort {
+namespace {
+
+constexpr std::size_t kMaxMessage = 600;
+
+struct Target {
+  ErrorCode code;
+  Reason reason;
+};
+
+Target target_of(OrtContext context, OrtErrorCode native) noexcept {
+  switch (context) {
+    case OrtContext::kLoad:
+      return {ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed};
+    case OrtContext::kRun:
+      return {ErrorCode::kInference, Reason::kExecutionFailed};
+    case OrtContext::kProvider:
+      return {ErrorCode::kRuntimeNotAvailable, Reason::kProviderNotAvailable};
+    case OrtContext::kCompile:
+      break;
+  }
+  const bool is_damaged =
+      native == ORT_INVALID_PROTOBUF || native == ORT_INVALID_GRAPH || native == ORT_NO_MODEL;
+  return {ErrorCode::kEngineBuild, is_damaged ? Reason::kModelMalformed : Reason::kModelUnsupported};
+}
+
+// One line of printable text: some messages carry line breaks and build paths of kilobytes.
+std::string trimmed(std::string_view message) {
+  std::string text(message.substr(0, kMaxMessage));
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20U || c == 0x7FU; }, ' ');
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  if (message.size() > kMaxMessage) text += "...";
+  return text;
+}
+
+}  // namespace
+
+bool says_out_of_memory(std::string_view message) noexcept {
+  constexpr std::array<std::string_view, 5> kTexts = {"bad_alloc", "Failed to allocate memory",
+                                                      "out of memory", "CUDA_ERROR_OUT_OF_MEMORY",
+                                                      "Available memory of"};
+  return std::any_of(kTexts.begin(), kTexts.end(), [message](std::string_view text) {
+    return message.find(text) != std::string_view::npos;
+  });
+}
+
+Error translate(const OrtApi& api, OrtStatus* status, OrtContext context, std::string_view what) {
+  const OrtErrorCode native = api.GetErrorCode(status);
+  const std::string text = trimmed(api.GetErrorMessage(status));
+  api.ReleaseStatus(status);
+  Target target = target_of(context, native);
+  if (says_out_of_memory(text)) target = {ErrorCode::kOutOfMemory, Reason::kOutOfMemory};
+  return make_error(target.code, target.reason, std::string(what) + ": ONNX Runtime refused: " + text,
+                    static_cast<int>(native));
+}
+
+Error translate_hot(const OrtApi& api, OrtStatus* status) noexcept {
+  Error error;
+  error.code = ErrorCode::kInference;
+  error.reason = Reason::kExecutionFailed;
+  error.native_code = static_cast<int>(api.GetErrorCode(status));
+  if (says_out_of_memory(api.GetErrorMessage(status))) {
+    error.code = ErrorCode::kOutOfMemory;
+    error.reason = Reason::kOutOfMemory;
+  }
+  api.ReleaseStatus(status);
+  return error;
+}
+
+Status check(const OrtApi& api, OrtStatus* status, OrtContext context, std::string_view what) {
+  if (status == nullptr) return {};
+  return translate(api, status, context, what);
+}
+
+}  // namespace skua::ort

@@ -1,0 +1,33 @@
+// The one place where an OrtStatus becomes an Error. ONNX Runtime has no code for "out of memory": it is
+// known by its text alone, and is looked for first, because memory has a class of its own in every context.
+#pragma once
+
+#include <onnxruntime_c_api.h>
+
+#include <string_view>
+
+#include "skua/result.h"
+
+namespace skua::ort {
+
+/// What was being done.
+enum class OrtContext {
+  kLoad,      ///< EngineDeserializeError, deserialize_failed
+  kRun,       ///< InferenceError, execution_failed
+  kCompile,   ///< EngineBuildError, model_unsupported (or model_malformed where the code says so)
+  kProvider,  ///< RuntimeNotAvailableError, provider_not_available
+};
+
+/// Takes `status` over. `what` names the thing, e.g. the model.
+Error translate(const OrtApi& api, OrtStatus* status, OrtContext context, std::string_view what);
+
+/// The same without a text: reason and native code. Does not allocate.
+Error translate_hot(const OrtApi& api, OrtStatus* status) noexcept;
+
+/// Success for nullptr, else `translate`.
+Status check(const OrtApi& api, OrtStatus* status, OrtContext context, std::string_view what);
+
+/// Whether a message of ONNX Runtime speaks of memory that could not be had.
+bool says_out_of_memory(std::string_view message) noexcept;
+
+}  // namespace skua::ort

@@ -1,0 +1,75 @@
+"""Fixtures: the programs, tiny models, and one provisioned flight set that every test copies."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+import programs
+import trees
+from places import Place, tiny_networks
+
+def pytest_collection_modifyitems(items):
+    """Without programs nothing here can be judged: say so once per test, as an error, never as a skip."""
+    if programs.program_exists():
+        return
+    for item in items:
+        if pathlib.Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.usefixtures("programs_are_built"))
+
+
+@pytest.fixture(name="programs_are_built")
+def no_programs():
+    pytest.fail(f"{programs.SKUA} does not exist: build the preset, or set SKUA_BUILD_DIR", pytrace=False)
+
+
+@pytest.fixture(name="home")
+def empty_home(tmp_path):
+    """An empty $HOME; a test that leaves something in it fails."""
+    home = tmp_path / "home"
+    home.mkdir()
+    yield home
+    assert not list(home.rglob("*")), "a program wrote into $HOME"
+
+
+@pytest.fixture(name="skua")
+def skua_program(home):
+    return programs.Programs(home)
+
+
+@pytest.fixture(name="place")
+def working_place(tmp_path):
+    """Where a test puts its models, cache and sets."""
+    return Place(tmp_path)
+
+
+@pytest.fixture(scope="session", name="original")
+def provisioned_original(tmp_path_factory):
+    """A provisioned place, made once. Never touched: see `flight`."""
+    shared = tmp_path_factory.mktemp("original")
+    home = shared / "home"
+    home.mkdir()
+    place = Place(shared)
+    yaml = place.set_yaml(tiny_networks(place.models))
+    place.report = programs.Programs(home).ok(*place.provision_arguments(yaml), "--json")
+    before = trees.tree(place.sets), trees.tree(place.cache)
+    yield place
+    assert (trees.tree(place.sets), trees.tree(place.cache)) == before, "a test changed the original"
+
+
+@pytest.fixture(name="flight")
+def copied_flight(original, tmp_path):
+    """A copy of the provisioned place, for this test to damage. Holds models, cache, sets and SET.yaml."""
+    for name in ("models", "cache", "sets"):
+        trees.copy(original.folder / name, tmp_path / name)
+    place = Place(tmp_path)
+    place.yaml = place.set_yaml([{**network, "onnx": place.models / network["onnx"].name}
+                                 for network in tiny_networks(place.models)])
+    return place
+
+
+@pytest.fixture(name="inputs")
+def inputs_of_add_relu(tmp_path):
+    """Arguments of `skua run SET add_relu`."""
+    np.save(tmp_path / "x.npy", np.linspace(-1, 1, 8, dtype=np.float32).reshape(1, 8))
+    return ("--input", f"x={tmp_path / 'x.npy'}", "--output-dir", tmp_path / "out")

@@ -1,0 +1,17 @@
+// Counts heap allocations and mutex locks of the calling thread while a function runs. The executable that
+// links hot_path_counters.cpp has its malloc and pthread_mutex_lock counted, libskua's included.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace skua::test {
+
+struct HotPathCounts {
+  std::uint64_t allocations = 0;
+  std::uint64_t locks = 0;
+};
+
+HotPathCounts count_hot_path(const std::function<void()>& function);
+
+}  // namespace skua::test

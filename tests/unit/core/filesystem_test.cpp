@@ -1,0 +1,224 @@
+#include "core/filesystem.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "check.h"
+#include "core/posix_error.h"
+#include "temp_folder.h"
+
+namespace skua {
+namespace {
+
+using test::is_error;
+using test::is_ok;
+using test::TempFolder;
+using testing::ElementsAre;
+
+std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+class PosixFiles : public testing::Test {
+ protected:
+  std::unique_ptr<Folder> open() { return posix_file_system().open_folder(root_.path()).value(); }
+  Status write(std::string_view name, std::string_view text) {
+    SKUA_ASSIGN_OR_RETURN(const auto file, folder_->create(name));
+    SKUA_RETURN_IF_ERROR(file->write(bytes_of(text)));
+    return file->sync();
+  }
+  TempFolder root_;
+  std::unique_ptr<Folder> folder_ = open();
+};
+
+TEST_F(PosixFiles, WritesAndReads) {
+  ASSERT_TRUE(is_ok(write("file", "hello")));
+  EXPECT_EQ(read_text(*folder_, "file", 5).value(), "hello");
+  const FileInfo info = folder_->info("file").value();
+  EXPECT_EQ(info.kind, FileKind::kRegular);
+  EXPECT_EQ(info.size, 5U);
+  EXPECT_EQ(info.links, 1U);
+  EXPECT_EQ(info.owner, geteuid());
+  EXPECT_EQ(info.mode & 0022U, 0U);  // never writable by others, whatever the umask
+}
+
+TEST_F(PosixFiles, ReadTellsTheEnd) {
+  ASSERT_TRUE(is_ok(write("file", "hello")));
+  const auto file = folder_->open_read("file").value();
+  std::array<std::byte, 4> piece;
+  EXPECT_EQ(file->read(piece).value(), 4U);
+  EXPECT_EQ(file->read(piece).value(), 1U);
+  EXPECT_EQ(file->read(piece).value(), 0U);
+}
+
+TEST_F(PosixFiles, CreateNeverOverwrites) {
+  ASSERT_TRUE(is_ok(write("file", "old")));
+  EXPECT_TRUE(is_error(folder_->create("file"), ErrorCode::kIo, Reason::kExists, "file"));
+  EXPECT_EQ(root_.read("file"), "old");
+}
+
+TEST_F(PosixFiles, MissingNamesAreNotFoundWithPathAndErrno) {
+  const auto error = folder_->open_read("none");
+  EXPECT_TRUE(is_error(error, ErrorCode::kIo, Reason::kNotFound, (root_.path() / "none").string()));
+  EXPECT_EQ(error.error().native_code, ENOENT);
+  EXPECT_TRUE(is_error(folder_->info("none"), ErrorCode::kIo, Reason::kNotFound));
+  EXPECT_TRUE(is_error(folder_->remove("none"), ErrorCode::kIo, Reason::kNotFound));
+  EXPECT_TRUE(is_error(folder_->rename("none", "other"), ErrorCode::kIo, Reason::kNotFound));
+  EXPECT_TRUE(is_error(folder_->open_folder("none"), ErrorCode::kIo, Reason::kNotFound));
+  EXPECT_TRUE(
+      is_error(posix_file_system().open_folder(root_.path() / "none"), ErrorCode::kIo, Reason::kNotFound));
+}
+
+TEST_F(PosixFiles, NamesAreSingleComponents) {
+  root_.write("sub/file", "x");
+  using namespace std::string_view_literals;
+  for (const std::string_view name : {""sv, "."sv, ".."sv, "sub/file"sv, "/etc"sv, "sub/"sv, "sub\0x"sv}) {
+    const auto refuses = [&](const auto& result) {
+      return is_error(result, ErrorCode::kInvalidArgument, Reason::kInvalidArgument, "file name");
+    };
+    EXPECT_TRUE(refuses(folder_->open_read(name))) << name;
+    EXPECT_TRUE(refuses(folder_->create(name))) << name;
+    EXPECT_TRUE(refuses(folder_->open_folder(name))) << name;
+    EXPECT_TRUE(refuses(folder_->make_folder(name))) << name;
+    EXPECT_TRUE(refuses(folder_->info(name))) << name;
+    EXPECT_TRUE(refuses(folder_->remove(name))) << name;
+    EXPECT_TRUE(refuses(folder_->rename(name, "x"))) << name;
+    EXPECT_TRUE(refuses(folder_->rename("sub", name))) << name;
+  }
+  EXPECT_TRUE(is_ok(folder_->open_folder("sub")));
+  EXPECT_TRUE(is_ok(folder_->create("..x")));
+}
+
+TEST_F(PosixFiles, LinksAreNotFollowed) {
+  root_.write("real/file", "x");
+  std::filesystem::create_symlink("real/file", root_.path() / "link");
+  std::filesystem::create_directory_symlink("real", root_.path() / "folder-link");
+  EXPECT_TRUE(is_error(folder_->open_read("link"), ErrorCode::kIo, Reason::kNotRegularFile, "link"));
+  EXPECT_TRUE(is_error(folder_->open_folder("folder-link"), ErrorCode::kIo, Reason::kNotRegularFile, "link"));
+  EXPECT_EQ(folder_->info("link").value().kind, FileKind::kLink);
+  for (const char* spelling : {"folder-link", "folder-link/"}) {
+    EXPECT_TRUE(is_error(posix_file_system().open_folder(root_.path() / spelling), ErrorCode::kIo,
+                         Reason::kNotRegularFile))
+        << spelling;
+  }
+  EXPECT_TRUE(is_ok(posix_file_system().open_folder(root_.path() / "real/")));
+}
+
+TEST_F(PosixFiles, AFileIsNoFolder) {
+  root_.write("file", "x");
+  EXPECT_TRUE(is_error(folder_->open_folder("file"), ErrorCode::kIo, Reason::kIo, "a folder is expected"));
+  EXPECT_TRUE(is_error(posix_file_system().open_folder(""), ErrorCode::kIo, Reason::kNotFound));
+}
+
+TEST_F(PosixFiles, AFifoDoesNotBlock) {
+  ASSERT_EQ(mkfifo((root_.path() / "fifo").c_str(), 0600), 0);
+  const auto file = folder_->open_read("fifo").value();
+  EXPECT_EQ(file->info().value().kind, FileKind::kOther);
+  EXPECT_TRUE(is_error(read_text(*folder_, "fifo", 10), ErrorCode::kIo, Reason::kNotRegularFile));
+}
+
+TEST_F(PosixFiles, FoldersAreMadeListedAndRemoved) {
+  ASSERT_TRUE(is_ok(folder_->make_folder("b")));
+  ASSERT_TRUE(is_ok(write("a", "")));
+  EXPECT_THAT(folder_->list().value(), ElementsAre("a", "b"));
+  EXPECT_THAT(folder_->list().value(), ElementsAre("a", "b"));  // a second look starts from the beginning
+  EXPECT_TRUE(is_error(folder_->make_folder("b"), ErrorCode::kIo, Reason::kExists));
+  EXPECT_TRUE(is_ok(folder_->sync()));
+  EXPECT_TRUE(is_ok(folder_->remove("b")));
+  EXPECT_TRUE(is_ok(folder_->remove("a")));
+  EXPECT_TRUE(folder_->list().value().empty());
+}
+
+TEST_F(PosixFiles, RenameReplacesFilesButNoFullFolder) {
+  ASSERT_TRUE(is_ok(write("new", "new")));
+  ASSERT_TRUE(is_ok(write("old", "old")));
+  ASSERT_TRUE(is_ok(folder_->rename("new", "old")));
+  EXPECT_EQ(root_.read("old"), "new");
+  root_.write("full/file", "x");
+  ASSERT_TRUE(is_ok(folder_->make_folder("empty")));
+  EXPECT_TRUE(is_error(folder_->rename("empty", "full"), ErrorCode::kIo, Reason::kExists));
+  EXPECT_TRUE(is_error(folder_->remove("full"), ErrorCode::kIo, Reason::kExists));
+  EXPECT_EQ(root_.read("full/file"), "x");
+}
+
+TEST_F(PosixFiles, LockIsExclusiveUntilItsHolderGoes) {
+  ASSERT_TRUE(is_ok(folder_->lock()));
+  ASSERT_TRUE(is_ok(folder_->lock()));  // the holder has it
+  auto other = open();
+  EXPECT_TRUE(is_error(other->lock(), ErrorCode::kIo, Reason::kFolderBusy, root_.path().string()));
+  folder_.reset();
+  EXPECT_TRUE(is_ok(other->lock()));
+}
+
+TEST_F(PosixFiles, AFileThatMayNotGrowIsReportedAsNoSpace) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{4, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Status status = write("file", "12345");
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_TRUE(is_error(status, ErrorCode::kIo, Reason::kDiskFull, "file"));
+  EXPECT_EQ(root_.read("file"), "1234");  // the short write went on to its error
+}
+
+TEST_F(PosixFiles, ReadTextIsBounded) {
+  root_.write("file", "12345");
+  EXPECT_EQ(read_text(*folder_, "file", 5).value(), "12345");
+  EXPECT_TRUE(is_error(read_text(*folder_, "file", 4), ErrorCode::kIo, Reason::kTooLarge, "4 bytes"));
+  root_.write("empty", "");
+  EXPECT_EQ(read_text(*folder_, "empty", 0).value(), "");
+  std::filesystem::create_directory(root_.path() / "folder");
+  EXPECT_TRUE(is_error(read_text(*folder_, "folder", 4), ErrorCode::kIo, Reason::kNotRegularFile));
+}
+
+TEST_F(PosixFiles, RemoveTreeTakesAllBelowButFollowsNoLink) {
+  root_.write("kept/file", "x");
+  root_.write("tree/a/b/file", "x");
+  std::filesystem::create_directory_symlink(root_.path() / "kept", root_.path() / "tree/a/link");
+  EXPECT_TRUE(is_ok(remove_tree(*folder_, "tree")));
+  EXPECT_FALSE(root_.has("tree"));
+  EXPECT_EQ(root_.read("kept/file"), "x");
+  EXPECT_TRUE(is_ok(remove_tree(*folder_, "tree")));  // nothing there is fine
+}
+
+TEST_F(PosixFiles, RemoveTreeStopsAtADepthThatIsNotOurs) {
+  std::filesystem::path deep = "tree";
+  for (int i = 0; i < 40; ++i) deep /= "d";
+  std::filesystem::create_directories(root_.path() / deep);
+  EXPECT_TRUE(is_error(remove_tree(*folder_, "tree"), ErrorCode::kIo, Reason::kIo, "levels deep"));
+}
+
+TEST(PosixError, MapsErrnoOnce) {
+  const std::pair<int, Reason> cases[] = {
+      {ENOENT, Reason::kNotFound},
+      {EEXIST, Reason::kExists},
+      {ENOTEMPTY, Reason::kExists},
+      {EACCES, Reason::kPermissionDenied},
+      {EPERM, Reason::kPermissionDenied},
+      {EROFS, Reason::kPermissionDenied},
+      {ENOSPC, Reason::kDiskFull},
+      {EDQUOT, Reason::kDiskFull},
+      {EFBIG, Reason::kDiskFull},
+      {ELOOP, Reason::kNotRegularFile},
+      {EIO, Reason::kIo},
+      {EMFILE, Reason::kIo},
+  };
+  for (const auto& [number, reason] : cases) EXPECT_EQ(reason_of_errno(number), reason) << number;
+}
+
+TEST(PosixError, MessageHasOperationPathTextAndRemedy) {
+  const Error error = posix_error("writing", "/x/y", ENOSPC);
+  EXPECT_EQ(error.code, ErrorCode::kIo);
+  EXPECT_EQ(error.native_code, ENOSPC);
+  EXPECT_EQ(error.message,
+            "writing '/x/y': No space left on device; free space there, or use another folder");
+}
+
+}  // namespace
+}  // namespace skua

@@ -1,0 +1,136 @@
+#include "skua/runtime_config.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <map>
+
+#include "check.h"
+#include "core/config_fields.h"
+
+namespace skua {
+namespace {
+
+using test::is_invalid;
+using test::is_ok;
+
+struct FieldCase {
+  const char* key;
+  std::vector<std::string> good, bad;
+};
+
+const FieldCase kCases[] = {
+    {"runtime", {"tensorrt", "pytorch_fp16", "onnx_trt_ep"}, {"", "onnx", "Tensorrt"}},
+    {"engine_cache_dir", {"/x"}, {"", "x", "./x", "~/x"}},
+    {"thermal_poll_hz", {"0.5", "10", "1e-3"}, {"0", "-1", "10.01", "nan", "inf", "", "1 ", "0x1"}},
+    {"per_frame_debug_log", {"true", "false"}, {"", "yes", "1", "True"}},
+    {"gpu_memory_budget_bytes",
+     {"1", "18446744073709551615"},
+     {"0", "-1", "1.5", "18446744073709551616", "4G"}},
+    {"trtexec_timeout_s", {"1", "2147483647"}, {"0", "-5", "2147483648", "4294967297", ""}},
+    {"ort_trt_cache_dir", {"/x", ""}, {"x"}},
+    {"ort_disallow_cpu_fallback", {"true"}, {"false", "no"}},
+    {"flight_sets_dir", {"/x"}, {"", "sets"}},
+    {"state_dir", {"/x"}, {"", "state"}},
+    {"flight_set_limit_bytes", {"1"}, {"0", "-1"}},
+    {"execution_provider", {"tensorrt", "cuda", "cpu"}, {"", "CPU", "cuda,cpu"}},
+    {"intra_op_threads", {"1", "64"}, {"0", "65", "-1", "two"}},
+    {"onnxruntime_library", {"/usr/lib/libonnxruntime.so", ""}, {"libonnxruntime.so"}},
+};
+
+std::string value_of(const RuntimeConfig& config, std::string_view key) {
+  for (const auto& [name, value] : fields_of(config)) {
+    if (name == key) return value;
+  }
+  return "no such field";
+}
+
+TEST(RuntimeConfig, DefaultsAreValid) { EXPECT_TRUE(is_ok(RuntimeConfig().validate())); }
+
+TEST(RuntimeConfig, EveryFieldHasCases) {
+  ASSERT_EQ(std::size(kCases), config_fields().size());
+  for (std::size_t i = 0; i < std::size(kCases); ++i) EXPECT_EQ(kCases[i].key, config_fields()[i].name);
+}
+
+TEST(RuntimeConfig, SetFieldTakesWhatIsAllowed) {
+  for (const FieldCase& field : kCases) {
+    for (const std::string& value : field.good) {
+      RuntimeConfig config;
+      EXPECT_TRUE(is_ok(set_field(config, field.key, value))) << field.key << " " << value;
+      EXPECT_TRUE(is_ok(config.validate()));
+      RuntimeConfig again;
+      EXPECT_TRUE(is_ok(set_field(again, field.key, value_of(config, field.key))));
+      EXPECT_EQ(fields_of(again), fields_of(config));
+    }
+  }
+}
+
+TEST(RuntimeConfig, SetFieldRefusesTheRestAndChangesNothing) {
+  for (const FieldCase& field : kCases) {
+    for (const std::string& value : field.bad) {
+      RuntimeConfig config;
+      const auto before = fields_of(config);
+      EXPECT_TRUE(is_invalid(set_field(config, field.key, value), field.key)) << field.key << " " << value;
+      EXPECT_EQ(fields_of(config), before) << field.key << " " << value;
+    }
+  }
+}
+
+TEST(RuntimeConfig, PrintedValuesAreTheFields) {
+  RuntimeConfig config;
+  config.thermal_poll_hz = 2.5;
+  config.intra_op_threads = 3;
+  config.engine_cache_dir = "/a/b";
+  EXPECT_EQ(value_of(config, "thermal_poll_hz"), "2.5");
+  EXPECT_EQ(value_of(config, "intra_op_threads"), "3");
+  EXPECT_EQ(value_of(config, "engine_cache_dir"), "/a/b");
+  EXPECT_EQ(value_of(config, "gpu_memory_budget_bytes"), "4294967296");
+  EXPECT_EQ(value_of(config, "per_frame_debug_log"), "false");
+}
+
+TEST(RuntimeConfig, UnknownKeyListsTheKnownOnes) {
+  RuntimeConfig config;
+  EXPECT_TRUE(is_invalid(set_field(config, "engine_cache", "/x"), "'engine_cache'"));
+  EXPECT_TRUE(is_invalid(set_field(config, "", "/x"), "thermal_poll_hz"));
+}
+
+void expect_refused(void (*spoil)(RuntimeConfig&), const std::string& part) {
+  RuntimeConfig config;
+  spoil(config);
+  EXPECT_TRUE(is_invalid(config.validate(), part)) << part;
+}
+
+TEST(RuntimeConfig, ValidateChecksEveryField) {
+  using C = RuntimeConfig;
+  expect_refused([](C& c) { c.runtime = "x"; }, "runtime is 'x'");
+  expect_refused([](C& c) { c.engine_cache_dir = "x"; }, "engine_cache_dir");
+  expect_refused([](C& c) { c.thermal_poll_hz = std::numeric_limits<double>::quiet_NaN(); },
+                 "thermal_poll_hz");
+  expect_refused([](C& c) { c.gpu_memory_budget_bytes = 0; }, "gpu_memory_budget_bytes");
+  expect_refused([](C& c) { c.trtexec_timeout_s = 0; }, "trtexec_timeout_s");
+  expect_refused([](C& c) { c.ort_trt_cache_dir = "x"; }, "ort_trt_cache_dir");
+  expect_refused([](C& c) { c.flight_sets_dir = ""; }, "flight_sets_dir");
+  expect_refused([](C& c) { c.state_dir = "x"; }, "state_dir");
+  expect_refused([](C& c) { c.flight_set_limit_bytes = 0; }, "flight_set_limit_bytes");
+  expect_refused([](C& c) { c.execution_provider = "x"; }, "execution_provider");
+  expect_refused([](C& c) { c.intra_op_threads = 65; }, "intra_op_threads");
+  expect_refused([](C& c) { c.onnxruntime_library = "x"; }, "onnxruntime_library");
+}
+
+TEST(RuntimeConfig, CpuFallbackNamesTheHonestWay) {
+  expect_refused([](RuntimeConfig& c) { c.ort_disallow_cpu_fallback = false; }, "execution_provider: cpu");
+}
+
+TEST(RuntimeConfig, LanesAreSlugsNamedOnce) {
+  using C = RuntimeConfig;
+  expect_refused([](C& c) { c.lanes = {{"c2_vpr"}, {"c2_vpr"}}; }, "'c2_vpr' is declared twice");
+  expect_refused([](C& c) { c.lanes = {{"default"}}; }, "'default'");
+  expect_refused([](C& c) { c.lanes = {{""}}; }, "''");
+  expect_refused([](C& c) { c.lanes = {{"C2 VPR"}}; }, "'C2 VPR'");
+  RuntimeConfig config;
+  config.lanes = {{"c2_vpr"}, {"c3_matcher"}};
+  EXPECT_TRUE(is_ok(config.validate()));
+}
+
+}  // namespace
+}  // namespace skua

@@ -1,0 +1,114 @@
+// The build executable may crash, hang, flood or be killed: the caller gets an error and nothing else. Shell
+// scripts stand for builders here, because they can be made to misbehave.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "inference/compile_process.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class CompileProcessTest : public ::testing::Test {
+ protected:
+  BuildProcess builder(const std::string& script) {
+    const auto path = root_.path() / "builder.sh";
+    std::ofstream(path) << "#!/bin/sh\n" << script << "\n";
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    BuildProcess process;
+    process.executable = path;
+    process.request = root_.path() / "request.json";
+    process.response = root_.path() / "response.json";
+    process.log = root_.path() / "build.log";
+    process.timeout = std::chrono::seconds(60);
+    return process;
+  }
+
+  TempFolder root_;
+};
+
+TEST_F(CompileProcessTest, OrderlyEndIsSuccessAndProgressArrivesByLine) {
+  BuildProcess process = builder("echo one; echo two; echo noise >&2");
+  std::vector<std::string> lines;
+  process.on_progress = [&](std::string_view line) { lines.emplace_back(line); };
+  const Status status = run_build_process(process);
+  ASSERT_TRUE(status.ok()) << status.error().describe();
+  EXPECT_THAT(lines, ElementsAre("one", "two"));
+  EXPECT_EQ(log_tail(process.log), "noise\n");
+}
+
+TEST_F(CompileProcessTest, CrashIsAnErrorWithSignalAndLog) {
+  const Status status = run_build_process(builder("echo last words >&2; kill -SEGV $$"));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::kEngineBuild);
+  EXPECT_EQ(status.error().reason, Reason::kBuilderCrashed);
+  EXPECT_THAT(status.error().message, HasSubstr("signal 11"));
+  EXPECT_THAT(status.error().message, HasSubstr("last words"));
+}
+
+TEST_F(CompileProcessTest, NonZeroExitIsAnError) {
+  const Status status = run_build_process(builder("exit 7"));
+  ASSERT_FALSE(status.ok());
+  EXPECT_THAT(status.error().message, HasSubstr("status 7"));
+}
+
+TEST_F(CompileProcessTest, HangEndsAtTheTimeoutWithTheWholeGroup) {
+  BuildProcess process = builder("sh -c 'echo $$ > " + (root_.path() / "grandchild").string() +
+                                 "; while :; do :; done' & echo started; wait");
+  process.on_progress = [&](std::string_view) { process.timeout = std::chrono::seconds(0); };
+  process.timeout = std::chrono::seconds(1);
+  const Status status = run_build_process(process);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().reason, Reason::kBuilderTimeout);
+  std::ifstream stream(root_.path() / "grandchild");
+  int grandchild = 0;
+  if (stream >> grandchild) {
+    EXPECT_FALSE(std::filesystem::exists("/proc/" + std::to_string(grandchild) + "/exe"));
+  }
+}
+
+TEST_F(CompileProcessTest, CancellationStopsIt) {
+  BuildProcess process = builder("echo started; while :; do :; done");
+  std::atomic<bool> cancel{false};
+  process.cancel_requested = &cancel;
+  process.on_progress = [&](std::string_view) { cancel = true; };
+  const Status status = run_build_process(process);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().reason, Reason::kCancelled);
+}
+
+TEST_F(CompileProcessTest, MissingExecutableIsNamed) {
+  BuildProcess process = builder("true");
+  process.executable = root_.path() / "absent";
+  const Status status = run_build_process(process);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().reason, Reason::kBuilderMissing);
+  EXPECT_THAT(status.error().message, HasSubstr("absent"));
+}
+
+TEST_F(CompileProcessTest, EnvironmentIsCleanAndStdinIsEmpty) {
+  const auto report = root_.path() / "report";
+  const Status status = run_build_process(builder("env | cut -d= -f1 | sort | tr '\\n' ' ' > " +
+                                                  report.string() + "; wc -c >> " + report.string()));
+  ASSERT_TRUE(status.ok());
+  std::ifstream stream(report);
+  std::string line;
+  std::getline(stream, line);
+  // PWD and its like are the shell's own.
+  EXPECT_THAT(line, HasSubstr("ORT_DISABLE_TELEMETRY"));
+  EXPECT_THAT(line, ::testing::Not(HasSubstr("HOME")));
+  EXPECT_THAT(line, HasSubstr("0"));
+}
+
+TEST_F(CompileProcessTest, EndlessLineDoesNotGrowMemoryAndDoesNotBlock) {
+  const Status status = run_build_process(builder("head -c 3000000 /dev/zero | tr '\\0' 'x'"));
+  EXPECT_TRUE(status.ok());
+}
+
+}  // namespace
+}  // namespace skua::test

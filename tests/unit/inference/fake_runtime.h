@@ -1,0 +1,118 @@
+// A strategy for tests of the base: it multiplies its input by two. It stands for no real runtime; the
+// conformance suite runs over the real ones.
+#pragma once
+
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "cache/engine_record.h"
+#include "cache/golden.h"
+#include "cache/verified_engine.h"
+#include "inference/strategy.h"
+#include "skua/inference_runtime.h"
+
+namespace skua::test {
+
+/// What the fake does at each step; tests change single members.
+struct FakeBehaviour {
+  std::function<void()> on_run = [] {};
+  Error run_error;  ///< used when `fail_run`
+  bool fail_run = false;
+  bool wrong_result = false;
+  bool wrong_dtype = false;
+  int deserialize_count = 0;
+  int execution_count = 0;
+  int engines_alive = 0;
+};
+
+inline constexpr std::int64_t kFakeElements = 4;
+
+class FakeExecution final : public Execution {
+ public:
+  explicit FakeExecution(FakeBehaviour& behaviour)
+      : behaviour_(behaviour),
+        input_(Tensor::allocate(DType::kFloat32, Shape{kFakeElements}).value()),
+        output_(Tensor::allocate(DType::kFloat32, Shape{kFakeElements}).value()) {}
+  TensorView input(std::size_t) const noexcept override { return input_.view(); }
+  TensorView output(std::size_t) const noexcept override { return output_.view(); }
+  Status set_input_shape(std::size_t, const Shape&) override { return {}; }
+  Status run(std::optional<std::int64_t>) noexcept override {
+    behaviour_.on_run();
+    if (behaviour_.fail_run) return behaviour_.run_error;
+    const auto in = input_.as<float>();
+    const auto out = output_.as<float>();
+    for (std::size_t i = 0; i < in.size(); ++i) out[i] = behaviour_.wrong_result ? -1.0F : 2.0F * in[i];
+    return {};
+  }
+
+ private:
+  FakeBehaviour& behaviour_;
+  Tensor input_, output_;
+};
+
+class FakeEngine final : public LoadedEngine {
+ public:
+  explicit FakeEngine(FakeBehaviour& behaviour) : behaviour_(behaviour) { ++behaviour_.engines_alive; }
+  ~FakeEngine() override { --behaviour_.engines_alive; }
+  FakeEngine(const FakeEngine&) = delete;
+  FakeEngine& operator=(const FakeEngine&) = delete;
+  EngineReport report() const override {
+    const TensorSpec in{"x", behaviour_.wrong_dtype ? DType::kInt32 : DType::kFloat32, Shape{kFakeElements},
+                        Shape{kFakeElements}, false};
+    const TensorSpec out{"y", DType::kFloat32, Shape{kFakeElements}, Shape{kFakeElements}, false};
+    return {{in}, {out}, "cpu", "fake", "fp32", "1"};
+  }
+  Result<std::unique_ptr<Execution>> create_execution() override {
+    ++behaviour_.execution_count;
+    return std::unique_ptr<Execution>(std::make_unique<FakeExecution>(behaviour_));
+  }
+
+ private:
+  FakeBehaviour& behaviour_;
+};
+
+class FakeRuntime final : public InferenceRuntime {
+ public:
+  FakeRuntime(RuntimeEnvironment environment, FakeBehaviour& behaviour)
+      : InferenceRuntime(std::move(environment), "fake"), behaviour_(behaviour) {}
+
+ protected:
+  Result<std::unique_ptr<LoadedEngine>> deserialize(VerifiedEngine engine) override {
+    ++behaviour_.deserialize_count;
+    if (engine.bytes().empty())
+      return make_error(ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed, "empty");
+    return std::unique_ptr<LoadedEngine>(std::make_unique<FakeEngine>(behaviour_));
+  }
+  Status check_record(const EngineRecord& record) const override {
+    if (record.runtime_label == "fake") return {};
+    return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch, "not a fake engine");
+  }
+  bool uses_gpu() const noexcept override { return false; }
+
+ private:
+  FakeBehaviour& behaviour_;
+};
+
+/// A clock that stands until it is told otherwise.
+class ManualClock final : public Clock {
+ public:
+  std::int64_t monotonic_ns() const noexcept override { return now_ns; }
+  std::int64_t utc_us() const noexcept override { return 0; }
+  std::int64_t now_ns = 1000;
+};
+
+/// Keeps what was emitted.
+class RecordingSink final : public EventSink {
+ public:
+  void emit(const Event& event) noexcept override { events.push_back(event); }
+  int count(std::string_view kind) const {
+    int found = 0;
+    for (const Event& event : events) found += event.kind == kind ? 1 : 0;
+    return found;
+  }
+  std::vector<Event> events;
+};
+
+}  // namespace skua::test

@@ -1,0 +1,210 @@
+// Loading through the gates: what is refused, what stays resident, and what an operator is told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fake_cache.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class LoadTest : public ::testing::Test {
+ protected:
+  LoadTest() { std::filesystem::create_directories(sets_dir_); }
+
+  std::unique_ptr<FakeRuntime> make_runtime(Role role = Role::kGround, std::uint64_t budget = 1U << 20U) {
+    RuntimeEnvironment environment;
+    environment.config.gpu_memory_budget_bytes = budget;
+    environment.config.engine_cache_dir = cache_dir_;
+    environment.config.lanes = {{"c2_vpr"}};
+    environment.role = role;
+    environment.host = fake_host();
+    environment.events = &events_;
+    return std::make_unique<FakeRuntime>(environment, behaviour_);
+  }
+
+  EngineCacheEntry publish(const std::string& model) {
+    return to_entry(publish_fake(cache_dir_, fake_record(model)), cache_dir_);
+  }
+
+  static GatePolicy ground_policy() {
+    GatePolicy policy;
+    policy.allow_unsigned = true;
+    return policy;
+  }
+
+  TempFolder root_;
+  std::filesystem::path cache_dir_ = root_.path() / "cache";
+  std::filesystem::path sets_dir_ = root_.path() / "sets";
+  FakeBehaviour behaviour_;
+  RecordingSink events_;
+};
+
+TEST_F(LoadTest, CacheEntryBecomesResidentOnEveryDeclaredLane) {
+  const EngineCacheEntry entry = publish("alpha");
+  auto runtime = make_runtime();
+  const auto handle = runtime->deserialize_engine(entry);
+  ASSERT_TRUE(handle.ok()) << handle.error().describe();
+  EXPECT_EQ(behaviour_.execution_count, 2);  // the lanes "default" and "c2_vpr"
+  const auto info = runtime->info(*handle);
+  ASSERT_TRUE(info.ok());
+  EXPECT_EQ(info->model, "alpha");
+  EXPECT_EQ(info->device, "cpu");
+  EXPECT_EQ(info->resident_bytes, 4096U + 2U * (100U + 16U + 16U));
+  EXPECT_EQ(events_.count("c7.engine_deserialized"), 1);
+}
+
+TEST_F(LoadTest, FlippedByteNeverReachesTheDeserialiser) {
+  const EngineCacheEntry entry = publish("alpha");
+  std::fstream file(entry.engine_path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(1000);
+  file.put('\x01');
+  file.close();
+  const auto handle = make_runtime()->deserialize_engine(entry);
+  ASSERT_FALSE(handle.ok());
+  EXPECT_EQ(handle.error().code, ErrorCode::kEngineHashMismatch);
+  EXPECT_EQ(handle.error().reason, Reason::kSidecarHashMismatch);
+  EXPECT_EQ(behaviour_.deserialize_count, 0);
+  EXPECT_EQ(events_.count("c7.engine_refused"), 1);
+}
+
+TEST_F(LoadTest, EntryWithAnotherDigestIsRefused) {
+  EngineCacheEntry entry = publish("alpha");
+  entry.engine_sha256.bytes[0] ^= 1U;
+  const auto handle = make_runtime()->deserialize_engine(entry);
+  ASSERT_FALSE(handle.ok());
+  EXPECT_EQ(handle.error().code, ErrorCode::kEngineHashMismatch);
+  EXPECT_EQ(behaviour_.deserialize_count, 0);
+}
+
+TEST_F(LoadTest, OverBudgetIsRefusedBeforeDeserialising) {
+  const EngineCacheEntry entry = publish("alpha");
+  const std::uint64_t need = 4096U + 2U * (100U + 16U + 16U);
+  const auto refused = make_runtime(Role::kGround, need - 1)->deserialize_engine(entry);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_EQ(refused.error().reason, Reason::kMemoryBudgetExceeded);
+  EXPECT_EQ(behaviour_.deserialize_count, 0);
+  EXPECT_TRUE(make_runtime(Role::kGround, need)->deserialize_engine(entry).ok());
+}
+
+TEST_F(LoadTest, BudgetIsGivenBackOnReleaseAndAfterARefusal) {
+  const EngineCacheEntry entry = publish("alpha");
+  auto runtime = make_runtime(Role::kGround, 4096U + 2U * (100U + 16U + 16U));
+  for (int round = 0; round < 3; ++round) {
+    behaviour_.wrong_result = true;
+    EXPECT_FALSE(runtime->deserialize_engine(entry).ok());
+    behaviour_.wrong_result = false;
+    auto handle = runtime->deserialize_engine(entry);
+    ASSERT_TRUE(handle.ok()) << handle.error().describe();
+    EXPECT_FALSE(runtime->deserialize_engine(entry).ok());  // no room for a second one
+    runtime->release_engine(*handle);
+    EXPECT_EQ(behaviour_.engines_alive, 0);
+  }
+}
+
+TEST_F(LoadTest, ContractAndGoldenAreHeld) {
+  const EngineCacheEntry entry = publish("alpha");
+  behaviour_.wrong_dtype = true;
+  const auto contract = make_runtime()->deserialize_engine(entry);
+  ASSERT_FALSE(contract.ok());
+  EXPECT_EQ(contract.error().reason, Reason::kContractMismatch);
+  behaviour_.wrong_dtype = false;
+  behaviour_.wrong_result = true;
+  const auto golden = make_runtime()->deserialize_engine(entry);
+  ASSERT_FALSE(golden.ok());
+  EXPECT_EQ(golden.error().reason, Reason::kGoldenMismatch);
+  EXPECT_EQ(behaviour_.engines_alive, 0);
+}
+
+TEST_F(LoadTest, ChangedGoldenFileIsRefused) {
+  const EngineCacheEntry entry = publish("alpha");
+  const auto golden = entry.engine_path.string() + ".golden";
+  std::fstream file(golden, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-1, std::ios::end);
+  file.put('\x7f');
+  file.close();
+  const auto refused = make_runtime()->deserialize_engine(entry);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, Reason::kGoldenHashMismatch);
+  EXPECT_EQ(behaviour_.deserialize_count, 0);
+}
+
+TEST_F(LoadTest, FlightSetLoadsAllMostCriticalFirst) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
+  const EngineRecord b = publish_fake(cache_dir_, fake_record("bravo"));
+  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {b, a});
+  auto runtime = make_runtime(Role::kAirborne);
+  const auto set = runtime->load_flight_set(set_dir, ground_policy());
+  ASSERT_TRUE(set.ok()) << set.error().describe();
+  ASSERT_EQ(set->engines.size(), 2U);
+  EXPECT_EQ(set->engines[0].model, "bravo");
+  EXPECT_NE(set->find("alpha"), nullptr);
+  EXPECT_EQ(set->find("charlie"), nullptr);
+  EXPECT_EQ(events_.count("c7.engines_ready"), 1);
+  EXPECT_EQ(events_.count("c7.set_unsigned"), 1);
+  EXPECT_FALSE(runtime->load_flight_set(set_dir, ground_policy()).ok());  // one set a flight
+}
+
+TEST_F(LoadTest, OneBadEngineLoadsNoneAndAllAreJudged) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
+  const EngineRecord b = publish_fake(cache_dir_, fake_record("bravo"));
+  const EngineRecord c = publish_fake(cache_dir_, fake_record("charlie"));
+  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a, b, c});
+  for (const EngineRecord* record : {&b, &c}) {
+    std::fstream file(set_dir / record->file, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(77);
+    file.put('\x02');
+  }
+  const auto refused = make_runtime(Role::kAirborne)->load_flight_set(set_dir, ground_policy());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngineHashMismatch);
+  EXPECT_THAT(refused.error().message, HasSubstr(b.file));
+  EXPECT_THAT(refused.error().message, HasSubstr("1 more"));
+  EXPECT_EQ(events_.count("c7.engine_refused"), 2);
+  EXPECT_EQ(behaviour_.engines_alive, 0);
+}
+
+TEST_F(LoadTest, UnsignedSetNeedsThePolicy) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
+  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
+  const auto refused = make_runtime()->load_flight_set(set_dir, GatePolicy{});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, Reason::kUnsignedSet);
+}
+
+TEST_F(LoadTest, Fp32NeverFlies) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha", Precision::kFp32));
+  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
+  const auto refused = make_runtime(Role::kAirborne)->load_flight_set(set_dir, ground_policy());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, Reason::kPrecisionNotAirborne);
+  EXPECT_TRUE(make_runtime(Role::kGround)->load_flight_set(set_dir, ground_policy()).ok());
+}
+
+TEST_F(LoadTest, AirborneDeserialiseResolvesOnlyToTheLoadedSet) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
+  const EngineRecord other = publish_fake(cache_dir_, fake_record("charlie_x"));
+  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
+  auto runtime = make_runtime(Role::kAirborne);
+  const auto set = runtime->load_flight_set(set_dir, ground_policy());
+  ASSERT_TRUE(set.ok());
+  const auto handle = runtime->deserialize_engine(to_entry(a, cache_dir_));
+  ASSERT_TRUE(handle.ok());
+  EXPECT_EQ(*handle, set->engines[0].handle);
+  const auto refused = runtime->deserialize_engine(to_entry(other, cache_dir_));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, Reason::kNotInFlightSet);
+}
+
+TEST_F(LoadTest, AirborneNeverCompiles) {
+  const auto refused = make_runtime(Role::kAirborne)->compile_engine("model.onnx", BuildConfig{});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngineBuild);
+  EXPECT_EQ(refused.error().reason, Reason::kAirborneCannotBuild);
+}
+
+}  // namespace
+}  // namespace skua::test

@@ -1,0 +1,201 @@
+// Running: lanes, deadlines, released engines, wrong inputs; and the hot path's allocations and locks,
+// counted.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fake_cache.h"
+#include "hot_path_counters.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+namespace {
+
+class RunTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    RuntimeEnvironment environment;
+    environment.host = fake_host();
+    environment.role = Role::kGround;
+    environment.clock = &clock_;
+    environment.events = &events_;
+    environment.config.lanes = {{"c2_vpr"}};
+    runtime_ = std::make_unique<FakeRuntime>(environment, behaviour_);
+    const EngineRecord record = publish_fake(root_.path() / "cache", fake_record("alpha"));
+    handle_ = runtime_->deserialize_engine(to_entry(record, root_.path() / "cache")).value();
+    lane_ = runtime_->create_lane("c2_vpr").value();
+  }
+
+  static TensorMap inputs(float value = 3.0F, DType dtype = DType::kFloat32, Shape shape = {kFakeElements}) {
+    Tensor x = Tensor::allocate(dtype, shape).value();
+    if (dtype == DType::kFloat32) {
+      for (float& element : x.as<float>()) element = value;
+    }
+    TensorMap map;
+    map.insert("x", std::move(x)).value();
+    return map;
+  }
+
+  Reason infer_refusal(const TensorMap& map) {
+    const auto refused = runtime_->infer(handle_, map);
+    EXPECT_FALSE(refused.ok());
+    return refused.ok() ? Reason::kNone : refused.error().reason;
+  }
+
+  TempFolder root_;
+  FakeBehaviour behaviour_;
+  ManualClock clock_;
+  RecordingSink events_;
+  std::unique_ptr<FakeRuntime> runtime_;
+  EngineHandle handle_;
+  Lane lane_;
+};
+
+TEST_F(RunTest, InferReturnsOutputsOfTheCaller) {
+  auto outputs = runtime_->infer(handle_, inputs());
+  ASSERT_TRUE(outputs.ok()) << outputs.error().describe();
+  ASSERT_NE(outputs->find("y"), nullptr);
+  EXPECT_TRUE(outputs->find("y")->is_owner());
+  EXPECT_EQ(outputs->find("y")->as<float>()[3], 6.0F);
+}
+
+TEST_F(RunTest, InferRefusesWrongInputsByName) {
+  EXPECT_EQ(infer_refusal(TensorMap{}), Reason::kMissingInput);
+  EXPECT_EQ(infer_refusal(inputs(1.0F, DType::kInt32)), Reason::kDtypeMismatch);
+  EXPECT_EQ(infer_refusal(inputs(1.0F, DType::kFloat32, {kFakeElements + 1})), Reason::kShapeMismatch);
+  EXPECT_EQ(infer_refusal(inputs(1.0F, DType::kFloat32, {1, kFakeElements})), Reason::kShapeMismatch);
+  TensorMap extra = inputs();
+  extra.insert("z", Tensor::allocate(DType::kFloat32, {1}).value()).value();
+  EXPECT_EQ(infer_refusal(extra), Reason::kUnknownName);
+  EXPECT_TRUE(runtime_->infer(handle_, inputs()).ok());
+}
+
+TEST_F(RunTest, BoundRunWritesItsOwnMemoryAndForgetsAfterAFailure) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  for (float& element : bound.input(0).as<float>()) element = 5.0F;
+  ASSERT_TRUE(bound.run().ok());
+  EXPECT_EQ(bound.output(0).as<float>()[0], 10.0F);
+  behaviour_.fail_run = true;
+  behaviour_.run_error = Error{ErrorCode::kInference, Reason::kExecutionFailed, 42, {}};
+  const Status failed = bound.run();
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().native_code, 42);
+  EXPECT_EQ(bound.output(0).data, nullptr);  // never a stale result
+  behaviour_.fail_run = false;
+  EXPECT_TRUE(bound.run().ok());
+  EXPECT_NE(bound.output(0).data, nullptr);
+}
+
+TEST_F(RunTest, BusyLaneAnswersAtOnceAndAnotherLaneRuns) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  auto same_lane = runtime_->bind(handle_, lane_).value();
+  auto other_lane = runtime_->bind(handle_, runtime_->create_lane("default").value()).value();
+  Status inner;
+  Status other;
+  behaviour_.on_run = [&] {
+    behaviour_.on_run = [] {};
+    inner = same_lane.run();
+    other = other_lane.run();
+  };
+  EXPECT_TRUE(bound.run().ok());
+  ASSERT_FALSE(inner.ok());
+  EXPECT_EQ(inner.error().reason, Reason::kLaneBusy);
+  EXPECT_TRUE(other.ok());
+  EXPECT_TRUE(same_lane.run().ok());
+}
+
+TEST_F(RunTest, DeadlineIsJudgedBeforeAndAfter) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  InferOptions options;
+  options.deadline_ns = clock_.now_ns;
+  EXPECT_TRUE(bound.run(options).ok());
+  int runs = 0;
+  behaviour_.on_run = [&] { ++runs; };
+  options.deadline_ns = clock_.now_ns - 1;
+  EXPECT_EQ(bound.run(options).error().reason, Reason::kDeadlineMissed);
+  EXPECT_EQ(runs, 0);
+  options.deadline_ns = clock_.now_ns + 10;
+  behaviour_.on_run = [&] { clock_.now_ns += 11; };
+  EXPECT_EQ(bound.run(options).error().reason, Reason::kDeadlineMissed);
+  EXPECT_EQ(bound.output(0).data, nullptr);
+}
+
+TEST_F(RunTest, ReleasedEngineAnswersSoAndReleaseIsIdempotent) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  EngineHandle copy = handle_;
+  runtime_->release_engine(handle_);
+  runtime_->release_engine(handle_);
+  EXPECT_FALSE(handle_);
+  EXPECT_EQ(bound.run().error().reason, Reason::kEngineReleased);
+  EXPECT_EQ(runtime_->infer(copy, inputs()).error().reason, Reason::kEngineReleased);
+  EXPECT_EQ(runtime_->infer(handle_, inputs()).error().reason, Reason::kForeignHandle);
+}
+
+TEST_F(RunTest, AnotherRuntimesHandleAndLaneAreRefused) {
+  RuntimeEnvironment environment;
+  environment.host = fake_host();
+  FakeRuntime other(environment, behaviour_);
+  EXPECT_EQ(other.infer(handle_, inputs()).error().reason, Reason::kForeignHandle);
+  EXPECT_EQ(other.bind(handle_, lane_).error().reason, Reason::kForeignHandle);
+  const Lane foreign = other.create_lane("c2_vpr").value();
+  EXPECT_EQ(runtime_->bind(handle_, foreign).error().reason, Reason::kForeignHandle);
+  EXPECT_FALSE(other.info(handle_).ok());
+}
+
+TEST_F(RunTest, AfterTheSealOnlyDeclaredLanesExist) {
+  EXPECT_TRUE(runtime_->create_lane("before").ok());
+  runtime_->seal();
+  EXPECT_EQ(runtime_->create_lane("after").error().reason, Reason::kLaneNotDeclared);
+  const Lane declared = runtime_->create_lane("c2_vpr").value();
+  EXPECT_TRUE(runtime_->bind(handle_, declared).ok());
+  // Made before the seal, but never bound: no memory was placed for it.
+  const Lane unbound = runtime_->create_lane("before").value();
+  EXPECT_EQ(runtime_->bind(handle_, unbound).error().reason, Reason::kLaneNotDeclared);
+}
+
+TEST_F(RunTest, OutOfMemoryIsReportedWithBackboneAndFrame) {
+  behaviour_.fail_run = true;
+  behaviour_.run_error = Error{ErrorCode::kOutOfMemory, Reason::kOutOfMemory, 0, {}};
+  InferOptions options;
+  options.frame = 12345;
+  const auto refused = runtime_->infer(handle_, inputs(), options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kOutOfMemory);
+  ASSERT_EQ(events_.count("c7.out_of_memory"), 1);
+  EXPECT_EQ(events_.events.back().level, Level::kError);
+  EXPECT_THAT(events_.events.back().message, ::testing::HasSubstr("backbone=alpha; frame=12345"));
+}
+
+TEST_F(RunTest, BoundRunAllocatesAndLocksNothing) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  InferOptions options;
+  options.deadline_ns = clock_.now_ns;
+  bool is_ok = true;
+  const HotPathCounts counts = count_hot_path([&] {
+    for (int i = 0; i < 1000; ++i) is_ok = is_ok && bound.run(options).ok();
+  });
+  EXPECT_TRUE(is_ok);
+  EXPECT_EQ(counts.allocations, 0U);
+  EXPECT_EQ(counts.locks, 0U);
+  // A failing run is on the hot path too: it carries a reason and no text.
+  behaviour_.fail_run = true;
+  behaviour_.run_error = Error{ErrorCode::kInference, Reason::kExecutionFailed, 1, {}};
+  const HotPathCounts failing = count_hot_path([&] {
+    for (int i = 0; i < 1000; ++i) is_ok = is_ok && !bound.run(options).ok();
+  });
+  EXPECT_TRUE(is_ok);
+  EXPECT_EQ(failing.allocations, 0U);
+}
+
+TEST_F(RunTest, TheCountersSeeAnAllocationAndALock) {
+  std::mutex mutex;
+  const HotPathCounts counts = count_hot_path([&] {
+    const std::lock_guard lock(mutex);
+    auto outputs = runtime_->infer(handle_, inputs());
+    EXPECT_TRUE(outputs.ok());
+  });
+  EXPECT_GT(counts.allocations, 0U);
+  EXPECT_GT(counts.locks, 0U);
+}
+
+}  // namespace
+}  // namespace skua::test

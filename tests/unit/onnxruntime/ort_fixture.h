@@ -1,0 +1,118 @@
+// What the tests of this folder share: the real library, compiling into a folder of the test's own, verdicts
+// on errors.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "onnx_writer.h"
+#include "runtimes/onnxruntime/compile_steps.h"
+#include "runtimes/onnxruntime/ort_engine.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+
+inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+template <typename T>
+testing::AssertionResult is_ok(const Result<T>& result) {
+  if (result.ok()) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << result.error().describe();
+}
+
+/// The result is an error of this class and reason, and its message has `part`.
+template <typename T>
+testing::AssertionResult is_error(const Result<T>& result, ErrorCode code, Reason reason,
+                                  const std::string& part = "") {
+  if (result.ok()) return testing::AssertionFailure() << "is no error";
+  const Error& error = result.error();
+  if (error.code == code && error.reason == reason && error.message.find(part) != std::string::npos) {
+    return testing::AssertionSuccess();
+  }
+  return testing::AssertionFailure() << error.describe() << " is not " << error_class_name(code) << " ["
+                                     << to_string(reason) << "] with '" << part << "'";
+}
+
+template <typename T>
+testing::AssertionResult is_build_error(const Result<T>& result, Reason reason,
+                                        const std::string& part = "") {
+  return is_error(result, ErrorCode::kEngineBuild, reason, part);
+}
+
+inline RuntimeConfig cpu_config() {
+  RuntimeConfig config;
+  config.runtime = "onnx_trt_ep";
+  config.execution_provider = "cpu";
+  return config;
+}
+
+class SilentProgress final : public CompileProgress {
+ public:
+  void step(std::string_view text) override { steps.emplace_back(text); }
+  std::vector<std::string> steps;
+};
+
+/// A compile in a temporary folder: the model goes to model/net.onnx, the results to staging/.
+class CompileCase {
+ public:
+  explicit CompileCase(const std::string& model, Precision precision = Precision::kFp32) {
+    request.model_path = folder.write("model/net.onnx", model);
+    std::filesystem::create_directory(folder.path() / "staging");
+    request.runtime_label = "onnx_trt_ep";
+    request.staging_dir = folder.path() / "staging";
+    request.artifact_name = "net__sm0_jp0_trt0_fp32.onnx";
+    request.model_name = "net";
+    request.build.precision = precision;
+    request.config = cpu_config();
+  }
+  Result<EngineRecord> compile() {
+    SilentProgress progress;
+    return ort::compile_onnx(request, progress);
+  }
+  std::string artifact() const { return folder.read("staging/" + request.artifact_name); }
+
+  TempFolder folder;
+  CompileRequest request;
+};
+
+inline std::shared_ptr<const ort::OrtLibrary> real_library() {
+  auto library = ort::OrtLibrary::open(ort::library_path(cpu_config()));
+  EXPECT_TRUE(is_ok(library));
+  return library.value();
+}
+
+/// A compiled engine, loaded as the run half loads it.
+struct Loaded {
+  EngineRecord record;
+  std::unique_ptr<LoadedEngine> engine;
+  std::unique_ptr<Execution> execution;
+};
+
+inline Loaded load(CompileCase& compile_case) {
+  Loaded loaded;
+  loaded.record = compile_case.compile().value();
+  const std::string artifact = compile_case.artifact();
+  loaded.engine = ort::load_engine(real_library(), cpu_config(), bytes_of(artifact), loaded.record).value();
+  loaded.execution = loaded.engine->create_execution().value();
+  return loaded;
+}
+
+template <typename T>
+void write(const TensorView& view, const std::vector<T>& values) {
+  ASSERT_EQ(view.size_bytes(), values.size() * sizeof(T));
+  std::memcpy(view.data, values.data(), view.size_bytes());
+}
+
+template <typename T>
+std::vector<T> read(const TensorView& view) {
+  const auto values = view.as<T>();
+  return std::vector<T>(values.begin(), values.end());
+}
+
+}  // namespace skua::test
