@@ -8,8 +8,8 @@ namespace {
 
 constexpr const char* kBlock = "components.c7_inference";
 
-/// The value of `key` in a mapping that may have any other keys; undefined when absent. Twice is an error: a reader
-/// that took one of them would be guessing.
+/// The value of `key` in a mapping that may have any other keys; undefined when absent. Twice is an error: a
+/// reader that took one of them would be guessing.
 Result<YAML::Node> child(const YAML::Node& node, const std::string& key, const std::string& file) {
   YAML::Node found(YAML::NodeType::Undefined);
   if (!node.IsMap()) return found;

@@ -39,8 +39,9 @@ class Pieces {
 };
 
 Error malformed(const std::filesystem::path& file, const std::string& what) {
-  return make_error(ErrorCode::kEngineBuild, Reason::kModelMalformed,
-                    file.string() + ": " + what + "; the file is damaged or of another kind: export it again");
+  return make_error(
+      ErrorCode::kEngineBuild, Reason::kModelMalformed,
+      file.string() + ": " + what + "; the file is damaged or of another kind: export it again");
 }
 
 Result<Pieces> open_pieces(const std::filesystem::path& file) {
@@ -53,7 +54,8 @@ Result<Pieces> open_pieces(const std::filesystem::path& file) {
 
 std::uint64_t little_endian(std::string_view bytes) {
   std::uint64_t value = 0;
-  for (std::size_t i = bytes.size(); i > 0; --i) value = (value << 8U) | static_cast<std::uint8_t>(bytes[i - 1]);
+  for (std::size_t i = bytes.size(); i > 0; --i)
+    value = (value << 8U) | static_cast<std::uint8_t>(bytes[i - 1]);
   return value;
 }
 
@@ -156,7 +158,9 @@ struct ZipEntry {
 std::optional<ZipEntry> next_entry(std::string_view& rest) {
   constexpr std::size_t kFixed = 46;
   if (rest.size() < kFixed || !rest.starts_with("PK\x01\x02")) return std::nullopt;
-  const auto number = [&](std::size_t at, std::size_t count) { return little_endian(rest.substr(at, count)); };
+  const auto number = [&](std::size_t at, std::size_t count) {
+    return little_endian(rest.substr(at, count));
+  };
   const std::size_t name_size = number(28, 2);
   const std::size_t total = kFixed + name_size + number(30, 2) + number(32, 2);
   if (rest.size() < total) return std::nullopt;
@@ -182,7 +186,8 @@ std::optional<std::string> stored_bytes(Pieces& pieces, const ZipEntry& entry) {
   return pieces.at(entry.header + kLocal + name_size + extra_size, entry.size);
 }
 
-Status check_key(const ModelMetadata& onnx, const ModelMetadata& pt, const char* key, const std::string& files) {
+Status check_key(const ModelMetadata& onnx, const ModelMetadata& pt, const char* key,
+                 const std::string& files) {
   const auto a = onnx.find(key);
   const auto b = pt.find(key);
   if (a == onnx.end() || b == pt.end() || a->second == b->second) return {};

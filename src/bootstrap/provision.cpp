@@ -6,6 +6,7 @@
 #include "bootstrap/file_metadata.h"
 #include "bootstrap/published_sets.h"
 #include "cache/publish.h"
+#include "cache/staged_copy.h"
 #include "cache/utc_text.h"
 #include "inference/module_loader.h"
 #include "skua/runtime_factory.h"
@@ -19,9 +20,10 @@ Error invalid(std::string message) {
 
 /// Errors of reading and writing become the class that provisioning promises.
 Error as_build_error(Error error) {
-  const bool keeps_class = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kCalibrationCache ||
-                           error.code == ErrorCode::kRuntimeNotAvailable || error.code == ErrorCode::kOutOfMemory ||
-                           error.code == ErrorCode::kInternal;
+  const bool keeps_class = error.code == ErrorCode::kInvalidArgument ||
+                           error.code == ErrorCode::kCalibrationCache ||
+                           error.code == ErrorCode::kRuntimeNotAvailable ||
+                           error.code == ErrorCode::kOutOfMemory || error.code == ErrorCode::kInternal;
   if (!keeps_class) error.code = ErrorCode::kEngineBuild;
   return error;
 }
@@ -46,7 +48,8 @@ Result<EngineRecord> obtain_engine(const NetworkSpec& network, const ProvisionCo
                                    ProvisionedEngine& outcome) {
   const CompileContext& compile = context.compile;
   SKUA_ASSIGN_OR_RETURN(const std::filesystem::path source, source_file(network, compile.config.runtime));
-  SKUA_ASSIGN_OR_RETURN(auto found, context.ports.find_reusable(source, network.build, compile, outcome.why_built));
+  SKUA_ASSIGN_OR_RETURN(auto found,
+                        context.ports.find_reusable(source, network.build, compile, outcome.why_built));
   outcome.is_reused = found.has_value();
   if (found) return *std::move(found);
   context.progress("compiling " + network.name + " (" + outcome.why_built + ")");
@@ -81,7 +84,8 @@ std::map<std::string, std::string> runtime_options(const RuntimeConfig& config) 
 }
 
 /// The manifest without what only publishing decides: set id, sequence, file list.
-Manifest draft_manifest(const SetSpec& spec, const ProvisionContext& context, std::vector<EngineRecord> records) {
+Manifest draft_manifest(const SetSpec& spec, const ProvisionContext& context,
+                        std::vector<EngineRecord> records) {
   Manifest manifest;
   manifest.created = utc_text(context.clock->utc_us());
   manifest.runtime_label = context.compile.config.runtime;
@@ -99,7 +103,8 @@ Manifest draft_manifest(const SetSpec& spec, const ProvisionContext& context, st
   return manifest;
 }
 
-/// Digest of what decides the set's files: the file list itself follows from it and is known after publishing only.
+/// Digest of what decides the set's files: the file list itself follows from it and is known after publishing
+/// only.
 Sha256 digest_of(Manifest manifest) {
   manifest.files.clear();
   return content_digest(manifest);
@@ -107,13 +112,14 @@ Sha256 digest_of(Manifest manifest) {
 
 /// Whether `there` is what would be published now, under the identity that SET.yaml asks for.
 bool is_same_set(const SetSpec& spec, const Manifest& draft, const Manifest& there) {
-  const bool is_same_identity = spec.set_id.value_or(there.set_id) == there.set_id &&
-                                spec.release_sequence.value_or(there.release_sequence) == there.release_sequence;
+  const bool is_same_identity =
+      spec.set_id.value_or(there.set_id) == there.set_id &&
+      spec.release_sequence.value_or(there.release_sequence) == there.release_sequence;
   return is_same_identity && digest_of(draft) == digest_of(there);
 }
 
-/// Gives the draft its sequence and id. A complete set that only lacks CURRENT is taken up again instead of leaving it
-/// behind for ever; SetWriter then adopts it.
+/// Gives the draft its sequence and id. A complete set that only lacks CURRENT is taken up again instead of
+/// leaving it behind for ever; SetWriter then adopts it.
 Status name_set(const SetSpec& spec, const PublishedSets& published, Manifest& draft) {
   constexpr std::size_t kDigestDigits = 12;
   if (published.orphan && is_same_set(spec, draft, *published.orphan)) {
@@ -143,13 +149,28 @@ Result<Manifest> publish(WriterLock& sets, const ProvisionContext& context, Mani
   return writer.commit(std::move(draft), config.flight_set_limit_bytes);
 }
 
-Result<ProvisionReport> provision_locked(const SetSpec& spec, const ProvisionContext& context, WriterLock& sets) {
+/// What a killed writer left in the engine cache goes even when nothing has to be compiled. Whoever is writing there
+/// now cleans up himself, and a cache that cannot be written is no reason not to publish what it holds.
+void clear_cache_leftovers(const CompileContext& compile) {
+  auto cache = compile.files->open_folder(compile.config.engine_cache_dir);
+  const auto names = cache.ok() ? (*cache)->list() : Result<std::vector<std::string>>(std::vector<std::string>());
+  const auto is_leftover = [](const std::string& name) {
+    return name.starts_with(kStagingPrefix) || name.starts_with(kTemporaryPrefix);
+  };
+  if (!names.ok() || std::none_of(names->begin(), names->end(), is_leftover)) return;
+  static_cast<void>(WriterLock::take(*compile.files, compile.config.engine_cache_dir));
+}
+
+Result<ProvisionReport> provision_locked(const SetSpec& spec, const ProvisionContext& context,
+                                         WriterLock& sets) {
   const CompileContext& compile = context.compile;
+  clear_cache_leftovers(compile);
   ProvisionReport report;
   SKUA_ASSIGN_OR_RETURN(std::vector<EngineRecord> records, obtain_engines(spec, context, report));
   Manifest draft = draft_manifest(spec, context, std::move(records));
-  SKUA_ASSIGN_OR_RETURN(PublishedSets published, survey_published_sets(*compile.files, context.sets_dir,
-                                                                       compile.config.flight_set_limit_bytes));
+  SKUA_ASSIGN_OR_RETURN(
+      PublishedSets published,
+      survey_published_sets(*compile.files, context.sets_dir, compile.config.flight_set_limit_bytes));
   if (published.current && is_same_set(spec, draft, *published.current)) {
     report.manifest = *std::move(published.current);
     return report;

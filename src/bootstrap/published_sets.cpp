@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bootstrap/verify_set.h"
+#include "cache/set_files.h"
 #include "cache/set_gate.h"
 #include "skua/host_tuple.h"
 
@@ -17,8 +18,8 @@ std::optional<Manifest> manifest_of(Folder& set) {
   return manifest.ok() ? std::optional(*std::move(manifest)) : std::nullopt;
 }
 
-/// A set's manifest, when every byte of the set is as listed. Its host is compared with itself: a set for another
-/// machine is not damaged.
+/// A set's manifest, when every byte of the set is as listed. Its host is compared with itself: a set for
+/// another machine is not damaged.
 Result<Manifest> verified_manifest(FileSystem& files, const std::filesystem::path& set_dir,
                                    std::uint64_t limit_bytes) {
   SKUA_ASSIGN_OR_RETURN(auto folder, files.open_folder(set_dir));
@@ -61,6 +62,14 @@ std::string survey_sequences(Folder& sets, const std::vector<std::string>& names
   return newest;
 }
 
+/// Whether `folder` is a flight set but for its manifest: the set gate has the right words for that.
+bool has_lost_its_manifest(FileSystem& files, const std::filesystem::path& folder) {
+  auto open = files.open_folder(folder);
+  if (!open.ok() || (*open)->info("CURRENT").ok()) return false;
+  const auto golden = (*open)->info(kGoldenFolder);
+  return golden.ok() && golden->kind == FileKind::kFolder;
+}
+
 }  // namespace
 
 Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesystem::path& sets_dir,
@@ -77,7 +86,7 @@ Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesy
 }
 
 Result<std::filesystem::path> find_set(FileSystem& files, const std::filesystem::path& folder) {
-  if (is_flight_set(files, folder)) return folder;
+  if (is_flight_set(files, folder) || has_lost_its_manifest(files, folder)) return folder;
   return current_set(files, folder);
 }
 

@@ -27,7 +27,8 @@ Error not_available(Reason reason, std::string message) {
 
 std::string known_labels() {
   std::string labels;
-  for (const RuntimeEntry& entry : kRuntimes) labels += (labels.empty() ? "" : ", ") + std::string(entry.label);
+  for (const RuntimeEntry& entry : kRuntimes)
+    labels += (labels.empty() ? "" : ", ") + std::string(entry.label);
   return labels;
 }
 
@@ -49,7 +50,8 @@ Result<const RuntimeEntry*> find_built_runtime(std::string_view label) {
 }
 
 Result<std::unique_ptr<InferenceRuntime>> build_inference_runtime(RuntimeEnvironment environment) {
-  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const RuntimeEntry* entry, find_built_runtime(environment.config.runtime));
+  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const RuntimeEntry* entry,
+                        find_built_runtime(environment.config.runtime));
   SKUA_RETURN_IF_ERROR(environment.config.validate());
   SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(environment.config.runtime));
   return module->create(std::move(environment));

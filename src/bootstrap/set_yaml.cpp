@@ -17,7 +17,8 @@ void add_option(YamlFields& fields, const std::string& file, const std::string& 
                 SetSpec& spec) {
   const auto keys = set_option_keys();
   if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-    return fields.fail(node, "options." + quote(key) + " is not a runtime option; expected one of: " + join(keys));
+    return fields.fail(node,
+                       "options." + quote(key) + " is not a runtime option; expected one of: " + join(keys));
   }
   const auto same_key = [&](const auto& option) { return option.first == key; };
   if (std::any_of(spec.options.begin(), spec.options.end(), same_key)) {
@@ -43,17 +44,19 @@ void read_identity(YamlFields& fields, SetSpec& spec) {
   spec.runtime = fields.text("runtime").value_or("");
   spec.set_id = fields.text("set_id");
   if (spec.set_id && !is_legal_set_id(*spec.set_id)) {
-    fields.fail(*fields.node("set_id"), "set_id: " + quote(*spec.set_id) +
-                                            " is not allowed (a-z 0-9 . _ -; 1 to 100 characters; no dot in front)");
+    fields.fail(*fields.node("set_id"),
+                "set_id: " + quote(*spec.set_id) +
+                    " is not allowed (a-z 0-9 . _ -; 1 to 100 characters; no dot in front)");
   }
   const auto sequence = fields.integer("release_sequence", 1, std::int64_t{1} << 53);
   if (sequence) spec.release_sequence = static_cast<std::uint64_t>(*sequence);
 }
 
 void refuse_later_keys(YamlFields& fields) {
-  fields.refuse("not_after", Reason::kExpiryNotSupported,
-                "this release cannot judge expiry and would refuse the set at load; expiry comes with the Trust "
-                "release: remove the key");
+  fields.refuse(
+      "not_after", Reason::kExpiryNotSupported,
+      "this release cannot judge expiry and would refuse the set at load; expiry comes with the Trust "
+      "release: remove the key");
   fields.refuse("calibration", Reason::kPrecisionNotSupported,
                 "calibration comes with the Precision release; remove the key and build fp32 or fp16");
   fields.refuse("accuracy", Reason::kPrecisionNotSupported,
@@ -71,7 +74,8 @@ void read_networks(YamlFields& fields, const std::filesystem::path& file, SetSpe
     auto network = network_from_yaml(node, file, spec.networks.size());
     if (!network.ok()) return fields.fail(network.error());
     for (const NetworkSpec& other : spec.networks) {
-      if (other.name == network->name) return fields.fail(node, "networks: the name '" + other.name + "' is given twice");
+      if (other.name == network->name)
+        return fields.fail(node, "networks: the name '" + other.name + "' is given twice");
     }
     spec.networks.push_back(*std::move(network));
   }
@@ -91,9 +95,7 @@ Result<SetSpec> set_of(const YAML::Node& root, const std::filesystem::path& file
 
 }  // namespace
 
-std::vector<std::string_view> set_option_keys() {
-  return {"execution_provider", "intra_op_threads"};
-}
+std::vector<std::string_view> set_option_keys() { return {"execution_provider", "intra_op_threads"}; }
 
 Result<SetSpec> parse_set_yaml(const std::string& text, const std::filesystem::path& file) {
   SKUA_ASSIGN_OR_RETURN(const YAML::Node root, parse_yaml(text, file.string()));
@@ -110,8 +112,9 @@ Result<std::filesystem::path> source_file(const NetworkSpec& network, std::strin
   const auto& file = wants_pt ? network.pt : network.onnx;
   if (file) return *file;
   return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
-                    "network '" + network.name + "': the runtime " + std::string(runtime_label) + " compiles from '" +
-                        (wants_pt ? "pt" : "onnx") + ":', which SET.yaml does not give; add it");
+                    "network '" + network.name + "': the runtime " + std::string(runtime_label) +
+                        " compiles from '" + (wants_pt ? "pt" : "onnx") +
+                        ":', which SET.yaml does not give; add it");
 }
 
 }  // namespace skua

@@ -36,12 +36,14 @@ Result<Shape> shape_of(const YAML::Node& node, const Place& place, const std::st
 
 void read_profiles(YamlFields& fields, const Place& place, BuildConfig& build) {
   for (const YAML::Node& node : fields.sequence("profiles")) {
-    const std::string where = place.where + ".profiles[" + std::to_string(build.optimization_profiles.size()) + "]";
+    const std::string where =
+        place.where + ".profiles[" + std::to_string(build.optimization_profiles.size()) + "]";
     YamlFields entry(node, place.file_text(), where);
     OptimizationProfile profile;
     entry.require("input");
     profile.input_name = entry.text("input").value_or("");
-    for (const auto& [key, shape] : {std::pair{"min", &profile.min}, {"opt", &profile.opt}, {"max", &profile.max}}) {
+    for (const auto& [key, shape] :
+         {std::pair{"min", &profile.min}, {"opt", &profile.opt}, {"max", &profile.max}}) {
       entry.require(key);
       const auto value = entry.node(key);
       if (!value) continue;
@@ -115,7 +117,8 @@ void refuse_later_keys(YamlFields& fields) {
 
 }  // namespace
 
-Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesystem::path& file, std::size_t index) {
+Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesystem::path& file,
+                                      std::size_t index) {
   const std::string where = "networks[" + std::to_string(index) + "]";
   const Place place{file, where};
   YamlFields fields(node, file.string(), where);
@@ -129,7 +132,8 @@ Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesys
   refuse_later_keys(fields);
   network.onnx = path_of(fields, "onnx", place);
   network.pt = path_of(fields, "pt", place);
-  if (!network.onnx && !network.pt) fields.fail(node, where + ": neither 'onnx' nor 'pt' names the network's file");
+  if (!network.onnx && !network.pt)
+    fields.fail(node, where + ": neither 'onnx' nor 'pt' names the network's file");
   network.build.model_name = network.name;
   read_precision(fields, network.build);
   network.build.workspace_mb = static_cast<int>(
@@ -143,7 +147,8 @@ Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesys
   network.criticality = criticality ? static_cast<std::uint64_t>(*criticality) : index;
   SKUA_RETURN_IF_ERROR(fields.finish());
   const Status valid = network.build.validate();
-  if (!valid.ok()) return yaml_error(file.string(), node, where + ": " + valid.error().message, valid.error().reason);
+  if (!valid.ok())
+    return yaml_error(file.string(), node, where + ": " + valid.error().message, valid.error().reason);
   return network;
 }
 

@@ -64,8 +64,8 @@ Status SetVerdict::overall() const {
   return {};
 }
 
-Result<SetVerdict> verify_set(FileSystem& files, const std::filesystem::path& set_dir, const GatePolicy& policy,
-                              const HostTuple& host, const Clock& clock) {
+Result<SetVerdict> verify_set(FileSystem& files, const std::filesystem::path& set_dir,
+                              const GatePolicy& policy, const HostTuple& host, const Clock& clock) {
   SKUA_ASSIGN_OR_RETURN(AdmittedSet admitted, admit_set(files, set_dir, policy));
   SetVerdict verdict;
   verdict.manifest = std::move(admitted.manifest);

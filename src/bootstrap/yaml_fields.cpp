@@ -118,8 +118,8 @@ std::optional<std::int64_t> YamlFields::integer(std::string_view key, std::int64
   if (!given) return std::nullopt;
   const auto value = parse_int64(*given);
   if (value && *value >= min && *value <= max) return value;
-  fail(*node(key), name_of(key) + ": expected an integer from " + std::to_string(min) + " to " + std::to_string(max) +
-                       ", found " + quote(*given));
+  fail(*node(key), name_of(key) + ": expected an integer from " + std::to_string(min) + " to " +
+                       std::to_string(max) + ", found " + quote(*given));
   return std::nullopt;
 }
 
@@ -203,7 +203,8 @@ Status YamlFields::finish() {
   if (error_) return *error_;
   for (const Entry& entry : entries_) {
     if (entry.is_asked) continue;
-    return yaml_error(file_, entry.key_node, "unknown key " + quote(name_of(entry.key)) + "; remove or correct it");
+    return yaml_error(file_, entry.key_node,
+                      "unknown key " + quote(name_of(entry.key)) + "; remove or correct it");
   }
   return {};
 }

@@ -15,6 +15,7 @@
 
 #include "core/filesystem.h"
 #include "inference/compile_job.h"
+#include "inference/compile_process.h"
 #include "inference/module_loader.h"
 
 namespace skua {
@@ -72,7 +73,7 @@ int run(int argc, char** argv) {
   const Status written = write_file(argv[2], encode_response(response));
   if (!written.ok()) {
     std::fprintf(stderr, "%s\n", written.error().describe().c_str());
-    return EXIT_FAILURE;
+    return written.error().reason == Reason::kDiskFull ? kBuilderDiskFullStatus : EXIT_FAILURE;
   }
   return EXIT_SUCCESS;
 }

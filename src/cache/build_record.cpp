@@ -38,8 +38,13 @@ Status check_tolerances(const EngineRecord& record, const std::string& path) {
   for (const TensorSpec& output : record.outputs) {
     is_complete = is_complete && record.golden.tolerances.count(output.name) == 1;
   }
-  if (is_complete) return {};
-  return malformed(path + ".golden.tolerances", "expected one entry per output, found others");
+  if (!is_complete)
+    return malformed(path + ".golden.tolerances", "expected one entry per output, found others");
+  BuildConfig build;  // what may be asked for is what may be recorded
+  build.tolerances = record.golden.tolerances;
+  const Status valid = build.validate();
+  if (valid.ok()) return {};
+  return malformed(path + ".golden.tolerances", valid.error().message);
 }
 
 Result<EngineRecord> decode_fields(std::string_view text) {

@@ -83,8 +83,8 @@ std::optional<std::string> read_not_after(ObjectReader& reader, const Json& obje
   return std::nullopt;
 }
 
-/// What stays the same when equal content is provisioned again under another id and date. The list of files follows from
-/// the records and is left out, so that a draft can be compared before anything is copied.
+/// What stays the same when equal content is provisioned again under another id and date. The list of files
+/// follows from the records and is left out, so that a draft can be compared before anything is copied.
 void write_content(Json& json, const Manifest& manifest) {
   json["runtime_label"] = manifest.runtime_label;
   json["runtime_options"] = text_map_to_json(manifest.runtime_options);

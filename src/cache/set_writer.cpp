@@ -67,7 +67,7 @@ struct SetWriter::Impl {
   Result<Manifest> commit(Manifest manifest, std::uint64_t limit_bytes);
   Status publish(const Manifest& manifest);
   Result<Manifest> adopt(const Manifest& manifest);
-  Status point_current(const std::string& set_id);
+  Result<std::string> write_current(const std::string& set_id);
 };
 
 void SetWriter::Impl::give_up() noexcept {
@@ -163,6 +163,9 @@ Result<Manifest> SetWriter::Impl::commit(Manifest manifest, std::uint64_t limit_
   });
   manifest.files = files;
   SKUA_RETURN_IF_ERROR(check_complete(manifest, limit_bytes));
+  // Written before the set can be seen: a full disk is found while nothing has changed yet.
+  SKUA_ASSIGN_OR_RETURN(std::string current_name, write_current(manifest.set_id));
+  TemporaryFile current(sets.folder(), std::move(current_name));
   const Result<FileInfo> there = sets.folder().info(manifest.set_id);
   if (!there.ok() && there.error().reason != Reason::kNotFound) return Error(there.error());
   if (there.ok()) {
@@ -172,7 +175,9 @@ Result<Manifest> SetWriter::Impl::commit(Manifest manifest, std::uint64_t limit_
   }
   // CURRENT may name the set only once its folder is sure to be found under that name.
   SKUA_RETURN_IF_ERROR(sets.folder().sync());
-  SKUA_RETURN_IF_ERROR(point_current(manifest.set_id));
+  SKUA_RETURN_IF_ERROR(sets.folder().rename(current.name(), kCurrentName));
+  current.release();
+  SKUA_RETURN_IF_ERROR(sets.folder().sync());
   return manifest;
 }
 
@@ -209,9 +214,12 @@ Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest) {
   return std::move(found->manifest);
 }
 
-Status SetWriter::Impl::point_current(const std::string& set_id) {
+/// The next CURRENT, under a temporary name.
+Result<std::string> SetWriter::Impl::write_current(const std::string& set_id) {
   const std::string content = set_id + "\n";
-  return publish_file(sets.folder(), kCurrentName, std::as_bytes(std::span(content)));
+  SKUA_ASSIGN_OR_RETURN(std::string name, random_name(kTemporaryPrefix));
+  SKUA_RETURN_IF_ERROR(write_new(sets.folder(), name, std::as_bytes(std::span(content))));
+  return name;
 }
 
 SetWriter::SetWriter(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}

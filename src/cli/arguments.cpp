@@ -19,16 +19,20 @@ Error in_file(const fs::path& file, const Error& error) {
                     error.native_code);
 }
 
-fs::path beside(const fs::path& file, const fs::path& path) { return fs::absolute(file).parent_path() / path; }
+/// An empty path stays empty: the validation refuses it.
+fs::path beside(const fs::path& file, const fs::path& path) {
+  return path.empty() ? path : fs::absolute(file).parent_path() / path;
+}
 
 }  // namespace
 
-Result<KeyValues> parse_key_values(const std::vector<std::string>& texts, std::string_view option) {
+Result<KeyValues> parse_key_values(const std::vector<std::string>& texts, std::string_view option,
+                                   std::string_view form) {
   KeyValues result;
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return invalid(std::string(option) + " " + quote(text) + ": expected KEY=VALUE");
+      return invalid(std::string(option) + " " + quote(text) + ": expected " + std::string(form));
     }
     result.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
@@ -41,14 +45,16 @@ Result<OptimizationProfile> parse_profile(const std::string& text) {
   for (std::size_t i = shapes.size(); i > 0; --i) {
     const std::size_t colon = rest.rfind(':');
     if (colon == std::string_view::npos || colon == 0) {
-      return invalid("--profile " + quote(text) + ": expected NAME:MIN:OPT:MAX, e.g. image:1x3x64x64:1x3x224x224:1x3x512x512");
+      return invalid("--profile " + quote(text) +
+                     ": expected NAME:MIN:OPT:MAX, e.g. image:1x3x64x64:1x3x224x224:1x3x512x512");
     }
     shapes[i - 1] = rest.substr(colon + 1);
     rest = rest.substr(0, colon);
   }
   OptimizationProfile profile;
   profile.input_name = rest;
-  for (const auto& [shape, from] : {std::pair{&profile.min, shapes[0]}, {&profile.opt, shapes[1]}, {&profile.max, shapes[2]}}) {
+  for (const auto& [shape, from] :
+       {std::pair{&profile.min, shapes[0]}, {&profile.opt, shapes[1]}, {&profile.max, shapes[2]}}) {
     auto parsed = Shape::parse(from);
     if (!parsed.ok()) return invalid("--profile " + quote(text) + ": " + parsed.error().message);
     *shape = *parsed;
@@ -89,7 +95,8 @@ Result<fs::path> make_output_folder(const fs::path& folder) {
   if (!error && fs::is_directory(absolute, error)) return absolute;
   return make_error(ErrorCode::kInvalidArgument, Reason::kIo,
                     "cannot make the folder " + folder.string() + ": " +
-                        (error ? error.message() : "something else has this name") + "; name a folder you may write to",
+                        (error ? error.message() : "something else has this name") +
+                        "; name a folder you may write to",
                     error.value());
 }
 

@@ -15,8 +15,9 @@ namespace skua {
 
 using KeyValues = std::vector<std::pair<std::string, std::string>>;
 
-/// "KEY=VALUE" each; InvalidArgumentError naming `option`.
-Result<KeyValues> parse_key_values(const std::vector<std::string>& texts, std::string_view option);
+/// "KEY=VALUE" each; InvalidArgumentError naming `option` and the `form` that was expected.
+Result<KeyValues> parse_key_values(const std::vector<std::string>& texts, std::string_view option,
+                                   std::string_view form = "KEY=VALUE");
 /// "NAME:MIN:OPT:MAX" with shapes as 1x3x224x224. The name may hold colons itself.
 Result<OptimizationProfile> parse_profile(const std::string& text);
 /// --set: applies each pair to `config`.

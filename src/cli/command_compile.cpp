@@ -34,7 +34,8 @@ Result<BuildConfig> build_from_options(const CompileArguments& arguments) {
 }
 
 Result<BuildConfig> build_config_of(const CompileArguments& arguments) {
-  auto build = arguments.config_file.empty() ? build_from_options(arguments) : read_build_json(arguments.config_file);
+  auto build =
+      arguments.config_file.empty() ? build_from_options(arguments) : read_build_json(arguments.config_file);
   if (build.ok() && arguments.name) build->model_name = *arguments.name;
   return build;
 }
@@ -52,9 +53,10 @@ void show(const EngineRecord& record, const std::filesystem::path& folder, Conso
   console.report()["path"] = path;
   console.report()["engine"] = to_json(record);
   console.line(path);
-  console.line("  sha256 " + record.engine_sha256.hex() + ", " + std::to_string(record.size_bytes) + " bytes");
-  console.line("  " + record.runtime_label + ", " + std::string(to_string(record.precision)) + ", arithmetic " +
-               record.arithmetic);
+  console.line("  sha256 " + record.engine_sha256.hex() + ", " + std::to_string(record.size_bytes) +
+               " bytes");
+  console.line("  " + record.runtime_label + ", " + std::string(to_string(record.precision)) +
+               ", arithmetic " + record.arithmetic);
   console.line("  golden vectors: " + record.golden.origin);
 }
 
@@ -89,14 +91,17 @@ void add_compile(CLI::App& app, Action& action) {
   CLI::Option* config = command->add_option("--config", a->config_file, "build configuration (BUILD.json)");
   for (CLI::Option* option :
        {command->add_option("--precision", a->precision, "fp16, int8, mixed or fp32"),
-        command->add_option("--workspace-mb", a->workspace_mb, "upper bound of the builder's scratch memory, MiB"),
-        command->add_option("--profile", a->profiles, "NAME:MIN:OPT:MAX, shapes as 1x3x224x224; may be repeated"),
+        command->add_option("--workspace-mb", a->workspace_mb,
+                            "upper bound of the builder's scratch memory, MiB"),
+        command->add_option("--profile", a->profiles,
+                            "NAME:MIN:OPT:MAX, shapes as 1x3x224x224; may be repeated"),
         command->add_option("--calibration-dataset", a->calibration_dataset, "data set for int8")}) {
     option->excludes(config);
   }
   command->add_option("--name", a->name, "logical name (default: the file's stem)");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
-  command->add_flag("--unproven", a->is_unproven, "write a plan that cannot be loaded here; no gate accepts it");
+  command->add_flag("--unproven", a->is_unproven,
+                    "write a plan that cannot be loaded here; no gate accepts it");
   command->callback([a, &action] { action = [a](Session& session) { return compile(*a, session); }; });
 }
 

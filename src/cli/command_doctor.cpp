@@ -15,9 +15,10 @@ struct DoctorArguments {
 
 void show_host(Console& console) {
   const HostTuple host = probe_host();
-  console.report()["host"] = to_json(host);
+  const Json json = to_json(host);
+  console.report()["host"] = json;
   console.line("host  " + tuple_text(host));
-  for (const auto& [key, value] : to_json(host).items()) {
+  for (const auto& [key, value] : json.items()) {
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     console.line("  " + key + ": " + (text.empty() ? "-" : text));
   }
@@ -37,7 +38,8 @@ void show_runtime(const RuntimeEntry& entry, const RuntimeConfig& config, Consol
                {"is_loadable", false},
                {"reason", std::string(entry.reason)}};
   if (!entry.is_built) {
-    console.line("  " + label + ": not built, " + std::string(entry.reason) + " (" + std::string(entry.build_flag) + ")");
+    console.line("  " + label + ": not built, " + std::string(entry.reason) + " (" +
+                 std::string(entry.build_flag) + ")");
   } else if (const auto sdk = probe_runtime(entry, config); sdk.ok()) {
     json["is_loadable"] = true;
     json["sdk"] = {{"library", sdk->library_path}, {"version", sdk->version}, {"providers", sdk->providers}};
@@ -85,7 +87,8 @@ Status doctor(const DoctorArguments& arguments, Session& session) {
 void add_doctor(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<DoctorArguments>();
   CLI::App* command = app.add_subcommand("doctor", "show this machine, the runtimes and the configuration");
-  command->add_option("--config", arguments->config, "configuration file (YAML) with components.c7_inference");
+  command->add_option("--config", arguments->config,
+                      "configuration file (YAML) with components.c7_inference");
   command->callback([arguments, &action] {
     action = [arguments](Session& session) { return doctor(*arguments, session); };
   });

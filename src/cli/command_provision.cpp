@@ -16,14 +16,16 @@ struct ProvisionArguments {
 
 Status check_signing(const ProvisionArguments& arguments) {
   if (arguments.sign_key.empty()) return {};
-  return make_error(ErrorCode::kInvalidArgument, Reason::kSignatureNotSupported,
-                    "--sign: signing comes with the Trust release; leave the option out, the set is then unsigned and "
-                    "for development only");
+  return make_error(
+      ErrorCode::kInvalidArgument, Reason::kSignatureNotSupported,
+      "--sign: signing comes with the Trust release; leave the option out, the set is then unsigned and "
+      "for development only");
 }
 
 Result<RuntimeConfig> config_of(const ProvisionArguments& arguments, const SetSpec& spec) {
   RuntimeConfig base;
-  if (!arguments.cache.empty()) base.engine_cache_dir = std::filesystem::absolute(arguments.cache).lexically_normal();
+  if (!arguments.cache.empty())
+    base.engine_cache_dir = std::filesystem::absolute(arguments.cache).lexically_normal();
   SKUA_ASSIGN_OR_RETURN(const KeyValues overrides, parse_key_values(arguments.settings, "--set"));
   return provisioning_config(spec, std::move(base), arguments.runtime, overrides);
 }
@@ -37,7 +39,8 @@ void show(const ProvisionReport& report, const std::filesystem::path& sets_dir, 
                        {"why_built", engine.why_built},
                        {"size_bytes", engine.size_bytes}});
     console.line((engine.is_reused ? "reused    " : "compiled  ") + engine.file + "  " +
-                 std::to_string(engine.size_bytes) + " bytes" + (engine.is_reused ? "" : "  (" + engine.why_built + ")"));
+                 std::to_string(engine.size_bytes) + " bytes" +
+                 (engine.is_reused ? "" : "  (" + engine.why_built + ")"));
   }
   const Manifest& manifest = report.manifest;
   const std::string folder = (sets_dir / manifest.set_id).string();
@@ -78,7 +81,8 @@ void add_provision(CLI::App& app, Action& action) {
   command->add_option("--runtime", a->runtime, "takes the place of the runtime in SET.yaml");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
   command->add_option("--sign", a->sign_key, "private key (comes with the Trust release)");
-  command->callback([a, &action] { action = [a](Session& session) { return provision_command(*a, session); }; });
+  command->callback(
+      [a, &action] { action = [a](Session& session) { return provision_command(*a, session); }; });
 }
 
 }  // namespace skua

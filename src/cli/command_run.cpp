@@ -43,10 +43,14 @@ void show_run(std::size_t index, const RunOutcome& outcome, Console& console) {
 }
 
 void show_latency(const LatencySummary& latency, Console& console) {
-  console.report()["latency"] = {{"count", latency.count},   {"p50_us", latency.p50_us}, {"p95_us", latency.p95_us},
-                                 {"p99_us", latency.p99_us}, {"max_us", latency.max_us}};
-  console.line("latency of " + std::to_string(latency.count) + " runs, us: p50 " + fixed(latency.p50_us, 1) + "  p95 " +
-               fixed(latency.p95_us, 1) + "  p99 " + fixed(latency.p99_us, 1) + "  max " + fixed(latency.max_us, 1));
+  console.report()["latency"] = {{"count", latency.count},
+                                 {"p50_us", latency.p50_us},
+                                 {"p95_us", latency.p95_us},
+                                 {"p99_us", latency.p99_us},
+                                 {"max_us", latency.max_us}};
+  console.line("latency of " + std::to_string(latency.count) + " runs, us: p50 " + fixed(latency.p50_us, 1) +
+               "  p95 " + fixed(latency.p95_us, 1) + "  p99 " + fixed(latency.p99_us, 1) + "  max " +
+               fixed(latency.max_us, 1));
 }
 
 Status check_cancelled(const Session& session) {
@@ -57,7 +61,8 @@ Status check_cancelled(const Session& session) {
 /// One run has its outputs in `folder` itself, several in 0000/, 0001/, ...
 std::filesystem::path folder_of(const std::filesystem::path& folder, std::size_t index, std::size_t count) {
   const std::string number = std::to_string(index);
-  return count == 1 ? folder : folder / (std::string(4 - std::min<std::size_t>(number.size(), 4), '0') + number);
+  return count == 1 ? folder
+                    : folder / (std::string(4 - std::min<std::size_t>(number.size(), 4), '0') + number);
 }
 
 Status run(const RunArguments& arguments, Session& session) {
@@ -86,18 +91,23 @@ Status run(const RunArguments& arguments, Session& session) {
 void add_run(CLI::App& app, Action& action) {
   constexpr int kMostRepetitions = 10'000'000;
   auto a = std::make_shared<RunArguments>();
-  CLI::App* command = app.add_subcommand("run", "run one engine of a flight set or an engine cache on .npy files");
-  command->add_option("DIR", a->folder, "a flight set, a folder of sets (CURRENT counts), or an engine cache")->required();
+  CLI::App* command =
+      app.add_subcommand("run", "run one engine of a flight set or an engine cache on .npy files");
+  command->add_option("DIR", a->folder, "a flight set, a folder of sets (CURRENT counts), or an engine cache")
+      ->required();
   command->add_option("MODEL", a->model, "logical name of the engine")->required();
   command->add_option("--input", a->inputs, "NAME=FILE.npy; an input given n times makes n runs")->required();
-  command->add_option("--output-dir", a->output_dir, "folder for one .npy per output (0000/, ... for several runs)")
+  command
+      ->add_option("--output-dir", a->output_dir,
+                   "folder for one .npy per output (0000/, ... for several runs)")
       ->required();
   command->add_option("--repeat", a->repeat, "repeat each run N times on bound memory and report percentiles")
       ->check(CLI::Range(1, kMostRepetitions));
   command->add_option("--runtime", a->runtime, "default: the one that the set or build record names");
   command->add_option("--precision", a->precision, "fp16, int8, mixed or fp32");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
-  command->add_flag("--allow-unsigned", a->allow_unsigned, "accept a set without signature (development only)");
+  command->add_flag("--allow-unsigned", a->allow_unsigned,
+                    "accept a set without signature (development only)");
   command->callback([a, &action] { action = [a](Session& session) { return run(*a, session); }; });
 }
 

@@ -21,8 +21,9 @@ Result<HostTuple> host_of(const VerifyArguments& arguments) {
   const bool has_host = json.is_object() && json.contains("host");
   auto host = host_from_json(has_host ? json["host"] : json, has_host ? "host" : "");
   if (host.ok()) return host;
-  return make_error(ErrorCode::kInvalidArgument, host.error().reason,
-                    arguments.host_file + ": " + host.error().message + "; expected what skua doctor --json prints");
+  return make_error(
+      ErrorCode::kInvalidArgument, host.error().reason,
+      arguments.host_file + ": " + host.error().message + "; expected what skua doctor --json prints");
 }
 
 void show_file(const FileVerdict& verdict, Console& console) {
@@ -44,7 +45,8 @@ void show(const SetVerdict& verdict, const std::filesystem::path& set_dir, Conso
   console.report()["is_signed"] = !verdict.is_unsigned;
   console.report()["files"] = Json::array();
   console.line("go       set gate  " + set_dir.string() + " (" + manifest.set_id + ", release sequence " +
-               std::to_string(manifest.release_sequence) + ", " + (verdict.is_unsigned ? "unsigned" : "signed") + ")");
+               std::to_string(manifest.release_sequence) + ", " +
+               (verdict.is_unsigned ? "unsigned" : "signed") + ")");
   for (const FileVerdict& file : verdict.files) show_file(file, console);
   const double seconds = static_cast<double>(verdict.elapsed_ns) * 1e-9;
   const double gigabytes = static_cast<double>(verdict.bytes_hashed) * 1e-9;
@@ -67,8 +69,10 @@ Status verify(const VerifyArguments& arguments, Session& session) {
   GatePolicy policy;
   policy.allow_unsigned = arguments.allow_unsigned;
   session.console.progress("verifying " + set_dir.string());
-  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict, verify_set(posix_file_system(), set_dir, policy, host, system_clock()));
-  if (verdict.is_unsigned) session.console.warn(verdict.manifest.set_id + " is not signed: for development only");
+  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict,
+                        verify_set(posix_file_system(), set_dir, policy, host, system_clock()));
+  if (verdict.is_unsigned)
+    session.console.warn(verdict.manifest.set_id + " is not signed: for development only");
   show(verdict, set_dir, session.console);
   return verdict.overall();
 }
@@ -78,8 +82,10 @@ Status verify(const VerifyArguments& arguments, Session& session) {
 void add_verify(CLI::App& app, Action& action) {
   auto a = std::make_shared<VerifyArguments>();
   CLI::App* command = app.add_subcommand("verify", "judge a flight set by both gates, without loading it");
-  command->add_option("SET_DIR", a->folder, "a flight set, or a folder of sets whose CURRENT counts")->required();
-  command->add_flag("--allow-unsigned", a->allow_unsigned, "accept a set without signature (development only)");
+  command->add_option("SET_DIR", a->folder, "a flight set, or a folder of sets whose CURRENT counts")
+      ->required();
+  command->add_flag("--allow-unsigned", a->allow_unsigned,
+                    "accept a set without signature (development only)");
   command->add_option("--host", a->host_file, "judge for another machine: its skua doctor --json");
   command->add_option("--trust", a->trust_key, "public key (comes with the Trust release)");
   command->callback([a, &action] { action = [a](Session& session) { return verify(*a, session); }; });

@@ -22,7 +22,9 @@ Error invalid(Reason reason, std::string message) {
   return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
 }
 
-fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
+fs::path folder_of(const fs::path& file) {
+  return file.has_parent_path() ? file.parent_path() : fs::path(".");
+}
 
 Result<std::string> read_file(const fs::path& file, std::size_t limit) {
   SKUA_ASSIGN_OR_RETURN(auto folder, posix_file_system().open_folder(folder_of(file)));
@@ -72,7 +74,8 @@ Status inspect_sidecar(const fs::path& file, Console& console) {
   SKUA_ASSIGN_OR_RETURN(const Sha256 recorded, Sha256::from_hex(text));
   SKUA_ASSIGN_OR_RETURN(const bool is_good, Sha256Sidecar::verify(payload));
   return show("sidecar", file,
-              {{"payload", payload.string()}, {"sha256", recorded.hex()}, {"payload_matches", is_good}}, console);
+              {{"payload", payload.string()}, {"sha256", recorded.hex()}, {"payload_matches", is_good}},
+              console);
 }
 
 Json tensors_of(const TensorMap& map) {
@@ -89,7 +92,8 @@ Status inspect_golden(const fs::path& file, Console& console) {
   SKUA_ASSIGN_OR_RETURN(const std::string bytes, read_file(file, kGoldenLimit));
   SKUA_ASSIGN_OR_RETURN(const GoldenVectors golden, decode_golden(std::as_bytes(std::span(bytes))));
   return show("golden vectors", file,
-              {{"inputs", tensors_of(golden.inputs)}, {"expected_outputs", tensors_of(golden.outputs)}}, console);
+              {{"inputs", tensors_of(golden.inputs)}, {"expected_outputs", tensors_of(golden.outputs)}},
+              console);
 }
 
 Json metadata_json(const Result<ModelMetadata>& metadata) {
@@ -104,9 +108,10 @@ Status inspect_model(const fs::path& file, Console& console) {
   const auto metadata = is_onnx ? read_onnx_metadata(file) : read_torchscript_metadata(file);
   if (!metadata.ok()) return metadata.error();
   SKUA_ASSIGN_OR_RETURN(const Sha256 digest, Sha256Sidecar::digest_file(file));
-  return show(is_onnx ? "ONNX model" : "TorchScript model", file,
-              {{"sha256", digest.hex()}, {"size_bytes", fs::file_size(file)}, {"metadata", metadata_json(metadata)}},
-              console);
+  return show(
+      is_onnx ? "ONNX model" : "TorchScript model", file,
+      {{"sha256", digest.hex()}, {"size_bytes", fs::file_size(file)}, {"metadata", metadata_json(metadata)}},
+      console);
 }
 
 /// What a TensorRT plan's first bytes say; null for anything that is no plan.
@@ -116,7 +121,8 @@ Json plan_header_of(const fs::path& file) {
   if (!folder.ok()) return nullptr;
   auto open = (*folder)->open_read(file.filename().string());
   std::string bytes(kHeaderBytes, '\0');
-  const auto count = open.ok() ? (*open)->read(std::as_writable_bytes(std::span(bytes))) : Result<std::size_t>(0);
+  const auto count =
+      open.ok() ? (*open)->read(std::as_writable_bytes(std::span(bytes))) : Result<std::size_t>(0);
   if (!count.ok() || *count < kHeaderBytes || !bytes.starts_with("ftrt")) return nullptr;
   std::string version;
   for (std::size_t i = kVersionAt; i < kVersionAt + 4; ++i) {
@@ -132,8 +138,10 @@ Json sidecar_json(const fs::path& engine) {
 }
 
 Status inspect_engine(const fs::path& file, const EngineFilenameSchema& name, Console& console) {
-  Json json = {{"model", name.model},         {"sm", name.sm},
-               {"jetpack", name.jetpack},     {"tensorrt", name.tensorrt},
+  Json json = {{"model", name.model},
+               {"sm", name.sm},
+               {"jetpack", name.jetpack},
+               {"tensorrt", name.tensorrt},
                {"precision", to_string(name.precision)}};
   json["plan_header"] = plan_header_of(file);
   json["sidecar"] = sidecar_json(file);
@@ -146,8 +154,9 @@ Status inspect_engine(const fs::path& file, const EngineFilenameSchema& name, Co
 Status inspect_cache(const fs::path& folder, Console& console) {
   SKUA_ASSIGN_OR_RETURN(const auto records, cache_records(posix_file_system(), folder));
   if (records.empty()) {
-    return invalid(Reason::kNotFound, folder.string() +
-                                          " holds neither a flight set, nor CURRENT, nor an engine with a build record");
+    return invalid(
+        Reason::kNotFound,
+        folder.string() + " holds neither a flight set, nor CURRENT, nor an engine with a build record");
   }
   Json engines = Json::array();
   for (const EngineRecord& record : records) {
@@ -177,21 +186,24 @@ bool is_calibration_cache(const fs::path& file) {
 Status inspect_regular(const fs::path& file, Console& console) {
   const std::string name = file.filename().string();
   if (is_calibration_cache(file)) {
-    return show("calibration cache", file, {{"note", "not readable by this release; comes with the Precision release"}},
-                console);
+    return show("calibration cache", file,
+                {{"note", "not readable by this release; comes with the Precision release"}}, console);
   }
   if (name == kManifestName) return inspect_manifest(file, console);
   if (name == kSignatureName) {
-    return show("signature", file, {{"note", "not readable by this release; comes with the Trust release"}}, console);
+    return show("signature", file, {{"note", "not readable by this release; comes with the Trust release"}},
+                console);
   }
   if (name.ends_with(".sha256")) return inspect_sidecar(file, console);
   if (name.ends_with(".golden")) return inspect_golden(file, console);
   if (name.ends_with(".json")) return inspect_record(file, console);
-  if (const auto schema = EngineFilenameSchema::parse(name); schema.ok()) return inspect_engine(file, *schema, console);
+  if (const auto schema = EngineFilenameSchema::parse(name); schema.ok())
+    return inspect_engine(file, *schema, console);
   if (file.extension() == ".onnx" || file.extension() == ".pt") return inspect_model(file, console);
-  return invalid(Reason::kInvalidArgument, file.string() + " is none of Skua's files: expected an engine, sidecar, "
-                                                           "build record, manifest, golden vectors, calibration "
-                                                           "cache, .onnx or .pt");
+  return invalid(Reason::kInvalidArgument, file.string() +
+                                               " is none of Skua's files: expected an engine, sidecar, "
+                                               "build record, manifest, golden vectors, calibration "
+                                               "cache, .onnx or .pt");
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void request_cancel(int) { cancel_requested.store(true); }
 
-/// The first Ctrl-C asks the command to stop at a safe point; a second one ends the program at once, which is safe as
-/// well, because nothing becomes visible before it is whole.
+/// The first Ctrl-C asks the command to stop at a safe point; a second one ends the program at once, which is
+/// safe as well, because nothing becomes visible before it is whole.
 void install_handlers() {
   struct sigaction action {};
   action.sa_handler = request_cancel;

@@ -53,7 +53,8 @@ class HeaderCursor {
   }
   std::optional<std::string_view> quoted_text() {
     skip_spaces();
-    if (position_ >= text_.size() || (text_[position_] != '\'' && text_[position_] != '"')) return std::nullopt;
+    if (position_ >= text_.size() || (text_[position_] != '\'' && text_[position_] != '"'))
+      return std::nullopt;
     const std::size_t end = text_.find(text_[position_], position_ + 1);
     if (end == std::string_view::npos) return std::nullopt;
     const std::string_view result = text_.substr(position_ + 1, end - position_ - 1);
@@ -135,7 +136,8 @@ std::optional<NpyHeader> parse_header(std::string_view text) {
 
 std::size_t little_endian(std::span<const std::byte> bytes) {
   std::size_t value = 0;
-  for (std::size_t i = bytes.size(); i > 0; --i) value = (value << 8U) | std::to_integer<std::size_t>(bytes[i - 1]);
+  for (std::size_t i = bytes.size(); i > 0; --i)
+    value = (value << 8U) | std::to_integer<std::size_t>(bytes[i - 1]);
   return value;
 }
 
@@ -179,7 +181,8 @@ Result<Tensor> decode_npy(std::span<const std::byte> bytes, const std::string& w
   std::size_t data_offset = 0;
   SKUA_ASSIGN_OR_RETURN(const std::string_view text, header_text(bytes, where, data_offset));
   const auto header = parse_header(text);
-  if (!header) return malformed(where, "the header is not numpy's dictionary of descr, fortran_order and shape");
+  if (!header)
+    return malformed(where, "the header is not numpy's dictionary of descr, fortran_order and shape");
   SKUA_ASSIGN_OR_RETURN(const DType dtype, dtype_of(*header, where));
   if (*header->is_fortran) return malformed(where, "Fortran order, expected C order");
   const auto shape = Shape::from(*header->dims);

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <sstream>
 #include <string>
 
 #include "cli/commands.h"
+#include "core/text.h"
 #include "inference/module_loader.h"
 #include "skua_build_id.h"
 
@@ -35,9 +37,13 @@ int finish(const Status& status, Session& session) {
   return status.ok() ? 0 : exit_status_of(status.error());
 }
 
+bool has_argument(int argc, const char* const* argv, std::string_view wanted) {
+  return std::any_of(argv + 1, argv + std::max(argc, 1), [&](const char* word) { return word == wanted; });
+}
+
 /// CLI11 writes help and complaints itself; complaints become one of our own errors.
-int finish_parse_error(const CLI::App& app, const CLI::ParseError& error, const CommonOptions& common,
-                       Session& session) {
+int finish_parse_error(const CLI::App& app, const CLI::ParseError& error, const CommonOptions& common, int argc,
+                       const char* const* argv, Session& session) {
   if (error.get_exit_code() == 0) {
     std::ostringstream text;
     app.exit(error, text, text);
@@ -45,10 +51,11 @@ int finish_parse_error(const CLI::App& app, const CLI::ParseError& error, const 
     for (std::string line; std::getline(lines, line);) session.console.line(line);
     return 0;
   }
-  if (common.is_json) session.console.enable_json();
-  return finish(make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
-                           std::string(error.what()) + "; see skua --help"),
-                session);
+  // The parser stops at the first mistake, which may stand before --json.
+  if (common.is_json || has_argument(argc, argv, "--json")) session.console.enable_json();
+  const bool has_no_command = app.get_subcommands().empty() && argc > 1;
+  const std::string what = has_no_command ? "no subcommand is called " + quote(argv[1]) : error.what();
+  return finish(make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument, what + "; see skua --help"), session);
 }
 
 int parse_and_act(int argc, const char* const* argv, Session& session) {
@@ -57,12 +64,13 @@ int parse_and_act(int argc, const char* const* argv, Session& session) {
   app.set_version_flag("--version", std::string(SKUA_VERSION " (") + std::string(build_id()) + ")");
   Action action;
   CommonOptions common;
-  for (const auto add : {add_doctor, add_compile, add_provision, add_verify, add_inspect, add_run}) add(app, action);
+  for (const auto add : {add_doctor, add_compile, add_provision, add_verify, add_inspect, add_run})
+    add(app, action);
   add_common_options(app, common);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return finish_parse_error(app, error, common, session);
+    return finish_parse_error(app, error, common, argc, argv, session);
   }
   if (common.is_json) session.console.enable_json();
   if (common.is_logging) session.console.enable_log(Level::kDebug);

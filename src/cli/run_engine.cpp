@@ -51,18 +51,21 @@ Result<std::optional<Precision>> precision_of(const RunArguments& arguments) {
   return std::optional(precision);
 }
 
-Status check_in_set(const Manifest& manifest, const RunArguments& arguments, std::optional<Precision> precision) {
+Status check_in_set(const Manifest& manifest, const RunArguments& arguments,
+                    std::optional<Precision> precision) {
   std::vector<std::string> names;
   for (const ManifestArtifact& artifact : manifest.artifacts) {
     names.push_back(artifact.name + " (" + std::string(to_string(artifact.engine.precision)) + ")");
     const bool has_precision = artifact.engine.precision == precision.value_or(artifact.engine.precision);
     if (artifact.name == arguments.model && has_precision) return {};
   }
-  return invalid(Reason::kUnknownName, "the set " + manifest.set_id + " has no engine " + quote(arguments.model) +
-                                           (precision ? " of that precision" : "") + "; it has: " + join(names));
+  return invalid(Reason::kUnknownName, "the set " + manifest.set_id + " has no engine " +
+                                           quote(arguments.model) + (precision ? " of that precision" : "") +
+                                           "; it has: " + join(names));
 }
 
-Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments& arguments, Session& session) {
+Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments& arguments,
+                                     Session& session) {
   GatePolicy policy;
   policy.allow_unsigned = arguments.allow_unsigned;
   // The set gate comes first: a manifest that does not pass it must not choose the runtime.
@@ -70,7 +73,8 @@ Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments
   const Manifest& manifest = admitted.manifest;
   SKUA_ASSIGN_OR_RETURN(const std::optional<Precision> precision, precision_of(arguments));
   SKUA_RETURN_IF_ERROR(check_in_set(manifest, arguments, precision));
-  SKUA_ASSIGN_OR_RETURN(RuntimeConfig config, config_for(manifest.runtime_label, manifest.runtime_options, arguments));
+  SKUA_ASSIGN_OR_RETURN(RuntimeConfig config,
+                        config_for(manifest.runtime_label, manifest.runtime_options, arguments));
   ResidentEngine engine;
   SKUA_ASSIGN_OR_RETURN(engine.runtime, build_runtime(std::move(config), probe_host(), session));
   SKUA_ASSIGN_OR_RETURN(EngineSet set, engine.runtime->load_flight_set(set_dir, policy));
@@ -82,7 +86,8 @@ Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments
   return engine;
 }
 
-Result<ResidentEngine> load_from_cache_dir(const fs::path& cache, const RunArguments& arguments, Session& session) {
+Result<ResidentEngine> load_from_cache_dir(const fs::path& cache, const RunArguments& arguments,
+                                           Session& session) {
   const HostTuple host = probe_host();
   SKUA_ASSIGN_OR_RETURN(const std::optional<Precision> precision, precision_of(arguments));
   SKUA_ASSIGN_OR_RETURN(const auto records, cache_records(posix_file_system(), cache));
@@ -123,7 +128,8 @@ Status write_outputs(const EngineInfo& info, const fs::path& folder, const std::
   return {};
 }
 
-Result<RunOutcome> run_bound(ResidentEngine& engine, const TensorMap& inputs, int repeat, const fs::path& folder) {
+Result<RunOutcome> run_bound(ResidentEngine& engine, const TensorMap& inputs, int repeat,
+                             const fs::path& folder) {
   SKUA_ASSIGN_OR_RETURN(const Lane lane, engine.runtime->create_lane("default"));
   SKUA_ASSIGN_OR_RETURN(BoundInference bound, engine.runtime->bind(engine.handle, lane));
   SKUA_RETURN_IF_ERROR(feed(bound, engine.info, inputs));
@@ -177,7 +183,8 @@ Result<ResidentEngine> load_engine(const RunArguments& arguments, Session& sessi
   return engine;
 }
 
-Result<RunOutcome> run_once(ResidentEngine& engine, const TensorMap& inputs, int repeat, const fs::path& folder) {
+Result<RunOutcome> run_once(ResidentEngine& engine, const TensorMap& inputs, int repeat,
+                            const fs::path& folder) {
   SKUA_RETURN_IF_ERROR(check_inputs(engine.info, inputs));
   return repeat > 0 ? run_bound(engine, inputs, repeat, folder) : run_unbound(engine, inputs, folder);
 }

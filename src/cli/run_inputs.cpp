@@ -20,13 +20,14 @@ std::string names_of(const std::vector<TensorSpec>& specs) {
 }
 
 bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+         c == '-';
 }
 
 }  // namespace
 
 Result<std::vector<RunFiles>> plan_runs(const std::vector<std::string>& texts) {
-  SKUA_ASSIGN_OR_RETURN(const KeyValues pairs, parse_key_values(texts, "--input"));
+  SKUA_ASSIGN_OR_RETURN(const KeyValues pairs, parse_key_values(texts, "--input", "NAME=FILE.npy"));
   std::vector<RunFiles> runs;
   for (const auto& [name, file] : pairs) {
     const auto has_name = [&](const RunFiles& run) {
@@ -38,10 +39,11 @@ Result<std::vector<RunFiles>> plan_runs(const std::vector<std::string>& texts) {
   }
   for (const RunFiles& run : runs) {
     if (run.size() == runs.front().size()) continue;
-    return invalid(Reason::kMissingInput, "--input: an input that is given n times makes n runs, so every input must "
-                                          "be given equally often; found " + std::to_string(runs.front().size()) +
-                                              " inputs for the first run and " + std::to_string(run.size()) +
-                                              " for a later one");
+    return invalid(Reason::kMissingInput,
+                   "--input: an input that is given n times makes n runs, so every input must "
+                   "be given equally often; found " +
+                       std::to_string(runs.front().size()) + " inputs for the first run and " +
+                       std::to_string(run.size()) + " for a later one");
   }
   return runs;
 }
@@ -59,12 +61,13 @@ Status check_inputs(const EngineInfo& info, const TensorMap& inputs) {
   for (const TensorSpec& spec : info.inputs) {
     const Tensor* tensor = inputs.find(spec.name);
     if (tensor == nullptr) {
-      return invalid(Reason::kMissingInput, info.model + " needs the input '" + spec.name + "'; give --input " +
-                                                spec.name + "=FILE.npy (all inputs: " + names_of(info.inputs) + ")");
+      return invalid(Reason::kMissingInput, info.model + " needs the input '" + spec.name +
+                                                "'; give --input " + spec.name +
+                                                "=FILE.npy (all inputs: " + names_of(info.inputs) + ")");
     }
     if (tensor->view().dtype != spec.dtype) {
-      return invalid(Reason::kDtypeMismatch, "input '" + spec.name + "' is " + std::string(to_string(spec.dtype)) +
-                                                 ", the file holds " +
+      return invalid(Reason::kDtypeMismatch, "input '" + spec.name + "' is " +
+                                                 std::string(to_string(spec.dtype)) + ", the file holds " +
                                                  std::string(to_string(tensor->view().dtype)));
     }
   }
@@ -81,7 +84,8 @@ std::vector<std::string> output_file_names(const EngineInfo& info) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < info.outputs.size(); ++i) {
     std::string name = info.outputs[i].name;
-    std::replace_if(name.begin(), name.end(), [](char c) { return !is_plain(c); }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return !is_plain(c); }, '_');
     const bool is_unusable = name.empty() || name.front() == '.';
     const bool is_taken = std::find(names.begin(), names.end(), name + ".npy") != names.end();
     if (is_unusable || is_taken) name = std::to_string(i) + "_" + name;

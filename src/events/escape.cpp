@@ -13,9 +13,12 @@ struct Decoded {
   bool is_valid = false;
 };
 
-std::uint8_t byte_at(std::string_view text, std::size_t index) { return static_cast<std::uint8_t>(text[index]); }
+std::uint8_t byte_at(std::string_view text, std::size_t index) {
+  return static_cast<std::uint8_t>(text[index]);
+}
 
-/// The first character of a non-empty text. Overlong forms, surrogates and values above U+10FFFF are not UTF-8.
+/// The first character of a non-empty text. Overlong forms, surrogates and values above U+10FFFF are not
+/// UTF-8.
 Decoded decode_one(std::string_view text) {
   const std::uint8_t lead = byte_at(text, 0);
   if (lead < 0x80) return {lead, 1, true};
@@ -43,7 +46,8 @@ Decoded decode_one(std::string_view text) {
 bool is_unsafe(char32_t c) {
   const bool is_control = c < 0x20 || (c >= 0x7F && c <= 0x9F);
   const bool is_separator = c == 0x2028 || c == 0x2029;
-  const bool is_bidi = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F;
+  const bool is_bidi =
+      (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F;
   return is_control || is_separator || is_bidi;
 }
 

@@ -98,7 +98,8 @@ std::string encode_log_record(const Event& event, std::int64_t utc_us) {
   out += ",\"msg\":";
   append_json_string(out, event.message);
   out += ",\"kv\":";
-  out += object_of(event.fields, 0, [](const Event::Field& f) { return !is_frame_field(f) && !is_exception_field(f); });
+  out += object_of(event.fields, 0,
+                   [](const Event::Field& f) { return !is_frame_field(f) && !is_exception_field(f); });
   const std::string exception = object_of(event.fields, kExceptionPrefix.size(), is_exception_field);
   out += ",\"exc\":" + (exception == "{}" ? std::string("null") : exception) + "}";
   return out;

@@ -9,8 +9,8 @@ namespace skua {
 namespace {
 
 constexpr std::int64_t kMicrosecondsPerSecond = 1'000'000;
-constexpr std::int64_t kYear0 = -62167219200;       // 0000-01-01T00:00:00Z
-constexpr std::int64_t kEndOf9999 = 253402300799;   // 9999-12-31T23:59:59Z
+constexpr std::int64_t kYear0 = -62167219200;      // 0000-01-01T00:00:00Z
+constexpr std::int64_t kEndOf9999 = 253402300799;  // 9999-12-31T23:59:59Z
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include "cache/engine_verify.h"
 #include "cache/publish.h"
 #include "cache/utc_text.h"
+#include "cache/utf8.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
 #include "inference/engine_folder.h"
@@ -137,6 +138,14 @@ CompileRequest make_request(const fs::path& model_path, const BuildConfig& build
   return request;
 }
 
+/// Makes the cache folder where only it is missing; a missing parent is more likely a typing mistake.
+Status ensure_cache_folder(FileSystem& files, const fs::path& cache_dir) {
+  SKUA_ASSIGN_OR_RETURN(auto parent, files.open_folder(cache_dir.parent_path()));
+  Status made = parent->make_folder(cache_dir.filename().string());
+  if (!made.ok() && made.error().reason != Reason::kExists) return made;
+  return {};
+}
+
 /// Errors of reading and writing become the class that compile_engine promises.
 Error as_build_error(Error error) {
   const bool keeps_class = error.code == ErrorCode::kInvalidArgument ||
@@ -204,7 +213,16 @@ Result<EngineRecord> compile_model(const fs::path& model_path, const BuildConfig
   SKUA_RETURN_IF_ERROR(context.config.validate());
   SKUA_ASSIGN_OR_RETURN(const std::string artifact, artifact_name(model_path, build, context));
   SKUA_RETURN_IF_ERROR(check_model_file(model_path));
-  auto cache = WriterLock::take(*context.files, context.config.engine_cache_dir);
+  // The paths travel to the build process as JSON, which is UTF-8.
+  if (!is_printable_utf8(fs::absolute(model_path).string())) {
+    return build_error(Reason::kInvalidArgument,
+                       "the model's path is not printable UTF-8; rename the file or folder");
+  }
+  const fs::path cache_dir = fs::absolute(context.config.engine_cache_dir).lexically_normal();
+  if (Status made = ensure_cache_folder(*context.files, cache_dir); !made.ok()) {
+    return as_build_error(std::move(made).error());
+  }
+  auto cache = WriterLock::take(*context.files, cache_dir);
   if (!cache.ok()) return as_build_error(std::move(cache).error());
   auto record = build_into(*cache, model_path, build, context, artifact);
   if (!record.ok()) return as_build_error(std::move(record).error());

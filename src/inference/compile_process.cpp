@@ -205,6 +205,12 @@ Status run_build_process(const BuildProcess& process) {
       break;
   }
   if (WIFEXITED(waited.status) && WEXITSTATUS(waited.status) == 0) return {};
+  if (WIFEXITED(waited.status) && WEXITSTATUS(waited.status) == kBuilderDiskFullStatus) {
+    return build_error(Reason::kDiskFull,
+                       "the build process found no space left for " + process.response.string() +
+                           "; nothing was changed: free space on that device and run the command again",
+                       waited.status);
+  }
   return build_error(Reason::kBuilderCrashed,
                      "the build process " + describe_exit(waited.status) +
                          "; nothing was published. Last log lines: " + log_tail(process.log),

@@ -12,6 +12,9 @@
 
 namespace skua {
 
+/// The child's exit status when the disk has no room for its response; its log is as mute as the response then.
+inline constexpr int kBuilderDiskFullStatus = 28;
+
 struct BuildProcess {
   std::filesystem::path executable;
   std::filesystem::path request;   ///< read by the child
@@ -24,7 +27,7 @@ struct BuildProcess {
 
 /// Spawns the child in a process group of its own with a clean environment (never fork: a Python process with
 /// an SDK loaded must not), waits, and kills the whole group on timeout or cancellation. ok(): it exited with
-/// status 0. EngineBuildError: builder_missing, builder_crashed (with signal or status and the last log
+/// status 0. EngineBuildError: builder_missing, disk_full, builder_crashed (with signal or status and the last log
 /// lines), builder_timeout, cancelled.
 Status run_build_process(const BuildProcess& process);
 

@@ -1,5 +1,6 @@
 // expect-error: (nodiscard|unused-result)
-// A Result or Status that nobody looks at is a swallowed error: with the project's -Werror it does not compile.
+// A Result or Status that nobody looks at is a swallowed error: with the project's -Werror it does not
+// compile.
 #include "skua/sidecar.h"
 
 #pragma GCC diagnostic error "-Wunused-result"

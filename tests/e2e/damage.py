@@ -19,7 +19,7 @@ def run(skua, folder, inputs, *more):
 
 def engine(folder, model="add_relu"):
     """The engine file of `model`."""
-    (found,) = (path for path in folder.glob(f"{model}__*") if path.suffix not in (".sha256", ".json"))
+    (found,) = (path for path in folder.glob(f"{model}__*") if path.suffix == ".onnx")
     return found
 
 

@@ -29,6 +29,11 @@ def compile_model(skua, model, cache, *more):
     return skua("compile", model, "--out", cache, *COMPILE, *more)
 
 
+def refuse_at_build(skua, model, cache, reason):
+    """Refused by ONNX Runtime itself, whose words follow the file's name."""
+    return refuse(skua, model, cache, reason, model.name, "ONNX Runtime")
+
+
 def refuse(skua, model, cache, reason, *words, status=programs.BUILD_FAILED):
     """The model is refused, and the cache is as it was, staging and all."""
     before = trees.tree(cache)
@@ -138,7 +143,7 @@ def test_operator_and_opset_that_nobody_knows(skua, flight, cache):
         else:
             model.opset_import[0].version = 9999
         path = tiny_models.write(flight.models / f"strange_{change}.onnx", model)
-        refuse(skua, path, cache, ("model_unsupported", "model_malformed"), path)
+        refuse_at_build(skua, path, cache, ("model_unsupported", "model_malformed"))
 
 
 def test_graph_that_contradicts_itself(skua, flight, cache):
@@ -146,11 +151,11 @@ def test_graph_that_contradicts_itself(skua, flight, cache):
     model = tiny_models.add_relu_model()
     model.graph.node[0].input[1] = "nobody"
     path = tiny_models.write(flight.models / "no_source.onnx", model)
-    refuse(skua, path, cache, ("model_malformed", "model_unsupported"), path)
+    refuse_at_build(skua, path, cache, ("model_malformed", "model_unsupported"))
     model = tiny_models.add_relu_model()
     model.graph.initializer[0].raw_data = model.graph.initializer[0].raw_data[:-4]
     path = tiny_models.write(flight.models / "short_weight.onnx", model)
-    refuse(skua, path, cache, ("model_malformed", "model_unsupported"), path)
+    refuse_at_build(skua, path, cache, ("model_malformed", "model_unsupported"))
 
 
 @pytest.mark.parametrize("location", ["../outside.bin", "below/../../outside.bin", "/absolute/weights.bin"])
@@ -189,4 +194,4 @@ def test_bad_model_in_a_set(skua, flight):
     result = skua(*flight.provision_arguments(flight.yaml), "--json")
     programs.error_of(result, programs.BUILD_FAILED, ("model_malformed", "model_unsupported"), model)
     assert (trees.tree(flight.sets), trees.tree(flight.cache)) == before
-    skua.ok("verify", flight.current())
+    skua.ok("verify", flight.current(), "--allow-unsigned")

@@ -168,7 +168,8 @@ def test_failing_step(skua, job, copies, error):
     reset(job, copies)
     before = trees.contents(job.sets)
     for call, nth in chosen(steps, programs.repeats("e2e_failing_steps")):
-        inject = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={nth}"]
+        inject = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
+                  f"inject={call}:error={error}:when={nth}"]
         result = skua(*job.provision_arguments(job.yaml), "--json", prefix=inject)
         told = (call, nth, result.returncode, result.stdout, result.stderr)
         assert result.returncode in (DONE, BUILD_FAILED), told

@@ -5,7 +5,6 @@ with a provisioned example (models/, cache/, sets/, SET.yaml) and with Skua's pr
 """
 
 import os
-import pathlib
 import re
 import subprocess
 
@@ -92,7 +91,5 @@ def test_every_subcommand_is_in_the_reference(skua):
     missing = [f"skua {command}" for command in listed if f"skua {command}" not in page]
     for command in listed:
         options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", skua.ok(command, "--help").stdout))
-        missing += [f"{command} {option}" for option in sorted(options - {"--help"}) if f"`{option}" not in page
-                    and option not in page]
+        missing += [f"{command} {option}" for option in sorted(options - {"--help"}) if option not in page]
     assert missing == []
-    assert pathlib.Path(programs.SKUA).exists()

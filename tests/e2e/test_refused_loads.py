@@ -9,7 +9,7 @@ import pytest
 
 import programs
 import trees
-from damage import beside, edit_manifest, engine, flip, golden, run, verify
+from damage import beside, edit_manifest, engine, flip, run, verify
 from programs import DONE, REFUSED
 
 

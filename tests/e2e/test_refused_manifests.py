@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-import os
 import shutil
-import struct
 
 import pytest
 
 import programs
-import trees
-from damage import beside, edit_manifest, engine, flip, golden, manifest, refused_by_both, run, verify
+from damage import beside, edit_manifest, engine, flip, manifest, refused_by_both, run, verify
 from programs import DONE, REFUSED
 
 

@@ -70,7 +70,7 @@ def can_trace():
 def run(command, log, timeout=120, **options):
     """Runs `command` under strace -f and reads the log."""
     log = pathlib.Path(log)
-    result = subprocess.run(["strace", "-f", "-y", "-s", "4096", "-o", log, "-e", f"trace={CALLS}", "-e",
+    result = subprocess.run(["strace", "-f", "--seccomp-bpf", "-y", "-s", "4096", "-o", log, "-e", f"trace={CALLS}", "-e",
                              "signal=none", *map(str, command)], capture_output=True, text=True, timeout=timeout,
                             stdin=subprocess.DEVNULL, check=False, **options)
     report = read(log.read_text(encoding="utf-8", errors="surrogateescape"))

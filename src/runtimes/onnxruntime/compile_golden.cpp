@@ -84,6 +84,11 @@ Status keep_copy(TensorMap& map, const std::string& name, const TensorView& view
 }
 
 Error no_reference(const Error& error) {
+  if (error.reason == Reason::kOutputOverflow) {
+    return build_error(error.reason,
+                       "golden vectors: on made-up inputs an output is larger than its capacity; raise "
+                       "max_output_shapes, or give golden vectors of your own (build.golden)");
+  }
   return make_error(ErrorCode::kEngineBuild, Reason::kReferenceUnavailable,
                     "golden vectors: the source model does not run on made-up inputs: " + error.describe() +
                         "; give golden vectors of your own (build.golden)",
@@ -157,8 +162,6 @@ bool is_finite(const TensorView& view) {
   return true;
 }
 
-std::string short_number(double value) { return print_double(value); }
-
 Status feed(const CompileState& state, Execution& execution) {
   for (std::size_t i = 0; i < state.record.inputs.size(); ++i) {
     const TensorView& view = state.golden.inputs.find(state.record.inputs[i].name)->view();
@@ -195,7 +198,7 @@ Status compare_with_golden(CompileState& state) {
                                                       difference.error().message +
                                                       "; expected values: " + state.record.golden.origin);
     }
-    state.record.proof["golden.max_abs." + name] = short_number(difference->max_absolute);
+    state.record.proof["golden.max_abs." + name] = print_double(difference->max_absolute);
     if (!is_finite(found)) non_finite.push_back(name);
   }
   if (!non_finite.empty()) state.record.proof["golden.non_finite_outputs"] = join(non_finite);

@@ -3,8 +3,11 @@
 
 #include <array>
 
+#include "cache/utc_text.h"
+#include "core/hash.h"
 #include "runtimes/onnxruntime/compile_steps.h"
 #include "runtimes/onnxruntime/record_options.h"
+#include "skua/ports.h"
 
 namespace skua::ort {
 namespace {
@@ -57,6 +60,8 @@ Status finish_record(CompileState& state) {
   record.weights_sha256 = state.source.metadata_or_empty("skua.weights_sha256");
   record.exporter = state.source.metadata_or_empty("skua.exporter");
   record.builder = SKUA_BUILD_ID;
+  record.created = utc_text(system_clock().utc_us());
+  record.engine_sha256 = sha256_of(state.artifact);
   record.proven = true;
   record.size_bytes = state.artifact.size();
   SKUA_ASSIGN_OR_RETURN(record.build_config_sha256, build_key(request.build, request.config));

@@ -7,6 +7,7 @@
 #include "runtimes/onnxruntime/compile_steps.h"
 #include "runtimes/onnxruntime/counting_allocator.h"
 #include "runtimes/onnxruntime/provider_proof.h"
+#include "runtimes/onnxruntime/resident_memory.h"
 #include "runtimes/onnxruntime/trial_inputs.h"
 
 namespace skua::ort {
@@ -93,16 +94,29 @@ Status prove_placement(CompileState& state, const Session& session) {
   return {};
 }
 
-// ONNX Runtime's arena grows by doubling, so that it may hold up to twice what is in use.
-std::uint64_t arena_bound(std::uint64_t bytes) { return (2 * bytes + kMiB - 1) / kMiB * kMiB; }
+std::uint64_t whole_mib(std::uint64_t bytes) { return (bytes + kMiB - 1) / kMiB * kMiB; }
 
-// What one lane may take beside the engine's own bytes: activations, and what a session keeps of the weights
-// beyond the file's size (repacked copies).
-std::uint64_t device_memory(const CompileState& state, std::uint64_t loaded, std::uint64_t peak) {
+// How far the process grows when the engine is loaded and run as it will be in flight. Every shape runs
+// twice: from the second run on ONNX Runtime wants the activations in one block, which may make its arena
+// grow again.
+Result<std::uint64_t> measure_growth(const CompileState& state) {
+  const std::uint64_t before = resident_bytes_trimmed();
+  SKUA_ASSIGN_OR_RETURN(const auto engine,
+                        load_engine(state.library, state.request.config, state.artifact, state.record));
+  SKUA_ASSIGN_OR_RETURN(const auto execution, engine->create_execution());
+  for (int round = 0; round < 2; ++round) SKUA_RETURN_IF_ERROR(run_trials(state, *execution));
+  const std::uint64_t after = resident_bytes();
+  return after > before ? after - before : 0;
+}
+
+// What one lane may take beside the engine's own bytes: the larger of what was seen to be taken and twice
+// what was asked for at once (the arena doubles). Weights that a session keeps are in it too; with several
+// lanes they are counted several times, which errs on the safe side. GPU memory cannot be seen here: the
+// builder's bound stands for it.
+Result<std::uint64_t> device_memory(const CompileState& state, std::uint64_t peak) {
   if (state.request.config.execution_provider != "cpu") return compile_limits(state.request).workspace_bytes;
-  const std::uint64_t weights = arena_bound(loaded);
-  const std::uint64_t beyond = weights > state.artifact.size() ? weights - state.artifact.size() : 0;
-  return std::max(arena_bound(peak - loaded) + beyond, kMiB);
+  SKUA_ASSIGN_OR_RETURN(const std::uint64_t growth, measure_growth(state));
+  return std::max(whole_mib(std::max(2 * peak, growth)), kMiB);
 }
 
 }  // namespace
@@ -111,19 +125,20 @@ Status measure_and_try(CompileState& state) {
   SessionPlan plan = run_plan(state.request.config, compile_limits(state.request));
   plan.config.emplace_back("session.use_env_allocators", "1");
   plan.profile_prefix = state.staged("trial");
-  SKUA_ASSIGN_OR_RETURN(const auto counter, CountingAllocator::install(state.library));
-  SKUA_ASSIGN_OR_RETURN(const auto session, create_artifact_session(state, plan));
-  const std::uint64_t loaded = counter->live_bytes();
-  SKUA_ASSIGN_OR_RETURN(const auto execution, create_execution(session, state.record));
-  Status tried = run_trials(state, *execution);
-  if (!tried.ok()) {
-    (void)take_profile(*session);  // or its file would be left behind
-    return tried;
+  std::uint64_t peak = 0;
+  {
+    SKUA_ASSIGN_OR_RETURN(const auto counter, CountingAllocator::install(state.library));
+    SKUA_ASSIGN_OR_RETURN(const auto session, create_artifact_session(state, plan));
+    SKUA_ASSIGN_OR_RETURN(const auto execution, create_execution(session, state.record));
+    Status tried = run_trials(state, *execution);
+    const Status placed = prove_placement(state, *session);  // in any case: it removes the profile
+    if (!tried.ok()) return tried;
+    SKUA_RETURN_IF_ERROR(placed);
+    peak = counter->peak_bytes();
   }
-  state.record.device_memory_bytes = device_memory(state, loaded, counter->peak_bytes());
-  state.record.proof["memory.loaded_bytes"] = std::to_string(loaded);
-  state.record.proof["memory.peak_bytes"] = std::to_string(counter->peak_bytes());
-  return prove_placement(state, *session);
+  SKUA_ASSIGN_OR_RETURN(state.record.device_memory_bytes, device_memory(state, peak));
+  state.record.proof["memory.peak_bytes"] = std::to_string(peak);
+  return {};
 }
 
 }  // namespace skua::ort

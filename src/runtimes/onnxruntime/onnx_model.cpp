@@ -1,6 +1,7 @@
 #include "runtimes/onnxruntime/onnx_model.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -326,18 +327,12 @@ void visit_model(const OnnxModel& model, const Visit& visit) {
 }  // namespace
 
 std::string onnx_type_name(std::int32_t type) {
-  switch (type) {
-    case kOnnxFloat:
-      return "float32";
-    case kOnnxHalf:
-      return "float16";
-    case kOnnxDouble:
-      return "float64";
-    case kOnnxBfloat16:
-      return "bfloat16";
-    default:
-      return "type " + std::to_string(type);
-  }
+  constexpr std::array<const char*, 17> kNames = {
+      "untyped", "float32", "uint8",   "int8",   "uint16", "int16",     "int32",      "int64",   "string",
+      "bool",    "float16", "float64", "uint32", "uint64", "complex64", "complex128", "bfloat16"};
+  if (type >= 0 && static_cast<std::size_t>(type) < kNames.size())
+    return kNames[static_cast<std::size_t>(type)];
+  return "type" + std::to_string(type);
 }
 
 const OnnxAttribute* OnnxNode::find(std::string_view attribute) const noexcept {

@@ -16,12 +16,11 @@ namespace skua::ort {
 /// ONNX's element-type numbers that are spoken of here (TensorProto.DataType).
 enum OnnxType : std::int32_t {
   kOnnxFloat = 1,
-  kOnnxString = 8,
   kOnnxHalf = 10,
   kOnnxDouble = 11,
   kOnnxBfloat16 = 16,
 };
-/// "float32", "float16", ...; "type 23" for one without a name here.
+/// "float32", "float16", ...; "type23" for one without a name here.
 std::string onnx_type_name(std::int32_t type);
 
 struct OnnxTensor {

@@ -29,6 +29,8 @@ std::map<std::string, std::string> record_options(const RuntimeConfig& config, c
       {"graph_optimization", std::string(graph_optimization_of(config.execution_provider, build.precision))},
       {"intra_op_threads", std::to_string(config.intra_op_threads)},
       {"onnxruntime", library_version},
+      {"sdk_version",
+       library_version},  // under the name that every runtime shares: find_reusable compares it
       {"spinning", "0"}};
   if (config.execution_provider != "cpu") {
     options["cpu_ep_fallback"] = "0";

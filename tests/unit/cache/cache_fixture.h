@@ -1,9 +1,11 @@
-// A small engine cache and a flight set in a temporary folder, made by the real publisher, and ways to spoil them.
+// A small engine cache and a flight set in a temporary folder, made by the real publisher, and ways to spoil
+// them.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
@@ -15,7 +17,9 @@
 #include "cache/set_files.h"
 #include "cache/set_gate.h"
 #include "cache/sidecar_file.h"
+#include "skua/sidecar.h"
 #include "temp_folder.h"
+#include "unsynced_filesystem.h"
 
 namespace skua::test {
 
@@ -96,7 +100,10 @@ inline EngineRecord plan_record(const std::string& model = "net") {
   record.weights_sha256 = digest_of("weights").hex();
   record.exporter = "torch 2.5";
   record.sources = {{model + ".onnx", digest_of("model"), 5}};
-  record.golden = {record.file + ".golden", digest_of(golden_bytes()), golden_bytes().size(), "eager fp32",
+  record.golden = {record.file + ".golden",
+                   digest_of(golden_bytes()),
+                   golden_bytes().size(),
+                   "eager fp32",
                    {{"y", Tolerance{1e-4, 1e-3, true, 0.25}}}};
   record.builder = "skua test";
   record.created = "2026-01-02T03:04:05Z";
@@ -104,13 +111,19 @@ inline EngineRecord plan_record(const std::string& model = "net") {
 }
 
 /// Stages `engine` with its golden file and publishes it as `record`.
-inline EngineRecord publish_plan(const fs::path& cache, EngineRecord record, const std::string& engine = plan_bytes()) {
-  WriterLock lock = WriterLock::take(posix_file_system(), cache).value();
-  const std::string staging = lock.make_staging().value();
-  auto folder = lock.folder().open_folder(staging).value();
-  publish_file(*folder, record.file, bytes_of(engine)).value();
-  publish_file(*folder, record.golden.file, bytes_of(golden_bytes())).value();
-  return publish_engine(lock, staging, std::move(record)).value();
+inline Result<EngineRecord> publish_plan_with(FileSystem& files, const fs::path& cache, EngineRecord record,
+                                              const std::string& engine = plan_bytes()) {
+  SKUA_ASSIGN_OR_RETURN(WriterLock lock, WriterLock::take(files, cache));
+  SKUA_ASSIGN_OR_RETURN(const std::string staging, lock.make_staging());
+  // The build process writes in its own ways, not through the port.
+  std::ofstream(cache / staging / record.file, std::ios::binary) << engine;
+  std::ofstream(cache / staging / record.golden.file, std::ios::binary) << golden_bytes();
+  return publish_engine(lock, staging, std::move(record));
+}
+inline EngineRecord publish_plan(const fs::path& cache, EngineRecord record,
+                                 const std::string& engine = plan_bytes()) {
+  UnsyncedFileSystem files;
+  return publish_plan_with(files, cache, std::move(record), engine).value();
 }
 
 inline Manifest draft_of(const std::vector<EngineRecord>& records, const std::string& set_id) {
@@ -122,7 +135,8 @@ inline Manifest draft_of(const std::vector<EngineRecord>& records, const std::st
   manifest.host = orin();
   manifest.builder = "skua test";
   for (const EngineRecord& record : records) {
-    manifest.artifacts.push_back({record.model, manifest.artifacts.size(), record, {{"y", "cosine", 0.999, 0.99}}});
+    manifest.artifacts.push_back(
+        {record.model, manifest.artifacts.size(), record, {{"y", "cosine", 0.999, 0.99}}});
   }
   return manifest;
 }
@@ -151,7 +165,8 @@ class PublishedFolders {
     fs::create_directory(cache());
     fs::create_directory(sets());
     records_ = {publish_plan(cache(), plan_record("alpha")), publish_plan(cache(), plan_record("beta"))};
-    publish_set(posix_file_system(), sets(), cache(), draft_of(records_, "set-1")).value();
+    UnsyncedFileSystem files;
+    publish_set(files, sets(), cache(), draft_of(records_, "set-1")).value();
   }
   fs::path cache() const { return temp_.path() / "cache"; }
   fs::path sets() const { return temp_.path() / "sets"; }

@@ -19,7 +19,8 @@ TEST(EngineFilename, ParsesTheStacksOwnExample) {
 }
 
 TEST(EngineFilename, KnowsHostsWithoutGpuAndTheOtherExtensions) {
-  for (const std::string file : {"a__sm0_jp0_trt0_fp32.onnx", "a_b_1__sm0_jp0_trt0_int8.pt", "a___sm0_jp0_trt0_mixed.engine"}) {
+  for (const std::string file :
+       {"a__sm0_jp0_trt0_fp32.onnx", "a_b_1__sm0_jp0_trt0_int8.pt", "a___sm0_jp0_trt0_mixed.engine"}) {
     const auto name = EngineFilenameSchema::parse(file);
     ASSERT_TRUE(accepted(name)) << file;
     EXPECT_EQ(name->build().value(), file);
@@ -46,13 +47,18 @@ std::string random_version(std::mt19937& random) {
 
 TEST(EngineFilename, ParseOfBuildIsTheIdentity) {
   std::mt19937 random(20260101);
-  constexpr std::array kPrecisions = {Precision::kFp16, Precision::kInt8, Precision::kMixed, Precision::kFp32};
+  constexpr std::array kPrecisions = {Precision::kFp16, Precision::kInt8, Precision::kMixed,
+                                      Precision::kFp32};
   constexpr std::array kExtensions = {"engine", "onnx", "pt"};
   for (int i = 0; i < 20000; ++i) {
     const std::string model = random_model(random);
     ASSERT_TRUE(is_legal_model_name(model)) << model;
-    const EngineFilenameSchema name{model, static_cast<int>(random() % 10000), random_version(random),
-                                    random_version(random), kPrecisions[random() % 4], kExtensions[random() % 3]};
+    const EngineFilenameSchema name{model,
+                                    static_cast<int>(random() % 10000),
+                                    random_version(random),
+                                    random_version(random),
+                                    kPrecisions[random() % 4],
+                                    kExtensions[random() % 3]};
     const auto built = name.build();
     ASSERT_TRUE(accepted(built));
     const auto parsed = EngineFilenameSchema::parse(*built);
@@ -64,27 +70,63 @@ TEST(EngineFilename, ParseOfBuildIsTheIdentity) {
 TEST(EngineFilename, RefusesMalformedNames) {
   const std::string good = "net__sm87_jp6.2_trt10.3_fp16.engine";
   ASSERT_TRUE(accepted(EngineFilenameSchema::parse(good)));
-  const std::vector<std::string> bad = {
-      "", ".", ".engine", "net", "net.engine", "__sm87_jp6.2_trt10.3_fp16.engine", "Net__sm87_jp6.2_trt10.3_fp16.engine",
-      "n-t__sm87_jp6.2_trt10.3_fp16.engine", "n t__sm87_jp6.2_trt10.3_fp16.engine", "a__b__sm87_jp6.2_trt10.3_fp16.engine",
-      "a____sm87_jp6.2_trt10.3_fp16.engine", "../net__sm87_jp6.2_trt10.3_fp16.engine", "/net__sm87_jp6.2_trt10.3_fp16.engine",
-      std::string(65, 'a') + "__sm87_jp6.2_trt10.3_fp16.engine", "net_sm87_jp6.2_trt10.3_fp16.engine",
-      "net__87_jp6.2_trt10.3_fp16.engine", "net__sm_jp6.2_trt10.3_fp16.engine", "net__sm-1_jp6.2_trt10.3_fp16.engine",
-      "net__sm+7_jp6.2_trt10.3_fp16.engine", "net__sm087_jp6.2_trt10.3_fp16.engine", "net__sm8.7_jp6.2_trt10.3_fp16.engine",
-      "net__sm10000_jp6.2_trt10.3_fp16.engine", "net__sm99999999999_jp6.2_trt10.3_fp16.engine", "net__smx_jp6.2_trt10.3_fp16.engine",
-      "net__sm87_6.2_trt10.3_fp16.engine", "net__sm87_jp_trt10.3_fp16.engine", "net__sm87_jp6._trt10.3_fp16.engine",
-      "net__sm87_jp.2_trt10.3_fp16.engine", "net__sm87_jp6..2_trt10.3_fp16.engine", "net__sm87_jp06.2_trt10.3_fp16.engine",
-      "net__sm87_jp6.2a_trt10.3_fp16.engine", "net__sm87_jp6,2_trt10.3_fp16.engine", "net__sm87_jp1.2.3.4.5_trt10.3_fp16.engine",
-      "net__sm87_jp100000_trt10.3_fp16.engine", "net__sm87_jp6.2_10.3_fp16.engine", "net__sm87_jp6.2_trt_fp16.engine",
-      "net__sm87_jp6.2_trt10.3.engine", "net__sm87_jp6.2_trt10.3_.engine", "net__sm87_jp6.2_trt10.3_fp8.engine",
-      "net__sm87_jp6.2_trt10.3_FP16.engine", "net__sm87_jp6.2_trt10.3_fp16_x.engine", "net__sm87_jp6.2_trt10.3__fp16.engine",
-      "net__sm87_trt10.3_jp6.2_fp16.engine", "net__sm87_jp6.2_trt10.3_fp16.", "net__sm87_jp6.2_trt10.3_fp16.plan",
-      "net__sm87_jp6.2_trt10.3_fp16.Engine", "net__sm87_jp6.2_trt10.3_fp16.engine ", " net__sm87_jp6.2_trt10.3_fp16.engine",
-      "net__sm87_jp6.2_trt10.3_fp16.engine\n", "net__sm87_jp6.2_trt10.3_fp16.engine.bak", "net.x__sm87_jp6.2_trt10.3_fp16.engine",
-      std::string("net\0x__sm87_jp6.2_trt10.3_fp16.engine", 37), "n\xc3\xa4t__sm87_jp6.2_trt10.3_fp16.engine"};
+  const std::vector<std::string> bad = {"",
+                                        ".",
+                                        ".engine",
+                                        "net",
+                                        "net.engine",
+                                        "__sm87_jp6.2_trt10.3_fp16.engine",
+                                        "Net__sm87_jp6.2_trt10.3_fp16.engine",
+                                        "n-t__sm87_jp6.2_trt10.3_fp16.engine",
+                                        "n t__sm87_jp6.2_trt10.3_fp16.engine",
+                                        "a__b__sm87_jp6.2_trt10.3_fp16.engine",
+                                        "a____sm87_jp6.2_trt10.3_fp16.engine",
+                                        "../net__sm87_jp6.2_trt10.3_fp16.engine",
+                                        "/net__sm87_jp6.2_trt10.3_fp16.engine",
+                                        std::string(65, 'a') + "__sm87_jp6.2_trt10.3_fp16.engine",
+                                        "net_sm87_jp6.2_trt10.3_fp16.engine",
+                                        "net__87_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm-1_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm+7_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm087_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm8.7_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm10000_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm99999999999_jp6.2_trt10.3_fp16.engine",
+                                        "net__smx_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm87_6.2_trt10.3_fp16.engine",
+                                        "net__sm87_jp_trt10.3_fp16.engine",
+                                        "net__sm87_jp6._trt10.3_fp16.engine",
+                                        "net__sm87_jp.2_trt10.3_fp16.engine",
+                                        "net__sm87_jp6..2_trt10.3_fp16.engine",
+                                        "net__sm87_jp06.2_trt10.3_fp16.engine",
+                                        "net__sm87_jp6.2a_trt10.3_fp16.engine",
+                                        "net__sm87_jp6,2_trt10.3_fp16.engine",
+                                        "net__sm87_jp1.2.3.4.5_trt10.3_fp16.engine",
+                                        "net__sm87_jp100000_trt10.3_fp16.engine",
+                                        "net__sm87_jp6.2_10.3_fp16.engine",
+                                        "net__sm87_jp6.2_trt_fp16.engine",
+                                        "net__sm87_jp6.2_trt10.3.engine",
+                                        "net__sm87_jp6.2_trt10.3_.engine",
+                                        "net__sm87_jp6.2_trt10.3_fp8.engine",
+                                        "net__sm87_jp6.2_trt10.3_FP16.engine",
+                                        "net__sm87_jp6.2_trt10.3_fp16_x.engine",
+                                        "net__sm87_jp6.2_trt10.3__fp16.engine",
+                                        "net__sm87_trt10.3_jp6.2_fp16.engine",
+                                        "net__sm87_jp6.2_trt10.3_fp16.",
+                                        "net__sm87_jp6.2_trt10.3_fp16.plan",
+                                        "net__sm87_jp6.2_trt10.3_fp16.Engine",
+                                        "net__sm87_jp6.2_trt10.3_fp16.engine ",
+                                        " net__sm87_jp6.2_trt10.3_fp16.engine",
+                                        "net__sm87_jp6.2_trt10.3_fp16.engine\n",
+                                        "net__sm87_jp6.2_trt10.3_fp16.engine.bak",
+                                        "net.x__sm87_jp6.2_trt10.3_fp16.engine",
+                                        std::string("net\0x__sm87_jp6.2_trt10.3_fp16.engine", 37),
+                                        "n\xc3\xa4t__sm87_jp6.2_trt10.3_fp16.engine"};
   EXPECT_GE(bad.size(), 40U);
   for (const std::string& name : bad) {
-    EXPECT_TRUE(refused(EngineFilenameSchema::parse(name), ErrorCode::kEngineSchemaMismatch, Reason::kEngineNameMalformed))
+    EXPECT_TRUE(refused(EngineFilenameSchema::parse(name), ErrorCode::kEngineSchemaMismatch,
+                        Reason::kEngineNameMalformed))
         << "'" << name << "'";
   }
 }

@@ -42,7 +42,8 @@ TEST(EngineGate, OfTwoFaultsTheEarlierDecides) {
       GateCase c;
       later.spoil(c);
       earlier.spoil(c);
-      EXPECT_TRUE(refused(c.admit(), earlier.code, earlier.reason)) << earlier.name << " before " << later.name;
+      EXPECT_TRUE(refused(c.admit(), earlier.code, earlier.reason))
+          << earlier.name << " before " << later.name;
       ++pairs;
       stages.emplace(earlier.stage, later.stage);
     }
@@ -52,8 +53,8 @@ TEST(EngineGate, OfTwoFaultsTheEarlierDecides) {
 }
 
 TEST(EngineGate, HasAFaultForEachStageItNames) {
-  EXPECT_THAT(engine_gate_stages(), testing::ElementsAre("name", "tuple", "sidecar", "file", "sidecar_hash", "record_hash",
-                                                         "facts", "plan_header"));
+  EXPECT_THAT(engine_gate_stages(), testing::ElementsAre("name", "tuple", "sidecar", "file", "sidecar_hash",
+                                                         "record_hash", "facts", "plan_header"));
 }
 
 TEST(EngineGate, NamesExpectedAndFoundTuple) {

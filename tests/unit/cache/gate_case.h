@@ -1,4 +1,5 @@
-// One engine in a folder with what it is judged against, and the faults that each stage of the engine gate refuses.
+// One engine in a folder with what it is judged against, and the faults that each stage of the engine gate
+// refuses.
 #pragma once
 
 #include <string>
@@ -35,7 +36,8 @@ struct GateCase {
   }
 };
 
-/// A fault of one stage. Faults are applied from the last stage to the first, since a later one may write the file anew.
+/// A fault of one stage. Faults are applied from the last stage to the first, since a later one may write the
+/// file anew.
 struct GateFault {
   std::string name;
   int stage;  ///< position in the contract; faults of one stage exclude each other
@@ -47,16 +49,21 @@ struct GateFault {
 inline std::vector<GateFault> gate_faults() {
   using enum ErrorCode;
   return {
-      {"name", 1, kEngineSchemaMismatch, Reason::kEngineNameMalformed, [](GateCase& c) { c.expected.file = "net.engine"; }},
+      {"name", 1, kEngineSchemaMismatch, Reason::kEngineNameMalformed,
+       [](GateCase& c) { c.expected.file = "net.engine"; }},
       {"sm", 2, kEngineSchemaMismatch, Reason::kHostMismatch, [](GateCase& c) { c.expected.host.sm = 86; }},
-      {"jetpack", 2, kEngineSchemaMismatch, Reason::kHostMismatch, [](GateCase& c) { c.expected.host.jetpack = "6.1"; }},
-      {"tensorrt", 2, kEngineSchemaMismatch, Reason::kHostMismatch, [](GateCase& c) { c.expected.host.tensorrt = "10.4"; }},
-      {"precision", 3, kEngineSchemaMismatch, Reason::kPrecisionMismatch, [](GateCase& c) { c.expected.precision = Precision::kInt8; }},
+      {"jetpack", 2, kEngineSchemaMismatch, Reason::kHostMismatch,
+       [](GateCase& c) { c.expected.host.jetpack = "6.1"; }},
+      {"tensorrt", 2, kEngineSchemaMismatch, Reason::kHostMismatch,
+       [](GateCase& c) { c.expected.host.tensorrt = "10.4"; }},
+      {"precision", 3, kEngineSchemaMismatch, Reason::kPrecisionMismatch,
+       [](GateCase& c) { c.expected.precision = Precision::kInt8; }},
       {"sidecar missing", 4, kEngineSidecarMissing, Reason::kSidecarMissing,
        [](GateCase& c) { fs::remove(sidecar_name(c.engine().string())); }},
       {"sidecar malformed", 4, kEngineDeserialize, Reason::kSidecarMalformed,
        [](GateCase& c) { c.put_sidecar(digest_of(plan_bytes()).hex() + "\n"); }},
-      {"engine missing", 5, kEngineDeserialize, Reason::kEngineMissing, [](GateCase& c) { fs::remove(c.engine()); }},
+      {"engine missing", 5, kEngineDeserialize, Reason::kEngineMissing,
+       [](GateCase& c) { fs::remove(c.engine()); }},
       {"folder", 5, kEngineDeserialize, Reason::kNotRegularFile,
        [](GateCase& c) { fs::remove(c.engine()), fs::create_directory(c.engine()); }},
       {"link", 5, kEngineDeserialize, Reason::kNotRegularFile,
@@ -71,13 +78,16 @@ inline std::vector<GateFault> gate_faults() {
        [](GateCase& c) { fs::create_hard_link(c.engine(), c.temp.path() / "second"); }},
       {"sidecar hash", 6, kEngineHashMismatch, Reason::kSidecarHashMismatch,
        [](GateCase& c) { c.put_sidecar(digest_of("other").hex()); }},
-      {"no record", 7, kEngineHashMismatch, Reason::kManifestEntryMissing, [](GateCase& c) { c.expected.record.reset(); }},
+      {"no record", 7, kEngineHashMismatch, Reason::kManifestEntryMissing,
+       [](GateCase& c) { c.expected.record.reset(); }},
       {"record of another file", 7, kEngineHashMismatch, Reason::kManifestEntryMissing,
        [](GateCase& c) { c.expected.record->file = plan_record("other").file; }},
       {"record hash", 7, kEngineHashMismatch, Reason::kManifestHashMismatch,
        [](GateCase& c) { c.expected.record->engine_sha256 = digest_of("other"); }},
-      {"size", 8, kEngineDeserialize, Reason::kFileSizeMismatch, [](GateCase& c) { ++c.expected.record->size_bytes; }},
-      {"unproven", 9, kEngineDeserialize, Reason::kEngineUnproven, [](GateCase& c) { c.expected.record->proven = false; }},
+      {"size", 8, kEngineDeserialize, Reason::kFileSizeMismatch,
+       [](GateCase& c) { ++c.expected.record->size_bytes; }},
+      {"unproven", 9, kEngineDeserialize, Reason::kEngineUnproven,
+       [](GateCase& c) { c.expected.record->proven = false; }},
       {"module", 10, kEngineDeserialize, Reason::kHostFactMismatch,
        [](GateCase& c) { c.expected.record->host.module_name = "Orin NX"; }},
       {"recorded tuple", 10, kEngineDeserialize, Reason::kHostFactMismatch,

@@ -45,11 +45,13 @@ TEST(SafeFile, AMissingFileHasTheClassOfItsReason) {
   const TempFolder temp;
   auto folder = posix_file_system().open_folder(temp.path()).value();
   const auto open = [&](Reason reason) { return open_safe(*folder, "none", reason); };
-  EXPECT_TRUE(refused(open(Reason::kSidecarMissing), ErrorCode::kEngineSidecarMissing, Reason::kSidecarMissing));
+  EXPECT_TRUE(
+      refused(open(Reason::kSidecarMissing), ErrorCode::kEngineSidecarMissing, Reason::kSidecarMissing));
   EXPECT_TRUE(refused(open(Reason::kEngineMissing), ErrorCode::kEngineDeserialize, Reason::kEngineMissing));
   EXPECT_TRUE(refused(open(Reason::kManifestMissing), ErrorCode::kManifest, Reason::kManifestMissing));
   EXPECT_TRUE(refused(open(Reason::kCurrentMissing), ErrorCode::kManifest, Reason::kCurrentMissing));
-  EXPECT_TRUE(refused(open(Reason::kBuildRecordMissing), ErrorCode::kEngineHashMismatch, Reason::kBuildRecordMissing));
+  EXPECT_TRUE(refused(open(Reason::kBuildRecordMissing), ErrorCode::kEngineHashMismatch,
+                      Reason::kBuildRecordMissing));
   EXPECT_TRUE(refused(open(Reason::kGoldenMissing), ErrorCode::kEngineDeserialize, Reason::kGoldenMissing));
   temp.write("none", "now it is there");
   EXPECT_TRUE(accepted(open(Reason::kEngineMissing)));
@@ -64,7 +66,8 @@ TEST(PlanHeader, HoldsThePlanToThisHostsVersion) {
     return check_plan_header(bytes_of(other), orin(), "p");
   };
   for (const std::size_t offset : {0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27}) {
-    EXPECT_TRUE(refused(spoiled(offset, '\x77'), ErrorCode::kEngineDeserialize, Reason::kPlanHeaderMismatch)) << offset;
+    EXPECT_TRUE(refused(spoiled(offset, '\x77'), ErrorCode::kEngineDeserialize, Reason::kPlanHeaderMismatch))
+        << offset;
   }
   for (const std::size_t offset : {8, 23, 28, 95}) EXPECT_TRUE(accepted(spoiled(offset, '\x77'))) << offset;
   for (std::size_t size = 0; size < 28; ++size) {
@@ -104,21 +107,24 @@ TEST(UtcText, PrintsAndReadsOneForm) {
   EXPECT_EQ(utc_text(951782400000000), "2000-02-29T00:00:00Z");
   EXPECT_EQ(utc_text(-5), "1970-01-01T00:00:00Z");
   EXPECT_EQ(utc_text(std::numeric_limits<std::int64_t>::max()), "9999-12-31T23:59:59Z");
-  for (const std::int64_t us : {std::int64_t{0}, std::int64_t{1767225600000000}}) EXPECT_TRUE(is_utc_text(utc_text(us)));
+  for (const std::int64_t us : {std::int64_t{0}, std::int64_t{1767225600000000}})
+    EXPECT_TRUE(is_utc_text(utc_text(us)));
   for (const std::string bad :
-       {"", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02T03:04:05+00:00", "2026-01-02 03:04:05Z", "2026-13-02T03:04:05Z",
-        "2026-02-29T03:04:05Z", "2026-01-00T03:04:05Z", "2026-01-02T24:04:05Z", "2026-01-02T03:60:05Z",
-        "2026-01-02T03:04:60Z", "2026-01-02T03:04:05.1Z", "x026-01-02T03:04:05Z"}) {
+       {"", "2026-01-02", "2026-01-02T03:04:05", "2026-01-02T03:04:05+00:00", "2026-01-02 03:04:05Z",
+        "2026-13-02T03:04:05Z", "2026-02-29T03:04:05Z", "2026-01-00T03:04:05Z", "2026-01-02T24:04:05Z",
+        "2026-01-02T03:60:05Z", "2026-01-02T03:04:60Z", "2026-01-02T03:04:05.1Z", "x026-01-02T03:04:05Z"}) {
     EXPECT_FALSE(is_utc_text(bad)) << bad;
   }
 }
 
 TEST(Utf8, AcceptsPrintableTextOnly) {
-  for (const std::string good : {"a", "k_pts 0/1", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x9a\x81", "\xf4\x8f\xbf\xbf", "\xc2\xa0"}) {
+  for (const std::string good :
+       {"a", "k_pts 0/1", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x9a\x81", "\xf4\x8f\xbf\xbf", "\xc2\xa0"}) {
     EXPECT_TRUE(is_printable_utf8(good)) << good;
   }
-  for (const std::string bad : {"\n", "\x1f", "\x7f", "\xc2\x80", "\xc2\x9f", "\x80", "\xc3", "\xc3\x28", "\xc0\xaf", "\xe0\x80\xaf",
-                                "\xed\xa0\x80", "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"}) {
+  for (const std::string bad :
+       {"\n", "\x1f", "\x7f", "\xc2\x80", "\xc2\x9f", "\x80", "\xc3", "\xc3\x28", "\xc0\xaf", "\xe0\x80\xaf",
+        "\xed\xa0\x80", "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"}) {
     EXPECT_FALSE(is_printable_utf8(bad)) << testing::PrintToString(bad);
   }
   EXPECT_FALSE(is_printable_utf8(std::string_view("a\0b", 3)));

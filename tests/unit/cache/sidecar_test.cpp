@@ -48,7 +48,8 @@ TEST(Sidecar, AnswersForChangedAndMissingPayloads) {
 TEST(Sidecar, RefusesAMissingSidecar) {
   const TempFolder temp;
   temp.write("a", "payload");
-  EXPECT_TRUE(refused(Sha256Sidecar::verify(temp.path() / "a"), ErrorCode::kEngineSidecarMissing, Reason::kSidecarMissing));
+  EXPECT_TRUE(refused(Sha256Sidecar::verify(temp.path() / "a"), ErrorCode::kEngineSidecarMissing,
+                      Reason::kSidecarMissing));
 }
 
 TEST(Sidecar, RefusesEveryOtherContentThan64LowerCaseDigits) {
@@ -58,12 +59,16 @@ TEST(Sidecar, RefusesEveryOtherContentThan64LowerCaseDigits) {
   temp.write("a.sha256", hex);
   ASSERT_TRUE(Sha256Sidecar::verify(file).value());
   std::string upper = hex;
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  const std::vector<std::string> bad = {"", hex.substr(1), hex + "\n", hex + "  a\n", " " + hex, hex + hex, upper,
-                                        "g" + hex.substr(1), std::string(64, '\0'), "\xef\xbb\xbf" + hex};
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  const std::vector<std::string> bad = {
+      "",        hex.substr(1), hex + "\n",          hex + "  a\n",         " " + hex,
+      hex + hex, upper,         "g" + hex.substr(1), std::string(64, '\0'), "\xef\xbb\xbf" + hex};
   for (const std::string& content : bad) {
     temp.write("a.sha256", content);
-    EXPECT_TRUE(refused(Sha256Sidecar::verify(file), ErrorCode::kEngineDeserialize, Reason::kSidecarMalformed)) << content;
+    EXPECT_TRUE(
+        refused(Sha256Sidecar::verify(file), ErrorCode::kEngineDeserialize, Reason::kSidecarMalformed))
+        << content;
   }
 }
 
@@ -79,24 +84,33 @@ TEST(Sidecar, FollowsNoLink) {
 
 TEST(Sidecar, AggregateHashDependsOnNamesAndBytesNotOnOrderOrFolder) {
   const TempFolder temp;
-  const std::vector<fs::path> files = {temp.write("x/b", "2"), temp.write("x/a", "1"), temp.write("y/c", "3")};
-  const Sha256 expected = digest_of(digest_of("1").hex() + " a\n" + digest_of("2").hex() + " b\n" + digest_of("3").hex() + " c\n");
+  const std::vector<fs::path> files = {temp.write("x/b", "2"), temp.write("x/a", "1"),
+                                       temp.write("y/c", "3")};
+  const Sha256 expected = digest_of(digest_of("1").hex() + " a\n" + digest_of("2").hex() + " b\n" +
+                                    digest_of("3").hex() + " c\n");
   std::vector<fs::path> order = files;
   std::sort(order.begin(), order.end());
   do {
     EXPECT_EQ(Sha256Sidecar::aggregate_hash(order).value(), expected);
   } while (std::next_permutation(order.begin(), order.end()));
-  EXPECT_EQ(Sha256Sidecar::aggregate_hash({temp.write("z/c", "3"), temp.write("z/a", "1"), temp.write("z/b", "2")}).value(), expected);
-  EXPECT_NE(Sha256Sidecar::aggregate_hash({temp.write("w/d", "3"), files[0], files[1]}).value(), expected) << "another name";
-  EXPECT_NE(Sha256Sidecar::aggregate_hash({temp.write("v/c", "4"), files[0], files[1]}).value(), expected) << "other bytes";
+  EXPECT_EQ(
+      Sha256Sidecar::aggregate_hash({temp.write("z/c", "3"), temp.write("z/a", "1"), temp.write("z/b", "2")})
+          .value(),
+      expected);
+  EXPECT_NE(Sha256Sidecar::aggregate_hash({temp.write("w/d", "3"), files[0], files[1]}).value(), expected)
+      << "another name";
+  EXPECT_NE(Sha256Sidecar::aggregate_hash({temp.write("v/c", "4"), files[0], files[1]}).value(), expected)
+      << "other bytes";
 }
 
 TEST(Sidecar, AggregateHashRefusesAmbiguousNames) {
   const TempFolder temp;
   const fs::path a = temp.write("x/a", "1");
   EXPECT_TRUE(accepted(Sha256Sidecar::aggregate_hash({a, temp.write("y/b", "1")})));
-  EXPECT_TRUE(refused(Sha256Sidecar::aggregate_hash({a, temp.write("y/a", "1")}), ErrorCode::kInvalidArgument, Reason::kInvalidArgument));
-  EXPECT_TRUE(refused(Sha256Sidecar::aggregate_hash({a, temp.write("y/c\nd", "1")}), ErrorCode::kInvalidArgument, Reason::kInvalidArgument));
+  EXPECT_TRUE(refused(Sha256Sidecar::aggregate_hash({a, temp.write("y/a", "1")}), ErrorCode::kInvalidArgument,
+                      Reason::kInvalidArgument));
+  EXPECT_TRUE(refused(Sha256Sidecar::aggregate_hash({a, temp.write("y/c\nd", "1")}),
+                      ErrorCode::kInvalidArgument, Reason::kInvalidArgument));
   EXPECT_FALSE(Sha256Sidecar::aggregate_hash({a, temp.path() / "none"}).ok());
 }
 

@@ -12,7 +12,10 @@ using ::testing::HasSubstr;
 
 class LoadTest : public ::testing::Test {
  protected:
-  LoadTest() { std::filesystem::create_directories(sets_dir_); }
+  LoadTest() {
+    std::filesystem::create_directories(sets_dir_);
+    std::filesystem::create_directories(cache_dir_);
+  }
 
   std::unique_ptr<FakeRuntime> make_runtime(Role role = Role::kGround, std::uint64_t budget = 1U << 20U) {
     RuntimeEnvironment environment;

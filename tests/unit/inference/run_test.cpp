@@ -20,6 +20,7 @@ class RunTest : public ::testing::Test {
     environment.events = &events_;
     environment.config.lanes = {{"c2_vpr"}};
     runtime_ = std::make_unique<FakeRuntime>(environment, behaviour_);
+    std::filesystem::create_directories(root_.path() / "cache");
     const EngineRecord record = publish_fake(root_.path() / "cache", fake_record("alpha"));
     handle_ = runtime_->deserialize_engine(to_entry(record, root_.path() / "cache")).value();
     lane_ = runtime_->create_lane("c2_vpr").value();

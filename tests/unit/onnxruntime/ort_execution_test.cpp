@@ -209,7 +209,11 @@ HotPathCounts raw_counts(const std::string& artifact) {
     EXPECT_EQ(api.RunWithBinding(session->handle.get(), nullptr, binding.get()), nullptr);
   };
   for (int i = 0; i < 3; ++i) run();
-  return count_hot_path([&] { (void)api.RunWithBinding(session->handle.get(), nullptr, binding.get()); });
+  OrtStatus* status = nullptr;
+  const auto counts =
+      count_hot_path([&] { status = api.RunWithBinding(session->handle.get(), nullptr, binding.get()); });
+  EXPECT_EQ(status, nullptr);
+  return counts;
 }
 
 TEST(OrtExecution, RunAddsNoAllocationAndNoLockToOnnxRuntimesOwn) {

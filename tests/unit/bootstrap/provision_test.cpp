@@ -1,0 +1,179 @@
+#include "provision_fixture.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST_F(Provisioning, PublishesAVerifiedSetAndPointsCurrentAtIt) {
+  const auto report = run();
+  ASSERT_TRUE(report.ok()) << report.error().describe();
+  EXPECT_TRUE(report->is_published);
+  EXPECT_EQ(report->manifest.release_sequence, 1U);
+  EXPECT_THAT(report->manifest.set_id, ::testing::MatchesRegex("set-1-[0-9a-f]{12}"));
+  EXPECT_EQ(current(), sets() / report->manifest.set_id);
+  EXPECT_EQ(report->manifest.artifacts[0].name, "b");  // criticality 0 comes first
+  EXPECT_EQ(report->manifest.runtime_options.at("execution_provider"), "cpu");
+  GatePolicy policy;
+  policy.allow_unsigned = true;
+  const auto verdict =
+      verify_set(posix_file_system(), current(), policy, context_.compile.host, system_clock());
+  ASSERT_TRUE(verdict.ok()) << verdict.error().describe();
+  EXPECT_TRUE(verdict->overall().ok()) << verdict->overall().error().describe();
+}
+
+TEST_F(Provisioning, UnchangedContentPublishesNothingAndCompilesNothing) {
+  ASSERT_TRUE(run().ok());
+  const auto before = tree();
+  const auto report = run();
+  ASSERT_TRUE(report.ok()) << report.error().describe();
+  EXPECT_FALSE(report->is_published);
+  EXPECT_EQ(report->manifest.release_sequence, 1U);
+  EXPECT_EQ(compiled_, 2);
+  EXPECT_TRUE(report->engines[0].is_reused && report->engines[1].is_reused);
+  EXPECT_EQ(tree(), before);
+}
+
+TEST_F(Provisioning, ChangedContentGetsTheNextSequenceAndKeepsTheOldSet) {
+  const auto first = run();
+  ASSERT_TRUE(first.ok());
+  const auto before = tree();
+  folder_.write("a.onnx", "another model");
+  const auto second = run();
+  ASSERT_TRUE(second.ok()) << second.error().describe();
+  EXPECT_EQ(second->manifest.release_sequence, 2U);
+  EXPECT_EQ(compiled_, 3);
+  EXPECT_EQ(current(), sets() / second->manifest.set_id);
+  auto after = tree();
+  for (const auto& [name, bytes] : before) {
+    EXPECT_TRUE(name == "sets/CURRENT" || after.at(name) == bytes) << name;
+  }
+}
+
+TEST_F(Provisioning, CriticalityIsContent) {
+  ASSERT_TRUE(run().ok());
+  std::swap(spec_.networks[0].criticality, spec_.networks[1].criticality);
+  const auto report = run();
+  ASSERT_TRUE(report.ok()) << report.error().describe();
+  EXPECT_TRUE(report->is_published);
+  EXPECT_EQ(compiled_, 2);
+}
+
+TEST_F(Provisioning, GivenIdAndSequenceAreUsedAndNeverReused) {
+  spec_.set_id = "alpha";
+  spec_.release_sequence = 5;
+  const auto first = run();
+  ASSERT_TRUE(first.ok()) << first.error().describe();
+  EXPECT_EQ(first->manifest.set_id, "alpha");
+  EXPECT_EQ(first->manifest.release_sequence, 5U);
+  EXPECT_FALSE(run()->is_published);
+  folder_.write("a.onnx", "another model");
+  const auto before = tree();
+  const auto old_sequence = run();
+  ASSERT_FALSE(old_sequence.ok());
+  EXPECT_EQ(old_sequence.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(old_sequence.error().message, HasSubstr("release_sequence is 5"));
+  spec_.release_sequence = 6;
+  const auto same_id = run();
+  ASSERT_FALSE(same_id.ok());
+  EXPECT_EQ(same_id.error().reason, Reason::kExists);
+  EXPECT_EQ(tree(), before);
+}
+
+TEST_F(Provisioning, FailedCompileLeavesEverythingAsItWas) {
+  ASSERT_TRUE(run().ok());
+  const auto before = tree();
+  folder_.write("a.onnx", "another a");
+  folder_.write("b.onnx", "another b");
+  fail_ = "b";
+  const auto report = run();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().code, ErrorCode::kEngineBuild);
+  EXPECT_EQ(report.error().reason, Reason::kModelMalformed);
+  EXPECT_EQ(tree(), before);
+}
+
+TEST_F(Provisioning, CancellationLeavesEverythingAsItWas) {
+  ASSERT_TRUE(run().ok());
+  const auto before = tree();
+  folder_.write("a.onnx", "another a");
+  cancel_while_compiling_ = true;
+  const auto report = run();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().reason, Reason::kCancelled);
+  EXPECT_EQ(tree(), before);
+}
+
+TEST_F(Provisioning, SecondWriterIsRefusedAtOnce) {
+  {
+    const auto lock = WriterLock::take(posix_file_system(), sets());
+    ASSERT_TRUE(lock.ok());
+    const auto report = run();
+    ASSERT_FALSE(report.ok());
+    EXPECT_EQ(report.error().code, ErrorCode::kEngineBuild);
+    EXPECT_EQ(report.error().reason, Reason::kFolderBusy);
+    EXPECT_EQ(compiled_, 0);
+  }
+  EXPECT_TRUE(run().ok());
+}
+
+TEST_F(Provisioning, DamagedCurrentSetIsNotUnchanged) {
+  const auto first = run();
+  ASSERT_TRUE(first.ok());
+  folder_.write("sets/" + first->manifest.set_id + "/a__sm0_jp0_trt0_fp32.onnx", "model X.onnx");
+  const auto second = run();
+  ASSERT_TRUE(second.ok()) << second.error().describe();
+  EXPECT_TRUE(second->is_published);
+  EXPECT_EQ(second->manifest.release_sequence, 2U);
+}
+
+TEST_F(Provisioning, SetThatOnlyLacksCurrentIsTakenUpAgain) {
+  const auto first = run();
+  ASSERT_TRUE(first.ok());
+  fs::remove(sets() / "CURRENT");
+  const auto second = run();
+  ASSERT_TRUE(second.ok()) << second.error().describe();
+  EXPECT_EQ(second->manifest.set_id, first->manifest.set_id);
+  EXPECT_EQ(current(), sets() / first->manifest.set_id);
+}
+
+TEST_F(Provisioning, SetBeyondTheLimitIsRefused) {
+  context_.compile.config.flight_set_limit_bytes = 100;
+  const auto report = run();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().code, ErrorCode::kEngineBuild);
+  EXPECT_EQ(report.error().reason, Reason::kSetTooLarge);
+  EXPECT_TRUE(tree().empty());
+}
+
+TEST_F(Provisioning, NetworkWithoutTheRuntimesFileIsRefusedBeforeAnythingIsCompiled) {
+  spec_.networks[1].pt = spec_.networks[1].onnx;
+  spec_.networks[1].onnx.reset();
+  const auto report = run();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(compiled_, 0);
+}
+
+TEST(ProvisioningConfig, CommandLineOverSetYamlOverBase) {
+  SetSpec spec;
+  spec.runtime = "onnx_trt_ep";
+  spec.options = {{"execution_provider", "cpu"}, {"intra_op_threads", "2"}};
+  RuntimeConfig base;
+  base.intra_op_threads = 3;
+  base.trtexec_timeout_s = 7;
+  const auto config = provisioning_config(spec, base, std::nullopt, {{"intra_op_threads", "4"}});
+  if (!config.ok()) {
+    EXPECT_EQ(config.error().reason, Reason::kRuntimeNotBuilt);  // a Skua without this runtime
+    return;
+  }
+  EXPECT_EQ(config->execution_provider, "cpu");
+  EXPECT_EQ(config->intra_op_threads, 4);
+  EXPECT_EQ(config->trtexec_timeout_s, 7);
+  EXPECT_EQ(provisioning_config(spec, base, "nonsense", {}).error().reason, Reason::kRuntimeUnknown);
+  EXPECT_EQ(provisioning_config(spec, base, std::nullopt, {{"nonsense", "1"}}).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace skua::test

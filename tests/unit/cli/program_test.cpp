@@ -1,0 +1,193 @@
+// The program as a whole, in this process: words to stdout and stderr, exit status, --json.
+#include <gmock/gmock.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+struct Outcome {
+  int status = -1;
+  std::string out, err;
+  Json json() const {
+    auto parsed = parse_json(out);
+    EXPECT_TRUE(parsed.ok()) << out;
+    return parsed.ok() ? *std::move(parsed) : Json::object();
+  }
+};
+
+Outcome skua(std::vector<std::string> arguments, bool is_terminal = false) {
+  arguments.insert(arguments.begin(), "skua");
+  std::vector<const char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  std::ostringstream out, err;
+  Console console(out, err, is_terminal);
+  Session session{console, nullptr};
+  const int status = run_skua(static_cast<int>(argv.size()), argv.data(), session);
+  return {status, out.str(), err.str()};
+}
+
+TEST(Program, HelpAndVersionAreResultsNotErrors) {
+  for (const char* option : {"--help", "--version"}) {
+    const Outcome outcome = skua({option});
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_THAT(outcome.out, Not(IsEmpty()));
+    EXPECT_THAT(outcome.err, IsEmpty());
+  }
+}
+
+TEST(Program, UsageErrorsAreStatusTwoOnStderr) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {},
+           {"bogus"},
+           {"verify"},
+           {"doctor", "--bogus"},
+           {"compile", "m.onnx", "--runtime", "onnx_trt_ep"},
+           {"run", "d", "m", "--input", "x=y", "--output-dir", "o", "--repeat", "0"}}) {
+    const Outcome outcome = skua(arguments);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_THAT(outcome.out, IsEmpty());
+    EXPECT_THAT(outcome.err, ::testing::StartsWith("skua: error: InvalidArgumentError: "));
+  }
+}
+
+TEST(Program, JsonErrorHasClassReasonAndStatus) {
+  const TempFolder folder;
+  const Outcome outcome = skua({"verify", (folder.path() / "none").string(), "--json"});
+  EXPECT_EQ(outcome.status, 5);
+  const Json error = outcome.json()["error"];
+  EXPECT_EQ(error["class"], "ManifestError");
+  EXPECT_EQ(error["reason"], "set_missing");
+  EXPECT_EQ(error["exit_status"], 5);
+  EXPECT_THAT(outcome.err, HasSubstr("[set_missing]"));
+}
+
+TEST(Program, DoctorListsHostRuntimesAndWhereValuesCameFrom) {
+  const TempFolder folder;
+  const auto file = folder.write("c.yaml", "components: {c7_inference: {intra_op_threads: 2}}\n");
+  const Outcome outcome = skua({"doctor", "--config", file.string(), "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json json = outcome.json();
+  EXPECT_EQ(json["runtimes"].size(), 3U);
+  EXPECT_TRUE(json["host"].contains("sm"));
+  for (const Json& field : json["configuration"]) {
+    const bool is_given = field["field"] == "intra_op_threads";
+    EXPECT_EQ(field["source"], is_given ? file.string() : "default");
+    EXPECT_TRUE(!is_given || field["value"] == "2");
+  }
+}
+
+TEST(Program, DoctorRefusesAConfigurationItDoesNotUnderstand) {
+  const TempFolder folder;
+  const auto file = folder.write("c.yaml", "components: {c7_inference: {speed: 2}}\n");
+  const Outcome outcome = skua({"doctor", "--config", file.string()});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("c.yaml:1:36"));
+}
+
+TEST(Program, CompileRefusesBeforeItWrites) {
+  const TempFolder folder;
+  const std::string out = (folder.path() / "cache").string();
+  EXPECT_EQ(skua({"compile", "m.onnx", "--runtime", "zz", "--out", out, "--precision", "fp32"}).status, 9);
+  const Outcome unproven = skua({"compile", "m.onnx", "--runtime", "onnx_trt_ep", "--out", out, "--precision",
+                                 "fp32", "--unproven", "--json"});
+  EXPECT_THAT(unproven.json()["error"]["reason"],
+              ::testing::AnyOf("unproven_not_supported", "runtime_not_built"));
+  EXPECT_NE(
+      skua({"compile", "m.onnx", "--runtime", "onnx_trt_ep", "--out", out, "--precision", "fp8"}).status, 0);
+  EXPECT_FALSE(folder.has("cache"));
+}
+
+TEST(Program, SigningOptionsAreRefusedUntilTheyExist) {
+  EXPECT_EQ(skua({"provision", "S.yaml", "--out", "o", "--sign", "k", "--json"}).json()["error"]["reason"],
+            "signature_not_supported");
+  EXPECT_EQ(skua({"verify", "set", "--trust", "k", "--json"}).json()["error"]["reason"],
+            "signature_not_supported");
+}
+
+TEST(Program, InspectKnowsACalibrationCacheByName) {
+  const TempFolder folder;
+  const auto file = folder.write("net.calib_cache", "TRT-100300-EntropyCalibration2\n");
+  const Outcome outcome = skua({"inspect", file.string(), "--json"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.json()["kind"], "calibration cache");
+  EXPECT_EQ(skua({"inspect", folder.write("notes.txt", "x").string()}).status, 2);
+  EXPECT_EQ(skua({"inspect", (folder.path() / "none").string()}).status, 2);
+}
+
+TEST(Program, HostileNamesStayOneLine) {
+  const Outcome outcome = skua({"inspect", "a\nskua: warning: forged\x1b[2J"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1);
+  EXPECT_EQ(outcome.err.find('\x1b'), std::string::npos);
+}
+
+TEST(Console, ProgressIsForTerminalsOnly) {
+  for (const bool is_terminal : {false, true}) {
+    std::ostringstream out, err;
+    Console console(out, err, is_terminal);
+    console.progress("working");
+    console.emit({Level::kDebug, "c7.build_progress", "step", {}});
+    EXPECT_EQ(err.str().find("working") != std::string::npos, is_terminal);
+    EXPECT_EQ(err.str().find("step") != std::string::npos, is_terminal);
+    console.line("result");
+    EXPECT_EQ(out.str(), "result\n");
+  }
+}
+
+TEST(Console, WarningsAndErrorsArePlainTextAndToldOnce) {
+  std::ostringstream out, err;
+  Console console(out, err, false);
+  console.emit({Level::kInfo, "c7.engine_built", "built", {}});
+  console.emit({Level::kWarn, "c7.set_unsigned", "not signed", {}});
+  console.emit({Level::kError, "c7.engine_refused", "refused", {}});
+  console.error("refused");
+  EXPECT_EQ(err.str(), "skua: warning: not signed\nskua: error: refused\n");
+}
+
+TEST(Console, LogWritesEveryEventAsAJsonLineBesideThePlainText) {
+  std::ostringstream out, err;
+  Console console(out, err, false);
+  console.enable_log(Level::kDebug);
+  console.emit({Level::kWarn, "c7.set_unsigned", "not signed", {}});
+  std::istringstream lines(err.str());
+  std::string first, second;
+  std::getline(lines, first);
+  std::getline(lines, second);
+  ASSERT_TRUE(parse_json(first).ok()) << first;
+  EXPECT_EQ((*parse_json(first))["kind"], "c7.set_unsigned");
+  EXPECT_EQ(second, "skua: warning: not signed");
+}
+
+TEST(ExitStatus, FollowsTheTableOfTheDesign) {
+  const std::vector<std::pair<ErrorCode, int>> table = {{ErrorCode::kInternal, 1},
+                                                        {ErrorCode::kInvalidArgument, 2},
+                                                        {ErrorCode::kEngineBuild, 3},
+                                                        {ErrorCode::kCalibrationCache, 4},
+                                                        {ErrorCode::kEngineDeserialize, 5},
+                                                        {ErrorCode::kEngineSchemaMismatch, 5},
+                                                        {ErrorCode::kEngineSidecarMissing, 5},
+                                                        {ErrorCode::kEngineHashMismatch, 5},
+                                                        {ErrorCode::kManifest, 5},
+                                                        {ErrorCode::kInference, 6},
+                                                        {ErrorCode::kOutOfMemory, 7},
+                                                        {ErrorCode::kTelemetryUnavailable, 8},
+                                                        {ErrorCode::kRuntimeNotAvailable, 9},
+                                                        {ErrorCode::kAirborneBootstrap, 9},
+                                                        {ErrorCode::kIo, 2}};
+  for (const auto& [code, status] : table) {
+    EXPECT_EQ(exit_status_of(make_error(code, Reason::kNone, "x")), status) << error_class_name(code);
+  }
+}
+
+}  // namespace
+}  // namespace skua::test
