@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -174,6 +175,18 @@ def test_help_and_version(skua):
     for command in ((), ("compile",), ("provision",), ("verify",), ("inspect",), ("run",), ("doctor",)):
         assert "Usage" in skua.ok(*command, "--help").stdout
     assert skua.ok("--version").stdout.strip()
+
+
+def test_the_build_executable_is_not_for_hands(skua, flight):
+    """Started by hand, without a parent that waits for it, it does nothing."""
+    build = programs.SKUA.with_name("skua-build")
+    environment = programs.environment(skua.home)
+    bare = subprocess.run([build], capture_output=True, text=True, env=environment, check=False)
+    assert bare.returncode == USAGE and "usage" in bare.stderr
+    before = trees.tree(flight.folder)
+    orphan = subprocess.run([build, flight.folder / "in.json", flight.folder / "out.json", "1"], env=environment,
+                            capture_output=True, text=True, check=False)
+    assert orphan.returncode == programs.DEFECT and trees.tree(flight.folder) == before
 
 
 def test_results_go_to_stdout_and_messages_to_stderr(skua, flight):

@@ -35,7 +35,7 @@ std::string trimmed(std::string_view message) {
   std::string text(message.substr(0, kMaxMessage));
   std::replace_if(
       text.begin(), text.end(), [](unsigned char c) { return c < 0x20U || c == 0x7FU; }, ' ');
-  while (!text.empty() && text.back() == ' ') text.pop_back();
+  while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
   if (message.size() > kMaxMessage) text += "...";
   return text;
 }

@@ -1,5 +1,5 @@
-// How much memory of its own this process has resident: what an engine really takes, ONNX Runtime's arena included.
-// Pages of libraries do not count.
+// How much memory of its own this process has resident: what an engine really takes, ONNX Runtime's arena
+// included. Pages of libraries do not count.
 #pragma once
 
 #include <cstdint>

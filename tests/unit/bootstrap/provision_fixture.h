@@ -10,6 +10,7 @@
 #include <string>
 
 #include "bootstrap/provision.h"
+#include "bootstrap/published_sets.h"
 #include "bootstrap/verify_set.h"
 #include "cache/engine_verify.h"
 #include "cache/golden.h"

@@ -137,6 +137,28 @@ TEST_F(Provisioning, SetThatOnlyLacksCurrentIsTakenUpAgain) {
   EXPECT_EQ(current(), sets() / first->manifest.set_id);
 }
 
+TEST_F(Provisioning, LeftoversInTheCacheGoEvenWhenNothingIsCompiled) {
+  ASSERT_TRUE(run().ok());
+  fs::create_directories(folder_.path() / "cache/.staging-0123456789abcdef/below");
+  folder_.write("cache/.tmp-0123456789abcdef", "half");
+  const auto second = run();
+  ASSERT_TRUE(second.ok()) << second.error().describe();
+  EXPECT_FALSE(second->is_published);
+  EXPECT_FALSE(fs::exists(folder_.path() / "cache/.staging-0123456789abcdef"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "cache/.tmp-0123456789abcdef"));
+}
+
+TEST_F(Provisioning, SetThatLostItsManifestIsNotTakenForAFolderOfSets) {
+  ASSERT_TRUE(run().ok());
+  const fs::path set = current();
+  EXPECT_EQ(find_set(posix_file_system(), sets()).value(), set);
+  EXPECT_EQ(find_set(posix_file_system(), set).value(), set);
+  fs::remove(set / "flight-manifest.json");
+  EXPECT_EQ(find_set(posix_file_system(), set).value(), set);
+  fs::remove(sets() / "CURRENT");
+  EXPECT_EQ(find_set(posix_file_system(), sets()).error().reason, Reason::kCurrentMissing);
+}
+
 TEST_F(Provisioning, SetBeyondTheLimitIsRefused) {
   context_.compile.config.flight_set_limit_bytes = 100;
   const auto report = run();

@@ -39,6 +39,9 @@ TEST(Arguments, BuildJsonPathsCountFromItsFolder) {
       "BUILD.json", R"({"precision": "fp32", "golden": {"file": "g.golden", "origin": "pytorch"}})"));
   ASSERT_TRUE(build.ok()) << build.error().message;
   EXPECT_EQ(build->golden->file, folder.path() / "g.golden");
+  const auto empty =
+      read_build_json(folder.write("BUILD.json", R"({"golden": {"file": "", "origin": "x"}})"));
+  EXPECT_TRUE(empty.ok() && empty->golden->file.empty()) << "an empty path is left for validate() to refuse";
   for (const char* bad : {"", "[]", "{\"speed\": 1}", "{\"precision\": \"fp8\"}", "{\"precision\": 1}"}) {
     const auto refused = read_build_json(folder.write("BAD.json", bad));
     ASSERT_FALSE(refused.ok()) << bad;

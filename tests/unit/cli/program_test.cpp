@@ -71,6 +71,14 @@ TEST(Program, JsonErrorHasClassReasonAndStatus) {
   EXPECT_THAT(outcome.err, HasSubstr("[set_missing]"));
 }
 
+TEST(Program, JsonIsHonouredWhereverTheParserStops) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"bogus", "--json"}, {"compile", "--json"}, {"doctor", "x", "--json"}}) {
+    EXPECT_EQ(skua(arguments).json()["error"]["exit_status"], 2);
+  }
+  EXPECT_THAT(skua({"bogus"}).err, HasSubstr("'bogus'"));
+}
+
 TEST(Program, DoctorListsHostRuntimesAndWhereValuesCameFrom) {
   const TempFolder folder;
   const auto file = folder.write("c.yaml", "components: {c7_inference: {intra_op_threads: 2}}\n");

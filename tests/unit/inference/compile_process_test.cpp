@@ -69,6 +69,17 @@ TEST_F(CompileProcessTest, NonZeroExitIsAnError) {
   EXPECT_THAT(status.error().message, HasSubstr("status 7"));
 }
 
+TEST_F(CompileProcessTest, BuilderWithoutRoomForItsResponseMeansDiskFull) {
+  EXPECT_EQ(run_build_process(builder("exit 28")).error().reason, Reason::kDiskFull);
+  EXPECT_EQ(run_build_process(builder("exit 27")).error().reason, Reason::kBuilderCrashed);
+}
+
+TEST_F(CompileProcessTest, FullDiskIsCalledSo) {
+  const Status status = run_build_process(builder("exit " + std::to_string(kBuilderDiskFullStatus)));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().reason, Reason::kDiskFull);
+}
+
 TEST_F(CompileProcessTest, HangEndsAtTheTimeoutWithTheWholeGroup) {
   BuildProcess process = builder("sh -c 'echo $$ > " + (root_.path() / "grandchild").string() +
                                  "; while :; do :; done' & echo started; wait");
