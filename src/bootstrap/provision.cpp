@@ -149,11 +149,13 @@ Result<Manifest> publish(WriterLock& sets, const ProvisionContext& context, Mani
   return writer.commit(std::move(draft), config.flight_set_limit_bytes);
 }
 
-/// What a killed writer left in the engine cache goes even when nothing has to be compiled. Whoever is writing there
-/// now cleans up himself, and a cache that cannot be written is no reason not to publish what it holds.
+/// What a killed writer left in the engine cache goes even when nothing has to be compiled. Whoever is
+/// writing there now cleans up himself, and a cache that cannot be written is no reason not to publish what
+/// it holds.
 void clear_cache_leftovers(const CompileContext& compile) {
   auto cache = compile.files->open_folder(compile.config.engine_cache_dir);
-  const auto names = cache.ok() ? (*cache)->list() : Result<std::vector<std::string>>(std::vector<std::string>());
+  const auto names =
+      cache.ok() ? (*cache)->list() : Result<std::vector<std::string>>(std::vector<std::string>());
   const auto is_leftover = [](const std::string& name) {
     return name.starts_with(kStagingPrefix) || name.starts_with(kTemporaryPrefix);
   };

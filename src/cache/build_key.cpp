@@ -4,6 +4,7 @@
 #include "cache/engine_record.h"
 #include "cache/json_fields.h"
 #include "core/hash.h"
+#include "core/json_strict.h"
 #include "skua/sidecar.h"
 
 namespace skua {

@@ -3,6 +3,7 @@
 #include "cache/json_fields.h"
 #include "cache/manifest.h"
 #include "cache/utc_text.h"
+#include "core/json_strict.h"
 #include "core/text.h"
 #include "skua/engine_filename.h"
 

@@ -3,6 +3,7 @@
 #include "cache/engine_record.h"
 
 #include "cache/json_fields.h"
+#include "core/json_strict.h"
 #include "skua/build_config.h"
 
 namespace skua {

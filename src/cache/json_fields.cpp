@@ -1,5 +1,7 @@
 #include "cache/json_fields.h"
 
+#include "core/json_strict.h"
+
 namespace skua {
 
 std::map<std::string, std::string> read_text_map(ObjectReader& reader, std::string_view key) {

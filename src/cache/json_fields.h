@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/json_strict.h"
 #include "core/json_types.h"
 
 namespace skua {

@@ -5,6 +5,7 @@
 #include "cache/json_fields.h"
 #include "cache/manifest_check.h"
 #include "core/hash.h"
+#include "core/json_strict.h"
 #include "core/text.h"
 
 namespace skua {

@@ -65,8 +65,8 @@ bool is_legal_set_id(std::string_view id) noexcept;
 /// Plain relative path: components of [A-Za-z0-9._-], no empty one, none starting with a dot, at most 200
 /// bytes.
 bool is_plain_relative(std::string_view name) noexcept;
-/// Digest of the content alone (without set id, sequence, dates, and the list of files, which follows from the records):
-/// equal content publishes nothing.
+/// Digest of the content alone: without set id, sequence, dates, and the list of files, which follows from
+/// the records. Equal content publishes nothing.
 Sha256 content_digest(const Manifest& manifest);
 
 }  // namespace skua

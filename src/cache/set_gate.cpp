@@ -200,6 +200,8 @@ Result<fs::path> current_set(FileSystem& files, const fs::path& sets_dir) {
   if (!is_legal_set_id(id)) return current_malformed(where);
   const Result<FileInfo> info = folder->info(id);
   if (info.ok() && info->kind == FileKind::kFolder) return sets_dir / id;
+  if (!info.ok() && info.error().reason != Reason::kNotFound)
+    return as_load_error(info.error(), file_text(*folder, id));
   return refusal(
       Reason::kSetMissing, where,
       "expected a set folder called " + quote(id, 200) + " beside it, found none; provision the set again");

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/filesystem.h"
+#include "core/json_strict.h"
 #include "core/text.h"
 
 namespace skua {

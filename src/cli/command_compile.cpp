@@ -3,6 +3,7 @@
 
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "core/json_strict.h"
 #include "inference/compile.h"
 #include "skua/runtime_factory.h"
 

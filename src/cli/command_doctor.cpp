@@ -2,6 +2,7 @@
 
 #include "bootstrap/config_yaml.h"
 #include "cli/commands.h"
+#include "core/json_strict.h"
 #include "inference/module_loader.h"
 #include "skua/runtime_factory.h"
 #include "skua_build_id.h"

@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/inspect_file.h"
+#include "core/json_strict.h"
 
 namespace skua {
 

@@ -4,6 +4,7 @@
 #include "bootstrap/provision.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "core/json_strict.h"
 
 namespace skua {
 namespace {

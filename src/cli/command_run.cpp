@@ -3,6 +3,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run_engine.h"
+#include "core/json_strict.h"
 
 namespace skua {
 namespace {

@@ -5,6 +5,7 @@
 #include "cache/set_gate.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "core/json_strict.h"
 
 namespace skua {
 namespace {

@@ -5,12 +5,18 @@
 #include <cstdio>
 #include <ostream>
 
+#include "core/json_strict.h"
 #include "events/escape.h"
 
 namespace skua {
 
 Console::Console(std::ostream& out, std::ostream& err, bool is_err_terminal)
-    : out_(out), err_(err), is_err_terminal_(is_err_terminal) {}
+    : out_(out),
+      err_(err),
+      is_err_terminal_(is_err_terminal),
+      report_(std::make_unique<Json>(Json::object())) {}
+
+Console::~Console() = default;
 
 void Console::enable_log(Level minimum) { log_ = std::make_unique<JsonLogSink>(err_, minimum); }
 
@@ -24,7 +30,7 @@ void Console::line(std::string_view text) {
 void Console::print_report() {
   const std::lock_guard lock(mutex_);
   clear_progress();
-  if (is_json_) out_ << json_line(report_) << '\n' << std::flush;
+  if (is_json_) out_ << json_line(*report_) << '\n' << std::flush;
 }
 
 void Console::clear_progress() {

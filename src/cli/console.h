@@ -9,8 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/json_types.h"
+#include "core/json_fwd.h"
 #include "events/json_log.h"
+#include "skua/error.h"
 #include "skua/ports.h"
 
 namespace skua {
@@ -21,6 +22,7 @@ namespace skua {
 class Console final : public EventSink {
  public:
   Console(std::ostream& out, std::ostream& err, bool is_err_terminal);
+  ~Console() override;
 
   void enable_json() noexcept { is_json_ = true; }
   void enable_log(Level minimum);
@@ -29,7 +31,7 @@ class Console final : public EventSink {
   /// One line of the result for a reader; nothing under --json.
   void line(std::string_view text);
   /// The result for scripts; printed once, at the end, under --json.
-  Json& report() noexcept { return report_; }
+  Json& report() noexcept { return *report_; }
   void print_report();
 
   /// A status line, on a terminal only; the next message replaces it.
@@ -52,7 +54,7 @@ class Console final : public EventSink {
   std::mutex mutex_;
   std::vector<std::string> told_;
   std::unique_ptr<JsonLogSink> log_;
-  Json report_ = Json::object();
+  std::unique_ptr<Json> report_;
 };
 
 /// JSON text that is one line of ASCII whatever the values hold.

@@ -6,6 +6,7 @@
 #include "cache/manifest.h"
 #include "cache/plan_header.h"
 #include "cli/cache_entries.h"
+#include "core/json_strict.h"
 #include "core/text.h"
 #include "skua/engine_filename.h"
 #include "skua/sidecar.h"

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "core/json_strict.h"
 #include "core/text.h"
 #include "inference/module_loader.h"
 #include "skua_build_id.h"
@@ -42,8 +43,8 @@ bool has_argument(int argc, const char* const* argv, std::string_view wanted) {
 }
 
 /// CLI11 writes help and complaints itself; complaints become one of our own errors.
-int finish_parse_error(const CLI::App& app, const CLI::ParseError& error, const CommonOptions& common, int argc,
-                       const char* const* argv, Session& session) {
+int finish_parse_error(const CLI::App& app, const CLI::ParseError& error, const CommonOptions& common,
+                       int argc, const char* const* argv, Session& session) {
   if (error.get_exit_code() == 0) {
     std::ostringstream text;
     app.exit(error, text, text);
@@ -55,7 +56,8 @@ int finish_parse_error(const CLI::App& app, const CLI::ParseError& error, const 
   if (common.is_json || has_argument(argc, argv, "--json")) session.console.enable_json();
   const bool has_no_command = app.get_subcommands().empty() && argc > 1;
   const std::string what = has_no_command ? "no subcommand is called " + quote(argv[1]) : error.what();
-  return finish(make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument, what + "; see skua --help"), session);
+  return finish(make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument, what + "; see skua --help"),
+                session);
 }
 
 int parse_and_act(int argc, const char* const* argv, Session& session) {

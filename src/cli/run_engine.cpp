@@ -8,6 +8,7 @@
 #include "cache/set_gate.h"
 #include "cli/arguments.h"
 #include "cli/npy.h"
+#include "core/json_strict.h"
 #include "core/text.h"
 #include "skua/runtime_factory.h"
 

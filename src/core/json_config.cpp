@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/config_fields.h"
+#include "core/json_strict.h"
 #include "core/json_types.h"
 #include "core/text.h"
 

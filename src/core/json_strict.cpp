@@ -78,7 +78,8 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
                           std::to_string(limits.max_bytes));
   }
   // The parser takes a NUL byte for the end of the text: whatever follows it would go unread.
-  if (text.find('\0') != std::string_view::npos) return malformed("JSON text cannot be read: it holds a NUL byte");
+  if (text.find('\0') != std::string_view::npos)
+    return malformed("JSON text cannot be read: it holds a NUL byte");
   try {
     Watch watch(limits.max_depth);
     return Json::parse(text.begin(), text.end(), [&](int, Json::parse_event_t event, Json& value) {

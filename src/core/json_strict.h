@@ -11,12 +11,11 @@
 #include <string_view>
 #include <vector>
 
+#include "core/json_fwd.h"
 #include "skua/result.h"
 #include "skua/sha256.h"
 
 namespace skua {
-
-using Json = nlohmann::ordered_json;
 
 struct JsonLimits {
   std::size_t max_bytes = 1U << 20U;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/json_strict.h"
 #include "core/text.h"
 
 namespace skua {

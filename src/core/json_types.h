@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "core/json_strict.h"
+#include "core/json_fwd.h"
 #include "skua/build_config.h"
 #include "skua/engine_cache_entry.h"
 #include "skua/host_tuple.h"

@@ -12,7 +12,8 @@
 
 namespace skua {
 
-/// The child's exit status when the disk has no room for its response; its log is as mute as the response then.
+/// The child's exit status when the disk has no room for its response; its log is as mute as the response
+/// then.
 inline constexpr int kBuilderDiskFullStatus = 28;
 
 struct BuildProcess {
@@ -27,8 +28,8 @@ struct BuildProcess {
 
 /// Spawns the child in a process group of its own with a clean environment (never fork: a Python process with
 /// an SDK loaded must not), waits, and kills the whole group on timeout or cancellation. ok(): it exited with
-/// status 0. EngineBuildError: builder_missing, disk_full, builder_crashed (with signal or status and the last log
-/// lines), builder_timeout, cancelled.
+/// status 0. EngineBuildError: builder_missing, disk_full, builder_crashed (with signal or status and the
+/// last log lines), builder_timeout, cancelled.
 Status run_build_process(const BuildProcess& process);
 
 /// The last lines of a log file, at most `max_bytes`; empty when there is none.

@@ -94,7 +94,8 @@ TEST(BuildRecord, FieldsThatContradictEachOtherAreRefused) {
   EXPECT_TRUE(malformed_after([](auto& r) { r.golden.tolerances["z"] = {}; }));
   EXPECT_TRUE(malformed_after([](auto& r) { r.golden.tolerances = {{"z", {}}}; }));
   EXPECT_TRUE(malformed_after([](auto& r) { r.golden.tolerances.begin()->second.absolute = -1.0; }));
-  EXPECT_TRUE(malformed_after([](auto& r) { r.golden.tolerances.begin()->second.max_mismatch_fraction = 2.0; }));
+  EXPECT_TRUE(
+      malformed_after([](auto& r) { r.golden.tolerances.begin()->second.max_mismatch_fraction = 2.0; }));
   EXPECT_TRUE(malformed_after([](auto& r) { r.created = "yesterday"; }));
   EXPECT_TRUE(malformed_after([](auto& r) { r.weights_sha256 = "abc"; }));
   EXPECT_TRUE(malformed_after([](auto& r) { r.sources.resize(5000, r.sources.front()); }));

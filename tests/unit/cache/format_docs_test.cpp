@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "cache_fixture.h"
+#include "core/json_strict.h"
 #include "core/json_types.h"
 #include "skua/engine_filename.h"
 

@@ -180,8 +180,10 @@ TEST(CompareAsSet, EachRowHasAPartnerOfItsOwn) {
 
 TEST(CompareAsSet, TakesTheNearestPartner) {
   // Both found rows are within reach of the first golden row; taking the farther one would leave the second
-  // alone.
+  // alone. Whichever of them comes first.
+  EXPECT_TRUE(accepted(compare(rows(2, 1, {1.0F, 0.3F}), rows(2, 1, {0.6F, 1.1F}), as_set(0.5))));
   EXPECT_TRUE(accepted(compare(rows(2, 1, {1.0F, 1.6F}), rows(2, 1, {1.5F, 0.9F}), as_set(0.5))));
+  EXPECT_TRUE(differs(rows(2, 1, {1.0F, 0.3F}), rows(2, 1, {1.2F, 1.1F}), as_set(0.5))) << "the control";
 }
 
 TEST(CompareAsSet, RowCountsMayDifferWithinTheShare) {

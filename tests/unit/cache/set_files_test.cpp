@@ -139,6 +139,17 @@ TEST_F(SetFiles, EveryEngineIsJudgedAfterARefusal) {
   EXPECT_TRUE(refused(verdicts[1].status, ErrorCode::kEngineDeserialize, Reason::kHostFactMismatch));
 }
 
+TEST_F(SetFiles, ACacheEntryIsHeldToTheRecordOnDiskAlone) {
+  auto cache = posix_file_system().open_folder(folders_.cache()).value();
+  const EngineRecord& record = folders_.records()[0];
+  const EngineExpectation expected{record.file, record, record.precision, orin(), true};
+  EXPECT_TRUE(accepted(admit_cached(*cache, expected, pool_)));
+  fs::remove(folders_.cache() / (record.file + ".json"));
+  EXPECT_TRUE(refused(admit_cached(*cache, expected, pool_), ErrorCode::kEngineHashMismatch,
+                      Reason::kBuildRecordMissing))
+      << "a record that the caller brings along counts for nothing";
+}
+
 TEST_F(SetFiles, ACacheIsJudgedByItsBuildRecords) {
   auto cache = posix_file_system().open_folder(folders_.cache()).value();
   const FixedClock clock;

@@ -114,6 +114,19 @@ TEST_F(SetWriting, EveryAddedEngineIsNamedByTheManifest) {
   EXPECT_FALSE(writer.add_engine(*cache, folders_.records()[0]).ok());
 }
 
+TEST_F(SetWriting, ASetWithHalfAnEngineIsGivenUp) {
+  WriterLock lock = WriterLock::take(files_, folders_.sets()).value();
+  SetWriter writer = SetWriter::begin(lock).value();
+  auto cache = files_.open_folder(folders_.cache()).value();
+  writer.add_engine(*cache, folders_.records()[0]).value();
+  spoil(folders_.records()[1].golden.file);
+  EXPECT_TRUE(refused(writer.add_engine(*cache, folders_.records()[1]), ErrorCode::kEngineHashMismatch,
+                      Reason::kGoldenHashMismatch));
+  EXPECT_TRUE(refused(writer.commit(draft("set-2", 1), 1U << 20U), ErrorCode::kInvalidArgument,
+                      Reason::kInvalidArgument));
+  EXPECT_THAT(sets(), testing::ElementsAre("CURRENT", "set-1"));
+}
+
 TEST_F(SetWriting, AnUnfinishedSetIsDiscarded) {
   WriterLock lock = WriterLock::take(files_, folders_.sets()).value();
   {
@@ -142,6 +155,14 @@ TEST_F(SetWriting, TheSameSetThatLacksCurrentIsTakenOver) {
   ASSERT_TRUE(accepted(manifest));
   EXPECT_EQ(manifest->created, "2026-02-03T04:05:06Z") << "of the set that is there";
   EXPECT_EQ(current(), "set-1\n");
+}
+
+TEST_F(SetWriting, TheSameContentUnderAnotherSequenceIsNotTakenOver) {
+  fs::remove(folders_.sets() / "CURRENT");
+  Manifest later = draft("set-1");
+  later.release_sequence = 2;
+  EXPECT_TRUE(refused(publish(later), ErrorCode::kInvalidArgument, Reason::kExists));
+  EXPECT_TRUE(accepted(publish(draft("set-1")))) << "the control";
 }
 
 TEST_F(SetWriting, ADamagedSetOfThatIdIsNotTakenOver) {

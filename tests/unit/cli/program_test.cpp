@@ -72,8 +72,8 @@ TEST(Program, JsonErrorHasClassReasonAndStatus) {
 }
 
 TEST(Program, JsonIsHonouredWhereverTheParserStops) {
-  for (const std::vector<std::string>& arguments :
-       std::vector<std::vector<std::string>>{{"bogus", "--json"}, {"compile", "--json"}, {"doctor", "x", "--json"}}) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"bogus", "--json"}, {"compile", "--json"}, {"doctor", "x", "--json"}}) {
     EXPECT_EQ(skua(arguments).json()["error"]["exit_status"], 2);
   }
   EXPECT_THAT(skua({"bogus"}).err, HasSubstr("'bogus'"));

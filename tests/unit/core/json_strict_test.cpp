@@ -22,8 +22,9 @@ TEST(JsonStrict, KeepsTheOrderOfKeys) {
 
 TEST(JsonStrict, RefusesWhatIsNoJson) {
   using namespace std::string_view_literals;
-  for (const std::string_view text : {""sv, " "sv, "{"sv, "{}x"sv, "{} {}"sv, "{'a':1}"sv, "[1,]"sv, "nan"sv,
-                                      "1e999"sv, "\"\xff\""sv, "{\"a\":1 // c\n}"sv, "\0"sv, "{}\0"sv, "{}\0x"sv, "01"sv}) {
+  for (const std::string_view text :
+       {""sv, " "sv, "{"sv, "{}x"sv, "{} {}"sv, "{'a':1}"sv, "[1,]"sv, "nan"sv, "1e999"sv, "\"\xff\""sv,
+        "{\"a\":1 // c\n}"sv, "\0"sv, "{}\0"sv, "{}\0x"sv, "01"sv}) {
     EXPECT_TRUE(is_malformed(parse_json(text), "JSON text cannot be read")) << text;
   }
 }

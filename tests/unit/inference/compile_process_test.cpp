@@ -90,7 +90,9 @@ TEST_F(CompileProcessTest, HangEndsAtTheTimeoutWithTheWholeGroup) {
   EXPECT_EQ(status.error().reason, Reason::kBuilderTimeout);
   std::ifstream stream(root_.path() / "grandchild");
   int grandchild = 0;
-  if (stream >> grandchild) EXPECT_TRUE(ends_soon(grandchild));
+  if (stream >> grandchild) {
+    EXPECT_TRUE(ends_soon(grandchild));
+  }
 }
 
 TEST_F(CompileProcessTest, CancellationStopsIt) {
