@@ -166,8 +166,11 @@ Result<Manifest> decode_manifest(std::string_view text) {
 }
 
 Sha256 content_digest(const Manifest& manifest) {
+  Manifest content = manifest;
+  // An engine that was compiled again from the same source to the same bytes is the same content.
+  for (ManifestArtifact& artifact : content.artifacts) artifact.engine.created.clear();
   Json json = Json::object();
-  write_content(json, manifest);
+  write_content(json, content);
   const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
   return sha256_of(std::as_bytes(std::span(text)));
 }

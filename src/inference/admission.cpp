@@ -5,19 +5,27 @@
 namespace skua {
 namespace {
 
-/// Takes bytes from the budget, or refuses before anything is allocated. The engine state gives them back.
+/// Takes bytes from the budget, or refuses before anything is allocated. The engine state gives them back. A
+/// load and a bind may come here at once, hence the exchange.
 Status reserve(RuntimeState& runtime, EngineState& engine, std::uint64_t bytes) {
   const std::uint64_t limit = runtime.environment.config.gpu_memory_budget_bytes;
-  const std::uint64_t used = runtime.budget_used->load();
-  if (bytes > limit || used > limit - bytes) {
-    return make_error(ErrorCode::kOutOfMemory, Reason::kMemoryBudgetExceeded,
-                      engine.record.model + " needs " + std::to_string(bytes) + " bytes more, resident are " +
-                          std::to_string(used) + " of gpu_memory_budget_bytes " + std::to_string(limit) +
-                          "; load fewer or smaller engines, declare fewer lanes, or raise the budget");
-  }
-  runtime.budget_used->fetch_add(bytes);
+  std::uint64_t used = runtime.share->budget_used.load();
+  do {
+    if (bytes > limit || used > limit - bytes) {
+      return make_error(ErrorCode::kOutOfMemory, Reason::kMemoryBudgetExceeded,
+                        engine.record.model + " needs " + std::to_string(bytes) +
+                            " bytes more, resident are " + std::to_string(used) +
+                            " of gpu_memory_budget_bytes " + std::to_string(limit) +
+                            "; load fewer or smaller engines, declare fewer lanes, or raise the budget");
+    }
+  } while (!runtime.share->budget_used.compare_exchange_weak(used, used + bytes));
   engine.resident_bytes += bytes;
   return {};
+}
+
+void give_back(RuntimeState& runtime, EngineState& engine, std::uint64_t bytes) noexcept {
+  engine.resident_bytes -= bytes;
+  runtime.share->budget_used.fetch_sub(bytes);
 }
 
 Error contract_error(const EngineRecord& record, const std::string& what, const std::string& expected,
@@ -126,8 +134,7 @@ Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVector
 Status reserve_with_lanes(RuntimeState& runtime, EngineState& engine, std::size_t lane_count) {
   const std::uint64_t lanes_bytes = lane_count * lane_bytes(engine.record);
   SKUA_RETURN_IF_ERROR(reserve(runtime, engine, engine.record.size_bytes + lanes_bytes));
-  engine.resident_bytes -= lanes_bytes;
-  runtime.budget_used->fetch_sub(lanes_bytes);
+  give_back(runtime, engine, lanes_bytes);
   return {};
 }
 
@@ -142,10 +149,16 @@ std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime) {
 
 Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
                                 const std::shared_ptr<LaneState>& lane) {
-  SKUA_RETURN_IF_ERROR(reserve(runtime, engine, lane_bytes(engine.record)));
+  const std::uint64_t bytes = lane_bytes(engine.record);
+  SKUA_RETURN_IF_ERROR(reserve(runtime, engine, bytes));
+  auto execution = engine.loaded->create_execution();
+  if (!execution.ok()) {
+    give_back(runtime, engine, bytes);
+    return std::move(execution).error();
+  }
   auto slot = std::make_unique<ExecutionSlot>();
   slot->lane = lane;
-  SKUA_ASSIGN_OR_RETURN(slot->execution, engine.loaded->create_execution());
+  slot->execution = *std::move(execution);
   engine.slots.push_back(std::move(slot));
   return engine.slots.back().get();
 }
@@ -155,8 +168,7 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
                                                   EngineLoadTimes& times) {
   const Clock& clock = *runtime.environment.clock;
   auto engine = std::make_shared<EngineState>();
-  engine->runtime = &runtime;
-  engine->budget_used = runtime.budget_used;
+  engine->runtime = runtime.share;
   engine->record = verified.record();
   const auto lanes = lanes_of(runtime);
   SKUA_RETURN_IF_ERROR(steps.check_record(engine->record));

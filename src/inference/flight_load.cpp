@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <system_error>
 
 #include "cache/engine_verify.h"
 #include "cache/set_files.h"
@@ -125,11 +126,17 @@ class SetLoader {
  private:
   std::future<Prepared> start(std::size_t index) {
     if (index >= set_.manifest.artifacts.size()) return {};
-    return std::async(std::launch::async, [this, index] {
+    const auto work = [this, index] {
       const EngineRecord& record = set_.manifest.artifacts[index].engine;
       return prepare(&admit_listed, *set_.folder, *golden_, expectation(runtime_, record, uses_gpu_),
                      *runtime_.environment.clock);
-    });
+    };
+    try {
+      return std::async(std::launch::async, work);
+    } catch (const std::system_error&) {
+      // No thread to be had: the same work, later, on this one.
+      return std::async(std::launch::deferred, work);
+    }
   }
 
   void take(const ManifestArtifact& artifact, Prepared prepared) {
@@ -197,6 +204,23 @@ Result<AdmittedSet> admit_whole_set(const RuntimeState& runtime, const std::file
   return set;
 }
 
+Status check_not_sealed(const RuntimeState& runtime) {
+  if (!runtime.is_sealed) return {};
+  return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                    "the runtime is sealed: nothing is loaded any more; load before seal()");
+}
+
+/// One set a flight, and nothing after the seal.
+Status check_may_load(const RuntimeState& runtime) {
+  SKUA_RETURN_IF_ERROR(check_not_sealed(runtime));
+  const std::lock_guard lock(runtime.table_mutex);
+  if (!runtime.loaded_set_id.empty()) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "flight set " + runtime.loaded_set_id + " is loaded already; one set a flight");
+  }
+  return {};
+}
+
 /// The entry that the caller holds must name the very bytes that were hashed.
 Status check_entry(const EngineCacheEntry& entry, const EngineRecord& record) {
   if (entry.engine_sha256 == record.engine_sha256) return {};
@@ -211,6 +235,7 @@ Status check_entry(const EngineCacheEntry& entry, const EngineRecord& record) {
 
 Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, const AdmissionSteps& steps,
                                                      bool uses_gpu, const EngineCacheEntry& entry) {
+  SKUA_RETURN_IF_ERROR(check_not_sealed(runtime));
   const std::string file = entry.engine_path.filename().string();
   EngineLoadTimes times;
   const auto load = [&]() -> Result<std::shared_ptr<EngineState>> {
@@ -244,10 +269,7 @@ Result<std::shared_ptr<EngineState>> find_in_flight_set(RuntimeState& runtime,
 
 Result<LoadedSet> load_set(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
                            const std::filesystem::path& set_dir, const GatePolicy& policy) {
-  if (!runtime.loaded_set_id.empty()) {
-    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
-                      "flight set " + runtime.loaded_set_id + " is loaded already; one set a flight");
-  }
+  SKUA_RETURN_IF_ERROR(check_may_load(runtime));
   const Clock& clock = *runtime.environment.clock;
   const std::int64_t start_ns = clock.monotonic_ns();
   auto set = admit_whole_set(runtime, set_dir, policy);

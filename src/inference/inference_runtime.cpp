@@ -34,11 +34,15 @@ InferenceRuntime::InferenceRuntime(RuntimeEnvironment environment, std::string l
   for (const LaneDeclaration& lane : state_->environment.config.lanes) ensure_lane(*state_, lane.consumer);
 }
 
-InferenceRuntime::~InferenceRuntime() = default;
+InferenceRuntime::~InferenceRuntime() { state_->share->is_alive.store(false, std::memory_order_release); }
 
 const RuntimeEnvironment& InferenceRuntime::environment() const noexcept { return state_->environment; }
 std::string_view InferenceRuntime::current_runtime_label() const noexcept { return state_->label; }
-void InferenceRuntime::seal() noexcept { state_->is_sealed.store(true, std::memory_order_release); }
+void InferenceRuntime::seal() noexcept {
+  // Under the lock: whoever is placing memory finishes first, and whoever comes after sees the seal.
+  const std::lock_guard lock(state_->table_mutex);
+  state_->is_sealed.store(true, std::memory_order_release);
+}
 
 // No sensor is read by this release: the honest answer is "not available".
 ThermalState InferenceRuntime::thermal_state() const noexcept { return {}; }
@@ -135,7 +139,7 @@ Result<EngineInfo> InferenceRuntime::info(const EngineHandle& handle) const {
 }
 
 void InferenceRuntime::release_engine(EngineHandle& handle) {
-  if (handle.state_ == nullptr || handle.state_->runtime != state_.get()) {
+  if (handle.state_ == nullptr || handle.state_->runtime != state_->share) {
     handle = EngineHandle();
     return;
   }

@@ -9,7 +9,7 @@ namespace skua {
 EngineState::~EngineState() {
   slots.clear();
   loaded.reset();
-  if (budget_used) budget_used->fetch_sub(resident_bytes);
+  if (runtime) runtime->budget_used.fetch_sub(resident_bytes);
 }
 
 std::uint64_t lane_bytes(const EngineRecord& record) {
@@ -70,6 +70,12 @@ namespace {
 /// An error without a text: composing one would allocate.
 Error bare_error(Reason reason) noexcept { return Error{ErrorCode::kInference, reason, 0, {}}; }
 
+/// Neither released nor left behind by a runtime that is gone (its clock may be gone with it).
+bool is_usable(const EngineState& engine) noexcept {
+  return !engine.is_released.load(std::memory_order_acquire) &&
+         engine.runtime->is_alive.load(std::memory_order_acquire);
+}
+
 bool is_past(const InferOptions& options, const Clock& clock) noexcept {
   return options.deadline_ns.has_value() && clock.monotonic_ns() > *options.deadline_ns;
 }
@@ -79,7 +85,7 @@ bool is_past(const InferOptions& options, const Clock& clock) noexcept {
 Status run_slot(EngineState& engine, ExecutionSlot& slot, const InferOptions& options,
                 const Clock& clock) noexcept {
   slot.has_result = false;
-  if (engine.is_released.load(std::memory_order_acquire)) return bare_error(Reason::kEngineReleased);
+  if (!is_usable(engine)) return bare_error(Reason::kEngineReleased);
   if (is_past(options, clock)) return bare_error(Reason::kDeadlineMissed);
   Status status = slot.execution->run(options.deadline_ns);
   if (!status.ok()) return status;

@@ -18,9 +18,16 @@ namespace skua {
 
 inline constexpr std::string_view kDefaultLane = "default";
 
+/// What handles and lanes share with their runtime and may outlive it with: its identity (the address, which
+/// is not used again while anybody holds it), its budget, and whether it is still there.
+struct RuntimeShare {
+  std::atomic<std::uint64_t> budget_used{0};
+  std::atomic<bool> is_alive{true};
+};
+
 struct LaneState {
   std::string consumer;
-  const RuntimeState* runtime = nullptr;  ///< identity only
+  std::shared_ptr<const RuntimeShare> runtime;
   std::atomic<bool> is_busy{false};
 };
 
@@ -49,8 +56,7 @@ struct ExecutionSlot {
 };
 
 struct EngineState {
-  const RuntimeState* runtime = nullptr;                    ///< identity only
-  std::shared_ptr<std::atomic<std::uint64_t>> budget_used;  ///< the runtime's; given back on destruction
+  std::shared_ptr<RuntimeShare> runtime;  ///< the budget is given back on destruction
   EngineRecord record;
   EngineReport report;
   std::uint64_t resident_bytes = 0;
@@ -68,7 +74,7 @@ struct EngineState {
 struct RuntimeState {
   RuntimeEnvironment environment;
   std::string label;
-  std::shared_ptr<std::atomic<std::uint64_t>> budget_used = std::make_shared<std::atomic<std::uint64_t>>(0);
+  std::shared_ptr<RuntimeShare> share = std::make_shared<RuntimeShare>();
   std::atomic<bool> is_sealed{false};
 
   std::mutex load_mutex;           ///< serialises loading and compiling; may be held for minutes

@@ -15,7 +15,7 @@ std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view con
   if (const auto found = state.lanes.find(consumer); found != state.lanes.end()) return found->second;
   auto lane = std::make_shared<LaneState>();
   lane->consumer = std::string(consumer);
-  lane->runtime = &state;
+  lane->runtime = state.share;
   state.lanes.emplace(lane->consumer, lane);
   return lane;
 }
@@ -23,7 +23,7 @@ std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view con
 Status check_handle(const RuntimeState& state, const EngineState* engine) {
   if (engine == nullptr)
     return argument_error(Reason::kForeignHandle, "the engine handle is empty or was released");
-  if (engine->runtime != &state) {
+  if (engine->runtime != state.share) {
     return argument_error(Reason::kForeignHandle,
                           "the handle of " + engine->record.model + " belongs to another runtime");
   }
@@ -32,14 +32,15 @@ Status check_handle(const RuntimeState& state, const EngineState* engine) {
 
 Result<ExecutionSlot*> slot_for(RuntimeState& state, EngineState& engine,
                                 const std::shared_ptr<LaneState>& lane) {
-  if (lane == nullptr || lane->runtime != &state) {
+  if (lane == nullptr || lane->runtime != state.share) {
     return argument_error(Reason::kForeignHandle, "the lane is empty or belongs to another runtime");
   }
   // After the seal the tables are constant: the hot path needs no lock.
   if (!state.is_sealed.load(std::memory_order_acquire)) {
     const std::lock_guard lock(state.table_mutex);
     if (ExecutionSlot* slot = find_slot(engine, *lane); slot != nullptr) return slot;
-    return add_slot(state, engine, lane);
+    // The seal may have come while we waited for the lock; then the tables stay as they are.
+    if (!state.is_sealed) return add_slot(state, engine, lane);
   }
   if (ExecutionSlot* slot = find_slot(engine, *lane); slot != nullptr) return slot;
   return argument_error(Reason::kLaneNotDeclared, "lane '" + lane->consumer + "' was not prepared for " +

@@ -179,6 +179,7 @@ TEST(Manifest, ContentDigestCoversContentAlone) {
   other.created = "2030-01-01T00:00:00Z";
   other.not_after.reset();
   other.files.clear();
+  other.artifacts[0].engine.created = "2031-01-01T00:00:00Z";
   EXPECT_EQ(content_digest(other), digest);
   const auto changed = [&](auto change) {
     Manifest spoiled = manifest;

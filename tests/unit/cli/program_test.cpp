@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "core/json_strict.h"
 #include "temp_folder.h"
 
 namespace skua::test {

@@ -1,4 +1,5 @@
 #include "core/json_types.h"
+#include "core/json_strict.h"
 
 #include <gtest/gtest.h>
 

@@ -22,7 +22,8 @@ class RunTest : public ::testing::Test {
     runtime_ = std::make_unique<FakeRuntime>(environment, behaviour_);
     std::filesystem::create_directories(root_.path() / "cache");
     const EngineRecord record = publish_fake(root_.path() / "cache", fake_record("alpha"));
-    handle_ = runtime_->deserialize_engine(to_entry(record, root_.path() / "cache")).value();
+    entry_ = to_entry(record, root_.path() / "cache");
+    handle_ = runtime_->deserialize_engine(entry_).value();
     lane_ = runtime_->create_lane("c2_vpr").value();
   }
 
@@ -47,6 +48,7 @@ class RunTest : public ::testing::Test {
   ManualClock clock_;
   RecordingSink events_;
   std::unique_ptr<FakeRuntime> runtime_;
+  EngineCacheEntry entry_;
   EngineHandle handle_;
   Lane lane_;
 };
@@ -144,10 +146,23 @@ TEST_F(RunTest, AnotherRuntimesHandleAndLaneAreRefused) {
   EXPECT_FALSE(other.info(handle_).ok());
 }
 
+TEST_F(RunTest, BindingsThatOutliveTheRuntimeAnswer) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  ASSERT_TRUE(bound.run().ok());
+  runtime_.reset();
+  EXPECT_EQ(bound.run().error().reason, Reason::kEngineReleased);
+  RuntimeEnvironment environment;
+  environment.host = fake_host();
+  FakeRuntime next(environment, behaviour_);  // may well lie where the old one lay
+  EXPECT_EQ(next.infer(handle_, inputs()).error().reason, Reason::kForeignHandle);
+}
+
 TEST_F(RunTest, AfterTheSealOnlyDeclaredLanesExist) {
   EXPECT_TRUE(runtime_->create_lane("before").ok());
+  EXPECT_TRUE(runtime_->deserialize_engine(entry_).ok());
   runtime_->seal();
   EXPECT_EQ(runtime_->create_lane("after").error().reason, Reason::kLaneNotDeclared);
+  EXPECT_EQ(runtime_->deserialize_engine(entry_).error().code, ErrorCode::kInvalidArgument);
   const Lane declared = runtime_->create_lane("c2_vpr").value();
   EXPECT_TRUE(runtime_->bind(handle_, declared).ok());
   // Made before the seal, but never bound: no memory was placed for it.
