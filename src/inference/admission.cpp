@@ -82,7 +82,9 @@ Status feed_golden(const EngineRecord& record, Execution& execution, const Golde
     if (execution.input(i).shape != tensor->view().shape) {
       SKUA_RETURN_IF_ERROR(execution.set_input_shape(i, tensor->view().shape));
     }
-    std::memcpy(execution.input(i).data, tensor->view().data, tensor->view().size_bytes());
+    if (const std::size_t bytes = tensor->view().size_bytes(); bytes > 0) {
+      std::memcpy(execution.input(i).data, tensor->view().data, bytes);
+    }
   }
   return {};
 }
@@ -146,6 +148,16 @@ std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime) {
 }
 
 }  // namespace
+
+Error as_refusal(Error error, const std::string& file) {
+  if (error.is_load_refusal() || error.code == ErrorCode::kOutOfMemory) return error;
+  error.code = ErrorCode::kEngineDeserialize;
+  if (error.reason == Reason::kShapeMismatch || error.reason == Reason::kDtypeMismatch) {
+    error.reason = Reason::kContractMismatch;
+  }
+  error.message = file + ": " + error.message;
+  return error;
+}
 
 Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
                                 const std::shared_ptr<LaneState>& lane) {

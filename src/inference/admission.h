@@ -23,6 +23,10 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
                                                   VerifiedEngine verified, const GoldenVectors& golden,
                                                   EngineLoadTimes& times);
 
+/// The error of loading `file` in the class that loading promises: what a strategy or a file calls a wrong
+/// argument or a failed read is a refusal of this engine here.
+Error as_refusal(Error error, const std::string& file);
+
 /// Adds a slot for `lane` to a resident engine, within the budget. Requires the table mutex, or a state that
 /// nobody else can see yet.
 Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,

@@ -7,7 +7,6 @@
 #include "cache/engine_verify.h"
 #include "cache/publish.h"
 #include "cache/utc_text.h"
-#include "cache/utf8.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
 #include "inference/engine_folder.h"
@@ -66,7 +65,7 @@ fs::path build_executable(const CompileContext& context) {
   const fs::path folder = library_folder();
   for (const char* candidate : {"../libexec/skua/skua-build", "../bin/skua-build"}) {
     const fs::path path = (folder / candidate).lexically_normal();
-    if (fs::exists(path)) return path;
+    if (std::error_code ignored; fs::exists(path, ignored)) return path;
   }
   return folder / "../bin/skua-build";
 }
@@ -89,7 +88,7 @@ class Staging {
 Status write_request(WriterLock& cache, const Staging& staging, const CompileRequest& request) {
   SKUA_ASSIGN_OR_RETURN(auto folder, cache.folder().open_folder(staging.name()));
   SKUA_ASSIGN_OR_RETURN(auto file, folder->create("request.json"));
-  const std::string text = encode_request(request);
+  SKUA_ASSIGN_OR_RETURN(const std::string text, encode_request(request));
   return file->write(std::as_bytes(std::span(text)));
 }
 
@@ -160,6 +159,7 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   SKUA_ASSIGN_OR_RETURN(std::string staging_name, cache.make_staging());
   const Staging staging(cache, std::move(staging_name));
   const CompileRequest request = make_request(model_path, build, context, staging, artifact);
+  SKUA_ASSIGN_OR_RETURN(const Sha256 key, build_key(build, context.config));
   SKUA_RETURN_IF_ERROR(write_request(cache, staging, request));
   SKUA_RETURN_IF_ERROR(run_builder(staging, context));
   SKUA_ASSIGN_OR_RETURN(EngineRecord record, read_response(cache, staging));
@@ -168,7 +168,11 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   record.runtime_label = request.runtime_label;
   record.host = context.host;
   record.precision = build.precision;
-  SKUA_ASSIGN_OR_RETURN(record.build_config_sha256, build_key(build, context.config));
+  // The key covers the golden file's content, which the builder read by itself: both must have seen the same.
+  if (record.build_config_sha256 != key) {
+    return build_error(Reason::kGoldenHashMismatch,
+                       "the golden file changed while " + artifact + " was being built; compile it again");
+  }
   record.proven = !context.unproven;
   record.builder = std::string(build_id());
   record.created = utc_text(system_clock().utc_us());
@@ -205,32 +209,37 @@ Result<std::string> difference(const fs::path& model_path, const BuildConfig& bu
   return std::string();
 }
 
-}  // namespace
-
-Result<EngineRecord> compile_model(const fs::path& model_path, const BuildConfig& build,
-                                   const CompileContext& context) {
+Result<EngineRecord> compile_checked(const fs::path& model_path, const BuildConfig& build,
+                                     const CompileContext& context) {
   SKUA_RETURN_IF_ERROR(build.validate());
   SKUA_RETURN_IF_ERROR(context.config.validate());
   SKUA_ASSIGN_OR_RETURN(const std::string artifact, artifact_name(model_path, build, context));
   SKUA_RETURN_IF_ERROR(check_model_file(model_path));
-  // The paths travel to the build process as JSON, which is UTF-8.
-  if (!is_printable_utf8(fs::absolute(model_path).string())) {
-    return build_error(Reason::kInvalidArgument,
-                       "the model's path is not printable UTF-8; rename the file or folder");
-  }
   const fs::path cache_dir = fs::absolute(context.config.engine_cache_dir).lexically_normal();
-  if (Status made = ensure_cache_folder(*context.files, cache_dir); !made.ok()) {
-    return as_build_error(std::move(made).error());
+  SKUA_RETURN_IF_ERROR(ensure_cache_folder(*context.files, cache_dir));
+  SKUA_ASSIGN_OR_RETURN(WriterLock cache, WriterLock::take(*context.files, cache_dir));
+  return build_into(cache, model_path, build, context, artifact);
+}
+
+}  // namespace
+
+Result<EngineRecord> compile_model(const fs::path& model_path, const BuildConfig& build,
+                                   const CompileContext& context) {
+  auto record = compile_checked(model_path, build, context);
+  if (record.ok()) {
+    context.events->emit({Level::kInfo,
+                          "c7.engine_built",
+                          "engine built: " + record->file,
+                          {{"model", record->model}, {"engine_sha256", record->engine_sha256.hex()}}});
+    return record;
   }
-  auto cache = WriterLock::take(*context.files, cache_dir);
-  if (!cache.ok()) return as_build_error(std::move(cache).error());
-  auto record = build_into(*cache, model_path, build, context, artifact);
-  if (!record.ok()) return as_build_error(std::move(record).error());
-  context.events->emit({Level::kInfo,
-                        "c7.engine_built",
-                        "engine built: " + record->file,
-                        {{"model", record->model}, {"engine_sha256", record->engine_sha256.hex()}}});
-  return record;
+  Error error = as_build_error(std::move(record).error());
+  context.events->emit(
+      {Level::kError,
+       "c7.engine_build_failed",
+       error.describe(),
+       {{"model_path", model_path.string()}, {"reason", std::string(to_string(error.reason))}}});
+  return error;
 }
 
 Result<std::optional<EngineRecord>> find_reusable(const fs::path& model_path, const BuildConfig& build,

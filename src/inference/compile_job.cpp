@@ -32,7 +32,7 @@ Status read_error(const Json& json, Error& error) {
 
 }  // namespace
 
-std::string encode_request(const CompileRequest& request) {
+Result<std::string> encode_request(const CompileRequest& request) {
   const Json json{{"runtime_label", request.runtime_label},
                   {"model_path", request.model_path.string()},
                   {"staging_dir", request.staging_dir.string()},
@@ -42,7 +42,12 @@ std::string encode_request(const CompileRequest& request) {
                   {"config", to_json(request.config)},
                   {"host", to_json(request.host)},
                   {"unproven", request.unproven}};
-  return json.dump(1) + "\n";
+  try {
+    return json.dump(1) + "\n";
+  } catch (const Json::exception&) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "a path or name of this build is not UTF-8; rename the file, folder or model");
+  }
 }
 
 Result<CompileRequest> decode_request(std::string_view text) {

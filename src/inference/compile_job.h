@@ -29,7 +29,8 @@ class CompileProgress {
   virtual void step(std::string_view text) = 0;
 };
 
-std::string encode_request(const CompileRequest& request);
+/// InvalidArgumentError when a path or name is not UTF-8, which JSON is.
+Result<std::string> encode_request(const CompileRequest& request);
 Result<CompileRequest> decode_request(std::string_view text);
 
 /// The response file holds either an EngineRecord (digests and sizes are the caller's to compute) or an

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "cache/engine_verify.h"
+#include "cache/safe_file.h"
 #include "cache/set_files.h"
 #include "cache/set_gate.h"
 #include "inference/engine_folder.h"
@@ -97,7 +98,9 @@ class SetLoader {
 
   Status open_golden() {
     if (set_.manifest.artifacts.empty()) return {};
-    SKUA_ASSIGN_OR_RETURN(golden_, set_.folder->open_folder("golden"));
+    auto golden = set_.folder->open_folder(kGoldenFolder);
+    if (!golden.ok()) return as_load_error(golden.error(), file_text(*set_.folder, kGoldenFolder));
+    golden_ = *std::move(golden);
     return {};
   }
 
@@ -145,8 +148,9 @@ class SetLoader {
     times.size_bytes = artifact.engine.size_bytes;
     auto engine = judge(artifact, std::move(prepared), times);
     if (!engine.ok()) {
-      report_refusal(runtime_, artifact.engine.file, engine.error());
-      if (!first_error_) first_error_ = engine.error();
+      const Error error = as_refusal(std::move(engine).error(), artifact.engine.file);
+      report_refusal(runtime_, artifact.engine.file, error);
+      if (!first_error_) first_error_ = error;
       ++refused_;
       loaded_.engines.clear();
       return;
@@ -161,7 +165,10 @@ class SetLoader {
   Result<std::shared_ptr<EngineState>> judge(const ManifestArtifact& artifact, Prepared prepared,
                                              EngineLoadTimes& times) {
     SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, artifact.engine));
-    if (first_error_ && prepared.engine->ok() && prepared.golden->ok()) return std::shared_ptr<EngineState>();
+    if (first_error_ && prepared.engine->ok() && prepared.golden->ok()) {
+      SKUA_RETURN_IF_ERROR(steps_.check_record(artifact.engine));
+      return std::shared_ptr<EngineState>();
+    }
     return admit_prepared(runtime_, steps_, std::move(prepared), times);
   }
 
@@ -231,6 +238,25 @@ Status check_entry(const EngineCacheEntry& entry, const EngineRecord& record) {
                         "entry");
 }
 
+/// Set gate, then every engine. Refusals of single engines are told where they are found, those of the set
+/// here.
+Result<LoadedSet> load_admitted(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
+                                const std::filesystem::path& set_dir, const GatePolicy& policy) {
+  auto set = admit_whole_set(runtime, set_dir, policy);
+  if (!set.ok()) {
+    const Error error = as_refusal(std::move(set).error(), set_dir.string());
+    report_refusal(runtime, set_dir.string(), error);
+    return error;
+  }
+  SetLoader loader(runtime, steps, uses_gpu, *std::move(set));
+  if (const Status opened = loader.open_golden(); !opened.ok()) {
+    report_refusal(runtime, set_dir.string(), opened.error());
+    return Error(opened.error());
+  }
+  loader.run();
+  return loader.finish();
+}
+
 }  // namespace
 
 Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, const AdmissionSteps& steps,
@@ -247,8 +273,7 @@ Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, cons
   };
   auto engine = load();
   if (!engine.ok()) {
-    Error error = std::move(engine).error();
-    if (error.code == ErrorCode::kIo) error.code = ErrorCode::kEngineDeserialize;
+    Error error = as_refusal(std::move(engine).error(), file);
     report_refusal(runtime, file, error);
     return error;
   }
@@ -262,9 +287,13 @@ Result<std::shared_ptr<EngineState>> find_in_flight_set(RuntimeState& runtime,
   for (const auto& engine : runtime.flight_engines) {
     if (engine->record.engine_sha256 == entry.engine_sha256) return engine;
   }
-  return make_error(ErrorCode::kEngineDeserialize, Reason::kNotInFlightSet,
-                    entry.engine_path.filename().string() + " (SHA-256 " + entry.engine_sha256.hex() +
-                        ") is not an engine of the loaded flight set; in the air nothing else is loaded");
+  const std::string file = entry.engine_path.filename().string();
+  const Error error =
+      make_error(ErrorCode::kEngineDeserialize, Reason::kNotInFlightSet,
+                 file + " (SHA-256 " + entry.engine_sha256.hex() +
+                     ") is not an engine of the loaded flight set; in the air nothing else is loaded");
+  report_refusal(runtime, file, error);
+  return error;
 }
 
 Result<LoadedSet> load_set(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
@@ -272,22 +301,17 @@ Result<LoadedSet> load_set(RuntimeState& runtime, const AdmissionSteps& steps, b
   SKUA_RETURN_IF_ERROR(check_may_load(runtime));
   const Clock& clock = *runtime.environment.clock;
   const std::int64_t start_ns = clock.monotonic_ns();
-  auto set = admit_whole_set(runtime, set_dir, policy);
-  if (!set.ok()) {
-    report_refusal(runtime, set_dir.string(), set.error());
-    return std::move(set).error();
-  }
-  SetLoader loader(runtime, steps, uses_gpu, *std::move(set));
-  SKUA_RETURN_IF_ERROR(loader.open_golden());
-  loader.run();
-  SKUA_ASSIGN_OR_RETURN(LoadedSet loaded, loader.finish());
-  loaded.total_ns = clock.monotonic_ns() - start_ns;
+  auto loaded = load_admitted(runtime, steps, uses_gpu, set_dir, policy);
+  if (!loaded.ok()) return std::move(loaded).error();
+  loaded->total_ns = clock.monotonic_ns() - start_ns;
   {
     const std::lock_guard lock(runtime.table_mutex);
-    runtime.flight_engines = loaded.engines;
-    runtime.loaded_set_id = loaded.set_id;
+    // The seal may have come while the set was loading: what came too late does not stay.
+    SKUA_RETURN_IF_ERROR(check_not_sealed(runtime));
+    runtime.flight_engines = loaded->engines;
+    runtime.loaded_set_id = loaded->set_id;
   }
-  report_ready(runtime, loaded);
+  report_ready(runtime, *loaded);
   return loaded;
 }
 

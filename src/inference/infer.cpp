@@ -111,11 +111,13 @@ Result<TensorMap> InferenceRuntime::infer(const EngineHandle& handle, const Tens
   }
   const Clock& clock = *state_->environment.clock;
   const std::int64_t start_ns = clock.monotonic_ns();
-  SKUA_RETURN_IF_ERROR(copy_inputs(engine.record, *slot->execution, inputs));
+  Status placed = copy_inputs(engine.record, *slot->execution, inputs);
+  if (!placed.ok()) return report_failure(*state_, engine.record, options, std::move(placed).error());
   Status ran = run_slot(engine, *slot, options, clock);
   if (!ran.ok()) return report_failure(*state_, engine.record, options, std::move(ran).error());
   auto outputs = copy_outputs(engine.record, *slot->execution);
-  if (outputs.ok()) log_timing(*state_, engine.record, options, clock.monotonic_ns() - start_ns);
+  if (!outputs.ok()) return report_failure(*state_, engine.record, options, std::move(outputs).error());
+  log_timing(*state_, engine.record, options, clock.monotonic_ns() - start_ns);
   return outputs;
 }
 

@@ -1,6 +1,7 @@
 #include "skua/inference_runtime.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "inference/admission.h"
 #include "inference/compile.h"
@@ -139,16 +140,14 @@ Result<EngineInfo> InferenceRuntime::info(const EngineHandle& handle) const {
 }
 
 void InferenceRuntime::release_engine(EngineHandle& handle) {
-  if (handle.state_ == nullptr || handle.state_->runtime != state_->share) {
-    handle = EngineHandle();
-    return;
-  }
-  handle.state_->is_released.store(true, std::memory_order_release);
+  // Whatever was the last holder, the session goes after the lock has.
+  const EngineHandle released = std::exchange(handle, EngineHandle());
+  if (released.state_ == nullptr || released.state_->runtime != state_->share) return;
   const std::lock_guard lock(state_->table_mutex);
+  released.state_->is_released.store(true, std::memory_order_release);
   auto& flight = state_->flight_engines;
-  flight.erase(std::remove(flight.begin(), flight.end(), handle.state_), flight.end());
+  flight.erase(std::remove(flight.begin(), flight.end(), released.state_), flight.end());
   if (flight.empty()) state_->loaded_set_id.clear();
-  handle = EngineHandle();
 }
 
 }  // namespace skua

@@ -2,9 +2,11 @@
 // conformance suite runs over the real ones.
 #pragma once
 
+#include <atomic>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "cache/engine_record.h"
@@ -22,9 +24,10 @@ struct FakeBehaviour {
   bool fail_run = false;
   bool wrong_result = false;
   bool wrong_dtype = false;
-  int deserialize_count = 0;
-  int execution_count = 0;
-  int engines_alive = 0;
+  bool fail_placement = false;
+  std::atomic<int> deserialize_count{0};
+  std::atomic<int> execution_count{0};
+  std::atomic<int> engines_alive{0};
 };
 
 inline constexpr std::int64_t kFakeElements = 4;
@@ -65,6 +68,8 @@ class FakeEngine final : public LoadedEngine {
     return {{in}, {out}, "cpu", "fake", "fp32", "1"};
   }
   Result<std::unique_ptr<Execution>> create_execution() override {
+    if (behaviour_.fail_placement)
+      return make_error(ErrorCode::kInvalidArgument, Reason::kShapeMismatch, "no room");
     ++behaviour_.execution_count;
     return std::unique_ptr<Execution>(std::make_unique<FakeExecution>(behaviour_));
   }
@@ -106,13 +111,19 @@ class ManualClock final : public Clock {
 /// Keeps what was emitted.
 class RecordingSink final : public EventSink {
  public:
-  void emit(const Event& event) noexcept override { events.push_back(event); }
+  void emit(const Event& event) noexcept override {
+    const std::lock_guard lock(mutex_);
+    events.push_back(event);
+  }
   int count(std::string_view kind) const {
     int found = 0;
     for (const Event& event : events) found += event.kind == kind ? 1 : 0;
     return found;
   }
   std::vector<Event> events;
+
+ private:
+  std::mutex mutex_;
 };
 
 }  // namespace skua::test

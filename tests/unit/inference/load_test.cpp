@@ -122,6 +122,52 @@ TEST_F(LoadTest, ContractAndGoldenAreHeld) {
   EXPECT_EQ(behaviour_.engines_alive, 0);
 }
 
+TEST_F(LoadTest, WhatAStrategyCannotPlaceIsARefusalOfTheEngine) {
+  const EngineCacheEntry entry = publish("alpha");
+  behaviour_.fail_placement = true;
+  const auto refused = make_runtime()->deserialize_engine(entry);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngineDeserialize);
+  EXPECT_EQ(refused.error().reason, Reason::kContractMismatch);
+  EXPECT_EQ(behaviour_.engines_alive, 0);
+}
+
+TEST_F(LoadTest, APlacementThatFailsGivesItsShareBack) {
+  const std::uint64_t lane = 100U + 16U + 16U;
+  const EngineCacheEntry entry = publish("alpha");
+  auto runtime = make_runtime(Role::kGround, 4096U + 3U * lane);
+  const EngineHandle handle = runtime->deserialize_engine(entry).value();
+  const Lane third = runtime->create_lane("third").value();
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    behaviour_.fail_placement = true;
+    EXPECT_EQ(runtime->bind(handle, third).error().reason, Reason::kShapeMismatch);
+  }
+  behaviour_.fail_placement = false;
+  EXPECT_TRUE(runtime->bind(handle, third).ok());
+  EXPECT_EQ(runtime->info(handle)->resident_bytes, 4096U + 3U * lane);
+  const Lane fourth = runtime->create_lane("fourth").value();
+  EXPECT_EQ(runtime->bind(handle, fourth).error().reason, Reason::kMemoryBudgetExceeded);
+}
+
+TEST_F(LoadTest, ASealedRuntimeLoadsNoSet) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
+  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
+  auto runtime = make_runtime();
+  runtime->seal();
+  EXPECT_EQ(runtime->load_flight_set(set_dir, ground_policy()).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(make_runtime()->load_flight_set(set_dir, ground_policy()).ok());
+}
+
+TEST_F(LoadTest, ASetWithoutItsGoldenFolderIsRefusedAndTold) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
+  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
+  std::filesystem::remove_all(set_dir / "golden");
+  const auto refused = make_runtime()->load_flight_set(set_dir, ground_policy());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_TRUE(refused.error().is_load_refusal()) << refused.error().describe();
+  EXPECT_EQ(events_.count("c7.engine_refused"), 1);
+}
+
 TEST_F(LoadTest, ChangedGoldenFileIsRefused) {
   const EngineCacheEntry entry = publish("alpha");
   const auto golden = entry.engine_path.string() + ".golden";
@@ -200,6 +246,7 @@ TEST_F(LoadTest, AirborneDeserialiseResolvesOnlyToTheLoadedSet) {
   const auto refused = runtime->deserialize_engine(to_entry(other, cache_dir_));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().reason, Reason::kNotInFlightSet);
+  EXPECT_EQ(events_.count("c7.engine_refused"), 1);
 }
 
 TEST_F(LoadTest, AirborneNeverCompiles) {
