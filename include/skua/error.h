@@ -22,7 +22,7 @@ enum class ErrorCode : std::uint8_t {
   kEngineHashMismatch,    ///< ... because its bytes are not the recorded ones
   kManifest,              ///< ... because the flight set's manifest is refused
   kInference,             ///< no result for this frame
-  kOutOfMemory,           ///< load: refused; infer: no result for this frame
+  kOutOfMemory,           ///< loading is refused, or a frame has no result
   kTelemetryUnavailable,  ///< no sensor answers
   kRuntimeNotAvailable,   ///< the configured runtime is not built, or its library is not there
   kAirborneBootstrap,     ///< the airborne program cannot be composed
@@ -33,9 +33,9 @@ enum class ErrorCode : std::uint8_t {
 /// The name of the exception class that `code` maps to, e.g. "EngineBuildError".
 std::string_view error_class_name(ErrorCode code) noexcept;
 
-/// An error value. `message` names the thing, the expected, the found and the remedy; it is empty only on the
-/// hot path, where composing a text would allocate: there `describe()` falls back to the reason's own
-/// sentence.
+/// An error value. `message` says what was wrong with which thing, what should have been there instead, and
+/// what to do about it; it is empty only on the hot path, where composing a text would allocate: there
+/// `describe()` falls back to the reason's own sentence.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   Reason reason = Reason::kNone;

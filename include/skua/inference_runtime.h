@@ -1,6 +1,6 @@
 // InferenceRuntime: run these networks, now, on the engine that was proven on the ground, or say that there
-// is no result. The public functions are not virtual: they hold what no strategy may skip (gate, budget,
-// lanes, golden check, events). Strategies implement the protected ones and only ever see a VerifiedEngine.
+// is no result. The public functions are not virtual, so that gate, memory budget, lanes, golden check and
+// events apply to every strategy. Strategies implement the protected ones and only ever see a VerifiedEngine.
 //
 // Thread-safety: loading, binding, releasing and compiling are serialised inside (one lock, off the hot
 // path). `BoundInference::run` on different lanes takes no lock in common.
@@ -52,14 +52,14 @@ class InferenceRuntime {
   /// InvalidArgumentError.
   Result<EngineCacheEntry> compile_engine(const std::filesystem::path& model_path, const BuildConfig& build);
 
-  /// Loads one engine through the engine gate. Ground: from the engine cache. Airborne: resolves only to an
-  /// engine of the loaded flight set with the same SHA-256. EngineDeserializeError and its subclasses,
+  /// Loads one engine; the engine gate judges it. Ground: from the engine cache. Airborne: answers with the
+  /// loaded flight set's engine of equal SHA-256, or refuses. EngineDeserializeError and its subclasses,
   /// OutOfMemoryError.
   Result<EngineHandle> deserialize_engine(const EngineCacheEntry& entry);
 
-  /// Take-off: verifies the set, then loads every engine of it, or none. Every engine is judged even after a
-  /// first refusal; the first one decides the error. Reads and hashes the whole set. A second set while one
-  /// is loaded is InvalidArgumentError.
+  /// Take-off: verifies the set, then loads every engine of it, or none. A refused engine does not keep
+  /// the others from being judged; the first refusal decides the error. Reads and hashes the whole set. A
+  /// second set while one is loaded is InvalidArgumentError.
   Result<EngineSet> load_flight_set(const std::filesystem::path& set_dir, const GatePolicy& policy);
 
   /// One run with inputs given by name (all of them, of the engine's dtype, inside its profile); outputs are
@@ -77,8 +77,8 @@ class InferenceRuntime {
 
   Result<EngineInfo> info(const EngineHandle& handle) const;
 
-  /// Gives the engine up and resets the handle. Idempotent. Bound inferences that outlive it answer
-  /// `engine_released`; the memory goes with the last of them.
+  /// Gives the engine up, for every holder of a copy of this handle, and resets the handle. Idempotent. Bound
+  /// inferences that outlive it answer `engine_released`; the memory goes with the last of them.
   void release_engine(EngineHandle& handle);
 
   /// The last snapshot; never fails, never blocks.

@@ -1,6 +1,6 @@
 // Sha256Sidecar: the content-hash sidecar that C6, C7 and C10 share. The sidecar of `file` is `file.sha256`:
-// exactly 64 lower-case hex digits and nothing else. It guards against faults, never against somebody who can
-// write the folder.
+// the 64 digits of the hash in lower-case hex, without a line end or a file name. It guards against faults,
+// never against somebody who can write the folder.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,12 @@ namespace skua {
 class Sha256Sidecar {
  public:
   static std::filesystem::path path_of(const std::filesystem::path& payload);
-  /// SHA-256 of bytes in memory.
-  static Sha256 digest(std::span<const std::byte> bytes) noexcept;
+  /// SHA-256 of bytes in memory. Throws std::bad_alloc when there is none left.
+  static Sha256 digest(std::span<const std::byte> bytes);
   /// SHA-256 of a regular file, read in pieces; links are not followed.
   static Result<Sha256> digest_file(const std::filesystem::path& file);
-  /// Writes `payload` whole or not at all: temporary in the same folder, write, fsync, rename, fsync of the
-  /// folder.
+  /// Writes `payload` whole or not at all: a synced temporary beside the target is renamed over it, then
+  /// the folder is synced.
   static Status write_atomic(const std::filesystem::path& payload, std::span<const std::byte> bytes);
   /// write_atomic of the payload, then of its sidecar.
   static Status write_atomic_and_sidecar(const std::filesystem::path& payload,

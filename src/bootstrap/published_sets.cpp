@@ -95,4 +95,9 @@ bool is_flight_set(FileSystem& files, const std::filesystem::path& folder) {
   return open.ok() && (*open)->info(kManifestName).ok();
 }
 
+bool is_sets_folder(FileSystem& files, const std::filesystem::path& folder) {
+  auto open = files.open_folder(folder);
+  return open.ok() && (*open)->info("CURRENT").ok();
+}
+
 }  // namespace skua

@@ -34,4 +34,7 @@ Result<std::filesystem::path> find_set(FileSystem& files, const std::filesystem:
 /// Whether `folder` holds a manifest, i.e. is a flight set.
 bool is_flight_set(FileSystem& files, const std::filesystem::path& folder);
 
+/// Whether `folder` holds a CURRENT. False also where that cannot be seen: what opens it next says why.
+bool is_sets_folder(FileSystem& files, const std::filesystem::path& folder);
+
 }  // namespace skua

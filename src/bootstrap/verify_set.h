@@ -1,4 +1,4 @@
-// Both gates over a flight set as far as they go without loading: what `skua verify` prints, and what
+// Both gates over a flight set up to the point where loading would begin: what `skua verify` prints, and what
 // provisioning asks of the set that flies before it calls it unchanged.
 #pragma once
 

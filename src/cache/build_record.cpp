@@ -2,6 +2,7 @@
 
 #include "cache/json_fields.h"
 #include "cache/manifest.h"
+#include "cache/record_tensors.h"
 #include "cache/utc_text.h"
 #include "core/json_strict.h"
 #include "core/text.h"
@@ -71,6 +72,7 @@ std::string build_record_name(std::string_view engine_file) { return std::string
 
 Status check_record(const EngineRecord& record, const std::string& path) {
   SKUA_RETURN_IF_ERROR(check_names(record, path));
+  SKUA_RETURN_IF_ERROR(check_tensors(record, path));
   SKUA_RETURN_IF_ERROR(check_tolerances(record, path));
   if (record.size_bytes == 0) return malformed(path + ".size_bytes", "expected a size above 0, found 0");
   if (record.outputs.empty()) return malformed(path + ".outputs", "expected at least one output, found none");

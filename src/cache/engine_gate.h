@@ -1,15 +1,16 @@
 // The engine gate: the ordered checks between an engine file and a deserialiser. The order is a contract of
-// the flight stack; a file that is wrong in two ways is refused for the earlier one. The gate writes nothing.
+// the flight stack: of several faults, the stage that comes first decides. The gate writes nothing.
 //
-//   1 name parses            EngineSchemaMismatchError   engine_name_malformed
-//   2 tuple, precision       EngineSchemaMismatchError   host_mismatch, precision_mismatch
-//   3 sidecar exists         EngineSidecarMissingError   sidecar_missing          (malformed:
-//   EngineDeserializeError)
-//   - safe file, one read    EngineDeserializeError      engine_missing, not_regular_file, file_owner,
-//   file_mode, ... 4 sidecar hash           EngineHashMismatchError     sidecar_hash_mismatch    (stage
-//   sidecar) 5 manifest/record hash   EngineHashMismatchError     manifest_hash_mismatch,
-//   manifest_entry_missing (stage manifest) 6 size, proven, finer host facts engine_unproven,
-//   host_fact_mismatch 7 plan header (TensorRT only)                        plan_header_mismatch
+// clang-format off
+//   1 name parses            EngineSchemaMismatchError  engine_name_malformed
+//   2 tuple, precision       EngineSchemaMismatchError  host_mismatch, precision_mismatch
+//   3 sidecar exists         EngineSidecarMissingError  sidecar_missing (malformed: EngineDeserializeError)
+//   - safe file, one read    EngineDeserializeError     engine_missing, not_regular_file, file_owner, file_mode, ...
+//   4 sidecar hash           EngineHashMismatchError    sidecar_hash_mismatch (stage sidecar)
+//   5 manifest/record hash   EngineHashMismatchError    manifest_hash_mismatch, manifest_entry_missing (stage manifest)
+//   6 size, proven, facts    EngineDeserializeError     file_size_mismatch, engine_unproven, host_fact_mismatch
+//   7 plan header (.engine)  EngineDeserializeError     plan_header_mismatch
+// clang-format on
 // Memory budget, deserialising, contract and golden vector follow in the runtime's base (src/inference).
 #pragma once
 

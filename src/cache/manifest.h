@@ -1,5 +1,5 @@
-// flight-manifest.json: the one list of everything a flight loads. docs/formats/flight-manifest.md specifies
-// it.
+// flight-manifest.json: whatever a flight loads is listed here, and nowhere else.
+// docs/formats/flight-manifest.md specifies it.
 #pragma once
 
 #include <cstdint>

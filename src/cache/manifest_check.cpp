@@ -97,6 +97,11 @@ Status check_listed(const Manifest& manifest, const std::string& path, const Man
 Status check_artifact(const Manifest& manifest, const ManifestArtifact& artifact, const std::string& path) {
   const EngineRecord& engine = artifact.engine;
   SKUA_RETURN_IF_ERROR(check_record(engine, path));
+  // Loaded engines are found by the model of their record: one name must do for both.
+  if (artifact.name != engine.model) {
+    return malformed(path + ".model", "expected " + quote(artifact.name) +
+                                          ", the name of its artifact, found " + quote(engine.model));
+  }
   if (engine.runtime_label != manifest.runtime_label) {
     return malformed(path + ".runtime_label",
                      "expected " + quote(manifest.runtime_label) + ", found " + quote(engine.runtime_label));

@@ -12,7 +12,8 @@
 
 namespace skua {
 
-/// Temporary in the same folder, write, fsync, rename, fsync of the folder. On an error no temporary is left.
+/// The bytes go to a temporary beside the target, which is fsynced and renamed; then the folder is fsynced.
+/// On an error no temporary is left.
 Status publish_file(Folder& folder, std::string_view name, std::span<const std::byte> bytes);
 
 /// A writer's hold on a folder: its lock, plus the removal of staging folders that a killed writer left

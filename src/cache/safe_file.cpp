@@ -35,6 +35,22 @@ Error unsafe(Reason reason, const std::string& where, const std::string& expecte
   return make_error(ErrorCode::kEngineDeserialize, reason, where + ": " + expected_found_remedy);
 }
 
+/// What files and folders have in common: nobody else may change them.
+Status check_private(const FileInfo& info, const std::string& where) {
+  if (info.owner != 0 && info.owner != ::geteuid()) {
+    return unsafe(Reason::kFileOwner, where,
+                  "expected owner root or uid " + std::to_string(::geteuid()) + ", found uid " +
+                      std::to_string(info.owner) +
+                      "; provision the set as the user who flies it, or as root");
+  }
+  if ((info.mode & kWritableByOthers) != 0) {
+    return unsafe(Reason::kFileMode, where,
+                  "expected no write permission for group and others, found mode " + octal(info.mode) +
+                      "; find out who changed it, then chmod go-w");
+  }
+  return {};
+}
+
 Error not_regular(FileKind kind, const std::string& where) {
   return unsafe(
       Reason::kNotRegularFile, where,
@@ -91,23 +107,20 @@ Error as_load_error(const Error& cause, const std::string& where) {
 
 Status check_safe(const FileInfo& info, const std::string& where) {
   if (info.kind != FileKind::kRegular) return not_regular(info.kind, where);
-  if (info.owner != 0 && info.owner != ::geteuid()) {
-    return unsafe(Reason::kFileOwner, where,
-                  "expected owner root or uid " + std::to_string(::geteuid()) + ", found uid " +
-                      std::to_string(info.owner) +
-                      "; provision the set as the user who flies it, or as root");
-  }
-  if ((info.mode & kWritableByOthers) != 0) {
-    return unsafe(Reason::kFileMode, where,
-                  "expected no write permission for group and others, found mode " + octal(info.mode) +
-                      "; find out who changed it, then chmod go-w");
-  }
+  SKUA_RETURN_IF_ERROR(check_private(info, where));
   if (info.links != 1) {
     return unsafe(Reason::kFileLinks, where,
                   "expected one name, found " + std::to_string(info.links) +
                       " hard links; replace it by a copy of its own");
   }
   return {};
+}
+
+Status check_safe_folder(const Folder& folder) {
+  const std::string where = folder.path().string();
+  const Result<FileInfo> info = folder.info();
+  if (!info.ok()) return as_load_error(info.error(), where);
+  return check_private(*info, where);
 }
 
 Result<std::unique_ptr<ReadFile>> open_safe(Folder& folder, std::string_view name, Reason when_missing) {

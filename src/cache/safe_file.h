@@ -13,9 +13,15 @@ namespace skua {
 /// "<folder path>/<name>", for messages.
 std::string file_text(const Folder& folder, std::string_view name);
 
-/// Regular, owned by root or the running user, not writable by others, one name: EngineDeserializeError with
-/// not_regular_file, file_owner, file_mode or file_links. `where` is for the message.
+/// Wants a regular file (else not_regular_file), whose owner is root or whoever runs this process
+/// (file_owner), which only that owner may write (file_mode), and which has one name (file_links). Errors:
+/// EngineDeserializeError. `where` is for the message.
 Status check_safe(const FileInfo& info, const std::string& where);
+
+/// The folder itself: its owner is root or whoever runs this process (else file_owner), and only that owner
+/// may write to it (else file_mode). Whoever may write to a folder may swap the files in it, however safe
+/// they are.
+Status check_safe_folder(const Folder& folder);
 
 /// The error for a file that is not there, in the class that `reason` belongs to, with the remedy.
 Error missing_file(Reason reason, const std::string& where);

@@ -115,6 +115,7 @@ Status check_unlisted(Folder& folder, const std::string& prefix, const Manifest&
     if (holds_listed(manifest, path + "/")) {
       Result<std::unique_ptr<Folder>> below = folder.open_folder(name);
       if (!below.ok()) return as_load_error(below.error(), where);
+      SKUA_RETURN_IF_ERROR(check_safe_folder(**below));
       SKUA_RETURN_IF_ERROR(check_unlisted(**below, path + "/", manifest));
       continue;
     }
@@ -176,6 +177,7 @@ Result<AdmittedSet> admit_folder(std::unique_ptr<Folder> folder, const std::stri
                                  const GatePolicy& policy) {
   const std::string where = folder->path().string();
   SKUA_RETURN_IF_ERROR(check_signature(*folder, policy));
+  SKUA_RETURN_IF_ERROR(check_safe_folder(*folder));
   SKUA_ASSIGN_OR_RETURN(const std::string text, read_manifest(*folder));
   const Sha256 digest = sha256_of(std::as_bytes(std::span(text)));
   SKUA_ASSIGN_OR_RETURN(Manifest manifest, parse_manifest(text, *folder, set_name));

@@ -1,10 +1,13 @@
-// The set gate: judged before any engine of the set is looked at. Order (design: nothing is interpreted
-// before the signature over it holds):
-//   1 signature             signature_not_supported (a model.sig is there; this release cannot judge it),
-//   unsigned_set 2 manifest bytes        manifest_missing, manifest_too_large, and the safe-file refusals 3
-//   manifest well formed  manifest_malformed, manifest_schema_version, set_id_mismatch 4 release sequence
-//   sequence_too_old 5 expiry                expiry_not_supported 6 files                 unlisted_file,
-//   listed_file_missing, file_size_mismatch, set_too_large, and safe-file refusals
+// The set gate: judged before any engine of the set is looked at. Order (the signature comes first:
+// what it covers is not parsed until it was found good):
+// clang-format off
+//   1 signature             signature_not_supported (a model.sig is there; this release cannot judge it), unsigned_set
+//   2 manifest bytes        manifest_missing, manifest_too_large, and the safe-file refusals
+//   3 manifest well formed  manifest_malformed, manifest_schema_version, set_id_mismatch
+//   4 release sequence      sequence_too_old
+//   5 expiry                expiry_not_supported
+//   6 files                 unlisted_file, listed_file_missing, file_size_mismatch, set_too_large, safe-file refusals
+// clang-format on
 // Every refusal is a ManifestError except safe-file ones (EngineDeserializeError). The gate writes nothing.
 #pragma once
 
@@ -33,8 +36,8 @@ Result<AdmittedSet> admit_set(FileSystem& files, const std::filesystem::path& se
 /// current_malformed.
 Result<std::filesystem::path> current_set(FileSystem& files, const std::filesystem::path& sets_dir);
 
-/// Opens a file of a set or cache the safe way: regular, owned by root or the running user, not writable by
-/// others, one name. Size is returned through the file's info.
+/// Opens a file of a set or cache the safe way: a regular file with one name, whose owner is root or
+/// whoever runs this process, and which only that owner may write. Size is returned through the file's info.
 Result<std::unique_ptr<ReadFile>> open_safe(Folder& folder, std::string_view name, Reason when_missing);
 
 }  // namespace skua

@@ -66,7 +66,7 @@ struct SetWriter::Impl {
   Status check_complete(const Manifest& manifest, std::uint64_t limit_bytes) const;
   Result<Manifest> commit(Manifest manifest, std::uint64_t limit_bytes);
   Status publish(const Manifest& manifest);
-  Result<Manifest> adopt(const Manifest& manifest);
+  Result<Manifest> adopt(const Manifest& manifest, std::uint64_t limit_bytes);
   Result<std::string> write_current(const std::string& set_id);
 };
 
@@ -169,7 +169,7 @@ Result<Manifest> SetWriter::Impl::commit(Manifest manifest, std::uint64_t limit_
   const Result<FileInfo> there = sets.folder().info(manifest.set_id);
   if (!there.ok() && there.error().reason != Reason::kNotFound) return Error(there.error());
   if (there.ok()) {
-    SKUA_ASSIGN_OR_RETURN(manifest, adopt(manifest));
+    SKUA_ASSIGN_OR_RETURN(manifest, adopt(manifest, limit_bytes));
   } else {
     SKUA_RETURN_IF_ERROR(publish(manifest));
   }
@@ -194,7 +194,7 @@ Status SetWriter::Impl::publish(const Manifest& manifest) {
 /// A writer that was stopped between the set's rename and CURRENT left a complete set that nobody flies. When
 /// this commit is the same set it is taken over, once every byte of it was verified; any other set under that
 /// id is final.
-Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest) {
+Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest, std::uint64_t limit_bytes) {
   const std::string& id = manifest.set_id;
   const Error exists =
       make_error(ErrorCode::kInvalidArgument, Reason::kExists,
@@ -205,6 +205,7 @@ Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest) {
   if (!there.ok()) return exists;
   GatePolicy policy;
   policy.allow_unsigned = true;
+  policy.flight_set_limit_bytes = limit_bytes;
   Result<AdmittedSet> found = admit_folder(*std::move(there), id, policy);
   const bool is_same = found.ok() && found->manifest.release_sequence == manifest.release_sequence &&
                        content_digest(found->manifest) == content_digest(manifest);

@@ -56,7 +56,7 @@ fs::path Sha256Sidecar::path_of(const fs::path& payload) {
   return payload.parent_path() / sidecar_name(payload.filename().string());
 }
 
-Sha256 Sha256Sidecar::digest(std::span<const std::byte> bytes) noexcept { return sha256_of(bytes); }
+Sha256 Sha256Sidecar::digest(std::span<const std::byte> bytes) { return sha256_of(bytes); }
 
 Result<Sha256> Sha256Sidecar::digest_file(const fs::path& file) {
   SKUA_ASSIGN_OR_RETURN(Place place, open_place(file));

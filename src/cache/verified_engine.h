@@ -1,6 +1,6 @@
-// VerifiedEngine: engine bytes in private memory that passed the engine gate, with the record they were
-// judged by. Only EngineGate can make one, and only one can be deserialised: the type is the rule "no byte
-// reaches a deserialiser before the gate has hashed those same bytes".
+// VerifiedEngine: the private copy of an engine that the engine gate let through, with the record it was
+// judged by. EngineGate alone constructs it and deserialisers take nothing else, so the type system enforces
+// that what is deserialised is the very memory that was hashed, and was hashed first.
 #pragma once
 
 #include <span>

@@ -22,7 +22,9 @@ Error in_file(const fs::path& file, const Error& error) {
 
 /// An empty path stays empty: the validation refuses it.
 fs::path beside(const fs::path& file, const fs::path& path) {
-  return path.empty() ? path : fs::absolute(file).parent_path() / path;
+  std::error_code error;
+  const fs::path whole = fs::absolute(file, error);
+  return path.empty() ? path : (error ? file : whole).parent_path() / path;
 }
 
 }  // namespace
@@ -67,6 +69,25 @@ Status apply_settings(RuntimeConfig& config, const std::vector<std::string>& tex
   SKUA_ASSIGN_OR_RETURN(const KeyValues pairs, parse_key_values(texts, "--set"));
   for (const auto& [key, value] : pairs) SKUA_RETURN_IF_ERROR(set_field(config, key, value));
   return {};
+}
+
+Result<GatePolicy> gate_policy(const std::vector<std::string>& settings, bool allow_unsigned) {
+  RuntimeConfig config;
+  SKUA_RETURN_IF_ERROR(apply_settings(config, settings));
+  GatePolicy policy;
+  policy.allow_unsigned = allow_unsigned;
+  policy.flight_set_limit_bytes = config.flight_set_limit_bytes;
+  return policy;
+}
+
+Result<fs::path> absolute_path(const fs::path& path) {
+  std::error_code error;
+  const fs::path whole = fs::absolute(path, error);
+  if (!error) return whole.lexically_normal();
+  return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                    "path " + quote(path.string(), 4096) + " cannot be used: " + error.message() +
+                        "; give the path of a folder",
+                    error.value());
 }
 
 Result<Json> read_json_file(const fs::path& file) {

@@ -25,8 +25,9 @@ Status check_signing(const ProvisionArguments& arguments) {
 
 Result<RuntimeConfig> config_of(const ProvisionArguments& arguments, const SetSpec& spec) {
   RuntimeConfig base;
-  if (!arguments.cache.empty())
-    base.engine_cache_dir = std::filesystem::absolute(arguments.cache).lexically_normal();
+  if (!arguments.cache.empty()) {
+    SKUA_ASSIGN_OR_RETURN(base.engine_cache_dir, absolute_path(arguments.cache));
+  }
   SKUA_ASSIGN_OR_RETURN(const KeyValues overrides, parse_key_values(arguments.settings, "--set"));
   return provisioning_config(spec, std::move(base), arguments.runtime, overrides);
 }

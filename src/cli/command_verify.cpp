@@ -12,6 +12,7 @@ namespace {
 
 struct VerifyArguments {
   std::string folder, host_file, trust_key;
+  std::vector<std::string> settings;
   bool allow_unsigned = false;
 };
 
@@ -65,10 +66,9 @@ Status verify(const VerifyArguments& arguments, Session& session) {
                       "--trust: signatures come with the Trust release; leave the option out");
   }
   SKUA_ASSIGN_OR_RETURN(const HostTuple host, host_of(arguments));
-  SKUA_ASSIGN_OR_RETURN(const std::filesystem::path set_dir,
-                        find_set(posix_file_system(), std::filesystem::absolute(arguments.folder)));
-  GatePolicy policy;
-  policy.allow_unsigned = arguments.allow_unsigned;
+  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, gate_policy(arguments.settings, arguments.allow_unsigned));
+  SKUA_ASSIGN_OR_RETURN(const std::filesystem::path folder, absolute_path(arguments.folder));
+  SKUA_ASSIGN_OR_RETURN(const std::filesystem::path set_dir, find_set(posix_file_system(), folder));
   session.console.progress("verifying " + set_dir.string());
   SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict,
                         verify_set(posix_file_system(), set_dir, policy, host, system_clock()));
@@ -87,6 +87,8 @@ void add_verify(CLI::App& app, Action& action) {
       ->required();
   command->add_flag("--allow-unsigned", a->allow_unsigned,
                     "accept a set without signature (development only)");
+  command->add_option("--set", a->settings,
+                      "KEY=VALUE of the configuration; flight_set_limit_bytes counts here; may be repeated");
   command->add_option("--host", a->host_file, "judge for another machine: its skua doctor --json");
   command->add_option("--trust", a->trust_key, "public key (comes with the Trust release)");
   command->callback([a, &action] { action = [a](Session& session) { return verify(*a, session); }; });

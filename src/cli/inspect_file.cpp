@@ -7,6 +7,7 @@
 #include "cache/plan_header.h"
 #include "cli/cache_entries.h"
 #include "core/json_strict.h"
+#include "core/posix_error.h"
 #include "core/text.h"
 #include "skua/engine_filename.h"
 #include "skua/sidecar.h"
@@ -109,10 +110,12 @@ Status inspect_model(const fs::path& file, Console& console) {
   const auto metadata = is_onnx ? read_onnx_metadata(file) : read_torchscript_metadata(file);
   if (!metadata.ok()) return metadata.error();
   SKUA_ASSIGN_OR_RETURN(const Sha256 digest, Sha256Sidecar::digest_file(file));
-  return show(
-      is_onnx ? "ONNX model" : "TorchScript model", file,
-      {{"sha256", digest.hex()}, {"size_bytes", fs::file_size(file)}, {"metadata", metadata_json(metadata)}},
-      console);
+  std::error_code error;
+  const std::uintmax_t size_bytes = fs::file_size(file, error);
+  if (error) return invalid(Reason::kIo, file.string() + ": " + error.message() + "; check the path");
+  return show(is_onnx ? "ONNX model" : "TorchScript model", file,
+              {{"sha256", digest.hex()}, {"size_bytes", size_bytes}, {"metadata", metadata_json(metadata)}},
+              console);
 }
 
 /// What a TensorRT plan's first bytes say; null for anything that is no plan.
@@ -174,7 +177,7 @@ Status inspect_cache(const fs::path& folder, Console& console) {
 Status inspect_folder(const fs::path& folder, Console& console) {
   FileSystem& files = posix_file_system();
   if (is_flight_set(files, folder)) return inspect_manifest(folder / kManifestName, console);
-  if (!fs::exists(folder / "CURRENT")) return inspect_cache(folder, console);
+  if (!is_sets_folder(files, folder)) return inspect_cache(folder, console);
   SKUA_ASSIGN_OR_RETURN(const fs::path set_dir, find_set(files, folder));
   return inspect_manifest(set_dir / kManifestName, console);
 }
@@ -214,6 +217,10 @@ Status inspect_path(const fs::path& path, Console& console) {
   const fs::file_status status = fs::status(path, error);
   if (fs::is_directory(status)) return inspect_folder(path, console);
   if (fs::is_regular_file(status)) return inspect_regular(path, console);
+  if (error && status.type() != fs::file_type::not_found) {
+    return invalid(reason_of_errno(error.value()),
+                   path.string() + ": " + error.message() + "; check the path");
+  }
   return invalid(Reason::kNotFound, path.string() + (fs::exists(status) ? " is neither a file nor a folder"
                                                                         : " does not exist; check the path"));
 }

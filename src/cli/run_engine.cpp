@@ -67,8 +67,7 @@ Status check_in_set(const Manifest& manifest, const RunArguments& arguments,
 
 Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments& arguments,
                                      Session& session) {
-  GatePolicy policy;
-  policy.allow_unsigned = arguments.allow_unsigned;
+  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, gate_policy(arguments.settings, arguments.allow_unsigned));
   // The set gate comes first: a manifest that does not pass it must not choose the runtime.
   SKUA_ASSIGN_OR_RETURN(const AdmittedSet admitted, admit_set(posix_file_system(), set_dir, policy));
   const Manifest& manifest = admitted.manifest;
@@ -169,9 +168,9 @@ Result<RunOutcome> run_unbound(ResidentEngine& engine, const TensorMap& inputs, 
 }  // namespace
 
 Result<ResidentEngine> load_engine(const RunArguments& arguments, Session& session) {
-  const fs::path folder = fs::absolute(arguments.folder).lexically_normal();
+  SKUA_ASSIGN_OR_RETURN(const fs::path folder, absolute_path(arguments.folder));
   FileSystem& files = posix_file_system();
-  const bool is_set = is_flight_set(files, folder) || fs::exists(folder / "CURRENT");
+  const bool is_set = is_flight_set(files, folder) || is_sets_folder(files, folder);
   Result<ResidentEngine> engine = make_error(ErrorCode::kInternal, Reason::kInternal, "not loaded");
   if (is_set) {
     SKUA_ASSIGN_OR_RETURN(const fs::path set_dir, find_set(files, folder));

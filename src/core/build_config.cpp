@@ -33,6 +33,13 @@ Status check_calibration(const BuildConfig& config) {
     return config_error(
         "precision int8 needs calibration_dataset, which is not set; give the data set's folder");
   }
+  const bool is_calibrated = config.precision == Precision::kInt8 || config.precision == Precision::kMixed;
+  if (dataset && !is_calibrated) {
+    return config_error("calibration_dataset is set, but precision " +
+                        std::string(to_string(config.precision)) +
+                        " does not calibrate; only int8 and mixed do: leave the field out, or ask for one "
+                        "of them");
+  }
   return {};
 }
 

@@ -56,6 +56,7 @@ class Folder {
   virtual Result<std::unique_ptr<Folder>> open_folder(std::string_view name) = 0;
   virtual Status make_folder(std::string_view name) = 0;  ///< mode 0755; `exists` when it does
   virtual Result<FileInfo> info(std::string_view name) = 0;
+  virtual Result<FileInfo> info() const = 0;  ///< of this folder itself, by its open descriptor
   virtual Status rename(std::string_view from,
                         std::string_view to) = 0;       ///< replaces a file, never a full folder
   virtual Status remove(std::string_view name) = 0;     ///< a file or an empty folder

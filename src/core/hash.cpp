@@ -139,7 +139,7 @@ Sha256 Sha256Hasher::finish() noexcept {
   return is_done && size == digest.bytes.size() ? digest : Sha256{};  // all zero: no file has it
 }
 
-Sha256 sha256_of(std::span<const std::byte> bytes) noexcept {
+Sha256 sha256_of(std::span<const std::byte> bytes) {
   Sha256Hasher hasher;
   hasher.update(bytes);
   return hasher.finish();

@@ -23,7 +23,8 @@ class Sha256Hasher {
   std::unique_ptr<Context> context_;
 };
 
-Sha256 sha256_of(std::span<const std::byte> bytes) noexcept;
+/// Throws std::bad_alloc when there is no memory for the hasher, as everything here may.
+Sha256 sha256_of(std::span<const std::byte> bytes);
 /// Digest of the rest of an open file, through a small reused buffer.
 Result<Sha256> hash_file(ReadFile& file);
 /// Fills `into` exactly from `file` and hashes those same bytes: a reader thread runs beside the hasher when

@@ -133,6 +133,7 @@ class PosixFolder final : public Folder {
   Result<std::unique_ptr<Folder>> open_folder(std::string_view name) override;
   Status make_folder(std::string_view name) override;
   Result<FileInfo> info(std::string_view name) override;
+  Result<FileInfo> info() const override;
   Status rename(std::string_view from, std::string_view to) override;
   Status remove(std::string_view name) override;
   Result<std::vector<std::string>> list() override;
@@ -193,6 +194,12 @@ Result<FileInfo> PosixFolder::info(std::string_view name) {
   if (fstatat(fd_.get(), std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return error("looking at", name, errno);
   }
+  return info_of(status);
+}
+
+Result<FileInfo> PosixFolder::info() const {
+  struct stat status {};
+  if (fstat(fd_.get(), &status) != 0) return posix_error("looking at folder", path_.string(), errno);
   return info_of(status);
 }
 

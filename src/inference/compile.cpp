@@ -98,7 +98,8 @@ Result<EngineRecord> read_response(WriterLock& cache, const Staging& staging) {
   auto text = read_text(*folder, "response.json", kLimit);
   if (!text.ok()) {
     return build_error(Reason::kBuilderCrashed,
-                       "the build process left no response: " + text.error().message);
+                       "the build process ended without a response: " + text.error().message +
+                           "; nothing was published: compile again, and report it when it happens again");
   }
   return decode_response(*text);
 }

@@ -1,5 +1,4 @@
-// Runs the build executable: a builder may crash, hang or be killed, and the caller must not notice more than
-// an error.
+// Runs the build executable. When that crashes, hangs or is killed, an error is all that reaches the caller.
 #pragma once
 
 #include <atomic>
@@ -26,10 +25,10 @@ struct BuildProcess {
   std::function<void(std::string_view)> on_progress;  ///< each line of the child's stdout
 };
 
-/// Spawns the child in a process group of its own with a clean environment (never fork: a Python process with
-/// an SDK loaded must not), waits, and kills the whole group on timeout or cancellation. ok(): it exited with
-/// status 0. EngineBuildError: builder_missing, disk_full, builder_crashed (with signal or status and the
-/// last log lines), builder_timeout, cancelled.
+/// Spawns the child in a process group of its own with a clean environment (never fork: the caller may
+/// be Python with an SDK in its memory), waits, and kills the whole group on timeout or cancellation. ok():
+/// it exited with status 0. EngineBuildError: builder_missing, disk_full, builder_crashed (with signal or
+/// status and the last log lines), builder_timeout, cancelled.
 Status run_build_process(const BuildProcess& process);
 
 /// The last lines of a log file, at most `max_bytes`; empty when there is none.

@@ -213,3 +213,18 @@ def test_set_that_is_larger_than_the_limit(skua, flight):
     programs.error_of(result, BUILD_FAILED, "set_too_large", "100")
     assert trees.tree(flight.sets) == before
     skua.ok(*flight.provision_arguments(flight.yaml))
+
+
+def test_set_that_is_larger_than_the_limit_of_the_reader(skua, flight, inputs):
+    for command in (("verify", flight.sets), ("run", flight.sets, "add_relu", *inputs)):
+        command = (*command, "--allow-unsigned", "--json")
+        result = skua(*command, "--set", "flight_set_limit_bytes=100")
+        programs.error_of(result, REFUSED, "set_too_large", "100")
+        skua.ok(*command, "--set", "flight_set_limit_bytes=100000000")  # control
+
+
+def test_calibration_dataset_for_a_precision_that_does_not_calibrate(skua, flight):
+    before = trees.tree(flight.cache)
+    result = compile_with(skua, flight, {**GOOD_BUILD, "calibration_dataset": "data"})
+    programs.error_of(result, USAGE, "invalid_argument", "calibration_dataset", "int8 and mixed")
+    assert trees.tree(flight.cache) == before

@@ -43,6 +43,54 @@ def test_place_where_nobody_can_write(skua, flight):
     assert "/proc" in programs.document(result)["error"]["message"]
 
 
+def commands_on(place, where, out):
+    """Every use of a path as a folder or file that a subcommand has, of `where`."""
+    yaml, model = place.yaml, place.models / "add_relu.onnx"
+    outputs = ("--output-dir", out)
+    return {
+        "doctor --config": ("doctor", "--config", where),
+        "compile MODEL": ("compile", where, "--out", place.cache, "--precision", "fp32", *CPU),
+        "compile --out": ("compile", model, "--out", where, "--precision", "fp32", *CPU),
+        "compile --config": ("compile", model, "--out", place.cache, "--config", where, *CPU),
+        "provision SET": ("provision", where, "--out", place.sets, "--cache", place.cache),
+        "provision --out": ("provision", yaml, "--out", where, "--cache", place.cache),
+        "provision --cache": ("provision", yaml, "--out", place.sets, "--cache", where),
+        "verify SET": ("verify", where, "--allow-unsigned"),
+        "verify --host": ("verify", place.sets, "--allow-unsigned", "--host", where),
+        "inspect": ("inspect", where),
+        "run DIR": ("run", where, "add_relu", "--input", "x=x.npy", *outputs, "--allow-unsigned"),
+        "run --input": ("run", place.sets, "add_relu", "--input", f"x={where}", *outputs, "--allow-unsigned"),
+        "run --output-dir": ("run", place.sets, "add_relu", "--input", "x=x.npy", "--output-dir", where),
+    }
+
+
+def demand_typed_errors(skua, place, where, out):
+    """Every subcommand ends with a typed error, never as a defect of its own."""
+    for name, command in commands_on(place, where, out).items():
+        result = skua(*command, "--json")
+        assert result.returncode in (USAGE, BUILD_FAILED, REFUSED), (name, result.returncode, result.stderr)
+        error = programs.document(result)["error"]
+        assert error["class"] != "InternalError" and len(error["message"]) > 20, (name, error)
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+def test_path_that_runs_in_a_circle(skua, flight, below):
+    circle = flight.folder / "circle"
+    circle.symlink_to("circle")
+    demand_typed_errors(skua, flight, circle / below, flight.folder / "out")
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "/".join(["n" * 200] * 30)], ids=["component", "whole"])
+def test_path_that_is_too_long(skua, flight, name):
+    demand_typed_errors(skua, flight, flight.folder / name, flight.folder / "out")
+
+
+def test_path_that_is_empty(skua, flight):
+    for command in (("run", "", "add_relu", "--input", "x=x.npy", "--output-dir", flight.folder / "out"),
+                    ("verify", "", "--allow-unsigned"), ("inspect", "")):
+        programs.error_of(skua(*command, "--json"), USAGE)
+
+
 @mounts
 @pytest.mark.parametrize("which", ["cache", "sets"])
 def test_read_only_file_system(skua, flight, which):
@@ -181,3 +229,15 @@ def test_engine_and_set_without_read_permission(public):
     result = skua("verify", public.sets, "--allow-unsigned", "--json")
     folder.chmod(0o755)
     programs.error_of(result, REFUSED, "permission_denied", folder)
+
+
+@other_user
+def test_folder_that_may_not_be_entered(public):
+    skua = as_other(public)
+    public.yaml = public.set_yaml([{"name": "add_relu", "onnx": public.models / "add_relu.onnx", "precision": "fp32"}])
+    closed = public.folder / "closed"
+    closed.mkdir()
+    closed.chmod(0)
+    for where in (closed, closed / "below"):
+        demand_typed_errors(skua, public, where, public.folder / "out")
+    closed.chmod(0o755)

@@ -1,4 +1,4 @@
-"""No program opens a socket, starts threads that nobody asked for, or writes outside the folders it was given.
+"""No program opens a socket, starts threads that nobody asked for, or writes anywhere but in the folders named to it.
 
 Each program runs under strace with CI unset and an empty $HOME; the same reader judges a program that does all three
 forbidden things, and must find them.

@@ -108,6 +108,10 @@ class FaultFolder final : public Folder {
     SKUA_STEP("info " + std::string(name));
     return real_->info(name);
   }
+  Result<FileInfo> info() const override {
+    SKUA_STEP("info-folder");
+    return real_->info();
+  }
   Status rename(std::string_view from, std::string_view to) override {
     SKUA_STEP("rename " + std::string(from) + " " + std::string(to));
     return real_->rename(from, to);

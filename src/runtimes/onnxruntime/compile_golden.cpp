@@ -65,8 +65,8 @@ Status check_within_profiles(const CompileState& state) {
 
 Status read_golden(CompileState& state) {
   const GoldenSource& source = *state.request.build.golden;
-  SKUA_ASSIGN_OR_RETURN(const auto bytes, read_file(source.file, kMaxGoldenBytes, Reason::kGoldenMissing));
-  auto decoded = decode_golden(bytes);
+  SKUA_ASSIGN_OR_RETURN(state.golden_bytes, read_file(source.file, kMaxGoldenBytes, Reason::kGoldenMissing));
+  auto decoded = decode_golden(state.golden_bytes);
   if (!decoded.ok()) {
     return build_error(decoded.error().reason, source.file.string() + ": " + decoded.error().message);
   }
@@ -124,7 +124,10 @@ Status compute_golden(CompileState& state) {
 }
 
 Status write_golden(CompileState& state) {
-  SKUA_ASSIGN_OR_RETURN(const auto bytes, encode_golden(state.golden.inputs, state.golden.outputs));
+  std::vector<std::byte> bytes = std::move(state.golden_bytes);  // the user's file stays as it is
+  if (bytes.empty()) {
+    SKUA_ASSIGN_OR_RETURN(bytes, encode_golden(state.golden.inputs, state.golden.outputs));
+  }
   SKUA_ASSIGN_OR_RETURN(const auto folder, posix_file_system().open_folder(state.request.staging_dir));
   SKUA_ASSIGN_OR_RETURN(const auto file, folder->create(state.golden_name()));
   SKUA_RETURN_IF_ERROR(file->write(bytes));

@@ -64,7 +64,10 @@ Status finish_record(CompileState& state) {
   record.engine_sha256 = sha256_of(state.artifact);
   record.proven = true;
   record.size_bytes = state.artifact.size();
-  SKUA_ASSIGN_OR_RETURN(record.build_config_sha256, build_key(request.build, request.config));
+  BuildConfig build =
+      request.build;  // the key of the golden bytes that were read, whatever the file holds now
+  if (build.golden) build.golden->file = state.staged(state.golden_name());
+  SKUA_ASSIGN_OR_RETURN(record.build_config_sha256, build_key(build, request.config));
   for (const auto& [domain, version] : state.source.opsets) {
     record.proof["opset." + (domain.empty() ? "ai.onnx" : domain)] = std::to_string(version);
   }

@@ -2,12 +2,12 @@
 // is what is compiled.
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "core/filesystem.h"
 #include "core/hash.h"
 #include "core/text.h"
 #include "runtimes/onnxruntime/compile_steps.h"
-#include "skua/sidecar.h"
 
 namespace skua::ort {
 namespace {
@@ -124,6 +124,24 @@ Result<std::vector<std::byte>> read_file(const std::filesystem::path& path, std:
   return bytes;
 }
 
+Result<Sha256> aggregate_of(const std::vector<SourceFile>& sources) {
+  std::map<std::string, Sha256> by_name;
+  for (const SourceFile& source : sources) {
+    const std::string name = std::filesystem::path(source.name).filename().string();
+    if (by_name.emplace(name, source.sha256).second && name.find_first_of("\n\r") == std::string::npos)
+      continue;
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "source file " + quote(source.name) +
+                          ": expected a base name of its own, without line ends; rename it");
+  }
+  Sha256Hasher hasher;
+  for (const auto& [name, digest] : by_name) {
+    const std::string line = digest.hex() + " " + name + "\n";
+    hasher.update(std::as_bytes(std::span(line)));
+  }
+  return hasher.finish();
+}
+
 Status read_source(CompileState& state) {
   const std::filesystem::path& path = state.request.model_path;
   SKUA_ASSIGN_OR_RETURN(state.source_bytes, read_file(path, kMaxModelBytes, Reason::kModelMissing));
@@ -135,9 +153,7 @@ Status read_source(CompileState& state) {
   SKUA_RETURN_IF_ERROR(check_external_ranges(state));
   state.record.model_sha256 = state.record.sources.front().sha256;
   if (!state.external.empty()) {
-    std::vector<std::filesystem::path> files = {path};
-    for (const ExternalFile& file : state.external) files.push_back(path.parent_path() / file.location);
-    SKUA_ASSIGN_OR_RETURN(state.record.model_sha256, Sha256Sidecar::aggregate_hash(files));
+    SKUA_ASSIGN_OR_RETURN(state.record.model_sha256, aggregate_of(state.record.sources));
   }
   return {};
 }

@@ -35,7 +35,8 @@ struct CompileState {
   OnnxModel source;
   std::vector<std::byte> artifact;  ///< as saved, loaded back from the staging folder
   GoldenVectors golden;
-  EngineRecord record;  ///< filled step by step
+  std::vector<std::byte> golden_bytes;  ///< the user's file as read, once; empty without one
+  EngineRecord record;                  ///< filled step by step
 
   std::filesystem::path staged(const std::string& name) const { return request.staging_dir / name; }
   std::string golden_name() const { return request.artifact_name + ".golden"; }
@@ -54,6 +55,10 @@ Status finish_record(CompileState& state);        ///< what is left of the recor
 /// All steps. RuntimeNotAvailableError when the library is not there; else EngineBuildError,
 /// InvalidArgumentError, OutOfMemoryError.
 Result<EngineRecord> compile_onnx(const CompileRequest& request, CompileProgress& progress);
+
+/// `Sha256Sidecar::aggregate_hash` from digests that are known already; the disk is not read again.
+/// InvalidArgumentError for two files with one base name.
+Result<Sha256> aggregate_of(const std::vector<SourceFile>& sources);
 
 /// An EngineBuildError.
 Error build_error(Reason reason, std::string message);

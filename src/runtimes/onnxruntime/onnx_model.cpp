@@ -25,6 +25,13 @@ using Bytes = std::span<const std::byte>;
 bool is_text(const WireField& field) { return field.type == WireType::kBytes; }
 bool is_integer(const WireField& field) { return field.type == WireType::kVarint; }
 
+// protobuf cuts such a field to 32 bits, so that a longer one would mean something else there than here.
+bool read_int32(const WireField& field, std::int32_t& into) {
+  SKUA_ONNX_REQUIRE(is_integer(field));
+  into = static_cast<std::int32_t>(field.integer());
+  return into == field.integer();
+}
+
 bool read_text(const WireField& field, std::string& into) {
   SKUA_ONNX_REQUIRE(is_text(field));
   into = field.text();
@@ -61,8 +68,7 @@ bool read_tensor(Bytes bytes, OnnxTensor& tensor) {
         SKUA_ONNX_REQUIRE(read_dims(*field, tensor.dims));
         break;
       case 2:
-        SKUA_ONNX_REQUIRE(is_integer(*field));
-        tensor.type = static_cast<std::int32_t>(field->scalar);
+        SKUA_ONNX_REQUIRE(read_int32(*field, tensor.type));
         break;
       case 8:
         SKUA_ONNX_REQUIRE(read_text(*field, tensor.name));
@@ -72,7 +78,7 @@ bool read_tensor(Bytes bytes, OnnxTensor& tensor) {
         break;
       case 14:
         SKUA_ONNX_REQUIRE(is_integer(*field));
-        tensor.is_external = field->scalar == 1;
+        tensor.is_external = field->scalar != 0;  // also what protobuf would cut to 1
         break;
       default:  // the values themselves, in one of several fields
         tensor.payload_bytes += field->bytes.size();
@@ -82,12 +88,12 @@ bool read_tensor(Bytes bytes, OnnxTensor& tensor) {
   return !reader.is_malformed();
 }
 
-bool read_sparse_tensor(Bytes bytes, OnnxGraph& graph) {
+bool read_sparse_tensor(Bytes bytes, std::vector<OnnxTensor>& tensors) {
   WireReader reader(bytes);
   while (const auto field = reader.next()) {
     if (field->number != 1 && field->number != 2) continue;
     SKUA_ONNX_REQUIRE(is_text(*field));
-    SKUA_ONNX_REQUIRE(read_tensor(field->bytes, graph.initializers.emplace_back()));
+    SKUA_ONNX_REQUIRE(read_tensor(field->bytes, tensors.emplace_back()));
   }
   return !reader.is_malformed();
 }
@@ -117,8 +123,7 @@ bool read_tensor_type(Bytes bytes, OnnxValue& value) {
   WireReader reader(bytes);
   while (const auto field = reader.next()) {
     if (field->number == 1) {
-      SKUA_ONNX_REQUIRE(is_integer(*field));
-      value.type = static_cast<std::int32_t>(field->scalar);
+      SKUA_ONNX_REQUIRE(read_int32(*field, value.type));
     }
     if (field->number == 2) {
       value.has_shape = true;
@@ -158,7 +163,7 @@ bool read_attribute_field(const WireField& field, OnnxAttribute& attribute, int 
       attribute.integer = field.integer();
       return is_integer(field);
     case 4:
-      return read_text(field, attribute.text);
+      return is_text(field);  // not kept: an embedded engine may have hundreds of MB
     case 5:
     case 10:
       return is_text(field) && read_tensor(field.bytes, attribute.tensors.emplace_back());
@@ -169,6 +174,11 @@ bool read_attribute_field(const WireField& field, OnnxAttribute& attribute, int 
       attribute.has_floats = true;
       attribute.float_list_size += field.type == WireType::kFixed32 ? 1 : field.bytes.size() / 4;
       return field.type == WireType::kFixed32 || is_text(field);
+    case 20:
+      return read_int32(field, attribute.type);
+    case 22:
+    case 23:
+      return is_text(field) && read_sparse_tensor(field.bytes, attribute.tensors);
     default:
       return true;
   }
@@ -178,6 +188,13 @@ bool read_attribute(Bytes bytes, OnnxAttribute& attribute, int depth) {
   WireReader reader(bytes);
   while (const auto field = reader.next()) SKUA_ONNX_REQUIRE(read_attribute_field(*field, attribute, depth));
   return !reader.is_malformed();
+}
+
+// Of two attributes with one name ONNX Runtime takes one, perhaps not the one that was checked here.
+bool has_unique_attributes(const OnnxNode& node) {
+  std::set<std::string_view> names;
+  for (const OnnxAttribute& attribute : node.attributes) names.insert(attribute.name);
+  return names.size() == node.attributes.size();
 }
 
 bool read_node(Bytes bytes, OnnxNode& node, int depth) {
@@ -193,7 +210,7 @@ bool read_node(Bytes bytes, OnnxNode& node, int depth) {
       SKUA_ONNX_REQUIRE(read_attribute(field->bytes, node.attributes.emplace_back(), depth));
     if (field->number == 7) node.domain = field->text();
   }
-  return !reader.is_malformed();
+  return !reader.is_malformed() && has_unique_attributes(node);
 }
 
 // Before IR version 4 every initializer had to be listed as an input too.
@@ -217,7 +234,7 @@ bool read_graph_field(const WireField& field, OnnxGraph& graph, int depth) {
     case 12:
       return is_text(field) && read_value(field.bytes, graph.outputs.emplace_back());
     case 15:
-      return is_text(field) && read_sparse_tensor(field.bytes, graph);
+      return is_text(field) && read_sparse_tensor(field.bytes, graph.initializers);
     default:
       return true;
   }
@@ -246,10 +263,12 @@ bool read_opset(Bytes bytes, std::map<std::string, std::int64_t>& opsets) {
   return !reader.is_malformed();
 }
 
-// A function's body: its nodes stand in field 7, where a graph has them in field 1.
+// A function's body has its nodes in field 7. One with attribute defaults (field 11), which could hold
+// tensors, is not read.
 bool read_function(Bytes bytes, OnnxGraph& body) {
   WireReader reader(bytes);
   while (const auto field = reader.next()) {
+    SKUA_ONNX_REQUIRE(field->number != 11);
     if (field->number == 1) SKUA_ONNX_REQUIRE(read_text(*field, body.name));
     if (field->number == 7) {
       SKUA_ONNX_REQUIRE(is_text(*field) && read_node(field->bytes, body.nodes.emplace_back(), 1));
@@ -290,10 +309,7 @@ std::string_view looks_like(Bytes bytes) {
   if (starts_with(bytes, "PK\3\4"sv)) return "a zip archive, such as a PyTorch .pt file";
   if (starts_with(bytes, "ftrt"sv)) return "a TensorRT engine";
   if (starts_with(bytes, "\x89HDF"sv)) return "an HDF5 file";
-  if (starts_with(bytes,
-                  "\x7f"
-                  "ELF"sv))
-    return "a program or library";
+  if (starts_with(bytes, "\177ELF"sv)) return "a program or library";
   if (starts_with(bytes, "version https://git-lfs"sv)) return "a Git LFS pointer; fetch the real file";
   const Bytes head = bytes.first(std::min<std::size_t>(bytes.size(), 256));
   const bool is_plain = std::all_of(head.begin(), head.end(), [](std::byte byte) {

@@ -46,7 +46,8 @@ struct OnnxValue {
 
 struct OnnxGraph;
 struct OnnxAttribute {
-  std::string name, text;
+  std::string name;
+  std::int32_t type = 0;  ///< AttributeProto.AttributeType; 0 when it is not told
   std::int64_t integer = 0;
   bool has_floats = false;  ///< a float or a list of floats
   std::size_t float_list_size = 0;

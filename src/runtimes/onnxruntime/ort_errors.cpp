@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 
 namespace skua::ort {
@@ -14,7 +15,33 @@ struct Target {
   Reason reason;
 };
 
-Target target_of(OrtContext context, OrtErrorCode native) noexcept {
+bool has_any(std::string_view message, std::span<const std::string_view> texts) noexcept {
+  return std::any_of(texts.begin(), texts.end(), [message](std::string_view text) {
+    return message.find(text) != std::string_view::npos;
+  });
+}
+
+// The codes do not tell these apart: an unknown operator is an "invalid graph", a dangling input a plain
+// failure. The texts do.
+bool is_damaged(OrtErrorCode native, std::string_view message) noexcept {
+  constexpr std::array<std::string_view, 5> kUnsupported = {
+      "No Op registered for", "is not a registered function/op", "Could not find an implementation",
+      "guarantees* support", "Unsupported model IR version"};
+  constexpr std::array<std::string_view, 4> kDamaged = {"nvalid model", "is not a graph input", "Type Error",
+                                                        "does not match size"};
+  if (native == ORT_NOT_IMPLEMENTED || has_any(message, kUnsupported)) return false;
+  return native == ORT_INVALID_PROTOBUF || native == ORT_INVALID_GRAPH || native == ORT_NO_MODEL ||
+         has_any(message, kDamaged);
+}
+
+std::string_view remedy_of(Reason reason) noexcept {
+  if (reason == Reason::kModelMalformed)
+    return "; the model contradicts itself or is damaged: export it again";
+  if (reason == Reason::kModelUnsupported) return "; change the export (opset, operators, element types)";
+  return "";
+}
+
+Target target_of(OrtContext context, OrtErrorCode native, std::string_view message) noexcept {
   switch (context) {
     case OrtContext::kLoad:
       return {ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed};
@@ -25,9 +52,8 @@ Target target_of(OrtContext context, OrtErrorCode native) noexcept {
     case OrtContext::kCompile:
       break;
   }
-  const bool is_damaged =
-      native == ORT_INVALID_PROTOBUF || native == ORT_INVALID_GRAPH || native == ORT_NO_MODEL;
-  return {ErrorCode::kEngineBuild, is_damaged ? Reason::kModelMalformed : Reason::kModelUnsupported};
+  return {ErrorCode::kEngineBuild,
+          is_damaged(native, message) ? Reason::kModelMalformed : Reason::kModelUnsupported};
 }
 
 // One line of printable text: some messages carry line breaks and build paths of kilobytes.
@@ -46,19 +72,19 @@ bool says_out_of_memory(std::string_view message) noexcept {
   constexpr std::array<std::string_view, 5> kTexts = {"bad_alloc", "Failed to allocate memory",
                                                       "out of memory", "CUDA_ERROR_OUT_OF_MEMORY",
                                                       "Available memory of"};
-  return std::any_of(kTexts.begin(), kTexts.end(), [message](std::string_view text) {
-    return message.find(text) != std::string_view::npos;
-  });
+  return has_any(message, kTexts);
 }
 
 Error translate(const OrtApi& api, OrtStatus* status, OrtContext context, std::string_view what) {
   const OrtErrorCode native = api.GetErrorCode(status);
   const std::string text = trimmed(api.GetErrorMessage(status));
   api.ReleaseStatus(status);
-  Target target = target_of(context, native);
+  Target target = target_of(context, native, text);
   if (says_out_of_memory(text)) target = {ErrorCode::kOutOfMemory, Reason::kOutOfMemory};
-  return make_error(target.code, target.reason, std::string(what) + ": ONNX Runtime refused: " + text,
-                    static_cast<int>(native));
+  return make_error(
+      target.code, target.reason,
+      std::string(what) + ": ONNX Runtime refused: " + text + std::string(remedy_of(target.reason)),
+      static_cast<int>(native));
 }
 
 Error translate_hot(const OrtApi& api, OrtStatus* status) noexcept {

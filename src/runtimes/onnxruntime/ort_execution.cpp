@@ -30,6 +30,12 @@ struct Slot {
   explicit Slot(const OrtApi& api) : value(api) {}
 };
 
+bool has_room(const Slot& slot, const Shape& shape) {
+  const TensorView& memory = slot.memory.view();
+  const auto bytes = shape.byte_size(memory.dtype);
+  return shape.rank() == memory.shape.rank() && bytes.ok() && *bytes <= memory.size_bytes();
+}
+
 class OrtExecution final : public Execution {
  public:
   explicit OrtExecution(std::shared_ptr<const Session> session)
@@ -44,6 +50,7 @@ class OrtExecution final : public Execution {
  private:
   Status place_inputs(const EngineRecord& record);
   Status place_outputs(const EngineRecord& record);
+  Status bind_input(Slot& slot, const Shape& shape);
   Result<ValueHandle> wrap(const Slot& slot, const Shape& shape);
   OrtStatus* rebind_dynamic() noexcept;
   Status collect_dynamic() noexcept;
@@ -82,8 +89,8 @@ Status OrtExecution::place_inputs(const EngineRecord& record) {
     slot.name = spec.name;
     SKUA_ASSIGN_OR_RETURN(slot.memory, Tensor::allocate(spec.dtype, spec.max_shape));
     slot.view = slot.memory.view();
+    SKUA_RETURN_IF_ERROR(bind_input(slot, opt_shape_of(record, spec)));
     inputs_.push_back(std::move(slot));
-    SKUA_RETURN_IF_ERROR(set_input_shape(inputs_.size() - 1, opt_shape_of(record, spec)));
   }
   return {};
 }
@@ -109,8 +116,15 @@ Status OrtExecution::place_outputs(const EngineRecord& record) {
   return {};
 }
 
+// The bytes told to ONNX Runtime must lie inside the memory, which was made from another field of the record.
 Result<ValueHandle> OrtExecution::wrap(const Slot& slot, const Shape& shape) {
   ValueHandle value(api_);
+  if (!has_room(slot, shape)) {
+    return make_error(ErrorCode::kEngineDeserialize, Reason::kContractMismatch,
+                      "tensor '" + slot.name + "': expected a shape within its recorded capacity " +
+                          slot.memory.view().shape.to_string() + ", found " + shape.to_string() +
+                          "; compile the engine again");
+  }
   SKUA_ASSIGN_OR_RETURN(const std::size_t bytes, shape.byte_size(slot.view.dtype));
   SKUA_RETURN_IF_ERROR(placing(api_, api_.CreateTensorWithDataAsOrtValue(
                                          host_.get(), slot.memory.view().data, bytes, shape.dims().data(),
@@ -120,12 +134,15 @@ Result<ValueHandle> OrtExecution::wrap(const Slot& slot, const Shape& shape) {
 
 Status OrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
   Slot& slot = inputs_[index];
-  SKUA_ASSIGN_OR_RETURN(const std::size_t bytes, shape.byte_size(slot.view.dtype));
-  if (bytes > slot.memory.view().size_bytes()) {
+  if (!has_room(slot, shape)) {
     return make_error(ErrorCode::kInvalidArgument, Reason::kShapeMismatch,
                       "input '" + slot.name + "': expected at most " + slot.memory.view().shape.to_string() +
                           ", found " + shape.to_string() + "; stay within the profile");
   }
+  return bind_input(slot, shape);
+}
+
+Status OrtExecution::bind_input(Slot& slot, const Shape& shape) {
   SKUA_ASSIGN_OR_RETURN(ValueHandle value, wrap(slot, shape));
   SKUA_RETURN_IF_ERROR(placing(api_, api_.BindInput(binding_.get(), slot.name.c_str(), value.get())));
   slot.value = std::move(value);

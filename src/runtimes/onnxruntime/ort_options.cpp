@@ -8,18 +8,26 @@
 namespace skua::ort {
 namespace {
 
-constexpr std::array<std::string_view, 8> kKnownKeys = {
-    "session.intra_op.allow_spinning", "session.inter_op.allow_spinning",
-    "session.disable_cpu_ep_fallback", "session.disable_model_compile",
-    "session.use_env_allocators",      "ep.context_enable",
-    "ep.context_embed_mode",           "ep.context_file_path"};
+constexpr std::array<std::string_view, 9> kKnownKeys = {"session.load_model_format",
+                                                        "session.intra_op.allow_spinning",
+                                                        "session.inter_op.allow_spinning",
+                                                        "session.disable_cpu_ep_fallback",
+                                                        "session.disable_model_compile",
+                                                        "session.use_env_allocators",
+                                                        "ep.context_enable",
+                                                        "ep.context_embed_mode",
+                                                        "ep.context_file_path"};
 
 bool is_gpu(std::string_view provider) noexcept { return provider != "cpu"; }
 
 // ONNX Runtime's worker threads spin after each run by default: on a contended board that loses to a single
 // thread.
 Pairs common_config(std::string_view provider) {
-  Pairs config = {{"session.intra_op.allow_spinning", "0"}, {"session.inter_op.allow_spinning", "0"}};
+  // Unless told, ONNX Runtime guesses by bytes 4 to 7, and could read another graph than the one checked
+  // here.
+  Pairs config = {{"session.load_model_format", "ONNX"},
+                  {"session.intra_op.allow_spinning", "0"},
+                  {"session.inter_op.allow_spinning", "0"}};
   // Illegal together with an explicitly appended CPU provider, and needless there: it is the only one.
   if (is_gpu(provider)) config.emplace_back("session.disable_cpu_ep_fallback", "1");
   return config;

@@ -2,34 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include "cache_fixture.h"
 #include "json_spoil.h"
+#include "whole_manifest.h"
 
 namespace skua::test {
 namespace {
 
 testing::AssertionResult malformed(const std::string& text) {
   return refused(decode_manifest(text), ErrorCode::kManifest, Reason::kManifestMalformed);
-}
-
-Manifest whole_manifest() {
-  Manifest manifest = draft_of({plan_record("alpha"), plan_record("beta")}, "set-1");
-  manifest.release_sequence = 7;
-  manifest.not_after = "2027-01-01T00:00:00Z";
-  manifest.builder_options = {{"route", "builder"}};
-  for (const ManifestArtifact& artifact : manifest.artifacts) {
-    const EngineRecord& engine = artifact.engine;
-    manifest.files.push_back({engine.file, engine.size_bytes, engine.engine_sha256});
-    manifest.files.push_back({engine.file + ".json", 5, digest_of("j")});
-    manifest.files.push_back({engine.file + ".sha256", 64, digest_of("s")});
-  }
-  for (const ManifestArtifact& artifact : manifest.artifacts) {
-    const GoldenRef& golden = artifact.engine.golden;
-    manifest.files.push_back({"golden/" + golden.file, golden.size_bytes, golden.sha256});
-  }
-  std::sort(manifest.files.begin(), manifest.files.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
-  return manifest;
 }
 
 bool is_free_map(const std::string& path) { return path.ends_with("options") || path.ends_with("/proof"); }
@@ -131,6 +111,10 @@ TEST(Manifest, ListsAreSortedAndHaveNoDoubles) {
   EXPECT_TRUE(malformed_after([](auto& m) { m.artifacts[1].engine = m.artifacts[0].engine; }));
   EXPECT_TRUE(malformed_after([](auto& m) { std::swap(m.files[0], m.files[1]); }));
   EXPECT_TRUE(malformed_after([](auto& m) { m.files.insert(m.files.begin(), m.files[0]); }));
+}
+
+TEST(Manifest, AnArtifactIsCalledAsItsEnginesModel) {
+  EXPECT_TRUE(malformed_after([](auto& m) { m.artifacts[0].name = "aleph"; })) << "still legal and sorted";
 }
 
 TEST(Manifest, FilePathsArePlain) {

@@ -54,6 +54,8 @@ std::vector<SetFault> set_faults() {
        [](SetCase& c) {
          fs::permissions(c.file("flight-manifest.json"), fs::perms::others_write, fs::perm_options::add);
        }},
+      {"folder mode", 2, kUnsafe, Reason::kFileMode,
+       [](SetCase& c) { fs::permissions(c.file(""), fs::perms::group_write, fs::perm_options::add); }},
       {"garbage", 3, kManifestError, Reason::kManifestMalformed,
        [](SetCase& c) { c.write("flight-manifest.json", "{"); }},
       {"schema", 3, kManifestError, Reason::kManifestSchemaVersion,
@@ -158,6 +160,33 @@ TEST(SetGate, BoundsAreInclusive) {
   EXPECT_TRUE(refused(c.admit(), kManifestError, Reason::kSetTooLarge));
   constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
   EXPECT_EQ(total_bytes({{"a", kHuge, {}}, {"b", 5, {}}}), kHuge) << "no overflow to a small sum";
+}
+
+TEST(SetGate, AGoldenFolderThatOthersMayWriteToIsRefused) {
+  const SetCase c;
+  ASSERT_TRUE(accepted(c.admit())) << "the control";
+  fs::permissions(c.file("golden"), fs::perms::others_write, fs::perm_options::add);
+  const auto found = c.admit();
+  ASSERT_TRUE(refused(found, ErrorCode::kEngineDeserialize, Reason::kFileMode));
+  EXPECT_THAT(found.error().message, testing::HasSubstr("golden:"));
+}
+
+TEST(SetGate, AFolderOfAnotherOwnerIsRefusedByName) {
+  const SetCase c;
+  Spy spy;
+  const auto admit = [&] {
+    auto real = posix_file_system().open_folder(c.folders.set()).value();
+    return admit_folder(std::make_unique<SpyFolder>(std::move(real), spy), "set-1", c.policy);
+  };
+  EXPECT_TRUE(accepted(admit())) << "the control";
+  for (const std::string folder : {"set-1", "golden"}) {
+    spy.edit_info = [&](const std::string& name, FileInfo& info) {
+      if (name == folder) info.owner = 12345;
+    };
+    const auto found = admit();
+    ASSERT_TRUE(refused(found, ErrorCode::kEngineDeserialize, Reason::kFileOwner)) << folder;
+    EXPECT_THAT(found.error().message, testing::HasSubstr(folder + ":"));
+  }
 }
 
 TEST(SetGate, ReadsTheManifestOnceAndWritesNothing) {

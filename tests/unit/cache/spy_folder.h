@@ -66,6 +66,11 @@ class SpyFolder final : public Folder {
     spy_.edit_info(std::string(name), info);
     return info;
   }
+  Result<FileInfo> info() const override {
+    SKUA_ASSIGN_OR_RETURN(FileInfo info, real_->info());
+    spy_.edit_info(path().filename().string(), info);
+    return info;
+  }
   Result<std::vector<std::string>> list() override { return real_->list(); }
   // The gates write nothing: whoever calls one of these from a gate fails the test.
   Result<std::unique_ptr<WriteFile>> create(std::string_view) override { return written(); }

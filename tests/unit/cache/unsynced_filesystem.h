@@ -36,6 +36,7 @@ class UnsyncedFolder final : public Folder {
   }
   Status make_folder(std::string_view name) override { return real_->make_folder(name); }
   Result<FileInfo> info(std::string_view name) override { return real_->info(name); }
+  Result<FileInfo> info() const override { return real_->info(); }
   Status rename(std::string_view from, std::string_view to) override { return real_->rename(from, to); }
   Status remove(std::string_view name) override { return real_->remove(name); }
   Result<std::vector<std::string>> list() override { return real_->list(); }

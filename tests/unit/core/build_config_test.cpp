@@ -52,6 +52,16 @@ TEST(BuildConfig, Int8NeedsACalibrationDataset) {
   }
 }
 
+TEST(BuildConfig, OnlyWhatCalibratesTakesACalibrationDataset) {
+  for (const auto precision : {Precision::kFp16, Precision::kFp32}) {
+    expect_refused([=](BuildConfig& c) { c.precision = precision; }, "int8 and mixed");
+  }
+  BuildConfig config = valid();
+  EXPECT_TRUE(is_ok(config.validate()));
+  config.precision = Precision::kMixed;
+  EXPECT_TRUE(is_ok(config.validate()));
+}
+
 TEST(BuildConfig, WorkspaceIsPositive) {
   for (const int megabytes : {0, -1, std::numeric_limits<int>::min()}) {
     expect_refused([=](BuildConfig& c) { c.workspace_mb = megabytes; },

@@ -35,6 +35,18 @@ class PosixFiles : public testing::Test {
   std::unique_ptr<Folder> folder_ = open();
 };
 
+TEST_F(PosixFiles, InfoOfAnOpenFolderIsItsOwnWhateverHasItsName) {
+  ASSERT_TRUE(is_ok(folder_->make_folder("a")));
+  const auto a = folder_->open_folder("a").value();
+  ASSERT_EQ(chmod((root_.path() / "a").c_str(), 0711), 0);
+  ASSERT_TRUE(is_ok(folder_->rename("a", "b")));
+  ASSERT_TRUE(is_ok(write("a", "another")));
+  const FileInfo info = a->info().value();
+  EXPECT_EQ(info.kind, FileKind::kFolder);
+  EXPECT_EQ(info.mode, 0711U);
+  EXPECT_EQ(info.owner, geteuid());
+}
+
 TEST_F(PosixFiles, WritesAndReads) {
   ASSERT_TRUE(is_ok(write("file", "hello")));
   EXPECT_EQ(read_text(*folder_, "file", 5).value(), "hello");

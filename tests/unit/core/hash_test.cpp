@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "check.h"
 #include "core/buffer.h"
+#include "skua/sidecar.h"
 
 namespace skua {
 namespace {
@@ -114,6 +116,13 @@ TEST(ReadAndHash, RefusesAFileThatEndsEarlyOrGoesOn) {
     EXPECT_TRUE(is_error(read_and_hash(shorter, buffer.bytes()), ErrorCode::kIo, Reason::kFileSizeMismatch,
                          "ends after " + std::to_string(size - 1)));
   }
+}
+
+TEST(Hash, NothingThatAllocatesIsNoexcept) {
+  // The hasher's constructor throws bad_alloc: through a noexcept function that ends the whole program.
+  EXPECT_FALSE(noexcept(sha256_of({})));
+  EXPECT_FALSE(noexcept(Sha256Sidecar::digest({})));
+  EXPECT_TRUE(noexcept(std::declval<Sha256Hasher&>().finish())) << "the control";
 }
 
 TEST(ReadAndHash, ReaderErrorEndsIt) {

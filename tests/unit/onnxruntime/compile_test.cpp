@@ -130,6 +130,10 @@ TEST(Compile, ExternalWeightsAreFoldedIn) {
   ASSERT_EQ(record->sources.size(), 2U);
   EXPECT_EQ(record->sources[1].name, "weights/w.bin");
   EXPECT_NE(record->model_sha256, record->sources[0].sha256);
+  const auto folder = external.folder.path() / "model";
+  const auto on_disk = Sha256Sidecar::aggregate_hash({folder / "net.onnx", folder / "weights/w.bin"});
+  EXPECT_EQ(record->model_sha256, on_disk.value());
+  EXPECT_EQ(ort::aggregate_of(record->sources).value(), on_disk.value());
   std::filesystem::remove_all(external.folder.path() / "model");
   const std::string artifact = external.artifact();
   auto engine = ort::load_engine(real_library(), cpu_config(), bytes_of(artifact), *record).value();
@@ -211,9 +215,14 @@ TEST(CompileBadInput, WellFormedButNoNetwork) {
   CompileCase operator_case(unknown.model());
   const auto record = operator_case.compile();
   ASSERT_FALSE(record.ok());
-  EXPECT_EQ(record.error().code, ErrorCode::kEngineBuild);
-  EXPECT_NE(record.error().message.find("NoSuchOperator"), std::string::npos) << record.error().describe();
+  EXPECT_TRUE(is_build_error(record, Reason::kModelUnsupported, "NoSuchOperator"));
+  EXPECT_TRUE(is_build_error(record, Reason::kModelUnsupported, "change the export"));
   EXPECT_NE(record.error().native_code, 0);
+  OnnxWriter dangling;
+  dangling.input("x", kFloat, {4}).output("y", kFloat, {4}).node("Add", {"x", "nobody"}, {"y"});
+  const auto broken = CompileCase(dangling.model()).compile();
+  EXPECT_TRUE(is_build_error(broken, Reason::kModelMalformed, "nobody"));
+  EXPECT_TRUE(is_build_error(broken, Reason::kModelMalformed, "export it again"));
 }
 
 TEST(CompileBadInput, StringAndSequenceOutputsAreUnsupported) {
@@ -269,6 +278,56 @@ TEST_F(UserGolden, RightValuesAreTakenWithTheirOrigin) {
   const auto record = compile_with(0.0F, Shape{1, 64});
   ASSERT_TRUE(is_ok(record));
   EXPECT_EQ(record->golden.origin, "by hand");
+}
+
+class ChangesFile final : public CompileProgress {
+ public:
+  explicit ChangesFile(std::filesystem::path path) : path_(std::move(path)) {}
+  void step(std::string_view text) override {
+    if (text == "completing the record") std::filesystem::resize_file(path_, 1);
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+TEST_F(UserGolden, RecordSpeaksOfTheBytesThatWereRead) {
+  ASSERT_TRUE(is_ok(compile_with(0.0F, Shape{1, 64})));
+  const CompileRequest& request = compile_case.request;
+  const auto read_key = build_key(request.build, request.config).value();
+  const Sha256 digest = Sha256Sidecar::digest(bytes_of(compile_case.folder.read("my.golden")));
+  std::filesystem::remove_all(request.staging_dir);
+  std::filesystem::create_directory(request.staging_dir);
+  ChangesFile progress(request.build.golden->file);
+  const auto record = ort::compile_onnx(request, progress);
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->golden.sha256, digest);
+  EXPECT_EQ(record->build_config_sha256, read_key);
+  EXPECT_NE(build_key(request.build, request.config).value(), read_key);
+}
+
+// Made-up indices are 0 to 3: a table of four rows takes them all, a table of one does not.
+TEST(CompileGolden, ModelThatRefusesMadeUpInputsHasNoReference) {
+  const auto compile = [](const std::vector<float>& table) {
+    return CompileCase(OnnxWriter()
+                           .input("index", kInt64, {64})
+                           .output("y", kFloat, {64})
+                           .weights("table", kFloat, {static_cast<std::int64_t>(table.size())}, raw(table))
+                           .node("Gather", {"table", "index"}, {"y"})
+                           .model())
+        .compile();
+  };
+  EXPECT_TRUE(is_ok(compile({1, 2, 3, 4})));
+  EXPECT_TRUE(is_build_error(compile({1}), Reason::kReferenceUnavailable, "build.golden"));
+}
+
+// Bytes 4 to 7 are what ONNX Runtime would take for the sign of its own format.
+TEST(Compile, ProducerNamedLikeAnotherFormatIsStillOnnx) {
+  std::string text = add_relu_model();
+  text.insert(2, "\x12\x05ORTMx");
+  ASSERT_EQ(text.substr(4, 4), "ORTM");
+  CompileCase named(text);
+  EXPECT_TRUE(is_ok(named.compile()));
 }
 
 TEST_F(UserGolden, WrongValuesAreGoldenMismatch) {

@@ -1,5 +1,6 @@
 // The reader of ONNX files: what it finds, and that no bytes make it read outside or crash.
 #include "runtimes/onnxruntime/onnx_model.h"
+#include "hot_path_counters.h"
 #include "ort_fixture.h"
 #include "runtimes/onnxruntime/protobuf_wire.h"
 
@@ -136,6 +137,50 @@ TEST(OnnxModel, TextThatIsAnEmptyNetworkIsEmpty) {
 TEST(OnnxModel, TwoGraphsAreMalformed) {
   const std::string text = add_relu_model();
   EXPECT_TRUE(is_build_error(parse(text + text), Reason::kModelMalformed));
+}
+
+std::string with_attributes(const std::vector<WireMessage>& attributes) {
+  return OnnxWriter().output("y", kFloat, {1}).node("EPContext", {}, {"y"}, attributes).model();
+}
+
+TEST(OnnxModel, TwoAttributesWithOneNameAreMalformed) {
+  const auto mode = onnx_integer_attribute("embed_mode", 1);
+  EXPECT_TRUE(is_ok(parse(with_attributes({mode, onnx_integer_attribute("main_context", 1)}))));
+  EXPECT_TRUE(is_build_error(parse(with_attributes({mode, onnx_integer_attribute("embed_mode", 0)})),
+                             Reason::kModelMalformed));
+}
+
+TEST(OnnxModel, AttributeTextIsNotCopied) {
+  const auto allocations = [](std::size_t size) {
+    const std::string text = with_attributes({WireMessage().text(1, "s").text(4, std::string(size, 'e'))});
+    return count_hot_path([&] { EXPECT_TRUE(is_ok(parse(text))); }).allocations;
+  };
+  EXPECT_EQ(allocations(1U << 20U), allocations(1));
+}
+
+// protobuf would cut these to 32 bits and read another number than we do.
+TEST(OnnxModel, NumbersBeyondTheirFieldAreMalformed) {
+  constexpr std::int64_t kCutTo1 = 0x100000001;
+  const auto tensor = [](std::int64_t type) {
+    const WireMessage w = WireMessage().integer(1, 1).integer(2, type).text(9, std::string(4, '\0'));
+    return parse(with_attributes({onnx_tensor_attribute("value", w)}));
+  };
+  const auto value = [](std::int64_t type) {
+    const WireMessage typed = WireMessage().message(1, WireMessage().integer(1, type));
+    const WireMessage graph = WireMessage()
+                                  .message(1, WireMessage().text(4, "Identity"))
+                                  .message(12, WireMessage().text(1, "y").message(2, typed));
+    return parse(WireMessage().message(7, graph).message(8, WireMessage().integer(2, 17)).bytes());
+  };
+  const auto attribute = [](std::int64_t type) {
+    return parse(with_attributes({WireMessage().text(1, "a").integer(3, 1).integer(20, type)}));
+  };
+  EXPECT_TRUE(is_ok(tensor(1)));
+  EXPECT_TRUE(is_build_error(tensor(kCutTo1), Reason::kModelMalformed));
+  EXPECT_TRUE(is_ok(value(1)));
+  EXPECT_TRUE(is_build_error(value(kCutTo1), Reason::kModelMalformed));
+  EXPECT_TRUE(is_ok(attribute(2)));
+  EXPECT_TRUE(is_build_error(attribute(kCutTo1 + 1), Reason::kModelMalformed));
 }
 
 WireMessage nested_graph(int depth) {

@@ -250,6 +250,47 @@ TEST(LoadEngine, RefusesWeightsOutsideTheFile) {
   record.file = "net.onnx";
   EXPECT_TRUE(is_error(ort::load_engine(real_library(), cpu_config(), bytes_of(model), record),
                        ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed, "outside the file"));
+  const auto with_place = [](std::int64_t place) {
+    const WireMessage w = onnx_tensor("w", kFloat, {4}, std::string(16, '\0')).integer(14, place);
+    const WireMessage constant = onnx_tensor_attribute("value", w);
+    return OnnxWriter().output("y", kFloat, {4}).node("Constant", {}, {"y"}, {constant}).model();
+  };
+  for (const std::int64_t place : {std::int64_t{2}, std::int64_t{0x100000001}}) {
+    const std::string text = with_place(place);
+    EXPECT_TRUE(is_error(ort::check_self_contained(bytes_of(text), record, "cpu"),
+                         ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed, "outside the file"));
+  }
+  EXPECT_TRUE(is_ok(ort::check_self_contained(bytes_of(with_place(0)), record, "cpu")));
+  const auto sparse = [](std::int64_t place) {
+    const WireMessage values = onnx_tensor("w", kFloat, {4}, std::string(16, '\0')).integer(14, place);
+    const WireMessage attribute =
+        WireMessage().text(1, "sparse_value").message(22, WireMessage().message(1, values));
+    return OnnxWriter().output("y", kFloat, {4}).node("Constant", {}, {"y"}, {attribute}).model();
+  };
+  EXPECT_FALSE(is_ok(ort::check_self_contained(bytes_of(sparse(1)), record, "cpu")));
+  EXPECT_TRUE(is_ok(ort::check_self_contained(bytes_of(sparse(0)), record, "cpu")));
+}
+
+TEST(LoadEngine, RefusesShapesBeyondTheRecordedCapacity) {
+  CompileCase add_relu(add_relu_model());
+  const EngineRecord good = add_relu.compile().value();
+  const std::string artifact = add_relu.artifact();
+  const auto create = [&artifact](const EngineRecord& record) {
+    auto engine = ort::load_engine(real_library(), cpu_config(), bytes_of(artifact), record).value();
+    return engine->create_execution();
+  };
+  const auto is_refused = [&create](const EngineRecord& record, const std::string& name) {
+    return is_error(create(record), ErrorCode::kEngineDeserialize, Reason::kContractMismatch, name);
+  };
+  EXPECT_TRUE(is_ok(create(good)));
+  for (const Shape& capacity : {Shape{1, 63}, Shape{64}}) {
+    EngineRecord bad = good;
+    bad.inputs[0].max_shape = capacity;
+    EXPECT_TRUE(is_refused(bad, "'x'"));
+    bad = good;
+    bad.outputs[0].max_shape = capacity;
+    EXPECT_TRUE(is_refused(bad, "'y'"));
+  }
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ TEST(OrtOptions, CpuRun) {
   EXPECT_EQ(plan.graph_optimization, "disabled");
   EXPECT_EQ(plan.intra_op_threads, 1);
   EXPECT_EQ(plan.provider, "cpu");
-  EXPECT_THAT(plan.config, ElementsAre(Pair("session.intra_op.allow_spinning", "0"),
+  EXPECT_THAT(plan.config, ElementsAre(Pair("session.load_model_format", "ONNX"),
+                                       Pair("session.intra_op.allow_spinning", "0"),
                                        Pair("session.inter_op.allow_spinning", "0")));
   EXPECT_TRUE(plan.provider_options.empty());
   EXPECT_TRUE(plan.save_optimized_to.empty());
@@ -37,8 +38,9 @@ TEST(OrtOptions, TensorRtRun) {
   const auto plan = ort::run_plan(config_of("tensorrt"), limits());
   EXPECT_THAT(
       plan.config,
-      ElementsAre(Pair("session.intra_op.allow_spinning", "0"), Pair("session.inter_op.allow_spinning", "0"),
-                  Pair("session.disable_cpu_ep_fallback", "1"), Pair("session.disable_model_compile", "1")));
+      ElementsAre(Pair("session.load_model_format", "ONNX"), Pair("session.intra_op.allow_spinning", "0"),
+                  Pair("session.inter_op.allow_spinning", "0"), Pair("session.disable_cpu_ep_fallback", "1"),
+                  Pair("session.disable_model_compile", "1")));
   EXPECT_THAT(
       plan.provider_options,
       ElementsAre(Pair("device_id", "0"), Pair("trt_max_workspace_size", "268435456"),
