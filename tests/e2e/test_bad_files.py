@@ -7,7 +7,7 @@ import pytest
 import programs
 import trees
 from places import CPU, RUNTIME
-from programs import BUILD_FAILED, USAGE
+from programs import BUILD_FAILED, REFUSED, USAGE
 
 GOOD_BUILD = {"precision": "fp32", "workspace_mb": 64, "optimization_profiles": [], "keep_fp32": [],
               "max_output_shapes": {}, "build_route": "builder", "model_name": "add_relu",

@@ -12,11 +12,10 @@ namespace skua::ort {
 namespace {
 
 constexpr int kMaxDepth = 32;
-
 using Bytes = std::span<const std::byte>;
 
-// Each function below reads one message and answers whether it was well formed: every field that is known has
-// the wire type it must have, every message ends where it says. Unknown fields are skipped, as protobuf does.
+// Each function below reads one message and answers whether it was well formed: each known field has its wire
+// type, each message ends where it says. Unknown fields are skipped, as protobuf does.
 #define SKUA_ONNX_REQUIRE(condition) \
   do {                               \
     if (!(condition)) return false;  \
@@ -190,7 +189,7 @@ bool read_attribute(Bytes bytes, OnnxAttribute& attribute, int depth) {
   return !reader.is_malformed();
 }
 
-// Of two attributes with one name ONNX Runtime takes one, perhaps not the one that was checked here.
+// Of two attributes with one name ONNX Runtime may take the one that was not checked here.
 bool has_unique_attributes(const OnnxNode& node) {
   std::set<std::string_view> names;
   for (const OnnxAttribute& attribute : node.attributes) names.insert(attribute.name);
@@ -206,8 +205,8 @@ bool read_node(Bytes bytes, OnnxNode& node, int depth) {
     if (field->number == 2) node.outputs.emplace_back(field->text());
     if (field->number == 3) node.name = field->text();
     if (field->number == 4) node.op_type = field->text();
-    if (field->number == 5)
-      SKUA_ONNX_REQUIRE(read_attribute(field->bytes, node.attributes.emplace_back(), depth));
+    SKUA_ONNX_REQUIRE(field->number != 5 ||
+                      read_attribute(field->bytes, node.attributes.emplace_back(), depth));
     if (field->number == 7) node.domain = field->text();
   }
   return !reader.is_malformed() && has_unique_attributes(node);
@@ -263,16 +262,14 @@ bool read_opset(Bytes bytes, std::map<std::string, std::int64_t>& opsets) {
   return !reader.is_malformed();
 }
 
-// A function's body has its nodes in field 7. One with attribute defaults (field 11), which could hold
-// tensors, is not read.
+// Nodes stand in field 7. One with attribute defaults (field 11), which could hold tensors, is not read.
 bool read_function(Bytes bytes, OnnxGraph& body) {
   WireReader reader(bytes);
   while (const auto field = reader.next()) {
     SKUA_ONNX_REQUIRE(field->number != 11);
     if (field->number == 1) SKUA_ONNX_REQUIRE(read_text(*field, body.name));
-    if (field->number == 7) {
-      SKUA_ONNX_REQUIRE(is_text(*field) && read_node(field->bytes, body.nodes.emplace_back(), 1));
-    }
+    if (field->number != 7) continue;
+    SKUA_ONNX_REQUIRE(is_text(*field) && read_node(field->bytes, body.nodes.emplace_back(), 1));
   }
   return !reader.is_malformed();
 }
