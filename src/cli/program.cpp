@@ -13,8 +13,6 @@
 namespace skua {
 namespace {
 
-constexpr int kUsageStatus = 2;
-
 /// Options that every subcommand has.
 struct CommonOptions {
   bool is_json = false;

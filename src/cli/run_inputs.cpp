@@ -29,13 +29,14 @@ bool is_plain(char c) {
 Result<std::vector<RunFiles>> plan_runs(const std::vector<std::string>& texts) {
   SKUA_ASSIGN_OR_RETURN(const KeyValues pairs, parse_key_values(texts, "--input", "NAME=FILE.npy"));
   std::vector<RunFiles> runs;
-  for (const auto& [name, file] : pairs) {
+  for (const auto& pair : pairs) {
     const auto has_name = [&](const RunFiles& run) {
-      return std::any_of(run.begin(), run.end(), [&](const auto& input) { return input.first == name; });
+      return std::any_of(run.begin(), run.end(),
+                         [&](const auto& input) { return input.first == pair.first; });
     };
     auto run = std::find_if_not(runs.begin(), runs.end(), has_name);
     if (run == runs.end()) run = runs.emplace(runs.end());
-    run->emplace_back(name, file);
+    run->emplace_back(pair.first, pair.second);
   }
   for (const RunFiles& run : runs) {
     if (run.size() == runs.front().size()) continue;
@@ -71,7 +72,8 @@ Status check_inputs(const EngineInfo& info, const TensorMap& inputs) {
                                                  std::string(to_string(tensor->view().dtype)));
     }
   }
-  for (const auto& [name, tensor] : inputs) {
+  for (const auto& input : inputs) {
+    const std::string& name = input.first;
     const auto is_known = [&](const TensorSpec& spec) { return spec.name == name; };
     if (std::any_of(info.inputs.begin(), info.inputs.end(), is_known)) continue;
     return invalid(Reason::kUnknownName,
