@@ -111,8 +111,11 @@ def test_run(trace, home, flight, inputs):
 def test_run_that_lasts(trace, home, flight, inputs, skua):
     """Long enough for a reporting thread that waits before it speaks."""
     seconds = programs.repeats("e2e_quiet_seconds")
-    run = ("run", flight.cache, "add_relu", *inputs, "--json")
-    once = skua.ok(*run, "--repeat", "2000")["latency"]["p50_us"]
+    model = tiny_models.slow(flight.models / "slow.onnx")
+    skua.ok("compile", model, "--runtime", "onnx_trt_ep", "--precision", "fp32", "--workspace-mb", "64",
+            "--set", "execution_provider=cpu", "--out", flight.cache, "--json")
+    run = ("run", flight.cache, "slow", *inputs, "--json")
+    once = skua.ok(*run, "--repeat", "200")["latency"]["p50_us"]
     report = trace(programs.SKUA, *run, "--repeat", max(1, int(seconds * 1e6 / once)))
     judge(report, [flight.folder / "out"], home)
 

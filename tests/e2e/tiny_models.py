@@ -45,6 +45,19 @@ def add_relu(path, seed=1):
     return write(path, add_relu_model(seed))
 
 
+def slow(path, seed=9):
+    """x [1,8] -> y [1,8] by way of 1024 columns: some 0.1 ms a run, where the others take about 1 us."""
+    wide = 1024
+    sizes = {"a": (WIDTH, wide), "b": (wide, wide), "c": (wide, WIDTH)}
+    matrices = [numpy_helper.from_array(weights(seed, *size) / np.float32(np.sqrt(size[0])), name)
+                for name, size in sizes.items()]
+    nodes = [helper.make_node("MatMul", [before, name], [after])
+             for before, name, after in (("x", "a", "p"), ("p", "b", "q"), ("q", "c", "y"))]
+    shape = [1, WIDTH]
+    return write(path, network(nodes, [_info("x", TensorProto.FLOAT, shape)],
+                               [_info("y", TensorProto.FLOAT, shape)], matrices))
+
+
 def dynamic_batch(path, seed=2):
     """x [n,8] -> y = relu(x w) [n,8]."""
     matrix = numpy_helper.from_array(weights(seed, WIDTH, WIDTH), "w")
