@@ -156,9 +156,6 @@ void clear_cache_leftovers(const CompileContext& compile) {
   auto cache = compile.files->open_folder(compile.config.engine_cache_dir);
   const auto names =
       cache.ok() ? (*cache)->list() : Result<std::vector<std::string>>(std::vector<std::string>());
-  const auto is_leftover = [](const std::string& name) {
-    return name.starts_with(kStagingPrefix) || name.starts_with(kTemporaryPrefix);
-  };
   if (!names.ok() || std::none_of(names->begin(), names->end(), is_leftover)) return;
   static_cast<void>(WriterLock::take(*compile.files, compile.config.engine_cache_dir));
 }

@@ -11,10 +11,6 @@
 namespace skua {
 namespace {
 
-bool is_leftover(std::string_view name) noexcept {
-  return name.starts_with(kStagingPrefix) || name.starts_with(kTemporaryPrefix);
-}
-
 Status remove_leftovers(Folder& folder) {
   SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, folder.list());
   for (const std::string& name : names) {

@@ -13,6 +13,11 @@ namespace skua {
 inline constexpr std::string_view kStagingPrefix = ".staging-";
 inline constexpr std::string_view kTemporaryPrefix = ".tmp-";
 
+/// Whether `name` is what a killed writer leaves behind.
+inline bool is_leftover(std::string_view name) noexcept {
+  return name.starts_with(kStagingPrefix) || name.starts_with(kTemporaryPrefix);
+}
+
 /// `prefix` and sixteen random hex digits.
 Result<std::string> random_name(std::string_view prefix);
 
