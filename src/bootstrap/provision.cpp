@@ -18,16 +18,6 @@ Error invalid(std::string message) {
   return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument, std::move(message));
 }
 
-/// Errors of reading and writing become the class that provisioning promises.
-Error as_build_error(Error error) {
-  const bool keeps_class = error.code == ErrorCode::kInvalidArgument ||
-                           error.code == ErrorCode::kCalibrationCache ||
-                           error.code == ErrorCode::kRuntimeNotAvailable ||
-                           error.code == ErrorCode::kOutOfMemory || error.code == ErrorCode::kInternal;
-  if (!keeps_class) error.code = ErrorCode::kEngineBuild;
-  return error;
-}
-
 Status check_not_cancelled(const ProvisionContext& context) {
   const auto* flag = context.compile.cancel_requested;
   if (flag == nullptr || !flag->load()) return {};
@@ -45,29 +35,34 @@ Status check_sources(const SetSpec& spec, std::string_view runtime_label) {
 }
 
 Result<EngineRecord> obtain_engine(const NetworkSpec& network, const ProvisionContext& context,
-                                   ProvisionedEngine& outcome) {
+                                   ReuseFacts& facts, ProvisionedEngine& outcome) {
   const CompileContext& compile = context.compile;
   SKUA_ASSIGN_OR_RETURN(const std::filesystem::path source, source_file(network, compile.config.runtime));
-  SKUA_ASSIGN_OR_RETURN(auto found,
-                        context.ports.find_reusable(source, network.build, compile, outcome.why_built));
+  SKUA_ASSIGN_OR_RETURN(
+      auto found, context.ports.find_reusable(source, network.build, compile, facts, outcome.why_built));
   outcome.is_reused = found.has_value();
   if (found) return *std::move(found);
   context.progress("compiling " + network.name + " (" + outcome.why_built + ")");
   return context.ports.compile(source, network.build, compile);
 }
 
+void report_engine(const std::string& name, const EngineRecord& record, ProvisionedEngine outcome,
+                   ProvisionReport& report) {
+  outcome.name = name;
+  outcome.file = record.file;
+  outcome.size_bytes = record.size_bytes;
+  if (outcome.is_reused) outcome.why_built.clear();
+  report.engines.push_back(std::move(outcome));
+}
+
 Result<std::vector<EngineRecord>> obtain_engines(const SetSpec& spec, const ProvisionContext& context,
-                                                 ProvisionReport& report) {
+                                                 ReuseFacts& facts, ProvisionReport& report) {
   std::vector<EngineRecord> records;
   for (const NetworkSpec& network : spec.networks) {
     SKUA_RETURN_IF_ERROR(check_not_cancelled(context));
     ProvisionedEngine outcome;
-    outcome.name = network.name;
-    SKUA_ASSIGN_OR_RETURN(EngineRecord record, obtain_engine(network, context, outcome));
-    outcome.file = record.file;
-    outcome.size_bytes = record.size_bytes;
-    if (outcome.is_reused) outcome.why_built.clear();
-    report.engines.push_back(std::move(outcome));
+    SKUA_ASSIGN_OR_RETURN(EngineRecord record, obtain_engine(network, context, facts, outcome));
+    report_engine(network.name, record, std::move(outcome), report);
     records.push_back(std::move(record));
   }
   return records;
@@ -120,11 +115,14 @@ bool is_same_set(const SetSpec& spec, const Manifest& draft, const Manifest& the
 
 /// Gives the draft its sequence and id. A complete set that only lacks CURRENT is taken up again instead of
 /// leaving it behind for ever; SetWriter then adopts it.
-Status name_set(const SetSpec& spec, const PublishedSets& published, Manifest& draft) {
+Status name_set(const SetSpec& spec, const ProvisionContext& context, const PublishedSets& published,
+                Manifest& draft) {
   constexpr std::size_t kDigestDigits = 12;
-  if (published.orphan && is_same_set(spec, draft, *published.orphan)) {
-    draft.release_sequence = published.orphan->release_sequence;
-    draft.set_id = published.orphan->set_id;
+  const auto orphan = find_orphan(*context.compile.files, context.sets_dir,
+                                  context.compile.config.flight_set_limit_bytes, published);
+  if (orphan && is_same_set(spec, draft, *orphan)) {
+    draft.release_sequence = orphan->release_sequence;
+    draft.set_id = orphan->set_id;
     return {};
   }
   draft.release_sequence = spec.release_sequence.value_or(published.highest_sequence + 1);
@@ -149,35 +147,85 @@ Result<Manifest> publish(WriterLock& sets, const ProvisionContext& context, Mani
   return writer.commit(std::move(draft), config.flight_set_limit_bytes);
 }
 
-/// What a killed writer left in the engine cache goes even when nothing has to be compiled. Whoever is
-/// writing there now cleans up himself, and a cache that cannot be written is no reason not to publish what
-/// it holds.
-void clear_cache_leftovers(const CompileContext& compile) {
-  auto cache = compile.files->open_folder(compile.config.engine_cache_dir);
-  const auto names =
-      cache.ok() ? (*cache)->list() : Result<std::vector<std::string>>(std::vector<std::string>());
-  if (!names.ok() || std::none_of(names->begin(), names->end(), is_leftover)) return;
-  static_cast<void>(WriterLock::take(*compile.files, compile.config.engine_cache_dir));
+const ManifestArtifact* find_artifact(const Manifest& manifest, const std::string& name) {
+  const auto found = std::find_if(manifest.artifacts.begin(), manifest.artifacts.end(),
+                                  [&](const ManifestArtifact& artifact) { return artifact.name == name; });
+  return found == manifest.artifacts.end() ? nullptr : &*found;
 }
 
-Result<ProvisionReport> provision_locked(const SetSpec& spec, const ProvisionContext& context,
-                                         WriterLock& sets) {
-  const CompileContext& compile = context.compile;
-  clear_cache_leftovers(compile);
+/// Whether `set`, every byte of which was verified, is what SET.yaml asks for. The engine cache has no say:
+/// what flies is whole and was made from these very models.
+Result<bool> is_up_to_date(const SetSpec& spec, const ProvisionContext& context, const Manifest& set,
+                           ReuseFacts& facts) {
+  std::vector<EngineRecord> records;
+  for (const NetworkSpec& network : spec.networks) {
+    SKUA_RETURN_IF_ERROR(check_not_cancelled(context));
+    const ManifestArtifact* const artifact = find_artifact(set, network.name);
+    if (artifact == nullptr) return false;
+    SKUA_ASSIGN_OR_RETURN(const auto source, source_file(network, context.compile.config.runtime));
+    SKUA_ASSIGN_OR_RETURN(
+        const std::string difference,
+        context.ports.difference(source, network.build, context.compile, artifact->engine, facts));
+    if (!difference.empty()) return false;
+    records.push_back(artifact->engine);
+  }
+  return is_same_set(spec, draft_manifest(spec, context, std::move(records)), set);
+}
+
+ProvisionReport unchanged(const SetSpec& spec, Manifest set) {
   ProvisionReport report;
-  SKUA_ASSIGN_OR_RETURN(std::vector<EngineRecord> records, obtain_engines(spec, context, report));
+  for (const NetworkSpec& network : spec.networks) {
+    ProvisionedEngine outcome;
+    outcome.is_reused = true;
+    report_engine(network.name, find_artifact(set, network.name)->engine, std::move(outcome), report);
+  }
+  report.manifest = std::move(set);
+  return report;
+}
+
+/// Compiles what no cache entry covers, and publishes unless that is what flies already.
+Result<ProvisionReport> renew(const SetSpec& spec, const ProvisionContext& context, WriterLock& sets,
+                              const PublishedSets& published, ReuseFacts& facts) {
+  ProvisionReport report;
+  SKUA_ASSIGN_OR_RETURN(std::vector<EngineRecord> records, obtain_engines(spec, context, facts, report));
   Manifest draft = draft_manifest(spec, context, std::move(records));
-  SKUA_ASSIGN_OR_RETURN(
-      PublishedSets published,
-      survey_published_sets(*compile.files, context.sets_dir, compile.config.flight_set_limit_bytes));
   if (published.current && is_same_set(spec, draft, *published.current)) {
-    report.manifest = *std::move(published.current);
+    report.manifest = *published.current;
     return report;
   }
-  SKUA_RETURN_IF_ERROR(name_set(spec, published, draft));
+  SKUA_RETURN_IF_ERROR(name_set(spec, context, published, draft));
   context.progress("publishing " + draft.set_id);
   SKUA_ASSIGN_OR_RETURN(report.manifest, publish(sets, context, std::move(draft)));
   report.is_published = true;
+  return report;
+}
+
+Result<ProvisionReport> provision_with(const SetSpec& spec, const ProvisionContext& context, WriterLock& sets,
+                                       ReuseFacts& facts) {
+  const CompileContext& compile = context.compile;
+  SKUA_ASSIGN_OR_RETURN(
+      PublishedSets published,
+      survey_published_sets(*compile.files, context.sets_dir, compile.config.flight_set_limit_bytes));
+  if (published.current) {
+    SKUA_ASSIGN_OR_RETURN(const bool is_done, is_up_to_date(spec, context, *published.current, facts));
+    if (is_done) return unchanged(spec, *std::move(published.current));
+  }
+  return renew(spec, context, sets, published, facts);
+}
+
+/// With the digests that the engine cache remembers. They are written back after a success only, so that an
+/// error leaves the cache as it was; that they cannot be written is none.
+Result<ProvisionReport> provision_locked(const SetSpec& spec, const ProvisionContext& context,
+                                         WriterLock& sets) {
+  const CompileContext& compile = context.compile;
+  clear_leftovers(*compile.files, compile.config.engine_cache_dir);
+  ReuseFacts facts(*context.clock);
+  const auto cache = compile.files->open_folder(compile.config.engine_cache_dir);
+  if (cache.ok() && !context.rehash_sources) facts.sources.read(**cache);
+  auto report = provision_with(spec, context, sets, facts);
+  if (!report.ok()) return report;
+  if (cache.ok()) static_cast<void>(facts.sources.write(**cache));
+  report->source_bytes_hashed = facts.sources.bytes_hashed();
   return report;
 }
 

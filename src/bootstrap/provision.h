@@ -1,6 +1,6 @@
-// Provisioning: from SET.yaml to a published flight set. Reuses what the engine cache holds, compiles what it
-// does not, and publishes whole or not at all: on any error, and on cancellation, the sets and CURRENT are as
-// they were.
+// Provisioning: from SET.yaml to a published flight set. Leaves the set that flies alone when it is what
+// SET.yaml asks for; else reuses what the engine cache holds, compiles what it does not, and publishes whole
+// or not at all: on any error, and on cancellation, the sets and CURRENT are as they were.
 #pragma once
 
 #include <filesystem>
@@ -13,16 +13,21 @@
 #include "bootstrap/set_yaml.h"
 #include "cache/manifest.h"
 #include "inference/compile.h"
+#include "inference/reuse.h"
 
 namespace skua {
 
-/// The two functions of inference/compile.h; injected, so that a test needs no SDK.
+/// The functions of inference/compile.h and reuse.h; injected, so that a test needs no SDK.
 struct CompilePorts {
-  std::function<Result<std::optional<EngineRecord>>(const std::filesystem::path&, const BuildConfig&,
-                                                    const CompileContext&, std::string&)>
+  using Path = std::filesystem::path;
+  std::function<Result<std::string>(const Path&, const BuildConfig&, const CompileContext&,
+                                    const EngineRecord&, ReuseFacts&)>
+      difference = skua::difference_of;
+  std::function<Result<std::optional<EngineRecord>>(const Path&, const BuildConfig&, const CompileContext&,
+                                                    ReuseFacts&, std::string&)>
       find_reusable = skua::find_reusable;
-  std::function<Result<EngineRecord>(const std::filesystem::path&, const BuildConfig&, const CompileContext&)>
-      compile = skua::compile_model;
+  std::function<Result<EngineRecord>(const Path&, const BuildConfig&, const CompileContext&)> compile =
+      skua::compile_model;
 };
 
 struct ProvisionContext {
@@ -30,6 +35,7 @@ struct ProvisionContext {
   std::filesystem::path sets_dir;  ///< must exist
   Clock* clock = &system_clock();
   CompilePorts ports;
+  bool rehash_sources = false;  ///< believe no remembered digest of a model file
   std::function<void(std::string_view)> progress = [](std::string_view) {};
 };
 
@@ -44,6 +50,7 @@ struct ProvisionReport {
   Manifest manifest;          ///< of the set that CURRENT names now
   bool is_published = false;  ///< false: the content is unchanged, nothing was written
   std::vector<ProvisionedEngine> engines;
+  std::uint64_t source_bytes_hashed = 0;  ///< of model files whose digest was not remembered
 };
 
 /// The configuration that a set is built with: `base` (defaults or the command line's folders), then

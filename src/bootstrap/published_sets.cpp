@@ -49,23 +49,20 @@ void survey_current(FileSystem& files, const std::filesystem::path& sets_dir, st
   }
 }
 
-/// The folder of the set with the highest sequence; sets that sequence.
-std::string survey_sequences(Folder& sets, const std::vector<std::string>& names, PublishedSets& result) {
-  std::string newest;
+void survey_sequences(Folder& sets, const std::vector<std::string>& names, PublishedSets& result) {
   for (const std::string& name : names) {
     auto set = is_legal_set_id(name) ? sets.open_folder(name) : Result<std::unique_ptr<Folder>>(Error());
     const auto manifest = set.ok() ? manifest_of(**set) : std::nullopt;
     if (!manifest || manifest->release_sequence <= result.highest_sequence) continue;
     result.highest_sequence = manifest->release_sequence;
-    newest = name;
+    result.newest_id = name;
   }
-  return newest;
 }
 
 /// Whether `folder` is a flight set but for its manifest: the set gate has the right words for that.
 bool has_lost_its_manifest(FileSystem& files, const std::filesystem::path& folder) {
   auto open = files.open_folder(folder);
-  if (!open.ok() || (*open)->info("CURRENT").ok()) return false;
+  if (!open.ok() || (*open)->info(kCurrentName).ok()) return false;
   const auto golden = (*open)->info(kGoldenFolder);
   return golden.ok() && golden->kind == FileKind::kFolder;
 }
@@ -77,12 +74,16 @@ Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesy
   SKUA_ASSIGN_OR_RETURN(auto sets, files.open_folder(sets_dir));
   SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, sets->list());
   PublishedSets result;
-  const std::string newest = survey_sequences(*sets, names, result);
+  survey_sequences(*sets, names, result);
   survey_current(files, sets_dir, limit_bytes, result);
-  if (newest.empty() || newest == result.current_id) return result;
-  auto orphan = verified_manifest(files, sets_dir / newest, limit_bytes);
-  if (orphan.ok()) result.orphan = *std::move(orphan);
   return result;
+}
+
+std::optional<Manifest> find_orphan(FileSystem& files, const std::filesystem::path& sets_dir,
+                                    std::uint64_t limit_bytes, const PublishedSets& published) {
+  if (published.newest_id.empty() || published.newest_id == published.current_id) return std::nullopt;
+  auto orphan = verified_manifest(files, sets_dir / published.newest_id, limit_bytes);
+  return orphan.ok() ? std::optional(*std::move(orphan)) : std::nullopt;
 }
 
 Result<std::filesystem::path> find_set(FileSystem& files, const std::filesystem::path& folder) {
@@ -97,7 +98,7 @@ bool is_flight_set(FileSystem& files, const std::filesystem::path& folder) {
 
 bool is_sets_folder(FileSystem& files, const std::filesystem::path& folder) {
   auto open = files.open_folder(folder);
-  return open.ok() && (*open)->info("CURRENT").ok();
+  return open.ok() && (*open)->info(kCurrentName).ok();
 }
 
 }  // namespace skua

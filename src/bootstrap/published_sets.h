@@ -17,15 +17,18 @@ struct PublishedSets {
   std::optional<Manifest> current;     ///< of that set, only when every file of it verified
   std::string why_not_current;         ///< why `current` is empty
   std::uint64_t highest_sequence = 0;  ///< among all manifests that can be read; 0: none
-  /// The set with that sequence when CURRENT does not name it and every file of it verified: a writer was
-  /// stopped just before it moved CURRENT.
-  std::optional<Manifest> orphan;
+  std::string newest_id;               ///< of the set with that sequence
 };
 
-/// Reads and hashes the current set and the orphan; writes nothing. Errors are those of listing `sets_dir`
-/// only: a damaged set is no reason not to publish a good one.
+/// Reads and hashes the current set, every byte of it once; writes nothing. Errors are those of listing
+/// `sets_dir` only: a damaged set is no reason not to publish a good one.
 Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesystem::path& sets_dir,
                                             std::uint64_t limit_bytes);
+
+/// The newest set when CURRENT does not name it and every file of it verifies: a writer was stopped just
+/// before it moved CURRENT. Reads and hashes that set.
+std::optional<Manifest> find_orphan(FileSystem& files, const std::filesystem::path& sets_dir,
+                                    std::uint64_t limit_bytes, const PublishedSets& published);
 
 /// `folder` when it is a flight set itself, else the set that its CURRENT names. ManifestError (set_missing,
 /// current_missing, current_malformed).

@@ -4,22 +4,14 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <vector>
 
 #include "cache/manifest.h"
+#include "cache/set_judge.h"
 #include "core/filesystem.h"
 #include "skua/inference_runtime.h"
 
 namespace skua {
-
-/// The verdict on one file of the set.
-struct FileVerdict {
-  std::string file;
-  std::string kind;  ///< "engine": the whole engine gate; "file": size and SHA-256 as the manifest lists them
-  std::uint64_t size_bytes = 0;
-  Status status;
-};
 
 struct SetVerdict {
   Manifest manifest;
@@ -27,13 +19,16 @@ struct SetVerdict {
   std::vector<FileVerdict> files;  ///< every file of the manifest, engines first
   std::uint64_t bytes_hashed = 0;
   std::int64_t elapsed_ns = 0;  ///< reading and hashing all files
+  std::size_t workers = 0;      ///< files that were hashed at the same time
   /// The first refusal, or success.
   Status overall() const;
 };
 
-/// Judges every file even after a first refusal. `host` is the machine that the engines are judged against.
-/// An error is a refusal of the set gate, after which nothing else can be trusted to be what it says.
+/// Judges every file even after a first refusal. `host` is the machine that the engines are judged against;
+/// `workers` 0: default_judge_workers. An error is a refusal of the set gate, after which nothing else can
+/// be trusted to be what it says.
 Result<SetVerdict> verify_set(FileSystem& files, const std::filesystem::path& set_dir,
-                              const GatePolicy& policy, const HostTuple& host, const Clock& clock);
+                              const GatePolicy& policy, const HostTuple& host, const Clock& clock,
+                              std::size_t workers = 0);
 
 }  // namespace skua

@@ -6,7 +6,6 @@
 #include "cache/plan_header.h"
 #include "cache/safe_file.h"
 #include "cache/sidecar_file.h"
-#include "core/hash.h"
 #include "skua/engine_filename.h"
 
 namespace skua {
@@ -15,13 +14,12 @@ namespace {
 constexpr std::array<std::string_view, 8> kStages = {"name",         "tuple",       "sidecar", "file",
                                                      "sidecar_hash", "record_hash", "facts",   "plan_header"};
 
-/// What one reading of the engine file gave. `buffer` holds the hashed bytes, unless no record asks for that
-/// many: such a file is refused at stage 4 or 5 whatever it holds, so it is hashed in passing and never given
-/// memory.
+/// What one reading of the engine file gave.
 struct EngineBytes {
-  Buffer buffer;
+  Buffer buffer;  ///< the hashed bytes, where they are handed on
   std::uint64_t size_bytes = 0;
   Sha256 digest;
+  std::array<std::byte, kPlanHeaderBytes> head{};  ///< the first of the hashed bytes
 };
 
 std::string target_text(int sm, std::string_view jetpack, std::string_view tensorrt, Precision precision) {
@@ -45,22 +43,22 @@ Status check_tuple(const EngineFilenameSchema& name, const EngineExpectation& ex
   return {};
 }
 
-/// The one reading: exactly the bytes that are handed on are the bytes that were hashed.
-Result<EngineBytes> read_once(ReadFile& file, const EngineExpectation& expected, BufferPool& pool,
-                              const std::string& where) {
-  EngineBytes engine;
-  Result<FileInfo> info = file.info();
-  if (!info.ok()) return as_load_error(info.error(), where);
-  engine.size_bytes = info->size;
-  const bool is_wanted =
-      expected.record.has_value() && expected.record->size_bytes == info->size && info->size > 0;
-  if (is_wanted) {
-    SKUA_ASSIGN_OR_RETURN(engine.buffer, pool.take(static_cast<std::size_t>(info->size)));
+/// The one reading: exactly the bytes that are handed on are the bytes that were hashed. A file of another
+/// size than recorded is refused at stage 4 or 5 whatever it holds, so it is hashed in passing and never
+/// given memory.
+Status read_into_memory(ReadFile& file, const EngineExpectation& expected, BufferPool& pool, Reading reading,
+                        EngineBytes& engine) {
+  const bool is_wanted = expected.record.has_value() && expected.record->size_bytes == engine.size_bytes &&
+                         engine.size_bytes > 0;
+  if (!is_wanted) {
+    SKUA_ASSIGN_OR_RETURN(engine.digest, hash_file(file));
+    return {};
   }
-  const Result<Sha256> digest = is_wanted ? read_and_hash(file, engine.buffer.bytes()) : hash_file(file);
-  if (!digest.ok()) return as_load_error(digest.error(), where);
-  engine.digest = *digest;
-  return engine;
+  SKUA_ASSIGN_OR_RETURN(engine.buffer, pool.take(static_cast<std::size_t>(engine.size_bytes)));
+  SKUA_ASSIGN_OR_RETURN(engine.digest, read_and_hash(file, engine.buffer.bytes(), reading));
+  const auto bytes = engine.buffer.bytes();
+  std::copy_n(bytes.begin(), std::min(bytes.size(), engine.head.size()), engine.head.begin());
+  return {};
 }
 
 Error hash_error(Reason reason, const std::string& where, const std::string& stage, const Sha256& expected,
@@ -136,28 +134,54 @@ Status check_facts(const EngineExpectation& expected, const EngineBytes& engine,
 Status check_plan(const EngineFilenameSchema& name, const EngineExpectation& expected,
                   const EngineBytes& engine, const std::string& where) {
   if (name.extension != "engine") return {};
-  return check_plan_header(engine.buffer.bytes(), expected.host, "engine " + where);
+  const std::size_t there =
+      static_cast<std::size_t>(std::min<std::uint64_t>(engine.size_bytes, kPlanHeaderBytes));
+  return check_plan_header(std::span(engine.head).first(there), expected.host, "engine " + where);
+}
+
+// All stages, from top to bottom; their order is a contract (engine_gate.h). `read` is the one reading: it
+// fills in digest, head and, where it keeps them, the bytes.
+template <typename Read>
+Result<EngineBytes> pass_stages(Folder& folder, const EngineExpectation& expected, Read read) {
+  const std::string where = file_text(folder, expected.file);
+  SKUA_ASSIGN_OR_RETURN(const EngineFilenameSchema name, EngineFilenameSchema::parse(expected.file));
+  SKUA_RETURN_IF_ERROR(check_tuple(name, expected));
+  SKUA_ASSIGN_OR_RETURN(const Sha256 sidecar, read_sidecar(folder, expected.file));
+  SKUA_ASSIGN_OR_RETURN(const auto file, open_safe(folder, expected.file, Reason::kEngineMissing));
+  const Result<FileInfo> info = file->info();
+  if (!info.ok()) return as_load_error(info.error(), where);
+  EngineBytes engine;
+  engine.size_bytes = info->size;
+  if (const Status done = read(*file, engine); !done.ok()) {
+    return done.error().code == ErrorCode::kIo ? as_load_error(done.error(), where) : Error(done.error());
+  }
+  SKUA_RETURN_IF_ERROR(check_sidecar_hash(sidecar, engine, where));
+  SKUA_RETURN_IF_ERROR(check_record_hash(expected, engine, where));
+  SKUA_RETURN_IF_ERROR(check_facts(expected, engine, where));
+  SKUA_RETURN_IF_ERROR(check_plan(name, expected, engine, where));
+  return engine;
 }
 
 }  // namespace
 
 std::vector<std::string_view> engine_gate_stages() { return {kStages.begin(), kStages.end()}; }
 
-// One byte's way from the disk to a VerifiedEngine, from top to bottom. The order is a contract
-// (engine_gate.h).
-Result<VerifiedEngine> EngineGate::admit(Folder& folder, const EngineExpectation& expected,
-                                         BufferPool& pool) {
-  const std::string where = file_text(folder, expected.file);
-  SKUA_ASSIGN_OR_RETURN(const EngineFilenameSchema name, EngineFilenameSchema::parse(expected.file));
-  SKUA_RETURN_IF_ERROR(check_tuple(name, expected));
-  SKUA_ASSIGN_OR_RETURN(const Sha256 sidecar, read_sidecar(folder, expected.file));
-  SKUA_ASSIGN_OR_RETURN(const auto file, open_safe(folder, expected.file, Reason::kEngineMissing));
-  SKUA_ASSIGN_OR_RETURN(EngineBytes engine, read_once(*file, expected, pool, where));
-  SKUA_RETURN_IF_ERROR(check_sidecar_hash(sidecar, engine, where));
-  SKUA_RETURN_IF_ERROR(check_record_hash(expected, engine, where));
-  SKUA_RETURN_IF_ERROR(check_facts(expected, engine, where));
-  SKUA_RETURN_IF_ERROR(check_plan(name, expected, engine, where));
-  return VerifiedEngine(std::move(engine.buffer), *expected.record);
+Result<VerifiedEngine> EngineGate::admit(Folder& folder, const EngineExpectation& expected, BufferPool& pool,
+                                         Reading reading) {
+  const auto read = [&](ReadFile& file, EngineBytes& engine) {
+    return read_into_memory(file, expected, pool, reading, engine);
+  };
+  SKUA_ASSIGN_OR_RETURN(EngineBytes engine, pass_stages(folder, expected, read));
+  return VerifiedEngine(std::move(engine.buffer), *expected.record, pool);
+}
+
+Status EngineGate::judge(Folder& folder, const EngineExpectation& expected, std::span<std::byte> piece) {
+  const auto read = [&](ReadFile& file, EngineBytes& engine) -> Status {
+    SKUA_ASSIGN_OR_RETURN(engine.digest, hash_file(file, piece, engine.head));
+    return {};
+  };
+  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const EngineBytes engine, pass_stages(folder, expected, read));
+  return {};
 }
 
 }  // namespace skua

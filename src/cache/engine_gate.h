@@ -16,13 +16,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "cache/engine_record.h"
 #include "cache/verified_engine.h"
 #include "core/buffer.h"
 #include "core/filesystem.h"
-#include "skua/ports.h"
+#include "core/hash.h"
 
 namespace skua {
 
@@ -35,18 +36,15 @@ struct EngineExpectation {
   bool uses_gpu = false;                   ///< decides which finer facts count
 };
 
-/// A verdict without bytes: what `skua verify` prints.
-struct EngineVerdict {
-  std::string file;
-  Status status;  ///< go, or the refusal
-  std::uint64_t size_bytes = 0;
-  std::int64_t elapsed_ns = 0;  ///< reading and hashing
-};
-
 class EngineGate {
  public:
   /// Judges one engine and hands its bytes over. Reads the file once, into memory from `pool`.
-  static Result<VerifiedEngine> admit(Folder& folder, const EngineExpectation& expected, BufferPool& pool);
+  static Result<VerifiedEngine> admit(Folder& folder, const EngineExpectation& expected, BufferPool& pool,
+                                      Reading reading = Reading::kBesideHashing);
+
+  /// Judges one engine by the same stages without keeping its bytes, for those who load nothing: the file is
+  /// read once, through `piece`.
+  static Status judge(Folder& folder, const EngineExpectation& expected, std::span<std::byte> piece);
 
  private:
   EngineGate() = delete;

@@ -7,7 +7,6 @@
 namespace skua {
 namespace {
 
-constexpr std::size_t kMinBytes = 28;
 constexpr std::size_t kVersionOffset = 24;
 constexpr std::size_t kVersionParts = 4;
 constexpr std::uint32_t kMagic = 0x74727466;
@@ -49,7 +48,7 @@ Error mismatch(const std::string& where, const std::string& what) {
 }  // namespace
 
 Status check_plan_header(std::span<const std::byte> plan, const HostTuple& host, const std::string& where) {
-  if (plan.size() < kMinBytes) {
+  if (plan.size() < kPlanHeaderBytes) {
     return mismatch(where,
                     "expected a TensorRT plan of at least 28 bytes, found " + std::to_string(plan.size()));
   }

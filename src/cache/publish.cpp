@@ -1,5 +1,6 @@
 #include "cache/publish.h"
 
+#include <algorithm>
 #include <array>
 
 #include "cache/build_record.h"
@@ -125,6 +126,14 @@ Result<WriterLock> WriterLock::take(FileSystem& files, const std::filesystem::pa
     return as_build_error(cleaned.error(), doing);
   }
   return lock;
+}
+
+void clear_leftovers(FileSystem& files, const std::filesystem::path& folder) {
+  const auto open = files.open_folder(folder);
+  if (!open.ok()) return;
+  const auto names = (*open)->list();
+  const bool is_clean = names.ok() && std::none_of(names->begin(), names->end(), is_leftover);
+  if (!is_clean) static_cast<void>(WriterLock::take(files, folder));
 }
 
 Result<std::string> WriterLock::make_staging() {

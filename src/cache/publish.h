@@ -30,6 +30,10 @@ class WriterLock {
   std::unique_ptr<Folder> folder_;
 };
 
+/// Removes from `folder` what a killed writer left, for whoever is about to read only. Somebody who is
+/// writing there now does it himself, and a folder that cannot be written keeps it: neither is an error.
+void clear_leftovers(FileSystem& files, const std::filesystem::path& folder);
+
 /// Moves a finished build (engine and golden file, already in `staging`) into the cache with its build record
 /// and sidecar: golden, engine, record, sidecar, in this order, so that an interrupted publish is refused and
 /// rebuilt. `record.engine_sha256`, sizes and golden digest are computed here from the staged bytes.

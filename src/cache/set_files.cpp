@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cache/safe_file.h"
+#include "core/buffer.h"
 #include "core/hash.h"
 
 namespace skua {
@@ -30,11 +31,11 @@ Result<std::unique_ptr<ReadFile>> open_listed(Folder& set, std::string_view name
   return open_listed(**below, name.substr(slash + 1));
 }
 
-Status verify_each(AdmittedSet& set, BufferPool& pool, const std::set<std::string>& left_out) {
+Status verify_each(AdmittedSet& set, const std::set<std::string>& left_out) {
+  SKUA_ASSIGN_OR_RETURN(Buffer piece, Buffer::allocate(kHashPieceBytes));
   for (const ManifestFile& listed : set.manifest.files) {
     if (left_out.count(listed.name) != 0) continue;
-    SKUA_ASSIGN_OR_RETURN(Buffer bytes, read_listed_file(*set.folder, listed, pool));
-    pool.give_back(std::move(bytes));
+    SKUA_RETURN_IF_ERROR(judge_listed_file(*set.folder, listed, piece.bytes()));
   }
   return {};
 }
@@ -60,7 +61,7 @@ std::uint64_t total_bytes(const std::vector<ManifestFile>& files) noexcept {
   return total;
 }
 
-Result<Buffer> read_listed_file(Folder& set, const ManifestFile& listed, BufferPool& pool) {
+Status judge_listed_file(Folder& set, const ManifestFile& listed, std::span<std::byte> piece) {
   const std::string where = file_text(set, listed.name);
   SKUA_ASSIGN_OR_RETURN(const auto file, open_listed(set, listed.name));
   const Result<FileInfo> info = file->info();
@@ -69,25 +70,22 @@ Result<Buffer> read_listed_file(Folder& set, const ManifestFile& listed, BufferP
     return manifest_error(Reason::kFileSizeMismatch, where, std::to_string(listed.size_bytes) + " bytes",
                           std::to_string(info->size));
   }
-  const auto size = static_cast<std::size_t>(info->size);
-  SKUA_ASSIGN_OR_RETURN(Buffer bytes, pool.take(std::max<std::size_t>(size, 1)));
-  bytes.set_size(size);
-  const Result<Sha256> digest = read_and_hash(*file, bytes.bytes());
+  const Result<Sha256> digest = hash_file(*file, piece);
   if (!digest.ok()) return as_load_error(digest.error(), where);
-  if (*digest == listed.sha256) return bytes;
+  if (*digest == listed.sha256) return {};
   return manifest_error(Reason::kListedFileHashMismatch, where, "SHA-256 " + listed.sha256.hex(),
                         digest->hex());
 }
 
-Status verify_listed_files(AdmittedSet& set, BufferPool& pool) {
+Status verify_listed_files(AdmittedSet& set) {
   std::set<std::string> left_out;
   for (const ManifestArtifact& artifact : set.manifest.artifacts) {
     left_out.insert(artifact.engine.file);
     left_out.insert(golden_path(artifact.engine));
   }
-  return verify_each(set, pool, left_out);
+  return verify_each(set, left_out);
 }
 
-Status verify_all_files(AdmittedSet& set, BufferPool& pool) { return verify_each(set, pool, {}); }
+Status verify_all_files(AdmittedSet& set) { return verify_each(set, {}); }
 
 }  // namespace skua

@@ -1,16 +1,19 @@
 // The files of a flight set: where they lie, and how one is read so that its bytes are the listed ones.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cache/set_gate.h"
-#include "core/buffer.h"
 
 namespace skua {
 
 inline constexpr std::string_view kGoldenFolder = "golden";
+/// Beside the sets: the id of the one that flies, and a line end.
+inline constexpr std::string_view kCurrentName = "CURRENT";
 
 /// "golden/<file>": where a set keeps the golden file of `engine`.
 std::string golden_path(const EngineRecord& engine);
@@ -25,16 +28,15 @@ const ManifestFile* find_listed(const Manifest& manifest, std::string_view name)
 /// Sum of the sizes; the largest number there is instead of an overflow.
 std::uint64_t total_bytes(const std::vector<ManifestFile>& files) noexcept;
 
-/// Reads a listed file once into memory from `pool`, opened the safe way; the bytes returned are the hashed
-/// ones. ManifestError: listed_file_missing, file_size_mismatch, listed_file_hash_mismatch; the safe-file
-/// refusals.
-Result<Buffer> read_listed_file(Folder& set, const ManifestFile& listed, BufferPool& pool);
+/// Hashes one listed file through `piece`, opened the safe way. ManifestError: listed_file_missing,
+/// file_size_mismatch, listed_file_hash_mismatch; the safe-file refusals.
+Status judge_listed_file(Folder& set, const ManifestFile& listed, std::span<std::byte> piece);
 
-/// Hashes every listed file that nobody reads later: all but the engines (the engine gate reads them) and the
-/// golden files (whoever uses them reads them with read_listed_file). Errors as read_listed_file's.
-Status verify_listed_files(AdmittedSet& set, BufferPool& pool);
+/// Every listed file that nobody reads later: all but the engines (the engine gate reads them) and the golden
+/// files (whoever uses them hashes what he reads). Errors as judge_listed_file's.
+Status verify_listed_files(AdmittedSet& set);
 
 /// Every listed file, engines and golden files included.
-Status verify_all_files(AdmittedSet& set, BufferPool& pool);
+Status verify_all_files(AdmittedSet& set);
 
 }  // namespace skua

@@ -13,7 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kCurrentName = "CURRENT";
 constexpr std::size_t kMaxCurrentBytes = 101;  // a set id and one line end
 
 Error refusal(Reason reason, const std::string& where, const std::string& text) {

@@ -14,8 +14,6 @@
 namespace skua {
 namespace {
 
-constexpr std::string_view kCurrentName = "CURRENT";
-
 Error refused(Reason reason, const std::string& text) {
   return make_error(ErrorCode::kEngineBuild, reason, text);
 }
@@ -210,8 +208,7 @@ Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest, std::uint64_t 
   const bool is_same = found.ok() && found->manifest.release_sequence == manifest.release_sequence &&
                        content_digest(found->manifest) == content_digest(manifest);
   if (!is_same) return exists;
-  BufferPool pool(1);
-  if (!verify_all_files(*found, pool).ok()) return exists;
+  if (!verify_all_files(*found).ok()) return exists;
   return std::move(found->manifest);
 }
 

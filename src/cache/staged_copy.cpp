@@ -79,4 +79,12 @@ Error as_build_error(const Error& cause, const std::string& doing) {
       cause.native_code);
 }
 
+Error as_build_error(Error error) {
+  const bool keeps_class =
+      error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kCalibrationCache ||
+      error.code == ErrorCode::kRuntimeNotAvailable || error.code == ErrorCode::kInternal;
+  if (!keeps_class) error.code = ErrorCode::kEngineBuild;
+  return error;
+}
+
 }  // namespace skua

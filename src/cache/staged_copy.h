@@ -35,6 +35,10 @@ Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view n
 /// An error of the file system as EngineBuildError: what was being done, the cause, and the remedy for a full
 /// disk.
 Error as_build_error(const Error& cause, const std::string& doing);
+/// An error that has its text already, in the class that compiling and provisioning promise:
+/// EngineBuildError, but for a caller's mistake, a missing runtime, an untrustworthy calibration and a defect
+/// of ours.
+Error as_build_error(Error error);
 
 /// Removes a temporary when it goes, unless it was released (because it was renamed).
 class TemporaryFile {

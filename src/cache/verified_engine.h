@@ -11,22 +11,24 @@
 
 namespace skua {
 
+/// Its memory goes back to the pool it came from when it goes: a strategy that has made its session of the
+/// bytes lets go of them, and the next engine is read into the same pages.
 class VerifiedEngine {
  public:
   VerifiedEngine(VerifiedEngine&&) noexcept = default;
   VerifiedEngine& operator=(VerifiedEngine&&) noexcept = default;
+  ~VerifiedEngine() { pool_.give_back(std::move(buffer_)); }
 
   std::span<const std::byte> bytes() const noexcept { return buffer_.bytes(); }
   const EngineRecord& record() const noexcept { return record_; }
-  /// Gives the memory back for reuse once the SDK has taken what it needs.
-  Buffer release_buffer() noexcept { return std::move(buffer_); }
 
  private:
   friend class EngineGate;
-  VerifiedEngine(Buffer buffer, EngineRecord record) noexcept
-      : buffer_(std::move(buffer)), record_(std::move(record)) {}
+  VerifiedEngine(Buffer buffer, EngineRecord record, BufferPool pool) noexcept
+      : buffer_(std::move(buffer)), record_(std::move(record)), pool_(std::move(pool)) {}
   Buffer buffer_;
   EngineRecord record_;
+  BufferPool pool_;
 };
 
 }  // namespace skua

@@ -13,6 +13,7 @@ struct ProvisionArguments {
   std::string set_yaml, out, cache, sign_key;
   std::optional<std::string> runtime;
   std::vector<std::string> settings;
+  bool rehash = false;
 };
 
 Status check_signing(const ProvisionArguments& arguments) {
@@ -50,6 +51,7 @@ void show(const ProvisionReport& report, const std::filesystem::path& sets_dir, 
   console.report()["release_sequence"] = manifest.release_sequence;
   console.report()["folder"] = folder;
   console.report()["is_published"] = report.is_published;
+  console.report()["source_bytes_hashed"] = report.source_bytes_hashed;
   console.report()["engines"] = std::move(engines);
   console.line((report.is_published ? "published " : "unchanged ") + manifest.set_id + ", release sequence " +
                std::to_string(manifest.release_sequence) + ", " + folder);
@@ -63,6 +65,7 @@ Status provision_command(const ProvisionArguments& arguments, Session& session) 
   SKUA_ASSIGN_OR_RETURN(context.sets_dir, make_output_folder(arguments.out));
   SKUA_ASSIGN_OR_RETURN(context.compile.config.engine_cache_dir,
                         make_output_folder(context.compile.config.engine_cache_dir));
+  context.rehash_sources = arguments.rehash;
   context.compile.host = probe_host();
   context.compile.events = &session.console;
   context.compile.cancel_requested = session.cancel_requested;
@@ -82,6 +85,8 @@ void add_provision(CLI::App& app, Action& action) {
   command->add_option("--cache", a->cache, "engine cache folder (default: engine_cache_dir's default)");
   command->add_option("--runtime", a->runtime, "takes the place of the runtime in SET.yaml");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
+  command->add_flag("--rehash", a->rehash,
+                    "hash every model file, also those that look unchanged since they were hashed last");
   command->add_option("--sign", a->sign_key, "private key (comes with the Trust release)");
   command->callback(
       [a, &action] { action = [a](Session& session) { return provision_command(*a, session); }; });

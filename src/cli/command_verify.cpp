@@ -14,6 +14,7 @@ struct VerifyArguments {
   std::string folder, host_file, trust_key;
   std::vector<std::string> settings;
   bool allow_unsigned = false;
+  std::size_t workers = 0;
 };
 
 /// This machine, or the one whose `skua doctor --json` was given.
@@ -56,8 +57,10 @@ void show(const SetVerdict& verdict, const std::filesystem::path& set_dir, Conso
   console.report()["bytes_hashed"] = verdict.bytes_hashed;
   console.report()["elapsed_ns"] = verdict.elapsed_ns;
   console.report()["gigabytes_per_second"] = rate;
+  console.report()["workers"] = verdict.workers;
   console.line("gate: " + std::to_string(verdict.bytes_hashed) + " bytes read and hashed in " +
-               fixed(seconds * 1e3, 2) + " ms, " + fixed(rate, 2) + " GB/s");
+               fixed(seconds * 1e3, 2) + " ms, " + fixed(rate, 2) + " GB/s, " +
+               std::to_string(verdict.workers) + (verdict.workers == 1 ? " worker" : " workers"));
 }
 
 Status verify(const VerifyArguments& arguments, Session& session) {
@@ -70,8 +73,8 @@ Status verify(const VerifyArguments& arguments, Session& session) {
   SKUA_ASSIGN_OR_RETURN(const std::filesystem::path folder, absolute_path(arguments.folder));
   SKUA_ASSIGN_OR_RETURN(const std::filesystem::path set_dir, find_set(posix_file_system(), folder));
   session.console.progress("verifying " + set_dir.string());
-  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict,
-                        verify_set(posix_file_system(), set_dir, policy, host, system_clock()));
+  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict, verify_set(posix_file_system(), set_dir, policy, host,
+                                                             system_clock(), arguments.workers));
   if (verdict.is_unsigned)
     session.console.warn(verdict.manifest.set_id + " is not signed: for development only");
   show(verdict, set_dir, session.console);
@@ -89,6 +92,11 @@ void add_verify(CLI::App& app, Action& action) {
                     "accept a set without signature (development only)");
   command->add_option("--set", a->settings,
                       "KEY=VALUE of the configuration; flight_set_limit_bytes counts here; may be repeated");
+  command
+      ->add_option(
+          "--workers", a->workers,
+          "files that are hashed at the same time (default: one per core, at most 4, fewer for a small set)")
+      ->check(CLI::Range(1, 64));
   command->add_option("--host", a->host_file, "judge for another machine: its skua doctor --json");
   command->add_option("--trust", a->trust_key, "public key (comes with the Trust release)");
   command->callback([a, &action] { action = [a](Session& session) { return verify(*a, session); }; });

@@ -6,13 +6,16 @@
 #include <cerrno>
 #include <cstdint>
 #include <limits>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace skua {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20U;
 constexpr std::size_t kSmallPage = 4096;
+constexpr std::size_t kLargestPool = 64;
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -40,6 +43,10 @@ std::byte* map_huge_aligned(std::size_t bytes) noexcept {
   return raw + lead;
 }
 
+std::size_t capacity_for(std::size_t bytes) {
+  return bytes == 0 ? 0 : round_up(bytes, bytes >= kHugePage ? kHugePage : kSmallPage);
+}
+
 }  // namespace
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
@@ -60,9 +67,8 @@ Result<Buffer> Buffer::allocate(std::size_t bytes) {
   if (bytes > std::numeric_limits<std::size_t>::max() / 2) return out_of_memory(bytes, ENOMEM);
   Buffer buffer;
   if (bytes == 0) return buffer;
-  const bool is_large = bytes >= kHugePage;
-  const std::size_t capacity = round_up(bytes, is_large ? kHugePage : kSmallPage);
-  std::byte* base = is_large ? map_huge_aligned(capacity) : map_pages(capacity);
+  const std::size_t capacity = capacity_for(bytes);
+  std::byte* base = capacity >= kHugePage ? map_huge_aligned(capacity) : map_pages(capacity);
   if (base == nullptr) return out_of_memory(bytes, errno);
   buffer.base_ = base;
   buffer.size_ = bytes;
@@ -70,29 +76,101 @@ Result<Buffer> Buffer::allocate(std::size_t bytes) {
   return buffer;
 }
 
-Result<Buffer> BufferPool::take(std::size_t bytes) {
-  auto best = kept_.end();
-  for (auto it = kept_.begin(); it != kept_.end(); ++it) {
-    if (it->capacity() >= bytes && (best == kept_.end() || it->capacity() < best->capacity())) best = it;
+// Moves the pages to the front of a larger mapping. Both lie on huge-page boundaries, so that whole huge
+// pages move by their table entries; nothing is copied and nothing faulted in again.
+bool Buffer::grow_in_place_of(std::size_t capacity) noexcept {
+  if (capacity_ < kHugePage) return false;  // not aligned, and little to save
+  std::byte* base = map_huge_aligned(capacity);
+  if (base == nullptr) return false;
+  if (mremap(base_, capacity_, capacity_, MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED) {
+    // The kernel may have given up the front already, and another thread may have it by now.
+    munmap(base + capacity_, capacity - capacity_);
+    return false;
   }
-  if (best == kept_.end()) return Buffer::allocate(bytes);
-  Buffer buffer = std::move(*best);
-  kept_.erase(best);
-  buffer.set_size(bytes);
+  base_ = base;
+  capacity_ = capacity;
+  return true;
+}
+
+Status Buffer::resize(std::size_t bytes) {
+  if (bytes > std::numeric_limits<std::size_t>::max() / 2) {
+    *this = Buffer();
+    return out_of_memory(bytes, ENOMEM);
+  }
+  const std::size_t capacity = capacity_for(bytes);
+  if (capacity > 0 && capacity < capacity_) {
+    munmap(base_ + capacity, capacity_ - capacity);
+    capacity_ = capacity;
+  }
+  if (capacity == capacity_ || (capacity > capacity_ && grow_in_place_of(capacity))) {
+    size_ = bytes;
+    return {};
+  }
+  *this = Buffer();  // first: the old and the new one never exist side by side
+  SKUA_ASSIGN_OR_RETURN(*this, allocate(bytes));
+  return {};
+}
+
+struct BufferPool::State {
+  mutable std::mutex mutex;
+  std::size_t keep;
+  std::size_t takes_left;
+  std::vector<Buffer> kept;
+
+  State(std::size_t keep_most, std::size_t takes)
+      : keep(std::min(keep_most, kLargestPool)), takes_left(takes) {
+    kept.reserve(keep + 1);  // so that giving back never allocates
+  }
+
+  /// The smallest ones go first: the larger ones serve more requests.
+  void trim() noexcept {
+    const std::size_t most = std::min(keep, takes_left);
+    while (kept.size() > most) {
+      kept.erase(std::min_element(kept.begin(), kept.end(), [](const Buffer& a, const Buffer& b) {
+        return a.capacity() < b.capacity();
+      }));
+    }
+  }
+
+  Buffer best_for(std::size_t bytes) noexcept {
+    if (kept.empty()) return {};
+    const auto is_better = [bytes](const Buffer& a, const Buffer& b) {
+      const bool a_fits = a.capacity() >= bytes, b_fits = b.capacity() >= bytes;
+      if (a_fits != b_fits) return a_fits;
+      return a_fits ? a.capacity() < b.capacity() : a.capacity() > b.capacity();
+    };
+    const auto best = std::min_element(kept.begin(), kept.end(), is_better);
+    Buffer buffer = std::move(*best);
+    kept.erase(best);
+    return buffer;
+  }
+};
+
+BufferPool::BufferPool(std::size_t keep, std::size_t takes) : state_(std::make_shared<State>(keep, takes)) {}
+
+Result<Buffer> BufferPool::take(std::size_t bytes) {
+  Buffer buffer;
+  {
+    const std::lock_guard lock(state_->mutex);
+    buffer = state_->best_for(bytes);
+    if (state_->takes_left > 0 && state_->takes_left != kNoEnd) --state_->takes_left;
+    state_->trim();
+  }
+  SKUA_RETURN_IF_ERROR(buffer.resize(bytes));
   return buffer;
 }
 
-void BufferPool::give_back(Buffer buffer) {
-  if (buffer.capacity() == 0 || keep_ == 0) return;
-  if (kept_.size() < keep_) {
-    kept_.push_back(std::move(buffer));
-    return;
-  }
-  // Full: the larger ones serve more requests.
-  const auto smallest = std::min_element(kept_.begin(), kept_.end(), [](const Buffer& a, const Buffer& b) {
-    return a.capacity() < b.capacity();
-  });
-  if (smallest->capacity() < buffer.capacity()) *smallest = std::move(buffer);
+void BufferPool::give_back(Buffer buffer) noexcept {
+  if (state_ == nullptr || buffer.capacity() == 0) return;
+  const std::lock_guard lock(state_->mutex);
+  if (std::min(state_->keep, state_->takes_left) == 0) return;
+  state_->kept.push_back(std::move(buffer));
+  state_->trim();
+}
+
+std::size_t BufferPool::kept() const noexcept {
+  const std::lock_guard lock(state_->mutex);
+  return state_->kept.size();
 }
 
 }  // namespace skua

@@ -1,7 +1,8 @@
 // The FileSystem port: every file Skua trusts or publishes goes through it, so that faults can be injected
 // between any two operations. Names are single path components relative to an open folder; links are never
 // followed. Errors: ErrorCode::kIo with a Reason (not_found, exists, permission_denied, disk_full, io_error)
-// and errno; callers re-class them. Thread-safety: an object belongs to one thread at a time.
+// and errno; callers re-class them. Thread-safety: an object belongs to one thread at a time, but for the
+// reading functions of a folder (open_read, open_folder, info, list), which several threads may call at once.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,11 @@ struct FileInfo {
   std::uint32_t owner = 0;  ///< uid
   std::uint32_t mode = 0;   ///< permission bits
   std::uint64_t links = 0;
+  // Which file this is, and when it was last changed: the same five values (with `size`) mean the same bytes,
+  // with the exceptions that docs/formats/digest-cache.md names.
+  std::uint64_t device = 0, inode = 0;
+  std::int64_t modified_ns = 0;  ///< mtime, since 1970; anybody may set it
+  std::int64_t changed_ns = 0;   ///< ctime: of content or attributes, by the kernel's clock
 };
 
 class ReadFile {

@@ -16,7 +16,7 @@
 namespace skua {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 20U;
+constexpr std::size_t kReaderPiece = std::size_t{1} << 20U;  // of the reader thread: fewer wake-ups
 constexpr std::size_t kThreadWorthwhile = std::size_t{8} << 20U;
 
 // Fetching costs more than hashing a page, so it is done once. A library context of our own reads neither
@@ -41,13 +41,12 @@ Status expect_end(ReadFile& file, std::size_t expected) {
   return {};
 }
 
-// Reads `into` piece by piece; `on_filled(total)` after each. Ends with the check that the file ends there,
-// too.
+// Reads `into` in pieces; `on_filled(total)` after each. Ends with the check that the file ends there, too.
 template <typename OnFilled>
-Status read_exactly(ReadFile& file, std::span<std::byte> into, OnFilled on_filled) {
+Status read_exactly(ReadFile& file, std::span<std::byte> into, std::size_t piece_bytes, OnFilled on_filled) {
   std::size_t filled = 0;
   while (filled < into.size()) {
-    const auto piece = into.subspan(filled, std::min(kPiece, into.size() - filled));
+    const auto piece = into.subspan(filled, std::min(piece_bytes, into.size() - filled));
     SKUA_ASSIGN_OR_RETURN(const std::size_t got, file.read(piece));
     if (got != piece.size())
       return size_mismatch("ends after " + std::to_string(filled + got) + " bytes", into.size());
@@ -81,7 +80,7 @@ class Progress {
 
 Status read_in_thread(ReadFile& file, std::span<std::byte> into, Progress& progress) noexcept {
   try {
-    return read_exactly(file, into, [&](std::size_t filled) { progress.advance(filled); });
+    return read_exactly(file, into, kReaderPiece, [&](std::size_t filled) { progress.advance(filled); });
   } catch (const std::exception&) {  // no memory for an error text: the error itself must still arrive
     return Error{ErrorCode::kOutOfMemory, Reason::kOutOfMemory, 0, {}};
   }
@@ -103,7 +102,7 @@ Result<Sha256> hash_while_reading(std::span<const std::byte> bytes, Progress& pr
 Result<Sha256> read_then_hash(ReadFile& file, std::span<std::byte> into) {
   Sha256Hasher hasher;
   std::size_t hashed = 0;
-  SKUA_RETURN_IF_ERROR(read_exactly(file, into, [&](std::size_t filled) {
+  SKUA_RETURN_IF_ERROR(read_exactly(file, into, kHashPieceBytes, [&](std::size_t filled) {
     hasher.update(into.subspan(hashed, filled - hashed));
     hashed = filled;
   }));
@@ -145,18 +144,25 @@ Sha256 sha256_of(std::span<const std::byte> bytes) {
   return hasher.finish();
 }
 
-Result<Sha256> hash_file(ReadFile& file) {
-  SKUA_ASSIGN_OR_RETURN(Buffer buffer, Buffer::allocate(kPiece));
+Result<Sha256> hash_file(ReadFile& file, std::span<std::byte> piece, std::span<std::byte> head) {
   Sha256Hasher hasher;
   for (;;) {
-    SKUA_ASSIGN_OR_RETURN(const std::size_t got, file.read(buffer.bytes()));
-    hasher.update(buffer.bytes().first(got));
-    if (got < buffer.bytes().size()) return hasher.finish();
+    SKUA_ASSIGN_OR_RETURN(const std::size_t got, file.read(piece));
+    hasher.update(piece.first(got));
+    const std::size_t kept = std::min(got, head.size());
+    std::copy_n(piece.begin(), kept, head.begin());
+    head = head.subspan(kept);
+    if (got < piece.size()) return hasher.finish();
   }
 }
 
-Result<Sha256> read_and_hash(ReadFile& file, std::span<std::byte> into) {
-  if (into.size() < kThreadWorthwhile) return read_then_hash(file, into);
+Result<Sha256> hash_file(ReadFile& file) {
+  SKUA_ASSIGN_OR_RETURN(Buffer piece, Buffer::allocate(kHashPieceBytes));
+  return hash_file(file, piece.bytes());
+}
+
+Result<Sha256> read_and_hash(ReadFile& file, std::span<std::byte> into, Reading reading) {
+  if (reading == Reading::kInTurn || into.size() < kThreadWorthwhile) return read_then_hash(file, into);
   Sha256Hasher hasher;  // before the thread: from here on nothing may leave this function without joining it
   Progress progress;
   Status read_status;

@@ -1,4 +1,4 @@
-// SHA-256 over bytes and files (OpenSSL EVP, in pieces of at least 1 MiB).
+// SHA-256 over bytes and files (OpenSSL EVP).
 #pragma once
 
 #include <cstddef>
@@ -23,12 +23,26 @@ class Sha256Hasher {
   std::unique_ptr<Context> context_;
 };
 
+/// What reading and hashing in turn does at a time: small enough to stay in the core's own cache between the
+/// two, large enough that the system calls do not show.
+inline constexpr std::size_t kHashPieceBytes = std::size_t{128} << 10U;
+
 /// Throws std::bad_alloc when there is no memory for the hasher, as everything here may.
 Sha256 sha256_of(std::span<const std::byte> bytes);
-/// Digest of the rest of an open file, through a small reused buffer.
+/// Digest of the rest of an open file, through `piece`, which must not be empty. The file's first bytes, as
+/// many as there are of both, are left in `head`.
+Result<Sha256> hash_file(ReadFile& file, std::span<std::byte> piece, std::span<std::byte> head = {});
+/// The same through memory of its own.
 Result<Sha256> hash_file(ReadFile& file);
-/// Fills `into` exactly from `file` and hashes those same bytes: a reader thread runs beside the hasher when
-/// there is enough to do. The file ending early or going on is kFileSizeMismatch.
-Result<Sha256> read_and_hash(ReadFile& file, std::span<std::byte> into);
+
+/// How a file gets into memory and into the hasher.
+enum class Reading {
+  kBesideHashing,  ///< a second thread reads ahead: fastest for one file where two cores are free
+  kInTurn,         ///< on this thread, piece by piece: cheapest where every core has a file of its own
+};
+/// Fills `into` exactly from `file` and hashes those same bytes. Small files are read in turn always. The
+/// file ending early or going on is kFileSizeMismatch.
+Result<Sha256> read_and_hash(ReadFile& file, std::span<std::byte> into,
+                             Reading reading = Reading::kBesideHashing);
 
 }  // namespace skua

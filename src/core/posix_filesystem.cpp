@@ -53,12 +53,20 @@ FileKind kind_of(mode_t mode) noexcept {
   return FileKind::kOther;
 }
 
+std::int64_t ns_of(const struct timespec& time) noexcept {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
 FileInfo info_of(const struct stat& status) noexcept {
   return FileInfo{.kind = kind_of(status.st_mode),
                   .size = static_cast<std::uint64_t>(status.st_size),
                   .owner = status.st_uid,
                   .mode = status.st_mode & 07777U,
-                  .links = status.st_nlink};
+                  .links = status.st_nlink,
+                  .device = status.st_dev,
+                  .inode = status.st_ino,
+                  .modified_ns = ns_of(status.st_mtim),
+                  .changed_ns = ns_of(status.st_ctim)};
 }
 
 class PosixReadFile final : public ReadFile {

@@ -1,18 +1,15 @@
 #include "inference/compile.h"
 
-#include <algorithm>
 #include <chrono>
 #include <system_error>
 
-#include "cache/engine_verify.h"
 #include "cache/publish.h"
+#include "cache/staged_copy.h"
 #include "cache/utc_text.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
-#include "inference/engine_folder.h"
 #include "inference/module_loader.h"
 #include "skua/engine_filename.h"
-#include "skua/sidecar.h"
 
 namespace skua {
 namespace {
@@ -28,36 +25,6 @@ std::string extension_of(std::string_view runtime_label) {
   if (runtime_label == "onnx_trt_ep") return "onnx";
   if (runtime_label == "pytorch_fp16") return "pt";
   return "engine";
-}
-
-Result<std::string> artifact_name(const fs::path& model_path, const BuildConfig& build,
-                                  const CompileContext& context) {
-  EngineFilenameSchema schema;
-  SKUA_ASSIGN_OR_RETURN(schema.model, effective_model_name(build, model_path));
-  schema.sm = context.host.sm;
-  schema.jetpack = context.host.jetpack;
-  schema.tensorrt = context.host.tensorrt;
-  schema.precision = build.precision;
-  schema.extension = extension_of(context.config.runtime);
-  return schema.build();
-}
-
-Status check_model_file(const fs::path& model_path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(model_path, error);
-  if (status.type() == fs::file_type::not_found) {
-    return build_error(Reason::kModelMissing,
-                       "the model " + model_path.string() + " does not exist; check the path");
-  }
-  if (status.type() != fs::file_type::regular) {
-    return build_error(Reason::kModelUnreadable, "the model " + model_path.string() +
-                                                     " is not a regular file; name the network file itself");
-  }
-  if (fs::file_size(model_path, error) == 0 && !error) {
-    return build_error(Reason::kModelEmpty,
-                       "the model " + model_path.string() + " is empty; export it again");
-  }
-  return {};
 }
 
 fs::path build_executable(const CompileContext& context) {
@@ -146,15 +113,6 @@ Status ensure_cache_folder(FileSystem& files, const fs::path& cache_dir) {
   return {};
 }
 
-/// Errors of reading and writing become the class that compile_engine promises.
-Error as_build_error(Error error) {
-  const bool keeps_class = error.code == ErrorCode::kInvalidArgument ||
-                           error.code == ErrorCode::kCalibrationCache ||
-                           error.code == ErrorCode::kRuntimeNotAvailable;
-  if (!keeps_class) error.code = ErrorCode::kEngineBuild;
-  return error;
-}
-
 Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, const BuildConfig& build,
                                 const CompileContext& context, const std::string& artifact) {
   SKUA_ASSIGN_OR_RETURN(std::string staging_name, cache.make_staging());
@@ -180,36 +138,6 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   return publish_engine(cache, staging.name(), std::move(record));
 }
 
-/// Whether a record's source files, beside `model_path`, still have the recorded bytes.
-Result<bool> has_same_sources(const fs::path& model_path, const EngineRecord& record) {
-  if (record.sources.empty()) return false;
-  for (std::size_t i = 0; i < record.sources.size(); ++i) {
-    const fs::path file = i == 0 ? model_path : model_path.parent_path() / record.sources[i].name;
-    SKUA_ASSIGN_OR_RETURN(const Sha256 found, Sha256Sidecar::digest_file(file));
-    if (found != record.sources[i].sha256) return false;
-  }
-  return true;
-}
-
-/// Why a record does not stand for what is asked now; empty: it does.
-Result<std::string> difference(const fs::path& model_path, const BuildConfig& build,
-                               const CompileContext& context, const EngineRecord& record) {
-  if (record.runtime_label != context.config.runtime) return "runtime was " + record.runtime_label;
-  if (!record.proven) return std::string("it was built with --unproven");
-  SKUA_ASSIGN_OR_RETURN(const Sha256 key, build_key(build, context.config));
-  if (record.build_config_sha256 != key) return std::string("the build configuration changed");
-  if (record.builder != build_id()) return std::string("it was built by another Skua: ") + record.builder;
-  SKUA_ASSIGN_OR_RETURN(const bool same_sources, has_same_sources(model_path, record));
-  if (!same_sources) return std::string("the model changed");
-  SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(context.config.runtime));
-  SKUA_ASSIGN_OR_RETURN(const SdkInfo sdk, module->probe(context.config));
-  const auto built_with = record.options.find("sdk_version");
-  if (built_with == record.options.end() || built_with->second != sdk.version) {
-    return "the SDK is version " + sdk.version + " now";
-  }
-  return std::string();
-}
-
 Result<EngineRecord> compile_checked(const fs::path& model_path, const BuildConfig& build,
                                      const CompileContext& context) {
   SKUA_RETURN_IF_ERROR(build.validate());
@@ -223,6 +151,36 @@ Result<EngineRecord> compile_checked(const fs::path& model_path, const BuildConf
 }
 
 }  // namespace
+
+Result<std::string> artifact_name(const fs::path& model_path, const BuildConfig& build,
+                                  const CompileContext& context) {
+  EngineFilenameSchema schema;
+  SKUA_ASSIGN_OR_RETURN(schema.model, effective_model_name(build, model_path));
+  schema.sm = context.host.sm;
+  schema.jetpack = context.host.jetpack;
+  schema.tensorrt = context.host.tensorrt;
+  schema.precision = build.precision;
+  schema.extension = extension_of(context.config.runtime);
+  return schema.build();
+}
+
+Status check_model_file(const fs::path& model_path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(model_path, error);
+  if (status.type() == fs::file_type::not_found) {
+    return build_error(Reason::kModelMissing,
+                       "the model " + model_path.string() + " does not exist; check the path");
+  }
+  if (status.type() != fs::file_type::regular) {
+    return build_error(Reason::kModelUnreadable, "the model " + model_path.string() +
+                                                     " is not a regular file; name the network file itself");
+  }
+  if (fs::file_size(model_path, error) == 0 && !error) {
+    return build_error(Reason::kModelEmpty,
+                       "the model " + model_path.string() + " is empty; export it again");
+  }
+  return {};
+}
 
 Result<EngineRecord> compile_model(const fs::path& model_path, const BuildConfig& build,
                                    const CompileContext& context) {
@@ -241,33 +199,6 @@ Result<EngineRecord> compile_model(const fs::path& model_path, const BuildConfig
        error.describe(),
        {{"model_path", model_path.string()}, {"reason", std::string(to_string(error.reason))}}});
   return error;
-}
-
-Result<std::optional<EngineRecord>> find_reusable(const fs::path& model_path, const BuildConfig& build,
-                                                  const CompileContext& context, std::string& why) {
-  SKUA_RETURN_IF_ERROR(build.validate());
-  SKUA_ASSIGN_OR_RETURN(const std::string artifact, artifact_name(model_path, build, context));
-  SKUA_RETURN_IF_ERROR(check_model_file(model_path));
-  auto folder = context.files->open_folder(context.config.engine_cache_dir);
-  if (!folder.ok()) {
-    why = "the engine cache does not exist yet";
-    return std::optional<EngineRecord>();
-  }
-  auto record = read_build_record(**folder, artifact);
-  if (!record.ok()) {
-    why = record.error().message;
-    return std::optional<EngineRecord>();
-  }
-  SKUA_ASSIGN_OR_RETURN(why, difference(model_path, build, context, *record));
-  if (!why.empty()) return std::optional<EngineRecord>();
-  BufferPool pool(0);
-  const EngineExpectation expected{artifact, std::nullopt, build.precision, context.host, uses_gpu(*record)};
-  auto verified = admit_cached(**folder, expected, pool);
-  if (!verified.ok()) {
-    why = verified.error().message;
-    return std::optional<EngineRecord>();
-  }
-  return std::optional<EngineRecord>(*std::move(record));
 }
 
 }  // namespace skua

@@ -4,7 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
-#include <optional>
+#include <string>
 
 #include "cache/engine_record.h"
 #include "core/filesystem.h"
@@ -27,10 +27,11 @@ struct CompileContext {
 Result<EngineRecord> compile_model(const std::filesystem::path& model_path, const BuildConfig& build,
                                    const CompileContext& context);
 
-/// The record of a cache entry that may be reused for this model, build and host: name, sidecar, record,
-/// sources and both hashes verify. nullopt: there is none, or it is of another variant; `why` then says so.
-Result<std::optional<EngineRecord>> find_reusable(const std::filesystem::path& model_path,
-                                                  const BuildConfig& build, const CompileContext& context,
-                                                  std::string& why);
+/// The file name that an engine of this model, build and host has in a cache or set. InvalidArgumentError.
+Result<std::string> artifact_name(const std::filesystem::path& model_path, const BuildConfig& build,
+                                  const CompileContext& context);
+
+/// A regular file with something in it: EngineBuildError, model_missing, model_unreadable, model_empty.
+Status check_model_file(const std::filesystem::path& model_path);
 
 }  // namespace skua

@@ -58,6 +58,14 @@ struct SpawnOptions {
   }
 };
 
+/// As exec wants it: the texts, then a null pointer.
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 Result<pid_t> spawn(const BuildProcess& process, int progress_fd) {
   SpawnOptions options;
   posix_spawn_file_actions_addopen(&options.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -70,15 +78,17 @@ Result<pid_t> spawn(const BuildProcess& process, int progress_fd) {
   posix_spawnattr_setpgroup(&options.attributes, 0);
   posix_spawnattr_setflags(&options.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
 
-  std::array<std::string, 4> words{process.executable.string(), process.request.string(),
-                                   process.response.string(), std::to_string(::getpid())};
-  std::array<char*, 5> arguments{words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+  std::vector<std::string> words{process.executable.string()};
+  words.insert(words.end(), process.arguments.begin(), process.arguments.end());
+  for (const auto& path : {process.request, process.response}) words.push_back(path.string());
+  words.push_back(std::to_string(::getpid()));
+  std::vector<char*> arguments = pointers_to(words);
   // A clean environment: what a builder does must depend on the request alone. Some libraries write temporary
   // files; those go to the staging folder too.
-  std::array<std::string, 4> settings{"PATH=/usr/bin:/bin", "LC_ALL=C", "ORT_DISABLE_TELEMETRY=1",
-                                      "TMPDIR=" + process.request.parent_path().string()};
-  std::array<char*, 5> environment{settings[0].data(), settings[1].data(), settings[2].data(),
-                                   settings[3].data(), nullptr};
+  std::vector<std::string> settings{"PATH=/usr/bin:/bin", "LC_ALL=C", "ORT_DISABLE_TELEMETRY=1",
+                                    "TMPDIR=" + process.request.parent_path().string()};
+  settings.insert(settings.end(), process.environment.begin(), process.environment.end());
+  std::vector<char*> environment = pointers_to(settings);
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, process.executable.c_str(), &options.files, &options.attributes,
                                   arguments.data(), environment.data());

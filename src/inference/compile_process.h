@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "skua/result.h"
 
@@ -17,9 +18,11 @@ inline constexpr int kBuilderDiskFullStatus = 28;
 
 struct BuildProcess {
   std::filesystem::path executable;
-  std::filesystem::path request;   ///< read by the child
-  std::filesystem::path response;  ///< written by the child
-  std::filesystem::path log;       ///< the child's stderr
+  std::vector<std::string> arguments;    ///< before the request: what an interpreter is to run
+  std::vector<std::string> environment;  ///< NAME=value, beside what every child gets
+  std::filesystem::path request;         ///< read by the child
+  std::filesystem::path response;        ///< written by the child
+  std::filesystem::path log;             ///< the child's stderr
   std::chrono::seconds timeout{600};
   const std::atomic<bool>* cancel_requested = nullptr;
   std::function<void(std::string_view)> on_progress;  ///< each line of the child's stdout

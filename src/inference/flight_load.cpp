@@ -1,14 +1,10 @@
 #include "inference/flight_load.h"
 
-#include <algorithm>
-#include <future>
-#include <system_error>
-
 #include "cache/engine_verify.h"
 #include "cache/safe_file.h"
 #include "cache/set_files.h"
 #include "cache/set_gate.h"
-#include "inference/engine_folder.h"
+#include "inference/engine_stream.h"
 
 namespace skua {
 namespace {
@@ -36,43 +32,22 @@ void report_loaded(const RuntimeState& runtime, const EngineState& engine, const
                                      {"golden_ns", times.golden_ns}}});
 }
 
-/// What the background half of the pipeline hands over.
-struct Prepared {
-  std::optional<Result<VerifiedEngine>> engine;
-  std::optional<Result<GoldenVectors>> golden;
-  std::int64_t verify_ns = 0;
-};
-
-using AdmitFunction = Result<VerifiedEngine> (*)(Folder&, EngineExpectation, BufferPool&);
-
-Result<VerifiedEngine> admit_listed(Folder& folder, EngineExpectation expected, BufferPool& pool) {
-  return EngineGate::admit(folder, expected, pool);
-}
-
-/// Reads and hashes one engine and its golden vectors. Touches nothing but its own folders and the clock, so
-/// that it can run beside the deserialiser of the engine before.
-Prepared prepare(AdmitFunction admit, Folder& engines, Folder& golden, const EngineExpectation& expected,
-                 const Clock& clock) {
-  Prepared prepared;
-  BufferPool pool(0);
-  const std::int64_t start_ns = clock.monotonic_ns();
-  prepared.engine = admit(engines, expected, pool);
-  if (prepared.engine->ok()) prepared.golden = read_golden(golden, (*prepared.engine)->record().golden, pool);
-  prepared.verify_ns = clock.monotonic_ns() - start_ns;
-  return prepared;
-}
-
 /// The rest of the gate for a prepared engine.
 Result<std::shared_ptr<EngineState>> admit_prepared(RuntimeState& runtime, const AdmissionSteps& steps,
-                                                    Prepared prepared, EngineLoadTimes& times) {
+                                                    PreparedEngine prepared, EngineLoadTimes& times) {
   times.verify_ns = prepared.verify_ns;
-  if (!prepared.engine->ok()) return std::move(*prepared.engine).error();
-  if (!prepared.golden->ok()) return std::move(*prepared.golden).error();
-  return admit_engine(runtime, steps, *std::move(*prepared.engine), **prepared.golden, times);
+  SKUA_RETURN_IF_ERROR(prepared.status());
+  return admit_engine(runtime, steps, *std::move(prepared.engine), *prepared.golden, times);
 }
 
-EngineExpectation expectation(const RuntimeState& runtime, const EngineRecord& record, bool uses_gpu) {
-  return {record.file, record, record.precision, runtime.environment.host, uses_gpu};
+std::vector<EngineExpectation> expectations_of(const RuntimeState& runtime, const Manifest& manifest,
+                                               bool uses_gpu) {
+  std::vector<EngineExpectation> expectations;
+  for (const ManifestArtifact& artifact : manifest.artifacts) {
+    const EngineRecord& record = artifact.engine;
+    expectations.push_back({record.file, record, record.precision, runtime.environment.host, uses_gpu});
+  }
+  return expectations;
 }
 
 Status check_airborne_precision(const RuntimeState& runtime, const EngineRecord& record) {
@@ -104,15 +79,13 @@ class SetLoader {
     return {};
   }
 
-  /// Judges every engine, also after a first refusal; loads while there is none.
+  /// Judges every engine, also after a first refusal; loads while there is none. While one engine is
+  /// deserialised and proven, the next is read and hashed.
   void run() {
     const auto& artifacts = set_.manifest.artifacts;
-    std::future<Prepared> next = start(0);
-    for (std::size_t i = 0; i < artifacts.size(); ++i) {
-      Prepared prepared = next.get();
-      if (i + 1 < artifacts.size()) next = start(i + 1);
-      take(artifacts[i], std::move(prepared));
-    }
+    const auto expectations = expectations_of(runtime_, set_.manifest, uses_gpu_);
+    EngineStream stream(*set_.folder, *golden_, expectations, *runtime_.environment.clock);
+    for (const ManifestArtifact& artifact : artifacts) take(artifact, stream.next());
   }
 
   Result<LoadedSet> finish() {
@@ -127,22 +100,7 @@ class SetLoader {
   }
 
  private:
-  std::future<Prepared> start(std::size_t index) {
-    if (index >= set_.manifest.artifacts.size()) return {};
-    const auto work = [this, index] {
-      const EngineRecord& record = set_.manifest.artifacts[index].engine;
-      return prepare(&admit_listed, *set_.folder, *golden_, expectation(runtime_, record, uses_gpu_),
-                     *runtime_.environment.clock);
-    };
-    try {
-      return std::async(std::launch::async, work);
-    } catch (const std::system_error&) {
-      // No thread to be had: the same work, later, on this one.
-      return std::async(std::launch::deferred, work);
-    }
-  }
-
-  void take(const ManifestArtifact& artifact, Prepared prepared) {
+  void take(const ManifestArtifact& artifact, PreparedEngine prepared) {
     EngineLoadTimes times;
     times.model = artifact.name;
     times.size_bytes = artifact.engine.size_bytes;
@@ -162,10 +120,10 @@ class SetLoader {
   }
 
   /// nullptr: it passed, but nothing is loaded any more because another engine was refused.
-  Result<std::shared_ptr<EngineState>> judge(const ManifestArtifact& artifact, Prepared prepared,
+  Result<std::shared_ptr<EngineState>> judge(const ManifestArtifact& artifact, PreparedEngine prepared,
                                              EngineLoadTimes& times) {
     SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, artifact.engine));
-    if (first_error_ && prepared.engine->ok() && prepared.golden->ok()) {
+    if (first_error_ && prepared.status().ok()) {
       SKUA_RETURN_IF_ERROR(steps_.check_record(artifact.engine));
       return std::shared_ptr<EngineState>();
     }
@@ -206,8 +164,7 @@ Result<AdmittedSet> admit_whole_set(const RuntimeState& runtime, const std::file
                                       {{"set_id", set.manifest.set_id}}});
   }
   SKUA_RETURN_IF_ERROR(check_set_matches(runtime, set.manifest));
-  BufferPool pool(1);
-  SKUA_RETURN_IF_ERROR(verify_listed_files(set, pool));
+  SKUA_RETURN_IF_ERROR(verify_listed_files(set));
   return set;
 }
 
@@ -267,8 +224,11 @@ Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, cons
   const auto load = [&]() -> Result<std::shared_ptr<EngineState>> {
     SKUA_ASSIGN_OR_RETURN(auto folder, posix_file_system().open_folder(entry.engine_path.parent_path()));
     const EngineExpectation expected{file, std::nullopt, entry.precision, runtime.environment.host, uses_gpu};
-    auto prepared = prepare(&admit_cached, *folder, *folder, expected, *runtime.environment.clock);
-    if (prepared.engine->ok()) SKUA_RETURN_IF_ERROR(check_entry(entry, (*prepared.engine)->record()));
+    const Clock& clock = *runtime.environment.clock;
+    const std::int64_t start_ns = clock.monotonic_ns();
+    BufferPool pool(0);
+    auto prepared = prepare_engine(admit_cached(*folder, expected, pool), *folder, clock, start_ns);
+    if (prepared.engine.ok()) SKUA_RETURN_IF_ERROR(check_entry(entry, prepared.engine->record()));
     return admit_prepared(runtime, steps, std::move(prepared), times);
   };
   auto engine = load();

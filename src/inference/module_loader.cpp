@@ -33,8 +33,8 @@ Result<void*> open_symbol(const std::filesystem::path& file, const char* symbol)
   return function;
 }
 
-/// `Module` is RuntimeModule or CompilerModule. The table's size and build id are its first fields and are
-/// compared before anything that depends on the C++ types is touched.
+/// `Module` is RuntimeModule, CompilerModule or RawModule. The table's size and build id are its first fields
+/// and are compared before anything that depends on the C++ types is touched.
 template <typename Module, typename Function>
 Result<const Module*> open_module(const std::filesystem::path& file, std::string_view label,
                                   const char* symbol) {
@@ -84,12 +84,21 @@ Result<const CompilerModule*> open_compiler_module(const std::filesystem::path& 
                                                              kCompilerModuleSymbol);
 }
 
+Result<const RawModule*> open_raw_module(const std::filesystem::path& folder, std::string_view label) {
+  return open_module<RawModule, RawModuleFunction>(folder / file_name("bench", label), label,
+                                                   kRawModuleSymbol);
+}
+
 Result<const RuntimeModule*> open_runtime_module(std::string_view label) {
   return open_runtime_module(library_folder(), label);
 }
 
 Result<const CompilerModule*> open_compiler_module(std::string_view label) {
   return open_compiler_module(library_folder(), label);
+}
+
+Result<const RawModule*> open_raw_module(std::string_view label) {
+  return open_raw_module(library_folder(), label);
 }
 
 }  // namespace skua

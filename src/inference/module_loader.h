@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "inference/module_abi.h"
+#include "inference/raw_session.h"
 
 namespace skua {
 
@@ -16,9 +17,12 @@ std::string_view build_id() noexcept;
 /// RuntimeNotAvailableError: module_missing (with the loader's text), module_foreign.
 Result<const RuntimeModule*> open_runtime_module(std::string_view label);
 Result<const CompilerModule*> open_compiler_module(std::string_view label);
+/// The raw SDK beside it, for measuring; module_missing where the package or the runtime has none.
+Result<const RawModule*> open_raw_module(std::string_view label);
 /// The same from a given folder; for tests.
 Result<const RuntimeModule*> open_runtime_module(const std::filesystem::path& folder, std::string_view label);
 Result<const CompilerModule*> open_compiler_module(const std::filesystem::path& folder,
                                                    std::string_view label);
+Result<const RawModule*> open_raw_module(const std::filesystem::path& folder, std::string_view label);
 
 }  // namespace skua

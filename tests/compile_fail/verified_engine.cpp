@@ -13,8 +13,7 @@ namespace {
   return skua::EngineGate::admit(folder, {}, pool);
 #else
   static_cast<void>(folder);
-  static_cast<void>(pool);
-  return skua::VerifiedEngine(std::move(buffer), {});
+  return skua::VerifiedEngine(std::move(buffer), {}, pool);
 #endif
 }
 

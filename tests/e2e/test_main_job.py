@@ -227,7 +227,9 @@ def test_unchanged_content_publishes_nothing(skua, flight):
     report = skua.ok(*flight.provision_arguments(flight.yaml), "--json")
     assert report["is_published"] is False and report["set_id"] == flight.current().name
     assert all(entry["is_reused"] and entry["why_built"] == "" for entry in report["engines"])
-    assert (trees.tree(flight.sets), trees.tree(flight.cache)) == before
+    cache = trees.tree(flight.cache)
+    cache.pop("source.digests", None)  # what may be remembered; only of models that had come to rest
+    assert (trees.tree(flight.sets), cache) == before
 
 
 def test_changed_model_publishes_a_new_set(skua, flight):

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "cache/staged_copy.h"
 #include "cache/utc_text.h"
 #include "core/hash.h"
 #include "runtimes/onnxruntime/compile_steps.h"
@@ -76,14 +77,6 @@ Status finish_record(CompileState& state) {
 
 Error build_error(Reason reason, std::string message) {
   return make_error(ErrorCode::kEngineBuild, reason, std::move(message));
-}
-
-Error as_build_error(Error error) {
-  const bool keeps_class =
-      error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kOutOfMemory ||
-      error.code == ErrorCode::kRuntimeNotAvailable || error.code == ErrorCode::kInternal;
-  if (!keeps_class) error.code = ErrorCode::kEngineBuild;
-  return error;
 }
 
 }  // namespace skua::ort

@@ -53,7 +53,7 @@ Status compare_with_golden(CompileState& state);  ///< the artifact must reprodu
 Status finish_record(CompileState& state);        ///< what is left of the record
 
 /// All steps. RuntimeNotAvailableError when the library is not there; else EngineBuildError,
-/// InvalidArgumentError, OutOfMemoryError.
+/// InvalidArgumentError.
 Result<EngineRecord> compile_onnx(const CompileRequest& request, CompileProgress& progress);
 
 /// `Sha256Sidecar::aggregate_hash` from digests that are known already; the disk is not read again.
@@ -62,8 +62,6 @@ Result<Sha256> aggregate_of(const std::vector<SourceFile>& sources);
 
 /// An EngineBuildError.
 Error build_error(Reason reason, std::string message);
-/// The same error in the class that compiling promises; memory and a caller's mistakes keep theirs.
-Error as_build_error(Error error);
 
 /// A file of at most `limit` bytes. Links are not followed. EngineBuildError: `when_missing`,
 /// model_unreadable, model_too_large.

@@ -34,7 +34,10 @@ class Provisioning : public ::testing::Test {
     context_.compile.host.cpu_arch = "x86_64";
     context_.compile.cancel_requested = &cancelled_;
     context_.sets_dir = sets();
-    context_.ports.find_reusable = [this](const auto& model, const auto& build, const auto&,
+    context_.clock = &clock_;
+    context_.ports.difference = [this](const auto& model, const auto&, const auto&, const auto& record,
+                                       ReuseFacts& facts) { return difference(model, record, facts); };
+    context_.ports.find_reusable = [this](const auto& model, const auto& build, const auto&, ReuseFacts&,
                                           std::string& why) { return find(model, build, why); };
     context_.ports.compile = [this](const auto& model, const auto& build, const auto&) {
       return compile(model, build);
@@ -109,6 +112,13 @@ class Provisioning : public ::testing::Test {
     return published;
   }
 
+  /// This compiler's engines are their models' bytes.
+  static Result<std::string> difference(const fs::path& model, const EngineRecord& record,
+                                        ReuseFacts& facts) {
+    SKUA_ASSIGN_OR_RETURN(const Sha256 digest, facts.sources.digest_of(posix_file_system(), model));
+    return std::string(digest == record.engine_sha256 ? "" : "the model changed");
+  }
+
   Result<std::optional<EngineRecord>> find(const fs::path& model, const BuildConfig& build,
                                            std::string& why) {
     SKUA_ASSIGN_OR_RETURN(auto cache,
@@ -121,7 +131,15 @@ class Provisioning : public ::testing::Test {
     return std::optional<EngineRecord>();
   }
 
+  /// Files that were written a moment ago are an hour old by this clock.
+  class LaterClock final : public Clock {
+   public:
+    std::int64_t monotonic_ns() const noexcept override { return system_clock().monotonic_ns(); }
+    std::int64_t utc_us() const noexcept override { return system_clock().utc_us() + 3600'000'000; }
+  };
+
   test::TempFolder folder_;
+  LaterClock clock_;
   std::atomic<bool> cancelled_{false};
   bool cancel_while_compiling_ = false;
   std::string fail_;

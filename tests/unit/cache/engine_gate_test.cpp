@@ -132,13 +132,37 @@ TEST(EngineGate, AVerifiedEngineGivesItsMemoryBackForReuse) {
   const GateCase c;
   BufferPool pool(1);
   auto folder = c.folder();
-  auto first = EngineGate::admit(*folder, c.expected, pool);
-  ASSERT_TRUE(accepted(first));
-  const std::byte* const memory = first->bytes().data();
-  pool.give_back(first->release_buffer());
+  {
+    const auto first = EngineGate::admit(*folder, c.expected, pool);
+    ASSERT_TRUE(accepted(first));
+    EXPECT_EQ(pool.kept(), 0U) << "while somebody holds it";
+  }
+  EXPECT_EQ(pool.kept(), 1U);
   auto second = EngineGate::admit(*folder, c.expected, pool);
   ASSERT_TRUE(accepted(second));
-  EXPECT_EQ(second->bytes().data(), memory);
+  EXPECT_EQ(pool.kept(), 0U);
+  const VerifiedEngine moved = *std::move(second);
+  EXPECT_EQ(pool.kept(), 0U) << "moving lets go of nothing";
+  EXPECT_EQ(Sha256Sidecar::digest(moved.bytes()), c.expected.record->engine_sha256);
+}
+
+TEST(EngineGate, JudgingWithoutMemoryGivesTheSameVerdictForEveryFault) {
+  const auto judged = [](const GateCase& c) {
+    std::vector<std::byte> piece(16);  // smaller than a plan's header
+    return EngineGate::judge(*c.folder(), c.expected, piece);
+  };
+  ASSERT_TRUE(accepted(judged(GateCase()))) << "the control";
+  for (const GateFault& fault : gate_faults()) {
+    GateCase c;
+    fault.spoil(c);
+    const auto admitted = c.admit();
+    ASSERT_FALSE(admitted.ok()) << fault.name;
+    const Status verdict = judged(c);
+    ASSERT_FALSE(verdict.ok()) << fault.name;
+    EXPECT_EQ(verdict.error().code, admitted.error().code) << fault.name;
+    EXPECT_EQ(verdict.error().reason, admitted.error().reason) << fault.name;
+    EXPECT_EQ(verdict.error().message, admitted.error().message) << fault.name;
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cache/engine_verify.h"
+#include "cache/set_judge.h"
 #include "cache_fixture.h"
 #include "fault_filesystem.h"
 
@@ -76,8 +77,7 @@ TEST(GateFault, ListedFilesAreRefusedOnEveryReadError) {
     if (!folder.ok()) return as_setup_error(folder.error());
     AdmittedSet set = folders.admit().value();
     set.folder = *std::move(folder);
-    BufferPool pool(1);
-    return verify_all_files(set, pool);
+    return verify_all_files(set);
   };
   EXPECT_GE(sweep_reads(judge), 24U) << "open, look and read, for eight files";
 }
@@ -88,19 +88,24 @@ TEST(GateFault, CurrentIsRefusedOnEveryReadError) {
   EXPECT_GE(sweep_reads(judge), 4U);
 }
 
-TEST(GateFault, ACacheThatCannotBeListedIsAnError) {
+TEST(GateFault, JudgingRefusesOnEveryReadErrorAndJudgesTheRest) {
   const PublishedFolders folders;
-  FaultFileSystem files;
-  auto folder = files.open_folder(folders.cache()).value();
-  BufferPool pool(1);
-  const auto judge = [&] {
-    return judge_cache(
-        *folder, orin(), [](const EngineRecord&) { return true; }, pool, system_clock());
+  const auto judge = [&](FileSystem& files) -> Status {
+    auto folder = files.open_folder(folders.set());
+    if (!folder.ok()) return as_setup_error(folder.error());
+    AdmittedSet set = folders.admit().value();
+    set.folder = *std::move(folder);
+    const auto verdicts = judge_files(set, {orin(), [](const EngineRecord&) { return true; }, 1});
+    Status first;
+    int refused = 0;
+    for (const FileVerdict& verdict : verdicts) {
+      if (verdict.status.ok()) continue;
+      if (refused++ == 0) first = verdict.status;
+    }
+    EXPECT_LE(refused, 1) << "one fault, one file";
+    return first;
   };
-  files.arm({1, Reason::kIo, EIO});
-  EXPECT_TRUE(refused(judge(), ErrorCode::kEngineDeserialize, Reason::kIo));
-  files.arm({});
-  EXPECT_EQ(judge().value().size(), 2U);
+  EXPECT_GE(sweep_reads(judge), 24U) << "open, look and read, for eight files";
 }
 
 }  // namespace

@@ -99,8 +99,7 @@ TEST_P(PublishFault, ACacheEntryIsOldOrNewOrRefused) {
 
 bool is_whole_set(const fs::path& set) {
   auto admitted = admit_set(posix_file_system(), set, ground_policy());
-  BufferPool pool(1);
-  return admitted.ok() && verify_all_files(*admitted, pool).ok();
+  return admitted.ok() && verify_all_files(*admitted).ok();
 }
 
 TEST_P(PublishFault, CurrentNamesAWholeSetAtEveryMoment) {

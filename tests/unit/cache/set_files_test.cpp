@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cache/engine_verify.h"
+#include "cache/set_judge.h"
 #include "cache_fixture.h"
+#include "core/parallel.h"
 
 namespace skua::test {
 namespace {
@@ -15,7 +19,10 @@ class SetFiles : public testing::Test {
     return *find_listed(set_.manifest, golden_path(folders_.records()[0]));
   }
   fs::path path(const ManifestFile& file) const { return folders_.set() / file.name; }
-  Result<Buffer> read(const ManifestFile& file) { return read_listed_file(*set_.folder, file, pool_); }
+  Status judge(const ManifestFile& file) { return judge_listed_file(*set_.folder, file, piece_); }
+  std::vector<FileVerdict> judge_all(const HostTuple& host, std::size_t workers = 1) {
+    return judge_files(set_, {host, [](const EngineRecord&) { return true; }, workers});
+  }
   void flip(const fs::path& file, std::size_t offset) const {
     const fs::path name = fs::relative(file, folders_.temp().path());
     std::string bytes = folders_.temp().read(name);
@@ -25,55 +32,54 @@ class SetFiles : public testing::Test {
 
   PublishedFolders folders_;
   AdmittedSet set_;
-  BufferPool pool_{2};
+  std::vector<std::byte> piece_ = std::vector<std::byte>(64);
 };
-
-TEST_F(SetFiles, ReadsTheListedBytes) {
-  const auto bytes = read(golden());
-  ASSERT_TRUE(accepted(bytes));
-  EXPECT_TRUE(std::ranges::equal(bytes->bytes(), bytes_of(golden_bytes())));
-}
 
 TEST_F(SetFiles, RefusesOtherBytesOtherSizesAndNothing) {
   const std::string name = "sets/set-1/" + golden().name;
   for (std::size_t i = 0; i < golden_bytes().size(); i += 5) {
     flip(path(golden()), i);
-    EXPECT_TRUE(refused(read(golden()), ErrorCode::kManifest, Reason::kListedFileHashMismatch)) << i;
+    EXPECT_TRUE(refused(judge(golden()), ErrorCode::kManifest, Reason::kListedFileHashMismatch)) << i;
     flip(path(golden()), i);
   }
-  EXPECT_TRUE(accepted(read(golden())));
+  EXPECT_TRUE(accepted(judge(golden())));
   folders_.temp().write(name, golden_bytes() + "x");
-  EXPECT_TRUE(refused(read(golden()), ErrorCode::kManifest, Reason::kFileSizeMismatch));
+  EXPECT_TRUE(refused(judge(golden()), ErrorCode::kManifest, Reason::kFileSizeMismatch));
   fs::remove(path(golden()));
-  EXPECT_TRUE(refused(read(golden()), ErrorCode::kManifest, Reason::kListedFileMissing));
+  EXPECT_TRUE(refused(judge(golden()), ErrorCode::kManifest, Reason::kListedFileMissing));
   fs::create_symlink("/etc/hostname", path(golden()));
-  EXPECT_TRUE(refused(read(golden()), ErrorCode::kEngineDeserialize, Reason::kNotRegularFile));
+  EXPECT_TRUE(refused(judge(golden()), ErrorCode::kEngineDeserialize, Reason::kNotRegularFile));
   fs::remove_all(folders_.set() / "golden");
-  EXPECT_TRUE(refused(read(golden()), ErrorCode::kManifest, Reason::kListedFileMissing));
+  EXPECT_TRUE(refused(judge(golden()), ErrorCode::kManifest, Reason::kListedFileMissing));
   fs::create_symlink("..", folders_.set() / "golden");
-  EXPECT_FALSE(read(golden()).ok()) << "no folder is reached through a link";
+  EXPECT_FALSE(judge(golden()).ok()) << "no folder is reached through a link";
 }
 
-TEST_F(SetFiles, AnEmptyListedFileIsReadAsNothing) {
+TEST_F(SetFiles, AnEmptyListedFileIsHashedAsNothing) {
   folders_.temp().write("sets/set-1/empty", "");
-  const auto bytes = read({"empty", 0, digest_of("")});
-  ASSERT_TRUE(accepted(bytes));
-  EXPECT_TRUE(bytes->bytes().empty());
+  EXPECT_TRUE(accepted(judge({"empty", 0, digest_of("")})));
+  EXPECT_FALSE(judge({"empty", 0, digest_of("x")}).ok());
 }
 
-/// Where a hand-made change of any file of the set is noticed, in the order in which the runtime looks.
+/// Where a hand-made change of any file of the set is noticed: as a load looks, and as `skua verify` does.
 bool is_noticed(const PublishedFolders& folders) {
   auto set = folders.admit();
   if (!set.ok()) return true;
+  bool is_loaded = verify_listed_files(*set).ok();
   BufferPool pool(1);
-  if (!verify_listed_files(*set, pool).ok()) return true;
-  const auto expectations = expectations_of(set->manifest, orin(), [](const EngineRecord&) { return true; });
-  for (const EngineExpectation& expected : expectations) {
-    if (!EngineGate::admit(*set->folder, expected, pool).ok()) return true;
-    const ManifestFile* const golden = find_listed(set->manifest, golden_path(*expected.record));
-    if (golden == nullptr || !read_listed_file(*set->folder, *golden, pool).ok()) return true;
+  for (const ManifestArtifact& artifact : set->manifest.artifacts) {
+    const EngineRecord& record = artifact.engine;
+    const EngineExpectation expected{record.file, record, record.precision, orin(), true};
+    is_loaded = is_loaded && EngineGate::admit(*set->folder, expected, pool).ok();
+    std::vector<std::byte> piece(64);
+    const ManifestFile* const golden = find_listed(set->manifest, golden_path(record));
+    is_loaded = is_loaded && golden != nullptr && judge_listed_file(*set->folder, *golden, piece).ok();
   }
-  return false;
+  const auto verdicts = judge_files(*set, {orin(), [](const EngineRecord&) { return true; }, 2});
+  const bool is_judged_good = std::all_of(verdicts.begin(), verdicts.end(),
+                                          [](const FileVerdict& verdict) { return verdict.status.ok(); });
+  EXPECT_EQ(is_loaded, is_judged_good);
+  return !is_loaded;
 }
 
 TEST_F(SetFiles, AChangeOfAnyListedFileIsNoticed) {
@@ -102,75 +108,96 @@ TEST_F(SetFiles, AChangeOfAnyListedFileIsNoticed) {
 TEST_F(SetFiles, VerifiesSmallFilesWithoutReadingEngines) {
   Spy spy;
   set_.folder = std::make_unique<SpyFolder>(posix_file_system().open_folder(folders_.set()).value(), spy);
-  ASSERT_TRUE(accepted(verify_listed_files(set_, pool_)));
+  ASSERT_TRUE(accepted(verify_listed_files(set_)));
   EXPECT_EQ(spy.opens.size(), 4U) << "two sidecars, two build records";
   EXPECT_EQ(spy.opens.count(folders_.records()[0].file), 0U);
-  ASSERT_TRUE(accepted(verify_all_files(set_, pool_)));
+  ASSERT_TRUE(accepted(verify_all_files(set_)));
   EXPECT_EQ(spy.opens.size(), 8U);
 }
 
-class FixedClock final : public Clock {
- public:
-  std::int64_t monotonic_ns() const noexcept override { return now_ns_ += 5; }
-  std::int64_t utc_us() const noexcept override { return 0; }
+std::vector<std::string> names_of(const std::vector<FileVerdict>& verdicts) {
+  std::vector<std::string> names;
+  for (const FileVerdict& verdict : verdicts) names.push_back(verdict.kind + " " + verdict.file);
+  return names;
+}
 
- private:
-  mutable std::int64_t now_ns_ = 0;
-};
-
-TEST_F(SetFiles, EveryEngineIsJudgedAfterARefusal) {
-  const auto always_gpu = [](const EngineRecord&) { return true; };
-  const auto expectations = expectations_of(set_.manifest, orin(), always_gpu);
-  const FixedClock clock;
-  auto verdicts = judge_engines(*set_.folder, expectations, pool_, clock);
-  ASSERT_EQ(verdicts.size(), 2U);
-  for (const EngineVerdict& verdict : verdicts) {
-    EXPECT_TRUE(accepted(verdict.status));
-    EXPECT_EQ(verdict.size_bytes, plan_bytes().size());
-    EXPECT_EQ(verdict.elapsed_ns, 5);
-  }
+TEST_F(SetFiles, EveryFileIsJudgedAfterARefusalInAnOrderThatDoesNotChange) {
+  const std::vector<std::string> order = names_of(judge_all(orin()));
+  ASSERT_EQ(order.size(), 8U);
+  EXPECT_EQ(order[0], "engine " + folders_.records()[0].file);
+  EXPECT_EQ(order[1], "engine " + folders_.records()[1].file);
   flip(folders_.set() / folders_.records()[0].file, 40);
-  verdicts = judge_engines(*set_.folder, expectations, pool_, clock);
-  EXPECT_TRUE(refused(verdicts[0].status, ErrorCode::kEngineHashMismatch, Reason::kSidecarHashMismatch));
-  EXPECT_TRUE(accepted(verdicts[1].status));
+  flip(path(golden()), 3);
+  for (const std::size_t workers : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{16}}) {
+    const auto verdicts = judge_all(orin(), workers);
+    EXPECT_EQ(names_of(verdicts), order) << workers;
+    EXPECT_TRUE(refused(verdicts[0].status, ErrorCode::kEngineHashMismatch, Reason::kSidecarHashMismatch));
+    int refusals = 0;
+    for (const FileVerdict& verdict : verdicts) {
+      refusals += verdict.status.ok() ? 0 : 1;
+      if (verdict.file != golden().name) continue;
+      EXPECT_TRUE(refused(verdict.status, ErrorCode::kManifest, Reason::kListedFileHashMismatch));
+    }
+    EXPECT_EQ(refusals, 2) << workers;
+  }
+}
+
+TEST_F(SetFiles, EnginesAreJudgedAgainstTheHostGiven) {
+  for (const FileVerdict& verdict : judge_all(orin())) EXPECT_TRUE(accepted(verdict.status)) << verdict.file;
   HostTuple other = orin();
   other.sm_count = 16;
-  verdicts = judge_engines(*set_.folder, expectations_of(set_.manifest, other, always_gpu), pool_, clock);
-  EXPECT_TRUE(refused(verdicts[1].status, ErrorCode::kEngineDeserialize, Reason::kHostFactMismatch));
+  EXPECT_TRUE(refused(judge_all(other)[1].status, ErrorCode::kEngineDeserialize, Reason::kHostFactMismatch));
+}
+
+TEST_F(SetFiles, JudgingReadsEveryFileOnce) {
+  Spy spy;
+  set_.folder = std::make_unique<SpyFolder>(posix_file_system().open_folder(folders_.set()).value(), spy);
+  for (const FileVerdict& verdict : judge_all(orin())) EXPECT_TRUE(accepted(verdict.status)) << verdict.file;
+  for (const EngineRecord& record : folders_.records()) {
+    EXPECT_EQ(spy.opens[record.file], 1);
+    EXPECT_EQ(spy.bytes_read[record.file], record.size_bytes);
+    EXPECT_EQ(spy.bytes_read[record.golden.file], record.golden.size_bytes);
+  }
+}
+
+TEST(JudgeWorkers, ASmallSetIsWorthOne) {
+  constexpr std::uint64_t kMiB = 1U << 20U;
+  for (const std::uint64_t bytes : {std::uint64_t{0}, kMiB, 15 * kMiB}) {
+    EXPECT_EQ(default_judge_workers(bytes), 1U) << bytes;
+  }
+  EXPECT_EQ(default_judge_workers(1500 * kMiB), std::min<std::size_t>(usable_cores(), 4));
+  EXPECT_LE(default_judge_workers(16 * kMiB), 2U);
 }
 
 TEST_F(SetFiles, ACacheEntryIsHeldToTheRecordOnDiskAlone) {
   auto cache = posix_file_system().open_folder(folders_.cache()).value();
   const EngineRecord& record = folders_.records()[0];
   const EngineExpectation expected{record.file, record, record.precision, orin(), true};
-  EXPECT_TRUE(accepted(admit_cached(*cache, expected, pool_)));
+  BufferPool pool(1);
+  EXPECT_TRUE(accepted(admit_cached(*cache, expected, pool)));
+  EXPECT_TRUE(accepted(judge_cached(*cache, expected, piece_)));
   fs::remove(folders_.cache() / (record.file + ".json"));
-  EXPECT_TRUE(refused(admit_cached(*cache, expected, pool_), ErrorCode::kEngineHashMismatch,
-                      Reason::kBuildRecordMissing))
-      << "a record that the caller brings along counts for nothing";
+  for (const Status& verdict :
+       {Status(admit_cached(*cache, expected, pool).error()), judge_cached(*cache, expected, piece_)}) {
+    EXPECT_TRUE(refused(verdict, ErrorCode::kEngineHashMismatch, Reason::kBuildRecordMissing))
+        << "a record that the caller brings along counts for nothing";
+  }
 }
 
-TEST_F(SetFiles, ACacheIsJudgedByItsBuildRecords) {
+TEST_F(SetFiles, ACacheEntryIsJudgedByItsBuildRecord) {
   auto cache = posix_file_system().open_folder(folders_.cache()).value();
-  const FixedClock clock;
-  const auto judge = [&] {
-    return judge_cache(
-               *cache, orin(), [](const EngineRecord&) { return true; }, pool_, clock)
-        .value();
+  const std::string file = folders_.records()[0].file;
+  const auto judged = [&] {
+    return judge_cached(*cache, {file, {}, folders_.records()[0].precision, orin(), true}, piece_);
   };
-  ASSERT_EQ(judge().size(), 2U);
-  EXPECT_TRUE(accepted(judge()[0].status));
-  const std::string record = folders_.records()[0].file + ".json";
-  folders_.temp().write("cache/" + record, "{}");
-  EXPECT_TRUE(refused(judge()[0].status, ErrorCode::kEngineDeserialize, Reason::kBuildRecordMalformed));
-  fs::remove(folders_.cache() / record);
-  EXPECT_TRUE(refused(judge()[0].status, ErrorCode::kEngineHashMismatch, Reason::kBuildRecordMissing));
+  EXPECT_TRUE(accepted(judged()));
+  folders_.temp().write("cache/" + file + ".json", "{}");
+  EXPECT_TRUE(refused(judged(), ErrorCode::kEngineDeserialize, Reason::kBuildRecordMalformed));
+  fs::remove(folders_.cache() / (file + ".json"));
+  EXPECT_TRUE(refused(judged(), ErrorCode::kEngineHashMismatch, Reason::kBuildRecordMissing));
   // The stages before the record still come first.
-  fs::remove(folders_.cache() / (folders_.records()[0].file + ".sha256"));
-  EXPECT_TRUE(refused(judge()[0].status, ErrorCode::kEngineSidecarMissing, Reason::kSidecarMissing));
-  EXPECT_TRUE(accepted(judge()[1].status));
-  folders_.temp().write("cache/stray.engine", "x");
-  EXPECT_TRUE(refused(judge()[2].status, ErrorCode::kEngineSchemaMismatch, Reason::kEngineNameMalformed));
+  fs::remove(folders_.cache() / (file + ".sha256"));
+  EXPECT_TRUE(refused(judged(), ErrorCode::kEngineSidecarMissing, Reason::kSidecarMissing));
 }
 
 }  // namespace

@@ -41,8 +41,7 @@ TEST_F(SetWriting, MakesACompleteSetAndPointsCurrentAtIt) {
   auto admitted = admit_set(posix_file_system(), folders_.sets() / "set-2", ground_policy());
   ASSERT_TRUE(accepted(admitted));
   EXPECT_EQ(admitted->manifest, *manifest);
-  BufferPool pool(1);
-  EXPECT_TRUE(accepted(verify_all_files(*admitted, pool)));
+  EXPECT_TRUE(accepted(verify_all_files(*admitted)));
   EXPECT_EQ(manifest->files.size(), 8U);
 }
 

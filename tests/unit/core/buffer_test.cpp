@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <thread>
+#include <vector>
 
 #include "check.h"
 
@@ -88,6 +91,88 @@ TEST(BufferPool, KeepsTheLargerOnesWhenItIsFull) {
   pool.give_back(Buffer::allocate(4096).value());
   Buffer taken = pool.take(4096).value();
   EXPECT_EQ(address_of(taken), large_at);
+}
+
+TEST(Buffer, ResizingKeepsThePagesThatAreThere) {
+  Buffer buffer = Buffer::allocate(4 * kHugePage).value();
+  std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{7});
+  const auto address = address_of(buffer);
+  ASSERT_TRUE(buffer.resize(kHugePage + 1).ok());
+  EXPECT_EQ(address_of(buffer), address);
+  EXPECT_EQ(buffer.capacity(), 2 * kHugePage);
+  ASSERT_TRUE(buffer.resize(6 * kHugePage).ok());
+  EXPECT_EQ(buffer.bytes().size(), 6 * kHugePage);
+  EXPECT_EQ(address_of(buffer) % kHugePage, 0U);
+  EXPECT_EQ(buffer.bytes()[2 * kHugePage - 1], std::byte{7}) << "a page that stayed";
+  EXPECT_EQ(buffer.bytes()[2 * kHugePage], std::byte{0}) << "a page that had gone back";
+  std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{9});
+}
+
+TEST(Buffer, AnySizeCanFollowAnyOther) {
+  const std::size_t sizes[] = {0, 1, 4096, 5000, kHugePage - 1, kHugePage, 3 * kHugePage + 5};
+  for (const std::size_t from : sizes) {
+    for (const std::size_t to : sizes) {
+      Buffer buffer = Buffer::allocate(from).value();
+      ASSERT_TRUE(buffer.resize(to).ok()) << from << " " << to;
+      ASSERT_EQ(buffer.bytes().size(), to);
+      EXPECT_EQ(buffer.capacity(), Buffer::allocate(to).value().capacity()) << from << " " << to;
+      std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{1});
+    }
+  }
+}
+
+TEST(Buffer, ResizingToWhatNoMachineHasLeavesNothing) {
+  Buffer buffer = Buffer::allocate(2 * kHugePage).value();
+  EXPECT_TRUE(is_error(buffer.resize(std::size_t{1} << 60U), ErrorCode::kOutOfMemory, Reason::kOutOfMemory));
+  EXPECT_EQ(buffer.capacity(), 0U);
+  EXPECT_TRUE(buffer.resize(kHugePage).ok()) << "the control";
+}
+
+TEST(BufferPool, AKeptBufferIsBroughtToTheSizeAskedFor) {
+  BufferPool pool(1);
+  pool.give_back(Buffer::allocate(8 * kHugePage).value());
+  Buffer small = pool.take(kHugePage).value();
+  EXPECT_EQ(small.capacity(), kHugePage) << "no more memory is held than was asked for";
+  pool.give_back(std::move(small));
+  EXPECT_EQ(pool.take(3 * kHugePage).value().capacity(), 3 * kHugePage);
+  EXPECT_EQ(pool.kept(), 0U) << "one that is too small is made larger, not kept beside a new one";
+}
+
+TEST(BufferPool, KeepsNothingThatNobodyWillAskFor) {
+  BufferPool pool(2, 3);
+  Buffer first = pool.take(4096).value(), second = pool.take(4096).value();
+  pool.give_back(std::move(first));
+  EXPECT_EQ(pool.kept(), 1U);
+  pool.give_back(std::move(second));
+  EXPECT_EQ(pool.kept(), 1U) << "one request is left";
+  Buffer third = pool.take(4096).value();
+  pool.give_back(std::move(third));
+  EXPECT_EQ(pool.kept(), 0U);
+}
+
+TEST(BufferPool, ACopyIsAHandleToTheSamePool) {
+  BufferPool pool(1);
+  BufferPool(pool).give_back(Buffer::allocate(4096).value());
+  EXPECT_EQ(pool.kept(), 1U);
+}
+
+TEST(BufferPool, ServesThreadsAtOnce) {
+  BufferPool pool(3);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([pool, t]() mutable {
+      for (std::size_t i = 1; i < 200; ++i) {
+        Buffer buffer = pool.take(4096 * (i % 7 + 1)).value();
+        std::fill(buffer.bytes().begin(), buffer.bytes().end(), static_cast<std::byte>(t));
+        const auto last = buffer.bytes().back();
+        EXPECT_EQ(last, static_cast<std::byte>(t));
+        pool.give_back(std::move(buffer));
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_LE(pool.kept(), 3U);
+  EXPECT_GE(pool.kept(), 1U);
 }
 
 }  // namespace

@@ -85,6 +85,21 @@ TEST(Hash, FileDigestIsThatOfItsBytes) {
   }
 }
 
+TEST(Hash, TheHeadIsTheFilesFirstBytesHoweverSmallThePieces) {
+  const std::string text = pattern(1000);
+  for (const std::size_t piece_size : {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{4096}}) {
+    std::vector<std::byte> piece(piece_size), head(28, std::byte{0xee});
+    MemoryFile file(text);
+    EXPECT_EQ(hash_file(file, piece, head).value(), sha256_of(bytes_of(text))) << piece_size;
+    EXPECT_TRUE(std::ranges::equal(head, bytes_of(text).first(28))) << piece_size;
+    MemoryFile short_file(text.substr(0, 5));
+    std::vector<std::byte> longer(28, std::byte{0xee});
+    EXPECT_EQ(hash_file(short_file, piece, longer).value(), sha256_of(bytes_of(text).first(5)));
+    EXPECT_TRUE(std::ranges::equal(std::span(longer).first(5), bytes_of(text).first(5)));
+    EXPECT_EQ(longer[5], std::byte{0xee}) << "nothing beyond the file's end is written";
+  }
+}
+
 TEST(Hash, FileErrorIsPassedOn) {
   MemoryFile file(pattern(3 * kMiB), 2 * kMiB);
   EXPECT_TRUE(is_error(hash_file(file), ErrorCode::kIo, Reason::kIo, "injected"));
@@ -102,6 +117,10 @@ TEST(ReadAndHash, GivesBytesAndTheirDigest) {
     ASSERT_TRUE(is_ok(digest)) << size;
     EXPECT_EQ(*digest, sha256_of(bytes_of(text))) << size;
     EXPECT_TRUE(std::ranges::equal(buffer.bytes(), bytes_of(text))) << size;
+    MemoryFile again(text);
+    Buffer other = Buffer::allocate(size).value();
+    EXPECT_EQ(read_and_hash(again, other.bytes(), Reading::kInTurn).value(), *digest) << size;
+    EXPECT_TRUE(std::ranges::equal(other.bytes(), bytes_of(text))) << size;
   }
 }
 

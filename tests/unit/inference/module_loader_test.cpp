@@ -43,6 +43,14 @@ TEST(ModuleLoaderTest, ForeignModulesAreRefused) {
   EXPECT_STREQ((*module)->label, "good");
 }
 
+TEST(ModuleLoaderTest, RawModuleIsMissingByItsOwnName) {
+  const TempFolder folder;
+  const auto module = open_raw_module(folder.path(), "onnx_trt_ep");
+  ASSERT_FALSE(module.ok());
+  EXPECT_EQ(module.error().reason, Reason::kModuleMissing);
+  EXPECT_THAT(module.error().message, HasSubstr("libskua_bench_onnx_trt_ep.so"));
+}
+
 TEST(ModuleLoaderTest, LibraryFolderHoldsLibskua) {
   EXPECT_TRUE(std::filesystem::exists(library_folder() / "libskua.so"));
 }
