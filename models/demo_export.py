@@ -1,67 +1,20 @@
-"""Writes one demo network as ONNX, TorchScript and golden vectors."""
+"""The demo networks with real inputs: a photograph, and the features of it and its copy."""
 
 from __future__ import annotations
 
-import hashlib
-import warnings
-from dataclasses import dataclass
-from pathlib import Path
-
-import onnx
 import torch
 from torch import Tensor, nn
 
 import evaluate
-import golden
 from demo_networks import DemoFeatures, DemoMatcher, DemoVpr
-
-OPSET = 17
-EXPORTER = f"skua make_demo, pytorch {torch.__version__}, opset {OPSET}"
-GOLDEN_ORIGIN = f"pytorch {torch.__version__} eager fp32"
+from model_files import ExportModel, exporter_of, run_network
 
 
-@dataclass(frozen=True)
-class DemoModel:
-    """A network with the inputs for its golden vectors and the names of its tensors."""
-
-    name: str
-    network: nn.Module
-    inputs: dict[str, Tensor]
-    output_names: tuple[str, ...]
-
-    @property
-    def model_id(self) -> str:
-        return f"skua-{self.name}-1"
+def _model(name: str, network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> ExportModel:
+    return ExportModel(name, network, inputs, outputs, exporter_of("make_demo"))
 
 
-def weights_sha256(network: nn.Module) -> str:
-    """Digest of the state dict: sorted names, each with dtype, shape and bytes."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        values = tensor.numpy()
-        shape = ",".join(str(d) for d in values.shape)
-        digest.update(f"{name}\0{values.dtype.name}\0{shape}\0".encode())
-        digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
-    return digest.hexdigest()
-
-
-def metadata(model: DemoModel) -> dict[str, str]:
-    """What both files of a network carry."""
-    return {
-        "skua.model_id": model.model_id,
-        "skua.weights_sha256": weights_sha256(model.network),
-        "skua.exporter": EXPORTER,
-    }
-
-
-def run_network(network: nn.Module, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    """Outputs as a tuple, also where there is only one."""
-    with torch.no_grad():
-        outputs = network(*inputs.values())
-    return outputs if isinstance(outputs, tuple) else (outputs,)
-
-
-def demo_models() -> list[DemoModel]:
+def demo_models() -> list[ExportModel]:
     """The demo set with real inputs: a photograph, and the features of it and its copy."""
     features, matcher, vpr = DemoFeatures().eval(), DemoMatcher().eval(), DemoVpr().eval()
     photograph = evaluate.photograph("camera")
@@ -73,73 +26,11 @@ def demo_models() -> list[DemoModel]:
     pair = points | {"desc0": desc0, "desc1": desc1}
     feature_outputs = ("keypoints", "scores", "descriptors", "valid")
     return [
-        DemoModel("demo_features", features, image, feature_outputs),
-        DemoModel("demo_matcher", matcher, pair, ("matches", "scores")),
-        DemoModel("demo_vpr", vpr, image, ("embedding",)),
+        _model("demo_features", features, image, feature_outputs),
+        _model("demo_matcher", matcher, pair, ("matches", "scores")),
+        _model("demo_vpr", vpr, image, ("embedding",)),
     ]
 
 
 def _normalised(keypoints: Tensor) -> Tensor:
     return torch.from_numpy(evaluate.normalise_keypoints(keypoints.numpy(), evaluate.IMAGE_SIZE))
-
-
-def write_onnx(model: DemoModel, path: Path) -> None:
-    """One file with the weights inside, static shapes, standard operators only."""
-    with warnings.catch_warnings():
-        # The TorchScript-based exporter writes plain, stable graphs and needs no further
-        # package; that it is no longer the default is known.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            model.network,
-            tuple(model.inputs.values()),
-            str(path),
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=list(model.inputs),
-            output_names=list(model.output_names),
-        )
-    proto = onnx.load(str(path))
-    onnx.helper.set_model_props(proto, metadata(model))
-    onnx.checker.check_model(proto, full_check=True)
-    path.write_bytes(proto.SerializeToString(deterministic=True))
-
-
-def write_torchscript(model: DemoModel, path: Path) -> None:
-    """A scripted module whose weights stay buffers, so that it can be converted to half.
-
-    Scripted, not traced: a trace turns the formulas' numbers into float64 tensors.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        scripted = torch.jit.script(model.network)
-    scripted.save(str(path), _extra_files=metadata(model))
-    _drop_debug_records(path)
-
-
-def _drop_debug_records(path: Path) -> None:
-    """Remove the record of source lines: it holds the path of this checkout."""
-    reader = torch._C.PyTorchFileReader(str(path))
-    written_by_writer = {"version", "byteorder", ".data/serialization_id"}
-    names = [n for n in reader.get_all_records() if not n.endswith(".debug_pkl")]
-    records = {n: reader.get_record(n) for n in names if n not in written_by_writer}
-    writer = torch._C.PyTorchFileWriter(str(path))
-    for name, data in records.items():
-        writer.write_record(name, data, len(data))
-    writer.write_end_of_file()
-
-
-def write_golden(model: DemoModel, path: Path) -> None:
-    """The inputs and what eager PyTorch computes from them."""
-    outputs = run_network(model.network, model.inputs)
-    tensors = [golden.GoldenTensor(golden.INPUT, n, t.numpy()) for n, t in model.inputs.items()]
-    for name, tensor in zip(model.output_names, outputs, strict=True):
-        tensors.append(golden.GoldenTensor(golden.EXPECTED, name, tensor.numpy()))
-    golden.write(path, tensors)
-
-
-def export(model: DemoModel, folder: Path) -> dict[str, str]:
-    """Write the three files of a network and describe them."""
-    write_onnx(model, folder / f"{model.name}.onnx")
-    write_torchscript(model, folder / f"{model.name}.pt")
-    write_golden(model, folder / f"{model.name}.golden")
-    return metadata(model) | {"golden_origin": GOLDEN_ORIGIN}

@@ -26,7 +26,8 @@ BELOW = {
     "runtimes": LIBRARY,
     "bootstrap": BOOTSTRAP,
     "builder": BOOTSTRAP,
-    "cli": BOOTSTRAP,
+    "bench": BOOTSTRAP,
+    "cli": BOOTSTRAP | {"bench"},
     "flight": BOOTSTRAP,
 }
 GENERATED = {"skua_build_flags.h", "skua_build_id.h", "skua_sdk_paths.h"}

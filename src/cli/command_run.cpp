@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "bench/statistics.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/run_engine.h"
@@ -43,7 +44,7 @@ void show_run(std::size_t index, const RunOutcome& outcome, Console& console) {
   console.report()["runs"].push_back({{"outputs", std::move(outputs)}});
 }
 
-void show_latency(const LatencySummary& latency, Console& console) {
+void show_latency(const bench::Percentiles& latency, Console& console) {
   console.report()["latency"] = {{"count", latency.count},
                                  {"p50_us", latency.p50_us},
                                  {"p95_us", latency.p95_us},
@@ -83,7 +84,7 @@ Status run(const RunArguments& arguments, Session& session) {
     times_ns.insert(times_ns.end(), outcome.times_ns.begin(), outcome.times_ns.end());
     show_run(i, outcome, console);
   }
-  show_latency(summarise(std::move(times_ns)), console);
+  show_latency(bench::percentiles_of(std::move(times_ns)), console);
   return {};
 }
 

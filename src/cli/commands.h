@@ -27,6 +27,8 @@ void add_provision(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+void add_quantize(CLI::App& app, Action& action);
 
 /// The whole program, for main and for tests: parses, acts, returns the exit status. Never throws.
 int run_skua(int argc, const char* const* argv, Session& session) noexcept;

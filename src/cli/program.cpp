@@ -64,7 +64,8 @@ int parse_and_act(int argc, const char* const* argv, Session& session) {
   app.set_version_flag("--version", std::string(SKUA_VERSION " (") + std::string(build_id()) + ")");
   Action action;
   CommonOptions common;
-  for (const auto add : {add_doctor, add_compile, add_provision, add_verify, add_inspect, add_run})
+  for (const auto add :
+       {add_doctor, add_compile, add_provision, add_verify, add_inspect, add_run, add_bench, add_quantize})
     add(app, action);
   add_common_options(app, common);
   try {

@@ -1,10 +1,9 @@
 #include "cli/run_engine.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "bootstrap/published_sets.h"
-#include "bootstrap/set_yaml.h"
+#include "bootstrap/recorded_config.h"
 #include "cache/set_gate.h"
 #include "cli/arguments.h"
 #include "cli/npy.h"
@@ -24,12 +23,7 @@ Error invalid(Reason reason, std::string message) {
 /// The configuration that an artifact was made for, then what the command line changes.
 Result<RuntimeConfig> config_for(const std::string& label, const std::map<std::string, std::string>& options,
                                  const RunArguments& arguments) {
-  RuntimeConfig config;
-  const auto keys = set_option_keys();
-  for (const auto& [key, value] : options) {
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) continue;
-    SKUA_RETURN_IF_ERROR(set_field(config, key, value));
-  }
+  SKUA_ASSIGN_OR_RETURN(RuntimeConfig config, recorded_config(label, options));
   SKUA_RETURN_IF_ERROR(apply_settings(config, arguments.settings));
   config.runtime = arguments.runtime.value_or(label);
   return config;

@@ -10,7 +10,6 @@
 
 #include "cli/cache_entries.h"
 #include "cli/commands.h"
-#include "cli/latency.h"
 #include "cli/run_inputs.h"
 #include "skua/inference_runtime.h"
 

@@ -28,7 +28,7 @@ from places import CPU
 NO_TRACE = tracing.can_trace()
 FORBIDDEN = NO_TRACE is not None and "PTRACE" in NO_TRACE.upper() and "permitted" in NO_TRACE
 pytestmark = pytest.mark.skipif(FORBIDDEN, reason=f"ptrace is forbidden here: {NO_TRACE}")
-ENGINES = 3  # of the set that `flight` holds
+SET_READER = 1  # reads one engine of a set while the one before it is deserialised
 
 
 @pytest.fixture(name="trace")
@@ -81,8 +81,9 @@ def test_provision_twice(trace, home, flight):
     judge(report, [flight.sets, flight.cache], home)
     assert names(report) == ["skua", "skua-build"]
     assert str(flight.sets / "CURRENT") in report.changed
-    report = trace(*command)  # nothing to do: nothing done
-    judge(report, [], home)
+    report = trace(*command)  # nothing to do: nothing done but to remember the models' digests
+    judge(report, [flight.cache], home)
+    assert all("source.digests" in path or "/.tmp-" in path for path in report.changed), report.changed
     assert names(report) == ["skua"]
 
 
@@ -104,7 +105,7 @@ def test_verify_of_a_damaged_set(trace, home, flight):
 
 def test_run(trace, home, flight, inputs):
     report = trace(programs.SKUA, "run", flight.sets, "add_relu", *inputs, "--allow-unsigned")
-    judge(report, [flight.folder / "out"], home, threads=ENGINES)
+    judge(report, [flight.folder / "out"], home, threads=SET_READER)
     assert names(report) == ["skua"] and str(flight.folder / "out" / "y.npy") in report.changed
 
 
@@ -126,7 +127,11 @@ def test_large_engine_has_a_reader_beside_the_hasher(trace, home, flight):
     report = trace(programs.SKUA, *flight.provision_arguments(yaml))
     assert report.status == programs.DONE and report.network == [], report.stderr
     report = trace(programs.SKUA, "verify", flight.sets, "--allow-unsigned")
-    judge(report, [], home, threads=1)
+    judge(report, [], home)  # one file worth a worker: the program's own thread
+    np.save(flight.folder / "x.npy", np.zeros((1, (9 << 20) // (4 * tiny_models.WIDTH)), np.float32))
+    report = trace(programs.SKUA, "run", flight.sets, "large", "--input", f"x={flight.folder}/x.npy",
+                   "--output-dir", flight.folder / "out", "--allow-unsigned")
+    judge(report, [flight.folder / "out"], home, threads=SET_READER + 1)
 
 
 def test_threads_that_were_asked_for_are_counted(trace, home, flight):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
@@ -22,9 +21,10 @@ import demo_networks  # noqa: E402
 import evaluate  # noqa: E402
 import golden  # noqa: E402
 import make_demo  # noqa: E402
+import model_checks  # noqa: E402
+from model_checks import METADATA_KEYS, golden_parts  # noqa: E402
 
 MODELS = make_demo.MODELS
-METADATA_KEYS = ("skua.model_id", "skua.weights_sha256", "skua.exporter")
 HALF_SMALLEST_NORMAL, HALF_LARGEST = 6.1e-5, 65504.0
 # Largest absolute difference from the golden vectors in float32, per output. Keypoints
 # are pixels; a match is an index, so it is the same or wrong.
@@ -66,12 +66,6 @@ def network(name: str) -> torch.nn.Module:
         "demo_vpr": demo_networks.DemoVpr,
     }
     return classes[name]().eval()
-
-
-def golden_parts(path: Path) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-    tensors = golden.read(path)
-    inputs = [t.values for t in tensors if t.role == golden.INPUT]
-    return inputs, {t.name: t.values for t in tensors if t.role == golden.EXPECTED}
 
 
 def function_of(kind: str, demo_set: Path, name: str) -> evaluate.ArrayFunction:
@@ -122,33 +116,19 @@ def test_a_stale_set_is_noticed(demo_set: Path, tmp_path: Path, damage: str) -> 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_both_files_carry_the_same_metadata(demo_set: Path, name: str) -> None:
-    proto = onnx.load(demo_set / f"{name}.onnx")
-    from_onnx = {entry.key: entry.value for entry in proto.metadata_props}
-    extra = dict.fromkeys(METADATA_KEYS, "")
-    torch.jit.load(str(demo_set / f"{name}.pt"), _extra_files=extra)
-    from_torch = {k: v.decode() if isinstance(v, bytes) else v for k, v in extra.items()}
+    from_onnx = model_checks.onnx_metadata(demo_set / f"{name}.onnx")
+    from_torch = model_checks.torch_metadata(demo_set / f"{name}.pt", METADATA_KEYS)
     assert from_onnx == from_torch
     assert all(from_onnx[key] for key in METADATA_KEYS)
     record = json.loads((demo_set / make_demo.RECORD).read_text())["models"][name]
     assert {key: record[key] for key in METADATA_KEYS} == from_onnx
 
 
-def digest_of(tensors: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name, values in sorted(tensors.items()):
-        shape = ",".join(str(d) for d in values.shape)
-        digest.update(f"{name}\0{values.dtype.name}\0{shape}\0".encode() + values.tobytes())
-    return digest.hexdigest()
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_the_weights_digest_can_be_recomputed_from_either_file(demo_set: Path, name: str) -> None:
-    proto = onnx.load(demo_set / f"{name}.onnx")
-    stated = {entry.key: entry.value for entry in proto.metadata_props}["skua.weights_sha256"]
-    weights = {w.name: onnx.numpy_helper.to_array(w) for w in proto.graph.initializer}
-    assert digest_of(weights) == stated
-    state = torch.jit.load(str(demo_set / f"{name}.pt")).state_dict()
-    assert digest_of({k: v.numpy() for k, v in state.items()}) == stated
+    stated = model_checks.onnx_metadata(demo_set / f"{name}.onnx")["skua.weights_sha256"]
+    assert model_checks.onnx_weights_digest(demo_set / f"{name}.onnx") == stated
+    assert model_checks.torch_weights_digest(demo_set / f"{name}.pt") == stated
 
 
 @pytest.mark.parametrize("name", MODELS)

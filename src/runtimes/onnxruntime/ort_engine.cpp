@@ -40,6 +40,7 @@ class OrtEngine final : public LoadedEngine {
   Result<std::unique_ptr<Execution>> create_execution() override {
     return ort::create_execution(session_, record_);
   }
+  const std::shared_ptr<const Session>& session() const noexcept { return session_; }
 
  private:
   std::shared_ptr<const Session> session_;
@@ -93,6 +94,10 @@ Status check_self_contained(std::span<const std::byte> artifact, const EngineRec
     }
   }
   return {};
+}
+
+std::shared_ptr<const Session> session_of(const LoadedEngine& engine) {
+  return static_cast<const OrtEngine&>(engine).session();
 }
 
 EngineLimits limits_of(const RuntimeConfig& config, const EngineRecord& record) {

@@ -46,6 +46,9 @@ Result<std::unique_ptr<LoadedEngine>> load_engine(const std::shared_ptr<const Or
                                                   std::span<const std::byte> bytes,
                                                   const EngineRecord& record);
 
+/// The session of an engine that load_engine made, for the raw calls that are measured beside it.
+std::shared_ptr<const Session> session_of(const LoadedEngine& engine);
+
 /// The limits under which an engine runs: from its record.
 EngineLimits limits_of(const RuntimeConfig& config, const EngineRecord& record);
 

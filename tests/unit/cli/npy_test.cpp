@@ -8,8 +8,6 @@
 #include <fstream>
 #include <string>
 
-#include "cli/latency.h"
-
 namespace skua {
 namespace {
 
@@ -143,19 +141,6 @@ TEST_F(NpyFile, MissingFileAndFolderAreNamed) {
   const auto folder = read_npy(folder_);
   ASSERT_FALSE(folder.ok());
   EXPECT_NE(folder.error().message.find(folder_.string()), std::string::npos);
-}
-
-TEST(Latency, PercentilesAreMeasuredTimes) {
-  std::vector<std::int64_t> times;
-  for (std::int64_t i = 100; i > 0; --i) times.push_back(i * 1000);
-  const LatencySummary summary = summarise(times);
-  EXPECT_EQ(summary.count, 100U);
-  EXPECT_DOUBLE_EQ(summary.p50_us, 50.0);
-  EXPECT_DOUBLE_EQ(summary.p95_us, 95.0);
-  EXPECT_DOUBLE_EQ(summary.p99_us, 99.0);
-  EXPECT_DOUBLE_EQ(summary.max_us, 100.0);
-  EXPECT_DOUBLE_EQ(summarise({7000}).p99_us, 7.0);
-  EXPECT_EQ(summarise({}).count, 0U);
 }
 
 }  // namespace

@@ -1,0 +1,141 @@
+"""Measures verifying, loading and provisioning: makes the sets, runs load_verify, load_sessions, load_growth.
+
+    python benchmarks/load.py --build build/release --out out/bench [--quick] [--only verify,sessions,growth]
+
+The sets (models/make_sized.py) stay under OUT/load/ for the next time, about 6 GB; with --quick they are a
+tenth of that and the figures are of no worth. Reports: OUT/load-verify.json, load-sessions.json,
+load-memory.json and load-growth.json, each with a table beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("verify", "sessions", "growth")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A set that was provisioned, and what it was provisioned from."""
+
+    folder: Path
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def sets(self) -> Path:
+        return self.folder / "sets"
+
+    def current(self) -> Path:
+        return self.sets / (self.sets / "CURRENT").read_text("ascii").strip()
+
+
+def run(*command: object) -> None:
+    subprocess.run([str(part) for part in command], check=True)
+
+
+def provision(skua: Path, place: Place) -> None:
+    run(skua, "provision", place.models / "set.yaml", "--out", place.sets, "--cache", place.cache,
+        "--set", f"flight_set_limit_bytes={1 << 40}")
+
+
+def is_whole(skua: Path, place: Place) -> bool:
+    if not (place.sets / "CURRENT").is_file():
+        return False
+    verified = subprocess.run([skua, "verify", place.sets, "--allow-unsigned", "--set",
+                               f"flight_set_limit_bytes={1 << 40}"], capture_output=True, check=False)
+    return verified.returncode == 0
+
+
+def make_place(skua: Path, folder: Path, mib: float, count: int, keeps_sources: bool) -> Place:
+    """The set of `count` engines of `mib` MiB. Without its sources it needs a third of the space."""
+    place = Place(folder)
+    if not keeps_sources and is_whole(skua, place):
+        return place
+    folder.mkdir(parents=True, exist_ok=True)
+    run(sys.executable, ROOT / "models/make_sized.py", "--mib", mib, "--count", count, "--out", place.models)
+    provision(skua, place)
+    for old in set(place.sets.iterdir()) - {place.current(), place.sets / "CURRENT"}:
+        shutil.rmtree(old)
+    if not keeps_sources:
+        shutil.rmtree(place.models)
+        shutil.rmtree(place.cache)
+    return place
+
+
+def measure_verify(build: Path, out: Path, arguments: argparse.Namespace) -> None:
+    skua = build / "bin/skua"
+    place = make_place(skua, out / "load/flight", 15 if arguments.quick else 150, 10, keeps_sources=True)
+    run(build / "benchmarks/load_verify", "--set-dir", place.current(), "--out", out / "load-verify",
+        "--rounds", 6 if arguments.quick else 31, "--skua", skua, "--set-yaml", place.models / "set.yaml",
+        "--cache", place.cache)
+
+
+def make_demo_place(skua: Path, folder: Path) -> Place:
+    """The demo networks: their graphs leave something to optimise, which those of make_sized.py do not."""
+    place = Place(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    run(sys.executable, ROOT / "models/make_demo.py", "--out", place.models)
+    lines = ["runtime: onnx_trt_ep", "execution_provider: cpu", "networks:"]
+    for name in ("demo_features", "demo_matcher", "demo_vpr"):
+        lines += [f"  - {{name: {name}, onnx: {name}.onnx, precision: fp32}}"]
+    (place.models / "set.yaml").write_text("\n".join(lines) + "\n", "ascii")
+    provision(skua, place)
+    return place
+
+
+def measure_sessions(build: Path, out: Path, arguments: argparse.Namespace) -> None:
+    skua, program = build / "bin/skua", build / "benchmarks/load_sessions"
+    demo = make_demo_place(skua, out / "load/demo")
+    run(program, "--set-dir", demo.current(), "--out", out / "load-sessions", "--cache", demo.cache,
+        "--sources", demo.models, "--rounds", 6 if arguments.quick else 31)
+    flight = make_place(skua, out / "load/flight", 15 if arguments.quick else 150, 10, keeps_sources=True)
+    run(program, "--set-dir", flight.current(), "--out", out / "load-memory", "--memory", "--builds", 0)
+
+
+def measure_growth(build: Path, out: Path, arguments: argparse.Namespace) -> None:
+    skua, scale = build / "bin/skua", 0.1 if arguments.quick else 1.0
+    by_count = [make_place(skua, out / f"load/count-{count}", scale, count, keeps_sources=False)
+                for count in (1, 10, 100)]
+    by_size = [make_place(skua, out / f"load/size-{mib}", mib * scale, 1, keeps_sources=False)
+               for mib in (1, 10, 100, 500)]
+    run(build / "benchmarks/load_growth", "--out", out / "load-growth",
+        "--rounds", 6 if arguments.quick else 11, "--by-count", *(place.current() for place in by_count),
+        "--by-size", *(place.current() for place in by_size))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure verifying, loading and provisioning.")
+    parser.add_argument("--build", type=Path, required=True, help="built with SKUA_BUILD_BENCHMARKS=ON")
+    parser.add_argument("--out", type=Path, required=True, help="folder for sets and reports")
+    parser.add_argument("--quick", action="store_true", help="small sets, few rounds: does it run at all?")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts to measure, separated by commas")
+    arguments = parser.parse_args()
+    build, out = arguments.build.resolve(), arguments.out.resolve()
+    if arguments.quick:
+        out = out / "quick"
+    os.makedirs(out, exist_ok=True)
+    measures = {"verify": measure_verify, "sessions": measure_sessions, "growth": measure_growth}
+    chosen = arguments.only.split(",")
+    if not set(chosen) <= set(PARTS):
+        parser.error(f"--only: expected some of {', '.join(PARTS)}")
+    for part in chosen:
+        measures[part](build, out, arguments)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+#include "program.h"
+
+#include <csignal>
+#include <exception>
+#include <iostream>
+
+#include "core/json_strict.h"
+
+namespace skua::bench {
+namespace {
+
+std::atomic<bool> g_is_cancelled{false};
+
+void on_interrupt(int) { g_is_cancelled = true; }
+
+int fail(const std::string& text) {
+  std::cerr << "benchmark: error: " << text << '\n';
+  return 1;
+}
+
+int act(const ProgramOptions& options,
+        const std::function<Status(const ProgramOptions&, std::vector<Figure>&)>& body) {
+  Report report;
+  report.machine = describe_machine(Json::object());
+  if (const Status done = body(options, report.figures); !done.ok()) return fail(done.error().describe());
+  if (const Status written = write_report(report, options.out); !written.ok())
+    return fail(written.error().describe());
+  return 0;
+}
+
+}  // namespace
+
+const std::atomic<bool>& cancel_requested() noexcept { return g_is_cancelled; }
+
+int run_program(int argc, const char* const* argv, const std::string& purpose,
+                const std::function<void(CLI::App&)>& add_options,
+                const std::function<Status(const ProgramOptions&, std::vector<Figure>&)>& body) {
+  std::signal(SIGINT, on_interrupt);
+  ProgramOptions options;
+  CLI::App app(purpose);
+  app.add_option("--set-dir", options.set_dir, "a flight set's own folder");
+  app.add_option("--out", options.out, "stem of the report: <out>.json, <out>.md")->required();
+  app.add_option("--model", options.models, "logical name; may be repeated; default: all of the set");
+  app.add_option("--rounds", options.rounds, "rounds of each experiment")->check(CLI::Range(1, 100000));
+  add_options(app);
+  try {
+    app.parse(argc, argv);
+    return act(options, body);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::exception& error) {
+    return fail(error.what());
+  }
+}
+
+Result<BenchSet> open_bench_set(const ProgramOptions& options) {
+  SetOptions set;
+  set.set_dir = std::filesystem::absolute(options.set_dir);
+  set.policy.allow_unsigned = true;
+  set.policy.flight_set_limit_bytes = std::uint64_t{1} << 40U;
+  set.settings = {{"gpu_memory_budget_bytes", std::to_string(std::uint64_t{1} << 40U)}};
+  set.cancel_requested = &g_is_cancelled;
+  return BenchSet::open(set);
+}
+
+std::vector<std::string> chosen_models(const BenchSet& set, const ProgramOptions& options) {
+  return options.models.empty() ? set.models() : options.models;
+}
+
+}  // namespace skua::bench

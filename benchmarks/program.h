@@ -1,0 +1,37 @@
+// What the benchmark programs have in common: their options, how they end, and the file they leave.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/bench_set.h"
+#include "bench/report.h"
+
+namespace skua::bench {
+
+struct ProgramOptions {
+  std::string set_dir, out;         ///< `out`: stem of the report, "<out>.json" and "<out>.md"
+  std::vector<std::string> models;  ///< empty: all
+  std::size_t rounds = 101;
+};
+
+/// Runs `body` and writes the report of its figures. Exit status: 0; 2 for options that are not understood; 1
+/// for every error, which is told on stderr.
+int run_program(int argc, const char* const* argv, const std::string& purpose,
+                const std::function<void(CLI::App&)>& add_options,
+                const std::function<Status(const ProgramOptions&, std::vector<Figure>&)>& body);
+
+/// The set of `options`, unsigned ones allowed: it is measured, not flown.
+Result<BenchSet> open_bench_set(const ProgramOptions& options);
+
+/// Set by Ctrl-C.
+const std::atomic<bool>& cancel_requested() noexcept;
+
+/// The named models, or all of the set.
+std::vector<std::string> chosen_models(const BenchSet& set, const ProgramOptions& options);
+
+}  // namespace skua::bench

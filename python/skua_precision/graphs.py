@@ -1,0 +1,168 @@
+"""Walking and ordering ONNX graphs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
+
+from skua_precision.errors import build_error, invalid_argument
+
+MAX_MODEL_BYTES = 2**31 - 1  # what one protobuf file can hold
+
+
+def load(path: Path) -> ModelProto:
+    """The model with its external weights inside."""
+    if not path.is_file():
+        raise build_error("model_missing", f"{path} does not exist or is no regular file; check the path")
+    if path.stat().st_size > MAX_MODEL_BYTES:
+        raise build_error("model_too_large", f"{path} has {path.stat().st_size} bytes; one ONNX file with "
+                                             f"its weights inside may have {MAX_MODEL_BYTES}")
+    try:
+        model = onnx.load(str(path))
+        if not model.graph.node:
+            raise build_error("model_empty", f"{path} holds no node; export the model again")
+        onnx.checker.check_model(model, full_check=False)
+    except OSError as error:
+        raise build_error("model_unreadable", f"{path}: {error}; check the file's permissions") from error
+    except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
+        said = str(error).strip().split("\n")[0]
+        raise build_error("model_malformed", f"{path}: {said}; export the model again") from error
+    return model
+
+
+def inner_graphs(node: NodeProto) -> Iterator[GraphProto]:
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.GRAPH:
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def all_nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph and of the graphs inside them."""
+    for node in graph.node:
+        yield node
+        for inner in inner_graphs(node):
+            yield from all_nodes(inner)
+
+
+def values_read(node: NodeProto) -> set[str]:
+    """What a node reads, also from within its inner graphs."""
+    names = {name for name in node.input if name}
+    for inner in inner_graphs(node):
+        made = {name for each in inner.node for name in each.output}
+        made |= {value.name for value in inner.input} | {weights.name for weights in inner.initializer}
+        for each in inner.node:
+            names |= values_read(each) - made
+        names |= {value.name for value in inner.output} - made
+    return names
+
+
+def readers_of(graph: GraphProto) -> dict[str, set[str]]:
+    """Of every value, the names of the nodes that read it; inner graphs count for themselves."""
+    readers: dict[str, set[str]] = {}
+    for node in all_nodes(graph):
+        for name in node.input:
+            readers.setdefault(name, set()).add(node.name)
+    return readers
+
+
+def name_nodes(graph: GraphProto) -> None:
+    """Gives every node a name of its own: patterns and the converter's new nodes go by it."""
+    seen: set[str] = set()
+    for position, node in enumerate(all_nodes(graph)):
+        if not node.name or node.name in seen:
+            node.name = f"{node.name or node.op_type}__{position}"
+        seen.add(node.name)
+
+
+def lift_constants(graph: GraphProto) -> None:
+    """Turns float Constant nodes into weights, which stay float32 where only kept nodes read them."""
+    kept = []
+    for node in graph.node:
+        is_float = node.op_type == "Constant" and node.attribute[0].name == "value"
+        if is_float and node.attribute[0].t.data_type == TensorProto.FLOAT:
+            weights = graph.initializer.add()
+            weights.CopyFrom(node.attribute[0].t)
+            weights.name = node.output[0]
+        else:
+            kept.append(node)
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def sort_nodes(graph: GraphProto) -> None:
+    """Puts every node behind those that it reads from, else in the given order."""
+    made_by = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
+    needs = [sorted({made_by[n] for n in values_read(node) if n in made_by}) for node in graph.node]
+    order: list[int] = []
+    state = [0] * len(needs)  # 0 not seen, 1 its needs are being placed, 2 placed
+    for root in range(len(needs)):
+        stack = [root]
+        while stack:
+            at = stack[-1]
+            waiting = [i for i in needs[at] if state[i] == 0]
+            if state[at] == 0 and waiting:
+                stack.extend(reversed(waiting))
+                continue
+            if state[at] == 0:
+                state[at] = 2
+                order.append(at)
+            stack.pop()
+    nodes = [graph.node[i] for i in order]
+    copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """`*` stands for any text and `?` for one character, as in a build configuration."""
+    parts = {"*": ".*", "?": "."}
+    return re.compile("".join(parts.get(c, re.escape(c)) for c in text), re.DOTALL)
+
+
+def matching_nodes(graph: GraphProto, patterns: list[str]) -> set[str]:
+    """The names of the nodes whose name or operator one of the patterns matches; each must match one."""
+    names: set[str] = set()
+    for text in patterns:
+        pattern = _pattern(text)
+        found = {node.name for node in all_nodes(graph)
+                 if pattern.fullmatch(node.name) or pattern.fullmatch(node.op_type)}
+        if not found:
+            operators = ", ".join(sorted({node.op_type for node in all_nodes(graph)}))
+            raise invalid_argument(f"--keep-fp32 '{text}' matches no node's name and no operator of the "
+                                   f"model; its operators are {operators}, its first node is "
+                                   f"'{graph.node[0].name}'")
+        names |= found
+    return names
+
+
+def float_weights(graph: GraphProto) -> Iterator[TensorProto]:
+    """The float32 weights of a graph and of the graphs inside it."""
+    yield from (w for w in graph.initializer if w.data_type == TensorProto.FLOAT)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.TENSOR and attribute.t.data_type == TensorProto.FLOAT:
+                yield attribute.t
+        for inner in inner_graphs(node):
+            yield from float_weights(inner)
+
+
+def float_values(model: ModelProto) -> list[str]:
+    """The float32 values of the outer graph: inputs, weights, and what nodes give, in this order."""
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    known = (*inferred.input, *inferred.value_info, *inferred.output)
+    types = {value.name: value.type.tensor_type.elem_type for value in known}
+    types |= {w.name: w.data_type for w in inferred.initializer}
+    made = [name for node in model.graph.node for name in node.output]
+    names = [*(v.name for v in inferred.input), *(w.name for w in inferred.initializer), *made]
+    return [name for name in dict.fromkeys(names) if types.get(name) == TensorProto.FLOAT]
+
+
+def array_of(tensor: TensorProto) -> np.ndarray:
+    return numpy_helper.to_array(tensor)

@@ -1,0 +1,198 @@
+#include "cli/quantize_tool.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "cache/staged_copy.h"
+#include "core/json_strict.h"
+#include "core/text.h"
+#include "inference/compile_process.h"
+
+namespace skua {
+namespace {
+
+// Not the prefix of engine caches: the output's folder belongs to the user, and only what is surely ours may
+// be removed from it.
+constexpr std::string_view kPrefix = ".skua-quantize-";
+constexpr std::size_t kMaxResponseBytes = 16U << 20U;
+// The operator watches this command and ends it with Ctrl-C.
+constexpr std::chrono::hours kTimeout{24};
+
+Error tool_missing(const std::filesystem::path& path, std::string_view what) {
+  return make_error(ErrorCode::kInvalidArgument, Reason::kBuilderMissing,
+                    "the " + std::string(what) + " of the precision tools, " + path.string() +
+                        ", is not there or cannot be used; run scripts/setup.sh, or configure Skua with "
+                        "-DSKUA_PYTHON=/absolute/path of a Python with the packages of requirements.txt");
+}
+
+Status check_tool(const QuantizeTool& tool) {
+  if (::access(tool.interpreter.c_str(), X_OK) != 0) return tool_missing(tool.interpreter, "interpreter");
+  const std::filesystem::path script = tool.arguments.back();
+  if (::access(script.c_str(), R_OK) != 0) return tool_missing(script, "script");
+  return {};
+}
+
+Status check_target(Folder& folder, const QuantizeJob& job) {
+  const std::string name = job.out.filename().string();
+  const auto there = folder.info(name);
+  if (!there.ok()) return there.error().reason == Reason::kNotFound ? Status() : Status(there.error());
+  std::error_code ignored;
+  if (std::filesystem::equivalent(job.model, job.out, ignored)) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      job.out.string() + " is the model itself; give --out another name");
+  }
+  if (there->kind != FileKind::kRegular) {
+    return make_error(ErrorCode::kIo, Reason::kNotRegularFile,
+                      job.out.string() + ": expected a regular file or none, found another kind");
+  }
+  if (job.may_overwrite) return {};
+  return make_error(ErrorCode::kIo, Reason::kExists,
+                    job.out.string() + " exists already; give --overwrite or another --out");
+}
+
+/// A folder of the tool's own beside the output; gone when this object is. What killed runs left goes first.
+class Staging {
+ public:
+  static Result<Staging> make(Folder& parent) {
+    SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, parent.list());
+    for (const std::string& name : names) {
+      if (name.starts_with(kPrefix)) SKUA_RETURN_IF_ERROR(remove_tree(parent, name));
+    }
+    SKUA_ASSIGN_OR_RETURN(std::string name, random_name(kPrefix));
+    SKUA_RETURN_IF_ERROR(parent.make_folder(name));
+    Staging staging(parent, std::move(name));
+    SKUA_ASSIGN_OR_RETURN(staging.folder_, parent.open_folder(staging.name_));
+    return staging;
+  }
+  Staging(Staging&& other) noexcept
+      : parent_(std::exchange(other.parent_, nullptr)),
+        name_(std::move(other.name_)),
+        folder_(std::move(other.folder_)) {}
+  ~Staging() {
+    // A failure leaves a hidden folder, which the next run removes.
+    if (parent_ != nullptr) static_cast<void>(remove_tree(*parent_, name_));
+  }
+  Folder& folder() { return *folder_; }
+
+ private:
+  Staging(Folder& parent, std::string name) : parent_(&parent), name_(std::move(name)) {}
+  Folder* parent_;
+  std::string name_;
+  std::unique_ptr<Folder> folder_;
+};
+
+Result<std::string> encode_job(const QuantizeJob& job, const std::filesystem::path& out) {
+  Json inputs = Json::object();
+  for (const auto& [name, file] : job.inputs) inputs[name] = file.string();
+  const Json request{{"model", job.model.string()},
+                     {"out", out.string()},
+                     {"keep_fp32", job.keep_fp32},
+                     {"inputs", std::move(inputs)}};
+  try {
+    return request.dump(1) + "\n";
+  } catch (const Json::exception&) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "a path, pattern or input name is not UTF-8; rename it");
+  }
+}
+
+Error defect(const std::string& what) {
+  return make_error(ErrorCode::kInternal, Reason::kInternal, "the precision tool's response: " + what);
+}
+
+/// An error of the tool, in the class and under the reason that it names.
+Error decode_error(const Json& json) {
+  ObjectReader reader(json, "error");
+  const std::string class_name = reader.text("class");
+  const std::string reason_name = reader.text("reason");
+  Error error;
+  error.message = reader.text("message", kMaxResponseBytes);
+  if (const Status status = reader.finish(); !status.ok()) return defect(status.error().message);
+  constexpr std::array kCodes = {ErrorCode::kInvalidArgument, ErrorCode::kEngineBuild,
+                                 ErrorCode::kOutOfMemory};
+  const auto code = std::find_if(kCodes.begin(), kCodes.end(),
+                                 [&](ErrorCode each) { return error_class_name(each) == class_name; });
+  const auto reasons = all_reasons();
+  const auto reason = std::find_if(reasons.begin(), reasons.end(),
+                                   [&](Reason each) { return to_string(each) == reason_name; });
+  if (code == kCodes.end() || reason == reasons.end())
+    return defect("unknown error " + quote(class_name) + ", " + quote(reason_name));
+  error.code = *code;
+  error.reason = *reason;
+  return error;
+}
+
+Result<Json> decode_response(const std::string& text) {
+  auto json = parse_json(text, {.max_bytes = kMaxResponseBytes, .max_depth = 8});
+  if (!json.ok()) return defect(json.error().message);
+  ObjectReader reader(*json, "response");
+  const Json* result = reader.optional("result");
+  const Json* error = reader.optional("error");
+  if (const Status status = reader.finish(); !status.ok()) return defect(status.error().message);
+  if (error != nullptr) return decode_error(*error);
+  if (result == nullptr || !result->is_object()) return defect("neither result nor error");
+  return *result;
+}
+
+Result<Json> run_tool(const QuantizeTool& tool, const QuantizeJob& job, Folder& staging) {
+  const std::filesystem::path folder = staging.path();
+  SKUA_ASSIGN_OR_RETURN(const std::string request, encode_job(job, folder / "model.onnx"));
+  SKUA_RETURN_IF_ERROR(write_new(staging, "request.json", std::as_bytes(std::span(request))));
+  BuildProcess process;
+  process.executable = tool.interpreter;
+  process.arguments = tool.arguments;
+  // Python looks its user up in the system's database when no home is given.
+  process.environment = {"HOME=" + folder.string()};
+  process.request = folder / "request.json";
+  process.response = folder / "response.json";
+  process.log = folder / "log.txt";
+  process.timeout = kTimeout;
+  process.cancel_requested = job.cancel_requested;
+  process.on_progress = job.on_progress;
+  SKUA_RETURN_IF_ERROR(run_build_process(process));
+  SKUA_ASSIGN_OR_RETURN(const std::string response, read_text(staging, "response.json", kMaxResponseBytes));
+  return decode_response(response);
+}
+
+/// The tool may have written its file in any way: what is published is a copy, synced and renamed.
+Status publish(Folder& staging, Folder& folder, const QuantizeJob& job) {
+  SKUA_ASSIGN_OR_RETURN(const auto source, staging.open_read("model.onnx"));
+  SKUA_ASSIGN_OR_RETURN(std::string name, random_name(kPrefix));
+  SKUA_RETURN_IF_ERROR(copy_new(*source, folder, name));
+  TemporaryFile temporary(folder, std::move(name));
+  // The tool's work may have taken minutes: look again before anything becomes visible.
+  SKUA_RETURN_IF_ERROR(check_target(folder, job));
+  if (job.cancel_requested != nullptr && job.cancel_requested->load()) {
+    return make_error(ErrorCode::kEngineBuild, Reason::kCancelled, "cancelled; nothing was written");
+  }
+  SKUA_RETURN_IF_ERROR(folder.rename(temporary.name(), job.out.filename().string()));
+  temporary.release();
+  return folder.sync();
+}
+
+}  // namespace
+
+QuantizeTool configured_quantize_tool() { return {SKUA_PYTHON, {"-I", "-B", SKUA_QUANTIZE_SCRIPT}}; }
+
+Result<Json> quantize_model(const QuantizeTool& tool, const QuantizeJob& job) {
+  SKUA_RETURN_IF_ERROR(check_tool(tool));
+  SKUA_ASSIGN_OR_RETURN(const auto folder, job.files->open_folder(job.out.parent_path()));
+  SKUA_RETURN_IF_ERROR(check_target(*folder, job));
+  SKUA_RETURN_IF_ERROR(folder->lock());
+  const std::string doing = "cannot write to " + folder->path().string();
+  auto staging = Staging::make(*folder);
+  if (!staging.ok()) return as_build_error(staging.error(), doing);
+  auto found = run_tool(tool, job, staging->folder());
+  if (!found.ok()) return found.error().code == ErrorCode::kIo ? as_build_error(found.error(), doing) : found;
+  const Status published = publish(staging->folder(), *folder, job);
+  if (!published.ok()) {
+    const bool is_disk = published.error().reason == Reason::kDiskFull;
+    return is_disk ? as_build_error(published.error(), doing) : published.error();
+  }
+  return found;
+}
+
+}  // namespace skua

@@ -1,0 +1,216 @@
+"""`skua quantize`: a float32 model becomes a half one that compiles, or is refused and nothing is left."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import time
+
+import numpy as np
+import onnx
+import pytest
+
+import programs
+import tiny_models
+import tracing
+import trees
+from places import CPU
+from programs import BUILD_FAILED, DONE, USAGE
+
+NO_TRACE = tracing.can_trace()
+PATIENCE_S = 20
+
+
+@pytest.fixture(name="model")
+def float32_model(place):
+    return tiny_models.several(place.models / "several.onnx")
+
+
+@pytest.fixture(name="out")
+def output_file(place):
+    """Where the half model goes: a folder that does not exist yet."""
+    return place.folder / "half" / "several.onnx"
+
+
+def wide_model(path, value):
+    """x [1,8] times weights of which one is `value`."""
+    factor = tiny_models.weights(1, 1, tiny_models.WIDTH)
+    factor[0, 3] = value
+    nodes = [onnx.helper.make_node("Mul", ["x", "factor"], ["y"], name="scale")]
+    shape = [1, tiny_models.WIDTH]
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in "xy"]
+    factor = onnx.numpy_helper.from_array(factor, "factor")
+    return tiny_models.write(path, tiny_models.network(nodes, values[:1], values[1:], [factor]))
+
+
+def test_a_converted_model_compiles_and_runs(skua, place, model, out):
+    before = trees.tree(place.models)
+    report = skua.ok("quantize", model, "--precision", "fp16", "--out", out, "--json")
+    assert report["path"] == str(out) and report["size_bytes"] == out.stat().st_size
+    assert report["kept_fp32"] == report["always_fp32"] == report["weights"]["overflowed"] == []
+    assert {o["name"] for o in report["outputs"]} == {"total", "product"}
+    for output in report["outputs"]:
+        assert 0 <= output["max_abs_error"] < 0.02 and 0 < output["rounded_abs_error"] < 0.02
+    assert trees.tree(place.models) == before and list(trees.tree(out.parent)) == [out.name]
+    skua.ok("compile", out, "--out", place.cache, "--precision", "fp16", *CPU)
+    for name in ("left", "right"):
+        np.save(place.folder / f"{name}.npy", np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8))
+    inputs = [word for name in ("left", "right") for word in ("--input", f"{name}={place.folder / name}.npy")]
+    skua.ok("run", place.cache, "several", *inputs, "--output-dir", place.folder / "o")
+    total = np.load(place.folder / "o" / "total.npy")
+    assert total.dtype == np.float32
+    np.testing.assert_allclose(total, 2 * np.load(place.folder / "left.npy"), atol=1e-3)
+
+
+def test_the_text_names_the_file_and_every_output(skua, model, out):
+    lines = skua.ok("quantize", model, "--precision", "fp16", "--out", out).stdout.splitlines()
+    assert lines[0] == str(out) and [line.split(":")[0].strip() for line in lines[-2:]] == [
+        "output total", "output product"]
+
+
+def test_kept_nodes_are_what_compiling_wants_to_know(skua, place, model, out):
+    """A pattern of quantize is the keep_fp32 of the build; without it compiling refuses the graph."""
+    network = onnx.load(model)
+    network.graph.node[-1].name = "head/product"
+    onnx.save(network, model)
+    arguments = ["--precision", "fp16", "--keep-fp32", "head/*", "--out", out, "--json"]
+    report = skua.ok("quantize", model, *arguments)
+    assert report["kept_fp32"] == ["head/product"]
+    result = skua("compile", out, "--out", place.cache, "--precision", "fp16", *CPU, "--json")
+    programs.error_of(result, BUILD_FAILED, "precision_not_supported")
+    build = place.folder / "build.json"
+    build.write_text('{"precision": "fp16", "keep_fp32": ["head/*"]}')
+    skua.ok("compile", out, "--out", place.cache, "--config", build, *CPU)
+
+
+def test_given_inputs_are_used(skua, place, model, out):
+    for name, value in (("left", 1000.0), ("right", 0.0)):
+        np.save(place.folder / f"{name}.npy", np.full((2, 8), value, np.float32))
+    inputs = [word for name in ("left", "right") for word in ("--input", f"{name}={place.folder / name}.npy")]
+    report = skua.ok("quantize", model, "--precision", "fp16", "--out", out, *inputs, "--json")
+    assert report["largest_value"] == 1000.0
+    np.save(place.folder / "right.npy", np.full((2, 8), 500.0, np.float32))
+    result = skua("quantize", model, "--precision", "fp16", "--out", out, *inputs, "--overwrite", "--json")
+    programs.error_of(result, BUILD_FAILED, "precision_not_supported", "gives 5e+05")
+
+
+# ---- refusals ----------------------------------------------------------------------------------------------
+
+def refuse(skua, arguments, status, reason, *words, left=()):
+    """Refuses, and leaves `left` in the output's folder."""
+    out = pathlib.Path(arguments[arguments.index("--out") + 1])
+    programs.error_of(skua("quantize", *arguments, "--json"), status, reason, *words)
+    assert sorted(trees.tree(out.parent)) == sorted(left)
+
+
+@pytest.mark.parametrize("precision", ["int8", "mixed"])
+def test_other_precisions_are_not_available_yet(skua, model, out, precision):
+    refuse(skua, [model, "--precision", precision, "--out", out], USAGE, "precision_not_supported",
+           "not available yet", precision)
+    refuse(skua, [model, "--precision", "fp16", "--calibration-dataset", model.parent, "--out", out], USAGE,
+           "precision_not_supported", "not available yet")
+    skua.ok("quantize", model, "--precision", "fp16", "--out", out)
+
+
+def test_patterns_must_match(skua, model, out):
+    keep = ["--precision", "fp16", "--out", out, "--keep-fp32"]
+    unmatched = [model, *keep, "MatMul", "--keep-fp32", "Conv"]
+    refuse(skua, unmatched, USAGE, "invalid_argument", "'Conv'", "MatMul")
+    skua.ok("quantize", model, *keep, "MatMul", "--keep-fp32", "M?l")
+
+
+def test_overflowing_weights(skua, place, out):
+    arguments = [wide_model(place.models / "wide.onnx", 1e6), "--precision", "fp16", "--out", out]
+    refuse(skua, arguments, BUILD_FAILED, "precision_not_supported", "1 weights", "factor", "--keep-fp32")
+    skua.ok("quantize", *arguments, "--keep-fp32", "scale")
+    assert wide_model(place.models / "wide.onnx", 1e4)
+    skua.ok("quantize", *arguments, "--overwrite")
+
+
+def test_files_that_exist(skua, place, model, out):
+    arguments = [model, "--precision", "fp16", "--out", out]
+    skua.ok("quantize", *arguments)
+    before = trees.tree(out.parent)
+    refuse(skua, arguments, USAGE, "exists", out, "--overwrite", left=[out.name])
+    assert trees.tree(out.parent) == before
+    skua.ok("quantize", *arguments, "--keep-fp32", "Add", "--overwrite")
+    assert trees.contents(out.parent) != {name: entry[-1] for name, entry in before.items()}
+    refuse(skua, [model, "--precision", "fp16", "--out", model, "--overwrite"], USAGE, "invalid_argument",
+           left=[model.name])
+
+
+@pytest.mark.parametrize(("content", "reason"), [
+    (None, "model_missing"), (b"", "model_empty"), (b"not a protobuf", "model_malformed")])
+def test_bad_models(skua, place, out, content, reason):
+    model = place.models / "bad.onnx"
+    if content is not None:
+        model.write_bytes(content)
+    refuse(skua, [model, "--precision", "fp16", "--out", out], BUILD_FAILED, reason, model)
+    tiny_models.add_relu(model)
+    skua.ok("quantize", model, "--precision", "fp16", "--out", out)
+
+
+def test_bad_inputs(skua, place, model, out):
+    np.save(place.folder / "x.npy", np.zeros((3, 8), np.float32))
+    common = [model, "--precision", "fp16", "--out", out, "--input"]
+    refuse(skua, [*common, f"left={place.folder / 'none.npy'}"], USAGE, "invalid_argument", "none.npy")
+    refuse(skua, [*common, f"up={place.folder / 'x.npy'}"], USAGE, "invalid_argument", "'up'", "left, right")
+    refuse(skua, [*common, f"left={place.folder / 'x.npy'}"], BUILD_FAILED, "execution_failed", "--input")
+    refuse(skua, [*common, f"left={model}"], USAGE, "invalid_argument", ".npy")
+    np.save(place.folder / "x.npy", np.zeros((2, 8), np.float32))
+    skua.ok("quantize", *common, f"left={place.folder / 'x.npy'}")
+
+
+def test_missing_packages_are_told(place, model, out):
+    """The tool itself, by an interpreter that sees no installed package."""
+    script = programs.ROOT / "python" / "quantize.py"
+    request, response = place.folder / "request.json", place.folder / "response.json"
+    out = place.folder / "h.onnx"
+    request.write_text(json.dumps({"model": str(model), "out": str(out), "keep_fp32": [], "inputs": {}}))
+    python = programs.ROOT / ".venv" / "bin" / "python"
+    for options, found in ((["-S"], '"reason": "builder_missing"'), ([], '"result"')):
+        subprocess.run([python, "-I", "-B", *options, script, request, response], check=True,
+                       stdout=subprocess.DEVNULL, timeout=programs.TIMEOUT_S)
+        assert found in response.read_text()
+        assert ("scripts/setup.sh" in response.read_text()) == bool(options)
+
+
+# ---- Ctrl-C and what the system sees -----------------------------------------------------------------------
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_ctrl_c_leaves_nothing(skua, model, out):
+    process = skua.start("quantize", model, "--precision", "fp16", "--out", out, "--json")
+    wait_for(lambda: trees.leftovers(out.parent))
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=PATIENCE_S)
+    result = subprocess.CompletedProcess([], process.returncode, stdout, stderr)
+    programs.error_of(result, BUILD_FAILED, "cancelled")
+    assert trees.tree(out.parent) == {}
+    skua.ok("quantize", model, "--precision", "fp16", "--out", out)
+
+
+def test_the_next_run_removes_what_a_killed_one_left(skua, model, out):
+    process = skua.start("quantize", model, "--precision", "fp16", "--out", out)
+    wait_for(lambda: trees.leftovers(out.parent))
+    process.kill()
+    process.communicate(timeout=PATIENCE_S)
+    wait_for(lambda: skua("quantize", model, "--precision", "fp16", "--out", out).returncode == DONE)
+    wait_for(lambda: list(trees.tree(out.parent)) == [out.name])
+
+
+@pytest.mark.skipif(NO_TRACE is not None, reason=f"strace: {NO_TRACE}")
+def test_no_network_and_no_file_elsewhere(home, tmp_path, model, out):
+    sources = trees.tree(programs.ROOT / "python")
+    command = [programs.SKUA, "quantize", model, "--precision", "fp16", "--out", out]
+    report = tracing.run(command, tmp_path / "trace.log", env=programs.environment(home), cwd=tmp_path)
+    assert report.status == DONE, report.stderr
+    assert report.network == [] and report.memory_files == []
+    assert report.changed_outside(["/dev/null", out.parent]) == []
+    assert trees.tree(programs.ROOT / "python") == sources
+    assert [name for name, _ in report.threads()][0] == "skua"

@@ -1,0 +1,218 @@
+// `skua quantize` without Python: shell scripts stand for the tool, because they can be made to misbehave.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <sstream>
+
+#include "cli/commands.h"
+#include "cli/quantize_tool.h"
+#include "core/json_strict.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// $1 is the request, $2 the response; the request lies in the staging folder.
+constexpr char kGood[] =
+    "echo converting\n"
+    "printf 'converted' > \"$(dirname \"$1\")/model.onnx\"\n"
+    "printf '{\"result\": {\"size_bytes\": 9}}' > \"$2\"\n";
+
+class QuantizeTest : public ::testing::Test {
+ protected:
+  QuantizeTest() {
+    job_.model = folder_.write("m.onnx", "model");
+    job_.out = folder_.path() / "out" / "half.onnx";
+    std::filesystem::create_directory(job_.out.parent_path());
+  }
+  QuantizeTool tool(const std::string& script) {
+    return {"/bin/sh", {folder_.write("tool.sh", script).string()}};
+  }
+  Result<Json> quantize(const std::string& script) { return quantize_model(tool(script), job_); }
+  std::vector<std::string> left() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(job_.out.parent_path()))
+      names.push_back(entry.path().filename().string());
+    return names;
+  }
+  Error refused(const std::string& script) {
+    const auto result = quantize(script);
+    EXPECT_FALSE(result.ok());
+    EXPECT_TRUE(left().empty());
+    return result.ok() ? Error{} : result.error();
+  }
+
+  TempFolder folder_;
+  QuantizeJob job_;
+};
+
+TEST_F(QuantizeTest, TheToolsFileIsPublishedAndNothingElseIsLeft) {
+  std::vector<std::string> steps;
+  job_.on_progress = [&](std::string_view step) { steps.emplace_back(step); };
+  const auto result = quantize(kGood);
+  ASSERT_TRUE(result.ok()) << result.error().describe();
+  EXPECT_EQ((*result)["size_bytes"], 9);
+  EXPECT_EQ(folder_.read("out/half.onnx"), "converted");
+  EXPECT_THAT(left(), ElementsAre("half.onnx"));
+  EXPECT_THAT(steps, ElementsAre("converting"));
+}
+
+TEST_F(QuantizeTest, TheRequestSaysWhatWasAsked) {
+  job_.keep_fp32 = {"/head/*", "a \"b\""};
+  job_.inputs = {{"x", folder_.path() / "x.npy"}};
+  const auto result =
+      quantize(std::string(kGood) + "cp \"$1\" '" + folder_.path().string() + "/seen.json'\n");
+  ASSERT_TRUE(result.ok()) << result.error().describe();
+  const auto seen = parse_json(folder_.read("seen.json"));
+  ASSERT_TRUE(seen.ok());
+  EXPECT_EQ((*seen)["model"], job_.model.string());
+  EXPECT_EQ((*seen)["keep_fp32"], Json({"/head/*", "a \"b\""}));
+  EXPECT_EQ((*seen)["inputs"], Json({{"x", (folder_.path() / "x.npy").string()}}));
+  EXPECT_THAT((*seen)["out"].get<std::string>(), HasSubstr("/out/.skua-quantize-"));
+}
+
+TEST_F(QuantizeTest, AMissingInterpreterOrScriptIsAConfigurationError) {
+  const QuantizeTool good = tool(kGood);
+  for (const QuantizeTool& broken : {QuantizeTool{folder_.path() / "no-python", good.arguments},
+                                     QuantizeTool{good.interpreter, {(folder_.path() / "no.py").string()}}}) {
+    const auto result = quantize_model(broken, job_);
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(result.error().reason, Reason::kBuilderMissing);
+    EXPECT_THAT(result.error().message, HasSubstr(folder_.path().string() + "/no"));
+    EXPECT_THAT(result.error().message, HasSubstr("SKUA_PYTHON"));
+    EXPECT_TRUE(left().empty());
+  }
+}
+
+TEST_F(QuantizeTest, AnExistingFileIsReplacedOnlyWhenAsked) {
+  folder_.write("out/half.onnx", "old");
+  const auto refusal = quantize(kGood);
+  ASSERT_FALSE(refusal.ok());
+  EXPECT_EQ(refusal.error().reason, Reason::kExists);
+  EXPECT_EQ(folder_.read("out/half.onnx"), "old");
+  job_.may_overwrite = true;
+  ASSERT_TRUE(quantize(kGood).ok());
+  EXPECT_EQ(folder_.read("out/half.onnx"), "converted");
+  EXPECT_THAT(left(), ElementsAre("half.onnx"));
+}
+
+TEST_F(QuantizeTest, AFileThatAppearsMeanwhileIsNotReplaced) {
+  const auto refusal = quantize(std::string(kGood) + "printf new > '" + job_.out.string() + "'\n");
+  ASSERT_FALSE(refusal.ok());
+  EXPECT_EQ(refusal.error().reason, Reason::kExists);
+  EXPECT_EQ(folder_.read("out/half.onnx"), "new");
+  EXPECT_THAT(left(), ElementsAre("half.onnx"));
+}
+
+TEST_F(QuantizeTest, TheModelItselfAndOtherKindsAreNeverReplaced) {
+  job_.may_overwrite = true;
+  std::filesystem::create_directory(job_.out);
+  EXPECT_EQ(quantize(kGood).error().reason, Reason::kNotRegularFile);
+  job_.out = job_.model;
+  EXPECT_EQ(quantize(kGood).error().reason, Reason::kInvalidArgument);
+  EXPECT_EQ(folder_.read("m.onnx"), "model");
+}
+
+TEST_F(QuantizeTest, TheToolsErrorKeepsItsClassAndReason) {
+  const Error error = refused(
+      "printf '{\"error\": {\"class\": \"EngineBuildError\", \"reason\": \"precision_not_supported\", "
+      "\"message\": \"too large\"}}' > \"$2\"");
+  EXPECT_EQ(error.code, ErrorCode::kEngineBuild);
+  EXPECT_EQ(error.reason, Reason::kPrecisionNotSupported);
+  EXPECT_EQ(error.message, "too large");
+}
+
+TEST_F(QuantizeTest, AnswersThatAreNoneAreDefects) {
+  for (const char* response :
+       {"", "{", "[]", "{}", "{\"result\": 1}", "{\"result\": {}, \"more\": 1}", "{\"error\": {}}",
+        "{\"error\": {\"class\": \"X\", \"reason\": \"internal\", \"message\": \"m\"}}",
+        "{\"error\": {\"class\": \"EngineBuildError\", \"reason\": \"x\", \"message\": \"m\"}}"}) {
+    const Error error = refused(std::string("printf '") + response + "' > \"$2\"");
+    EXPECT_EQ(error.code, ErrorCode::kInternal) << response << ": " << error.message;
+  }
+}
+
+TEST_F(QuantizeTest, AToolThatDiesOrWritesNothingLeavesNothing) {
+  EXPECT_EQ(refused("kill -SEGV $$").reason, Reason::kBuilderCrashed);
+  EXPECT_EQ(refused("exit 28").reason, Reason::kDiskFull);
+  EXPECT_EQ(refused("printf '{\"result\": {}}' > \"$2\"").reason, Reason::kNotFound);
+  EXPECT_EQ(refused("exit 0").reason, Reason::kNotFound);
+}
+
+TEST_F(QuantizeTest, CancellingKillsTheToolAndLeavesNothing) {
+  std::atomic<bool> cancel{false};
+  job_.cancel_requested = &cancel;
+  job_.on_progress = [&](std::string_view) { cancel = true; };
+  const Error error = refused("echo started; while :; do :; done");
+  EXPECT_EQ(error.reason, Reason::kCancelled);
+  job_.on_progress = {};
+  EXPECT_EQ(refused(kGood).reason, Reason::kCancelled);
+  cancel = false;
+  EXPECT_TRUE(quantize(kGood).ok());
+}
+
+TEST_F(QuantizeTest, WhatAKilledRunLeftGoesAndOtherHiddenFilesStay) {
+  folder_.write("out/.skua-quantize-00112233/model.onnx", "half a file");
+  folder_.write("out/.tmp-mine", "x");
+  ASSERT_TRUE(quantize(kGood).ok());
+  EXPECT_THAT(left(), ::testing::UnorderedElementsAre("half.onnx", ".tmp-mine"));
+}
+
+TEST_F(QuantizeTest, TwoAtOnceInOneFolderAreRefused) {
+  const auto other = posix_file_system().open_folder(job_.out.parent_path());
+  ASSERT_TRUE(other.ok() && (*other)->lock().ok());
+  EXPECT_EQ(refused(kGood).reason, Reason::kFolderBusy);
+}
+
+// The command line
+
+Json command(std::vector<std::string> arguments, int expected_status) {
+  arguments.insert(arguments.begin(), {"skua", "quantize"});
+  arguments.emplace_back("--json");
+  std::vector<const char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  std::ostringstream out, err;
+  Console console(out, err, false);
+  Session session{console, nullptr};
+  EXPECT_EQ(run_skua(static_cast<int>(argv.size()), argv.data(), session), expected_status) << err.str();
+  auto parsed = parse_json(out.str());
+  return parsed.ok() ? *std::move(parsed) : Json::object();
+}
+
+TEST(QuantizeCommand, WhatALaterReleaseBringsIsRefusedBeforeAnythingIsWritten) {
+  const TempFolder folder;
+  const std::string out = (folder.path() / "new" / "h.onnx").string();
+  for (const std::vector<std::string>& more :
+       std::vector<std::vector<std::string>>{{"--precision", "int8"},
+                                             {"--precision", "mixed"},
+                                             {"--precision", "fp16", "--calibration-dataset", "d"}}) {
+    std::vector<std::string> arguments = {"m.onnx", "--out", out};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Json error = command(arguments, 2)["error"];
+    EXPECT_EQ(error["reason"], "precision_not_supported");
+    EXPECT_THAT(error["message"].get<std::string>(), HasSubstr("not available yet"));
+  }
+  EXPECT_FALSE(folder.has("new"));
+}
+
+TEST(QuantizeCommand, MistakesAreUsageErrors) {
+  const TempFolder folder;
+  const std::string out = (folder.path() / "new" / "h.onnx").string();
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"m.onnx", "--precision", "fp16"},
+           {"m.onnx", "--out", out},
+           {"m.onnx", "--precision", "fp32", "--out", out},
+           {"m.onnx", "--precision", "fp8", "--out", out},
+           {"m.onnx", "--precision", "fp16", "--out", out + ".pt"},
+           {"m.onnx", "--precision", "fp16", "--out", out, "--input", "x"}}) {
+    EXPECT_EQ(command(arguments, 2)["error"]["class"], "InvalidArgumentError") << arguments.back();
+  }
+  EXPECT_FALSE(folder.has("new"));
+}
+
+}  // namespace
+}  // namespace skua::test
