@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
   std::string out;
   CLI::App app("Joins benchmark reports and prints the table");
   app.add_option("--out", out, "stem of the joined report")->required();
-  app.add_option("--machine", g_extras, "KEY=VALUE, said of the machine; may be repeated");
+  app.add_option("--machine", g_extras, "KEY=VALUE, said of the machine; may be repeated")
+      ->allow_extra_args(false);  // else it takes the parts that follow it
   app.add_option("PART", g_parts, "report of a program, as .json")->required();
   try {
     app.parse(argc, argv);

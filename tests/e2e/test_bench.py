@@ -19,6 +19,7 @@ ROUNDS = ("--rounds", 8)
 UNSIGNED = "--allow-unsigned"
 RAW_MODULE = "libskua_bench_onnx_trt_ep.so"
 CONTROL = programs.BUILD / "benchmarks" / "bench_control"
+JOINER = CONTROL.with_name("bench_report")
 PYTHON_SUBJECT = programs.ROOT / "benchmarks" / "python_onnxruntime.py"
 MODELS = ["add_relu", "several", "non_zero"]
 PATIENCE_S = 60
@@ -136,6 +137,20 @@ def test_an_injected_cost_is_caught_and_none_is_not(flight, tmp_path):
     missed = control(flight, tmp_path / "missed", "--injected-share", "0", "--most-seconds", "1")
     assert missed.returncode == 1 and "an injected cost was not told from none" in missed.stderr
     assert not (tmp_path / "missed.json").exists()
+
+
+@pytest.mark.skipif(not os.access(JOINER, os.X_OK), reason="built without SKUA_BUILD_BENCHMARKS")
+def test_joined_reports_hold_the_figures_of_all(skua, flight, tmp_path):
+    parts = []
+    for model in MODELS[:2]:
+        skua.ok("bench", flight.current(), model, UNSIGNED, *ROUNDS, "--output-dir", tmp_path / model)
+        parts.append(tmp_path / model / "bench.json")
+    command = [JOINER, "--out", tmp_path / "joined", "--machine", "commit=abc", "--machine", "seconds=1", *parts]
+    table = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout
+    joined = json.loads((tmp_path / "joined.json").read_text("utf-8"))
+    figures = [figure["name"] for part in parts for figure in json.loads(part.read_text("utf-8"))["figures"]]
+    assert [figure["name"] for figure in joined["figures"]] == figures and all(name in table for name in figures)
+    assert joined["machine"]["commit"] == "abc" and not any(".json" in key for key in joined["machine"])
 
 
 def test_the_python_subject_reads_a_set(flight, tmp_path):

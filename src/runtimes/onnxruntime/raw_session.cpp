@@ -1,7 +1,9 @@
 #include "runtimes/onnxruntime/raw_session.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +54,7 @@ class OrtRawSession final : public RawSession {
   OrtStatus* wrap(const RawTensor& tensor, OrtValue** value) const noexcept;
   OrtStatus* run_binding() noexcept;
   OrtStatus* run_dynamic_binding() noexcept;
+  OrtStatus* read_shapes(std::span<OrtValue* const> values) noexcept;
   OrtStatus* run_fresh() noexcept;
   OrtStatus* run_kept() noexcept;
   OrtStatus* call_run(const std::vector<OrtValue*>& inputs) noexcept;
@@ -173,7 +176,7 @@ OrtStatus* OrtRawSession::run_binding() noexcept {
 }
 
 // An output that the library allocates must be bound anew before each run, or the last run's tensor would be
-// taken for a preallocated one; and a caller who wants to read it must ask for it.
+// taken for a preallocated one; and a caller who wants to read it must ask for it, and for its shape.
 OrtStatus* OrtRawSession::run_dynamic_binding() noexcept {
   release_results();
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
@@ -182,7 +185,24 @@ OrtStatus* OrtRawSession::run_dynamic_binding() noexcept {
       return status;
   }
   if (OrtStatus* status = run_binding()) return status;
-  return api_.GetBoundOutputValues(binding_.get(), allocator_, &bound_, &bound_count_);
+  if (OrtStatus* status = api_.GetBoundOutputValues(binding_.get(), allocator_, &bound_, &bound_count_))
+    return status;
+  return read_shapes(std::span(bound_, bound_count_));
+}
+
+// `values` are in the order of the outputs, which is also the order in which they were bound.
+OrtStatus* OrtRawSession::read_shapes(std::span<OrtValue* const> values) noexcept {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!outputs_[i].is_dynamic()) continue;
+    ShapeInfoHandle info(api_);
+    if (OrtStatus* status = api_.GetTensorTypeAndShape(values[i], info.out())) return status;
+    std::size_t rank = 0;
+    if (OrtStatus* status = api_.GetDimensionsCount(info.get(), &rank)) return status;
+    std::array<std::int64_t, Shape::kMaxRank> dims{};
+    if (OrtStatus* status = api_.GetDimensions(info.get(), dims.data(), std::min(rank, dims.size())))
+      return status;
+  }
+  return nullptr;
 }
 
 // What most programs write: tensors over their own input memory, made and dropped for each call; outputs that
@@ -198,6 +218,7 @@ OrtStatus* OrtRawSession::run_fresh() noexcept {
     void* data = nullptr;
     status = api_.GetTensorMutableData(results_[i], &data);
   }
+  if (status == nullptr) status = read_shapes(results_);
   for (OrtValue*& value : fresh_inputs_) {
     if (value != nullptr) api_.ReleaseValue(value);
     value = nullptr;
@@ -211,7 +232,8 @@ OrtStatus* OrtRawSession::run_kept() noexcept {
     results_[i] = outputs_[i].value.get();
     is_result_kept_[i] = results_[i] != nullptr;
   }
-  return call_run(kept_inputs_);
+  if (OrtStatus* status = call_run(kept_inputs_)) return status;
+  return read_shapes(results_);
 }
 
 OrtStatus* OrtRawSession::call_run(const std::vector<OrtValue*>& inputs) noexcept {
