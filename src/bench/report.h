@@ -25,7 +25,7 @@ struct Figure {
   std::string note;  ///< device, arithmetic, threads, percentiles: what this line needs to be read rightly
 };
 
-struct Report {
+struct Report {  // NOLINT(bugprone-exception-escape): the JSON type's move checks itself
   Json machine;  ///< from describe_machine
   std::vector<Figure> figures;
 };

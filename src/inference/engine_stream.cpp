@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 #include "inference/engine_folder.h"
 
@@ -66,8 +67,7 @@ PreparedEngine EngineStream::next() {
   std::optional<PreparedEngine>& slot = done_[handed_out_];
   changed_.wait(lock, [&] { return slot.has_value() || failure_ != nullptr; });
   if (!slot.has_value()) std::rethrow_exception(failure_);
-  PreparedEngine prepared = *std::move(slot);
-  slot.reset();
+  PreparedEngine prepared = *std::exchange(slot, std::nullopt);
   ++handed_out_;
   lock.unlock();
   changed_.notify_all();
