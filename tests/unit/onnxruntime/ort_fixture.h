@@ -15,35 +15,11 @@
 #include "runtimes/onnxruntime/compile_steps.h"
 #include "runtimes/onnxruntime/ort_engine.h"
 #include "temp_folder.h"
+#include "verdicts.h"
 
 namespace skua::test {
 
 inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
-
-template <typename T>
-testing::AssertionResult is_ok(const Result<T>& result) {
-  if (result.ok()) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << result.error().describe();
-}
-
-/// The result is an error of this class and reason, and its message has `part`.
-template <typename T>
-testing::AssertionResult is_error(const Result<T>& result, ErrorCode code, Reason reason,
-                                  const std::string& part = "") {
-  if (result.ok()) return testing::AssertionFailure() << "is no error";
-  const Error& error = result.error();
-  if (error.code == code && error.reason == reason && error.message.find(part) != std::string::npos) {
-    return testing::AssertionSuccess();
-  }
-  return testing::AssertionFailure() << error.describe() << " is not " << error_class_name(code) << " ["
-                                     << to_string(reason) << "] with '" << part << "'";
-}
-
-template <typename T>
-testing::AssertionResult is_build_error(const Result<T>& result, Reason reason,
-                                        const std::string& part = "") {
-  return is_error(result, ErrorCode::kEngineBuild, reason, part);
-}
 
 inline RuntimeConfig cpu_config() {
   RuntimeConfig config;
