@@ -12,7 +12,8 @@ if(SKUA_CXX11_ABI)
   set(_abi 1)
 endif()
 
-# The interface is every header a module may include: the public ones and those of libskua's folders.
+# The interface is every header that both sides of the border include: the public ones and those of libskua's folders.
+# (src/compile is no part of it: a compiler module has its own copy inside.)
 file(GLOB _headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
      ${PROJECT_SOURCE_DIR}/include/skua/*.h ${PROJECT_SOURCE_DIR}/src/core/*.h ${PROJECT_SOURCE_DIR}/src/cache/*.h
      ${PROJECT_SOURCE_DIR}/src/telemetry/*.h ${PROJECT_SOURCE_DIR}/src/events/*.h

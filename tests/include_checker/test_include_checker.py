@@ -47,3 +47,11 @@ def test_program_is_silent_on_a_good_tree_and_refuses_an_empty_one(tmp_path):
 def test_inference_may_include_its_siblings_below_but_not_itself_from_below():
     assert check_includes.check_source_include("inference/base.cpp", '"', "cache/store.h") is None
     assert check_includes.check_source_include("cache/store.cpp", '"', "inference/base.h")[0] == "direction"
+
+
+def test_runtimes_alone_stand_on_what_compile_halves_share():
+    above = {
+        layer for layer in check_includes.BELOW
+        if check_includes.check_source_include(f"{layer}/x/y.cpp", '"', "compile/steps.h") is None
+    }
+    assert above == {"compile", "runtimes"}

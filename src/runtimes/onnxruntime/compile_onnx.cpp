@@ -1,24 +1,15 @@
 // Compiling, as a list of steps.
-#include "skua_build_id.h"
-
 #include <array>
 
-#include "cache/staged_copy.h"
-#include "cache/utc_text.h"
-#include "core/hash.h"
+#include "compile/finish_record.h"
+#include "compile/steps.h"
 #include "runtimes/onnxruntime/compile_steps.h"
 #include "runtimes/onnxruntime/record_options.h"
-#include "skua/ports.h"
 
 namespace skua::ort {
 namespace {
 
-struct Step {
-  const char* text;
-  Status (*run)(CompileState& state);
-};
-
-constexpr std::array<Step, 9> kSteps = {{
+constexpr std::array<compile::Step<CompileState>, 9> kSteps = {{
     {"reading the model and its weights", read_source},
     {"checking the graph's precision", check_precision},
     {"checking the optimisation profiles", check_inputs},
@@ -40,43 +31,25 @@ Result<EngineRecord> compile_onnx(const CompileRequest& request, CompileProgress
   auto library = OrtLibrary::open(library_path(request.config));
   if (!library.ok()) return std::move(library).error();
   CompileState state(request, *std::move(library));
-  state.record.file = request.artifact_name;
-  for (const Step& step : kSteps) {
-    progress.step(step.text);
-    if (Status done = step.run(state); !done.ok()) return as_build_error(std::move(done).error());
-  }
+  SKUA_RETURN_IF_ERROR(compile::run_steps(kSteps, state, progress));
   return std::move(state.record);
 }
 
 Status finish_record(CompileState& state) {
-  const CompileRequest& request = state.request;
-  EngineRecord& record = state.record;
-  record.model = request.model_name;
-  record.runtime_label = kRuntimeLabel;
-  record.host = request.host;
-  record.precision = request.build.precision;
-  record.options = record_options(request.config, request.build, state.library->version());
-  record.arithmetic = arithmetic_of(request.config.execution_provider, request.build.precision);
-  record.model_id = state.source.metadata_or_empty("skua.model_id");
-  record.weights_sha256 = state.source.metadata_or_empty("skua.weights_sha256");
-  record.exporter = state.source.metadata_or_empty("skua.exporter");
-  record.builder = SKUA_BUILD_ID;
-  record.created = utc_text(system_clock().utc_us());
-  record.engine_sha256 = sha256_of(state.artifact);
-  record.proven = true;
-  record.size_bytes = state.artifact.size();
-  BuildConfig build =
-      request.build;  // the key of the golden bytes that were read, whatever the file holds now
-  if (build.golden) build.golden->file = state.staged(state.golden_name());
-  SKUA_ASSIGN_OR_RETURN(record.build_config_sha256, build_key(build, request.config));
+  const RuntimeConfig& config = state.request.config;
+  const BuildConfig& build = state.request.build;
+  compile::RuntimeFacts facts;
+  facts.runtime_label = kRuntimeLabel;
+  facts.options = record_options(config, build, state.library->version());
+  facts.arithmetic = arithmetic_of(config.execution_provider, build.precision);
+  facts.model_id = state.source.metadata_or_empty("skua.model_id");
+  facts.weights_sha256 = state.source.metadata_or_empty("skua.weights_sha256");
+  facts.exporter = state.source.metadata_or_empty("skua.exporter");
+  SKUA_RETURN_IF_ERROR(compile::finish_record(state, std::move(facts)));
   for (const auto& [domain, version] : state.source.opsets) {
-    record.proof["opset." + (domain.empty() ? "ai.onnx" : domain)] = std::to_string(version);
+    state.record.proof["opset." + (domain.empty() ? "ai.onnx" : domain)] = std::to_string(version);
   }
   return {};
-}
-
-Error build_error(Reason reason, std::string message) {
-  return make_error(ErrorCode::kEngineBuild, reason, std::move(message));
 }
 
 }  // namespace skua::ort

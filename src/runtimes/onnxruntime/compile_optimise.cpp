@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "compile/source_file.h"
 #include "core/profile_check.h"
 #include "core/text.h"
 #include "runtimes/onnxruntime/compile_sessions.h"
@@ -99,7 +100,7 @@ Status optimise(CompileState& state) {
       compile_plan(request.config, compile_limits(request), request.build.precision, path);
   SKUA_ASSIGN_OR_RETURN(const auto session, create_source_session(state, plan));
   constexpr std::uint64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
-  SKUA_ASSIGN_OR_RETURN(state.artifact, read_file(path, kNoLimit, Reason::kModelUnsupported));
+  SKUA_ASSIGN_OR_RETURN(state.artifact, compile::read_file(path, kNoLimit, Reason::kModelUnsupported));
   return check_artifact(state);
 }
 

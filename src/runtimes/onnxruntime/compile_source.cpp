@@ -4,7 +4,7 @@
 #include <limits>
 #include <map>
 
-#include "core/filesystem.h"
+#include "compile/source_file.h"
 #include "core/hash.h"
 #include "core/text.h"
 #include "runtimes/onnxruntime/compile_steps.h"
@@ -50,23 +50,19 @@ std::vector<std::string> external_locations(const OnnxModel& model) {
   return locations;
 }
 
-SourceFile source_file(std::string name, std::span<const std::byte> bytes) {
-  return SourceFile{std::move(name), sha256_of(bytes), bytes.size()};
-}
-
 Status read_external(CompileState& state) {
   const std::filesystem::path folder = state.request.model_path.parent_path();
   std::uint64_t rest = kMaxModelBytes - state.source_bytes.size();
   for (const std::string& location : external_locations(state.source)) {
     if (!is_plain_relative(location)) return external_error(location, "another kind of path");
     if (!stays_inside(folder, location)) return external_error(location, "a link that leads elsewhere");
-    auto bytes = read_file(folder / location, rest, Reason::kExternalWeights);
+    auto bytes = compile::read_file(folder / location, rest, Reason::kExternalWeights);
     if (!bytes.ok()) {
       if (bytes.error().reason == Reason::kModelTooLarge) return std::move(bytes).error();
       return external_error(location, bytes.error().message);
     }
     rest -= bytes->size();
-    state.record.sources.push_back(source_file(location, *bytes));
+    state.record.sources.push_back(compile::source_file(location, *bytes));
     state.external.push_back({location, *std::move(bytes)});
   }
   return {};
@@ -95,35 +91,6 @@ Status check_external_ranges(const CompileState& state) {
 
 }  // namespace
 
-Result<std::vector<std::byte>> read_file(const std::filesystem::path& path, std::uint64_t limit,
-                                         Reason when_missing) {
-  const auto failed = [&path, when_missing](const Error& error) {
-    const bool is_missing = error.reason == Reason::kNotFound;
-    return make_error(ErrorCode::kEngineBuild, is_missing ? when_missing : Reason::kModelUnreadable,
-                      path.string() + " cannot be read: " + error.message, error.native_code);
-  };
-  auto folder = posix_file_system().open_folder(path.parent_path());
-  if (!folder.ok()) return failed(folder.error());
-  auto file = (*folder)->open_read(path.filename().string());
-  if (!file.ok()) return failed(file.error());
-  const auto info = (*file)->info();
-  if (!info.ok()) return failed(info.error());
-  if (info->kind != FileKind::kRegular) {
-    return build_error(
-        Reason::kModelUnreadable,
-        path.string() + ": expected a regular file, found a folder or a device; name the file itself");
-  }
-  if (info->size > limit) {
-    return build_error(Reason::kModelTooLarge, path.string() + " has " + std::to_string(info->size) +
-                                                   " bytes; with its weights the model may have 2147483647");
-  }
-  std::vector<std::byte> bytes(static_cast<std::size_t>(info->size));
-  const auto count = (*file)->read(bytes);
-  if (!count.ok()) return failed(count.error());
-  bytes.resize(*count);
-  return bytes;
-}
-
 Result<Sha256> aggregate_of(const std::vector<SourceFile>& sources) {
   std::map<std::string, Sha256> by_name;
   for (const SourceFile& source : sources) {
@@ -144,11 +111,11 @@ Result<Sha256> aggregate_of(const std::vector<SourceFile>& sources) {
 
 Status read_source(CompileState& state) {
   const std::filesystem::path& path = state.request.model_path;
-  SKUA_ASSIGN_OR_RETURN(state.source_bytes, read_file(path, kMaxModelBytes, Reason::kModelMissing));
+  SKUA_ASSIGN_OR_RETURN(state.source_bytes, compile::read_file(path, kMaxModelBytes, Reason::kModelMissing));
   auto model = parse_onnx(state.source_bytes);
   if (!model.ok()) return build_error(model.error().reason, path.string() + ": " + model.error().message);
   state.source = *std::move(model);
-  state.record.sources.push_back(source_file(path.filename().string(), state.source_bytes));
+  state.record.sources.push_back(compile::source_file(path.filename().string(), state.source_bytes));
   SKUA_RETURN_IF_ERROR(read_external(state));
   SKUA_RETURN_IF_ERROR(check_external_ranges(state));
   state.record.model_sha256 = state.record.sources.front().sha256;

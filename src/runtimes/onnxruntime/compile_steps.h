@@ -2,15 +2,11 @@
 // may fail with EngineBuildError or InvalidArgumentError, and writes to the staging folder only.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "cache/engine_record.h"
-#include "cache/golden.h"
-#include "inference/compile_job.h"
-#include "inference/strategy.h"
+#include "compile/compilation.h"
 #include "runtimes/onnxruntime/onnx_model.h"
 #include "runtimes/onnxruntime/ort_engine.h"
 #include "runtimes/onnxruntime/ort_library.h"
@@ -23,23 +19,15 @@ struct ExternalFile {
   std::vector<std::byte> bytes;
 };
 
-struct CompileState {
+using compile::build_error;
+
+struct CompileState : compile::Compilation {
   CompileState(const CompileRequest& job, std::shared_ptr<const OrtLibrary> opened)
-      : request(job), library(std::move(opened)) {}
+      : Compilation(job), library(std::move(opened)) {}
 
-  const CompileRequest& request;
   std::shared_ptr<const OrtLibrary> library;
-
-  std::vector<std::byte> source_bytes;
   std::vector<ExternalFile> external;
   OnnxModel source;
-  std::vector<std::byte> artifact;  ///< as saved, loaded back from the staging folder
-  GoldenVectors golden;
-  std::vector<std::byte> golden_bytes;  ///< the user's file as read, once; empty without one
-  EngineRecord record;                  ///< filled step by step
-
-  std::filesystem::path staged(const std::string& name) const { return request.staging_dir / name; }
-  std::string golden_name() const { return request.artifact_name + ".golden"; }
 };
 
 Status read_source(CompileState& state);      ///< the model and its external weights, hashed
@@ -59,13 +47,5 @@ Result<EngineRecord> compile_onnx(const CompileRequest& request, CompileProgress
 /// `Sha256Sidecar::aggregate_hash` from digests that are known already; the disk is not read again.
 /// InvalidArgumentError for two files with one base name.
 Result<Sha256> aggregate_of(const std::vector<SourceFile>& sources);
-
-/// An EngineBuildError.
-Error build_error(Reason reason, std::string message);
-
-/// A file of at most `limit` bytes. Links are not followed. EngineBuildError: `when_missing`,
-/// model_unreadable, model_too_large.
-Result<std::vector<std::byte>> read_file(const std::filesystem::path& path, std::uint64_t limit,
-                                         Reason when_missing);
 
 }  // namespace skua::ort

@@ -1,11 +1,11 @@
-#include "runtimes/onnxruntime/resident_memory.h"
+#include "compile/resident_memory.h"
 
 #include <malloc.h>
 #include <unistd.h>
 
 #include <fstream>
 
-namespace skua::ort {
+namespace skua::compile {
 
 std::uint64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -22,4 +22,4 @@ std::uint64_t resident_bytes_trimmed() {
   return resident_bytes();
 }
 
-}  // namespace skua::ort
+}  // namespace skua::compile

@@ -1,8 +1,8 @@
-#include "runtimes/onnxruntime/trial_inputs.h"
+#include "compile/trial_inputs.h"
 
-#include <cstring>
+#include <cstdint>
 
-namespace skua::ort {
+namespace skua::compile {
 namespace {
 
 class SplitMix64 {
@@ -75,4 +75,4 @@ void fill_trial_input(const TensorView& view, const Sha256& model, std::string_v
   }
 }
 
-}  // namespace skua::ort
+}  // namespace skua::compile
