@@ -15,5 +15,13 @@ if(BUILD_ONNX_TRT_EP_RUNTIME)
   set(SKUA_ONNXRUNTIME_LIBRARY_PATH ${SkuaOnnxRuntime_LIBRARY})
 endif()
 
+set(SKUA_TORCH_LIBRARY_PATH "")
+set(SKUA_TORCH_DEVICE_NAME "")
+if(BUILD_PYTORCH_FP16_RUNTIME)
+  find_package(SkuaTorch REQUIRED)
+  set(SKUA_TORCH_LIBRARY_PATH ${SkuaTorch_LIBRARY})
+  set(SKUA_TORCH_DEVICE_NAME ${SkuaTorch_DEVICE})
+endif()
+
 configure_file(${PROJECT_SOURCE_DIR}/cmake/skua_build_flags.h.in ${SKUA_GENERATED_DIR}/skua_build_flags.h)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/skua_sdk_paths.h.in ${SKUA_GENERATED_DIR}/skua_sdk_paths.h)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,20 @@ def write_onnx(model: ExportModel, path: Path) -> None:
     path.write_bytes(proto.SerializeToString(deterministic=True))
 
 
+def interface(model: ExportModel) -> str:
+    """What a TorchScript file does not say by itself (docs/formats/torchscript-io.md): -1 is a dynamic dimension."""
+
+    def shape(name: str, tensor: Tensor) -> list[int]:
+        dynamic = model.dynamic_axes.get(name, {})
+        return [-1 if axis in dynamic else size for axis, size in enumerate(tensor.shape)]
+
+    inputs = [
+        {"name": name, "dtype": str(tensor.dtype).removeprefix("torch."), "shape": shape(name, tensor)}
+        for name, tensor in model.inputs.items()
+    ]
+    return json.dumps({"inputs": inputs, "outputs": list(model.output_names)})
+
+
 def write_torchscript(model: ExportModel, path: Path) -> None:
     """A scripted module whose weights stay buffers, so that it can be converted to half.
 
@@ -97,7 +112,7 @@ def write_torchscript(model: ExportModel, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         scripted = torch.jit.script(model.network)
-    scripted.save(str(path), _extra_files=metadata(model))
+    scripted.save(str(path), _extra_files=metadata(model) | {"skua.io": interface(model)})
     _drop_debug_records(path)
 
 

@@ -37,10 +37,17 @@ struct RuntimeConfig {
   std::filesystem::path state_dir = "/var/lib/skua/state";
   std::uint64_t flight_set_limit_bytes = 2147483648ULL;
 
+  // onnx_trt_ep and pytorch_fp16
+  int intra_op_threads = 1;  ///< 1..64 per call; no spinning. libtorch fixes it for the whole process
+
   // onnx_trt_ep
   std::string execution_provider = "tensorrt";  ///< tensorrt, cuda, cpu: exactly this one
-  int intra_op_threads = 1;                     ///< 1..64; no spinning
   std::filesystem::path onnxruntime_library;    ///< absolute; empty: the one fixed when Skua was built
+
+  // pytorch_fp16
+  std::string device;      ///< cpu or cuda; empty: what the libtorch that Skua was built for is made for
+  std::string arithmetic;  ///< widened (fp16 weights, fp32 arithmetic) or native; empty: widened on the CPU
+  std::filesystem::path torch_library;  ///< libtorch.so, absolute; empty: the one fixed when Skua was built
 
   std::vector<LaneDeclaration> lanes;  ///< beside the lane "default", which always exists
 

@@ -71,7 +71,7 @@ Result<std::vector<EngineRecord>> obtain_engines(const SetSpec& spec, const Prov
 /// The options that the set is bound to, under their names in the configuration.
 std::map<std::string, std::string> runtime_options(const RuntimeConfig& config) {
   std::map<std::string, std::string> options;
-  const auto keys = set_option_keys();
+  const auto keys = set_option_keys_of(config.runtime);
   for (const auto& [key, value] : fields_of(config)) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) options.emplace(key, value);
   }

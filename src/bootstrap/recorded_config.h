@@ -8,7 +8,7 @@
 
 namespace skua {
 
-/// Defaults, with the runtime `label` and those of `options` that belong to the runtime (set_option_keys).
+/// Defaults, with the runtime `label` and those of `options` that belong to the runtime (set_option_keys_of).
 /// InvalidArgumentError for a value that is not allowed.
 Result<RuntimeConfig> recorded_config(const std::string& label,
                                       const std::map<std::string, std::string>& options);

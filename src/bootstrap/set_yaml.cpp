@@ -40,8 +40,7 @@ void read_options(YamlFields& fields, const std::string& file, SetSpec& spec) {
 }
 
 void read_identity(YamlFields& fields, SetSpec& spec) {
-  fields.require("runtime");
-  spec.runtime = fields.text("runtime").value_or("");
+  spec.runtime = fields.text("runtime").value_or(RuntimeConfig().runtime);
   spec.set_id = fields.text("set_id");
   if (spec.set_id && !is_legal_set_id(*spec.set_id)) {
     fields.fail(*fields.node("set_id"),
@@ -95,7 +94,15 @@ Result<SetSpec> set_of(const YAML::Node& root, const std::filesystem::path& file
 
 }  // namespace
 
-std::vector<std::string_view> set_option_keys() { return {"execution_provider", "intra_op_threads"}; }
+std::vector<std::string_view> set_option_keys() {
+  return {"execution_provider", "device", "arithmetic", "intra_op_threads"};
+}
+
+std::vector<std::string_view> set_option_keys_of(std::string_view runtime_label) {
+  if (runtime_label == "onnx_trt_ep") return {"execution_provider", "intra_op_threads"};
+  if (runtime_label == "pytorch_fp16") return {"device", "arithmetic", "intra_op_threads"};
+  return {"intra_op_threads"};
+}
 
 Result<SetSpec> parse_set_yaml(const std::string& text, const std::filesystem::path& file) {
   SKUA_ASSIGN_OR_RETURN(const YAML::Node root, parse_yaml(text, file.string()));

@@ -32,8 +32,11 @@ struct SetSpec {
   std::vector<NetworkSpec> networks;
 };
 
-/// Fields of RuntimeConfig that SET.yaml may set: those that belong to the runtime, not to the machine.
+/// Fields of RuntimeConfig that SET.yaml may set: those that belong to a runtime, not to the machine. One
+/// SET.yaml may serve several runtimes, so all of them are allowed in it.
 std::vector<std::string_view> set_option_keys();
+/// Those that mean something to one runtime; a set made for it records them.
+std::vector<std::string_view> set_option_keys_of(std::string_view runtime_label);
 
 /// InvalidArgumentError with file, line and column for everything that is not understood or cannot be
 /// honoured: `not_after` (expiry_not_supported), `calibration` and `accuracy` (until the Precision release).

@@ -94,6 +94,18 @@ void read_tolerances(YamlFields& fields, const Place& place, BuildConfig& build)
   }
 }
 
+void read_declared_io(YamlFields& fields, const Place& place, BuildConfig& build) {
+  for (const auto& [input, node] : fields.mapping("input_dtypes")) {
+    const std::string what = place.where + ".input_dtypes." + input;
+    auto text = yaml_text(node, place.file_text(), what);
+    if (!text.ok()) return fields.fail(text.error());
+    const auto dtype = dtype_from_string(*text);
+    if (!dtype.ok()) return fields.fail(node, what + ": " + dtype.error().message);
+    build.input_dtypes.emplace(input, *dtype);
+  }
+  build.output_names = fields.texts("output_names").value_or(std::vector<std::string>());
+}
+
 void read_precision(YamlFields& fields, BuildConfig& build) {
   fields.require("precision");
   const auto name = fields.text("precision");
@@ -143,6 +155,7 @@ Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesys
   read_output_bounds(fields, place, network.build);
   read_golden(fields, place, network.build);
   read_tolerances(fields, place, network.build);
+  read_declared_io(fields, place, network.build);
   const auto criticality = fields.integer("criticality", 0, kMaxCriticality);
   network.criticality = criticality ? static_cast<std::uint64_t>(*criticality) : index;
   SKUA_RETURN_IF_ERROR(fields.finish());

@@ -50,14 +50,22 @@ Result<Json> build_to_key(const BuildConfig& build) {
   json["build_route"] = to_string(build.build_route);
   SKUA_ASSIGN_OR_RETURN(json["golden"], golden_key(build.golden));
   json["tolerances"] = std::move(tolerances);
+  // Left out where not used, so that the keys of engines without them stay what they were.
+  for (const auto& [input, dtype] : build.input_dtypes) json["input_dtypes"][input] = to_string(dtype);
+  if (!build.output_names.empty()) json["output_names"] = build.output_names;
   return json;
 }
 
-/// The options that change the artifact. Thread counts do not: they are settings of the session that runs it.
+/// The options that change the artifact or what it is proven for. Thread counts do not: they are settings of the
+/// session that runs it.
 Json runtime_to_key(const RuntimeConfig& config) {
   Json json = Json::object();
   json["label"] = config.runtime;
   if (config.runtime == "onnx_trt_ep") json["execution_provider"] = config.execution_provider;
+  if (config.runtime == "pytorch_fp16") {
+    json["device"] = config.device;
+    json["arithmetic"] = config.arithmetic;
+  }
   return json;
 }
 

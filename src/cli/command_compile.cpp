@@ -11,10 +11,10 @@ namespace skua {
 namespace {
 
 struct CompileArguments {
-  std::string model, runtime, out, config_file;
+  std::string model, runtime = RuntimeConfig().runtime, out, config_file;
   std::optional<std::string> precision, calibration_dataset, name;
   std::optional<int> workspace_mb;
-  std::vector<std::string> profiles, settings;
+  std::vector<std::string> profiles, settings, input_dtypes, output_names;
   bool is_unproven = false;
 };
 
@@ -31,6 +31,12 @@ Result<BuildConfig> build_from_options(const CompileArguments& arguments) {
     SKUA_ASSIGN_OR_RETURN(OptimizationProfile profile, parse_profile(text));
     build.optimization_profiles.push_back(std::move(profile));
   }
+  SKUA_ASSIGN_OR_RETURN(const KeyValues declared,
+                        parse_key_values(arguments.input_dtypes, "--input-dtype", "NAME=DTYPE"));
+  for (const auto& [input, dtype] : declared) {
+    SKUA_ASSIGN_OR_RETURN(build.input_dtypes[input], dtype_from_string(dtype));
+  }
+  build.output_names = arguments.output_names;
   return build;
 }
 
@@ -87,7 +93,7 @@ void add_compile(CLI::App& app, Action& action) {
   auto a = std::make_shared<CompileArguments>();
   CLI::App* command = app.add_subcommand("compile", "compile one model into an engine cache");
   command->add_option("MODEL", a->model, "network file (.onnx, .pt)")->required();
-  command->add_option("--runtime", a->runtime, "tensorrt, pytorch_fp16 or onnx_trt_ep")->required();
+  command->add_option("--runtime", a->runtime, "tensorrt, pytorch_fp16 or onnx_trt_ep")->capture_default_str();
   command->add_option("--out", a->out, "engine cache folder")->required();
   CLI::Option* config = command->add_option("--config", a->config_file, "build configuration (BUILD.json)");
   for (CLI::Option* option :
@@ -96,6 +102,10 @@ void add_compile(CLI::App& app, Action& action) {
                             "upper bound of the builder's scratch memory, MiB"),
         command->add_option("--profile", a->profiles,
                             "NAME:MIN:OPT:MAX, shapes as 1x3x224x224; may be repeated"),
+        command->add_option("--input-dtype", a->input_dtypes,
+                            "NAME=DTYPE of a TorchScript input; may be repeated"),
+        command->add_option("--output-name", a->output_names,
+                            "names of a TorchScript file's outputs, in order; may be repeated"),
         command->add_option("--calibration-dataset", a->calibration_dataset, "data set for int8")}) {
     option->excludes(config);
   }

@@ -139,6 +139,24 @@ Status check_golden(const BuildConfig& config) {
   return {};
 }
 
+Status check_declared_io(const BuildConfig& config) {
+  for (const auto& [input, dtype] : config.input_dtypes) {
+    if (input.empty()) return config_error("input_dtypes has an empty input name; name the input");
+    if (dtype_size(dtype) == 0) {
+      return config_error("input_dtypes of " + quote(input) + " holds the number " +
+                          std::to_string(static_cast<int>(dtype)) + "; expected an element type");
+    }
+  }
+  std::set<std::string_view> names;
+  for (const std::string& output : config.output_names) {
+    if (output.empty()) return config_error("output_names has an empty name; name every output, in order");
+    if (!names.insert(output).second) {
+      return config_error("output_names has " + quote(output) + " twice; expected a name of its own for each");
+    }
+  }
+  return {};
+}
+
 constexpr std::array kRoutes = {BuildRoute::kBuilder, BuildRoute::kTrtexec, BuildRoute::kPolygraphy};
 constexpr std::array kPrecisions = {Precision::kFp16, Precision::kInt8, Precision::kMixed, Precision::kFp32};
 
@@ -187,6 +205,7 @@ Status BuildConfig::validate() const {
   SKUA_RETURN_IF_ERROR(check_keep_fp32(*this));
   SKUA_RETURN_IF_ERROR(check_output_shapes(*this));
   SKUA_RETURN_IF_ERROR(check_golden(*this));
+  SKUA_RETURN_IF_ERROR(check_declared_io(*this));
   for (const auto& [output, tolerance] : tolerances) {
     if (output.empty()) return config_error("tolerances has an empty output name; name the output");
     SKUA_RETURN_IF_ERROR(check_tolerance(output, tolerance));

@@ -55,6 +55,13 @@ Result<std::string> text_from_json(const Json& json, const std::string& path) {
   return make_error(ErrorCode::kInvalidArgument, Reason::kMalformed, path + " is not text; expected text");
 }
 
+Result<DType> dtype_from_json(const Json& json, const std::string& path) {
+  SKUA_ASSIGN_OR_RETURN(const std::string name, text_from_json(json, path));
+  auto dtype = dtype_from_string(name);
+  if (dtype.ok()) return dtype;
+  return make_error(ErrorCode::kInvalidArgument, Reason::kMalformed, path + ": " + dtype.error().message);
+}
+
 Result<LaneDeclaration> lane_from_json(const Json& json, const std::string& path) {
   ObjectReader reader(json, path);
   LaneDeclaration lane{reader.text("consumer", 64)};
@@ -121,6 +128,9 @@ Json to_json(const BuildConfig& config) {
         Json::object({{"file", config.golden->file.string()}, {"origin", config.golden->origin}});
   }
   json["tolerances"] = map_to_json(config.tolerances);
+  json["input_dtypes"] = Json::object();
+  for (const auto& [input, dtype] : config.input_dtypes) json["input_dtypes"][input] = to_string(dtype);
+  json["output_names"] = config.output_names;
   return json;
 }
 
@@ -145,6 +155,8 @@ Result<BuildConfig> build_config_from_json(const Json& json, const std::string& 
       reader.fail(source.error());
   }
   read_map(reader, "tolerances", tolerance_from_json, config.tolerances);
+  read_map(reader, "input_dtypes", dtype_from_json, config.input_dtypes);
+  read_list(reader, "output_names", text_from_json, config.output_names);
   SKUA_RETURN_IF_ERROR(reader.finish());
   return config;
 }

@@ -21,6 +21,8 @@ bool is_one_of(const std::string& text, const std::array<std::string_view, N>& a
 
 constexpr std::array<std::string_view, 3> kRuntimes = {"tensorrt", "pytorch_fp16", "onnx_trt_ep"};
 constexpr std::array<std::string_view, 3> kProviders = {"tensorrt", "cuda", "cpu"};
+constexpr std::array<std::string_view, 3> kDevices = {"", "cpu", "cuda"};
+constexpr std::array<std::string_view, 3> kArithmetics = {"", "widened", "native"};
 constexpr int kMostThreads = 64;
 constexpr double kFastestPollHz = 10.0;
 
@@ -55,14 +57,22 @@ const std::array kFields = {
                 "an absolute path"},
     ConfigField{"flight_set_limit_bytes", &Config::flight_set_limit_bytes,
                 [](const Config& c) { return c.flight_set_limit_bytes > 0; }, "a number of bytes above 0"},
-    ConfigField{"execution_provider", &Config::execution_provider,
-                [](const Config& c) { return is_one_of(c.execution_provider, kProviders); },
-                "tensorrt, cuda or cpu"},
     ConfigField{"intra_op_threads", &Config::intra_op_threads,
                 [](const Config& c) { return c.intra_op_threads >= 1 && c.intra_op_threads <= kMostThreads; },
                 "a whole number from 1 to 64"},
+    ConfigField{"execution_provider", &Config::execution_provider,
+                [](const Config& c) { return is_one_of(c.execution_provider, kProviders); },
+                "tensorrt, cuda or cpu"},
     ConfigField{"onnxruntime_library", &Config::onnxruntime_library,
                 [](const Config& c) { return is_absolute_or_empty(c.onnxruntime_library); },
+                "an absolute path, or the field left out for the library fixed when Skua was built"},
+    ConfigField{"device", &Config::device, [](const Config& c) { return is_one_of(c.device, kDevices); },
+                "cpu or cuda, or the field left out for what libtorch was built for"},
+    ConfigField{"arithmetic", &Config::arithmetic,
+                [](const Config& c) { return is_one_of(c.arithmetic, kArithmetics); },
+                "widened or native, or the field left out for the device's own"},
+    ConfigField{"torch_library", &Config::torch_library,
+                [](const Config& c) { return is_absolute_or_empty(c.torch_library); },
                 "an absolute path, or the field left out for the library fixed when Skua was built"},
 };
 

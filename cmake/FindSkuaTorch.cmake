@@ -1,0 +1,62 @@
+# libtorch: headers to compile against and the libraries that are opened at run time from one absolute path.
+#
+# Looked for in Torch_DIR (the folder of TorchConfig.cmake, cache variable or environment: of a Python wheel, an
+# unpacked libtorch archive or a system package), else in the wheel that scripts/setup.sh placed into .venv. Nowhere else.
+# TorchConfig.cmake itself is not used: that of a CUDA build wants a whole CUDA toolkit where only headers are needed.
+#
+# Gives SkuaTorch_VERSION, SkuaTorch_LIBRARY (absolute, libtorch.so), SkuaTorch_DEVICE ("cuda" for a CUDA build,
+# else "cpu") and the target skua::torch.
+
+set(Torch_DIR "$ENV{Torch_DIR}" CACHE PATH "Folder of TorchConfig.cmake (share/cmake/Torch of a libtorch)")
+
+set(SkuaTorch_ROOT "")
+if(Torch_DIR)
+  get_filename_component(SkuaTorch_ROOT ${Torch_DIR}/../../.. ABSOLUTE)
+  set(_torch_remedy "Torch_DIR=${Torch_DIR} must be share/cmake/Torch of a libtorch with include/ and lib/")
+else()
+  set(_torch_remedy "run scripts/setup.sh build, or set Torch_DIR to the folder of an installed TorchConfig.cmake "
+                    "(python -c 'import torch; print(torch.utils.cmake_prefix_path)'), or configure with "
+                    "-DBUILD_PYTORCH_FP16_RUNTIME=OFF")
+  string(REPLACE ";" "" _torch_remedy "${_torch_remedy}")
+  file(GLOB _torch_roots ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
+  if(_torch_roots)
+    list(GET _torch_roots 0 SkuaTorch_ROOT)
+  endif()
+endif()
+
+set(_torch_version_file ${SkuaTorch_ROOT}/include/torch/headeronly/version.h)
+if(NOT EXISTS ${_torch_version_file})
+  set(_torch_version_file ${SkuaTorch_ROOT}/include/torch/version.h)  # releases before 2.9
+endif()
+if(NOT SkuaTorch_ROOT OR NOT EXISTS ${SkuaTorch_ROOT}/include/torch/script.h OR NOT EXISTS ${_torch_version_file})
+  message(FATAL_ERROR "BUILD_PYTORCH_FP16_RUNTIME=ON: libtorch's headers not found; ${_torch_remedy}")
+endif()
+foreach(_library torch torch_cpu c10)
+  if(NOT EXISTS ${SkuaTorch_ROOT}/lib/lib${_library}.so)
+    message(FATAL_ERROR "BUILD_PYTORCH_FP16_RUNTIME=ON: ${SkuaTorch_ROOT}/lib/lib${_library}.so is not there; "
+                        "${_torch_remedy}")
+  endif()
+endforeach()
+
+set(SkuaTorch_VERSION "")
+foreach(_part MAJOR MINOR PATCH)
+  file(STRINGS ${_torch_version_file} _line REGEX "^#define TORCH_VERSION_${_part} [0-9]+")
+  string(REGEX REPLACE "^#define TORCH_VERSION_${_part} ([0-9]+).*" "\\1" _number "${_line}")
+  list(APPEND SkuaTorch_VERSION ${_number})
+endforeach()
+list(JOIN SkuaTorch_VERSION "." SkuaTorch_VERSION)
+set(SkuaTorch_LIBRARY ${SkuaTorch_ROOT}/lib/libtorch.so)
+set(SkuaTorch_DEVICE cpu)
+if(EXISTS ${SkuaTorch_ROOT}/lib/libtorch_cuda.so)
+  set(SkuaTorch_DEVICE cuda)
+endif()
+message(STATUS "libtorch: ${SkuaTorch_LIBRARY} (${SkuaTorch_VERSION}, made for ${SkuaTorch_DEVICE})")
+
+if(NOT TARGET skua::torch)
+  add_library(skua::torch INTERFACE IMPORTED GLOBAL)
+  target_include_directories(skua::torch SYSTEM INTERFACE ${SkuaTorch_ROOT}/include
+                                                          ${SkuaTorch_ROOT}/include/torch/csrc/api/include)
+  # Needed by name alone: whoever links this is opened after the library at the configured path, which then serves.
+  target_link_libraries(skua::torch INTERFACE ${SkuaTorch_ROOT}/lib/libtorch_cpu.so ${SkuaTorch_ROOT}/lib/libc10.so)
+endif()
+set(SkuaTorch_FOUND TRUE)

@@ -1,0 +1,73 @@
+#include "runtimes/pytorch/record_options.h"
+
+#include "core/text.h"
+#include "runtimes/pytorch/torch_library.h"
+
+namespace skua::pytorch {
+namespace {
+
+constexpr std::string_view kOptimized = "optimized", kFrozen = "frozen";
+
+std::string option_of(const EngineRecord& record, const std::string& option) {
+  const auto found = record.options.find(option);
+  return found == record.options.end() ? std::string() : found->second;
+}
+
+Status check_option(const EngineRecord& record, const std::string& option, std::string_view expected,
+                    std::string_view found) {
+  if (expected == found) return {};
+  return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch,
+                    record.file + ": " + option + ": expected " + quote(expected) + " (configured here), found " +
+                        quote(found) + " (recorded); compile the model for this configuration");
+}
+
+std::string arithmetic_option(const RuntimeConfig& config, Precision precision) {
+  switch (arithmetic_of(config, precision)) {
+    case Arithmetic::kFp32:
+      return "fp32";
+    case Arithmetic::kWidened:
+      return "widened";
+    case Arithmetic::kNative:
+      break;
+  }
+  return "native";
+}
+
+}  // namespace
+
+Arithmetic arithmetic_of(const RuntimeConfig& config, Precision precision) {
+  if (precision == Precision::kFp32) return Arithmetic::kFp32;
+  if (config.arithmetic.empty()) return device_of(config) == "cpu" ? Arithmetic::kWidened : Arithmetic::kNative;
+  return config.arithmetic == "widened" ? Arithmetic::kWidened : Arithmetic::kNative;
+}
+
+std::map<std::string, std::string> record_options(const RuntimeConfig& config, Precision precision,
+                                                  bool is_optimized, const std::string& library_version) {
+  // "sdk_version" is the name that every runtime shares: find_reusable compares it.
+  return {{"device", device_of(config)},
+          {"arithmetic", arithmetic_option(config, precision)},
+          {"graph", std::string(is_optimized ? kOptimized : kFrozen)},
+          {"intra_op_threads", std::to_string(config.intra_op_threads)},
+          {"sdk_version", library_version}};
+}
+
+RunPlan plan_of(const EngineRecord& record, const RuntimeConfig& config) {
+  RunPlan plan;
+  plan.device = device_of(config);
+  plan.arithmetic = arithmetic_of(config, record.precision);
+  plan.is_optimized = option_of(record, "graph") == kOptimized;
+  return plan;
+}
+
+Status check_recorded(const EngineRecord& record, const RuntimeConfig& config, const std::string& library_version) {
+  SKUA_RETURN_IF_ERROR(check_option(record, "runtime", kRuntimeLabel, record.runtime_label));
+  SKUA_RETURN_IF_ERROR(check_option(record, "device", device_of(config), option_of(record, "device")));
+  SKUA_RETURN_IF_ERROR(check_option(record, "arithmetic", arithmetic_option(config, record.precision),
+                                    option_of(record, "arithmetic")));
+  SKUA_RETURN_IF_ERROR(check_option(record, "libtorch", library_version, option_of(record, "sdk_version")));
+  const std::string graph = option_of(record, "graph");
+  if (graph == kOptimized || graph == kFrozen) return {};
+  return check_option(record, "graph", std::string(kOptimized) + " or " + std::string(kFrozen), graph);
+}
+
+}  // namespace skua::pytorch
