@@ -14,6 +14,7 @@
 #include <string>
 
 #include "core/filesystem.h"
+#include "core/process_memory.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
 #include "inference/module_loader.h"
@@ -82,6 +83,7 @@ int run(int argc, char** argv) {
 }  // namespace skua
 
 int main(int argc, char** argv) {
+  skua::keep_freed_memory();
   try {
     return skua::run(argc, argv);
   } catch (const std::exception& error) {

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "cli/commands.h"
+#include "core/process_memory.h"
 
 namespace {
 
@@ -30,6 +31,7 @@ void install_handlers() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  skua::keep_freed_memory();
   install_handlers();
   skua::Console console(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);
   skua::Session session{console, &cancel_requested};

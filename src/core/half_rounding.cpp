@@ -15,8 +15,9 @@ namespace {
 // IEEE 754-2019, binary16: 11 significant bits, exponents -14 to 15, subnormals in steps of 2^-24.
 float rounded(float value) noexcept {
   constexpr std::uint32_t kSign = 0x80000000U, kInfinity = 0x7f800000U, kQuiet = 0x00400000U;
-  constexpr std::uint32_t kDropped = 0x1fffU;        // single has 13 bits more
-  constexpr std::uint32_t kOverflows = 0x477ff000U;  // 65520: the tie between 65504 and what is no half any more
+  constexpr std::uint32_t kDropped = 0x1fffU;  // single has 13 bits more
+  constexpr std::uint32_t kOverflows =
+      0x477ff000U;  // 65520: the tie between 65504 and what is no half any more
   constexpr std::uint32_t kSmallestNormal = 0x38800000U;
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = bits & kSign, magnitude = bits & ~kSign;

@@ -16,6 +16,7 @@ constexpr skua::pytorch::CompileBridge kBridge = {
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const skua::pytorch::CompileBridge* skua_torch_compile_bridge() {
+extern "C" __attribute__((visibility("default"))) const skua::pytorch::CompileBridge*
+skua_torch_compile_bridge() {
   return &kBridge;
 }

@@ -1,5 +1,5 @@
-// Names, element types and shapes of the inputs: the file's own word, the build configuration's, or both where they
-// agree.
+// Names, element types and shapes of the inputs: the file's own word, the build configuration's, or both
+// where they agree.
 #include <algorithm>
 
 #include "core/text.h"
@@ -10,8 +10,8 @@ namespace {
 
 using compile::build_error;
 
-Error input_error(Reason reason, const std::string& input, const std::string& expected, const std::string& found,
-                  const std::string& remedy) {
+Error input_error(Reason reason, const std::string& input, const std::string& expected,
+                  const std::string& found, const std::string& remedy) {
   return build_error(reason,
                      "input " + quote(input) + ": expected " + expected + ", found " + found + "; " + remedy);
 }
@@ -21,9 +21,10 @@ Status check_declared(const CompileState& state) {
   std::vector<std::string> names;
   for (const DeclaredInput& input : state.declared->inputs) names.push_back(input.name);
   if (names == state.converted.interface.inputs) return {};
-  return build_error(Reason::kModelMalformed, "the model's extra file skua.io names the inputs " + join(names) +
-                                                  ", but forward() takes " +
-                                                  join(state.converted.interface.inputs) + "; export the model again");
+  return build_error(Reason::kModelMalformed, "the model's extra file skua.io names the inputs " +
+                                                  join(names) + ", but forward() takes " +
+                                                  join(state.converted.interface.inputs) +
+                                                  "; export the model again");
 }
 
 template <typename Named>
@@ -32,8 +33,8 @@ Status check_names(const CompileState& state, const Named& given, const char* op
   for (const auto& name : given) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
-                      std::string(option) + "[" + quote(name) + "]: no input has this name; forward() takes " +
-                          join(known));
+                      std::string(option) + "[" + quote(name) +
+                          "]: no input has this name; forward() takes " + join(known));
   }
   return {};
 }
@@ -41,7 +42,8 @@ Status check_names(const CompileState& state, const Named& given, const char* op
 Status check_given_names(const CompileState& state) {
   const BuildConfig& build = state.request.build;
   std::vector<std::string> profiled, typed;
-  for (const OptimizationProfile& profile : build.optimization_profiles) profiled.push_back(profile.input_name);
+  for (const OptimizationProfile& profile : build.optimization_profiles)
+    profiled.push_back(profile.input_name);
   for (const auto& [name, dtype] : build.input_dtypes) typed.push_back(name);
   SKUA_RETURN_IF_ERROR(check_names(state, profiled, "optimization_profiles"));
   return check_names(state, typed, "input_dtypes");
@@ -61,7 +63,8 @@ Result<DType> dtype_of_input(const CompileState& state, std::size_t index) {
   if (!state.declared) return is_given ? given->second : DType::kFloat32;
   const DType declared = state.declared->inputs[index].dtype;
   if (!is_given || given->second == declared) return declared;
-  return input_error(Reason::kProfileMismatch, name, std::string(to_string(declared)) + " as the model declares",
+  return input_error(Reason::kProfileMismatch, name,
+                     std::string(to_string(declared)) + " as the model declares",
                      std::string(to_string(given->second)) + " in input_dtypes", "leave input_dtypes out");
 }
 
@@ -78,7 +81,8 @@ bool covers(const Shape& declared, const OptimizationProfile& profile) {
   if (declared.rank() != profile.opt.rank()) return false;
   for (std::size_t axis = 0; axis < declared.rank(); ++axis) {
     const bool is_fixed = declared[axis] >= 0;
-    if (is_fixed && (profile.min[axis] != declared[axis] || profile.max[axis] != declared[axis])) return false;
+    if (is_fixed && (profile.min[axis] != declared[axis] || profile.max[axis] != declared[axis]))
+      return false;
   }
   return true;
 }

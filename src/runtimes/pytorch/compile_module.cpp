@@ -9,7 +9,8 @@
 namespace {
 
 constexpr skua::CompilerModule kModule = {sizeof(skua::CompilerModule), SKUA_BUILD_ID,
-                                          skua::pytorch::kRuntimeLabel.data(), &skua::pytorch::compile_torchscript};
+                                          skua::pytorch::kRuntimeLabel.data(),
+                                          &skua::pytorch::compile_torchscript};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
-// Names, element types and capacities of the outputs. A TorchScript file says nothing of them, so the source runs at
-// the ends of its profiles and on other values: what stays the same is fixed, the rest is bounded by what was seen or
-// by max_output_shapes. The artifact runs natively once, to see which outputs half arithmetic gives.
+// Names, element types and capacities of the outputs. A TorchScript file says nothing of them, so the source
+// runs at the ends of its profiles and on other values: what stays the same is fixed, the rest is bounded by
+// what was seen or by max_output_shapes. The artifact runs natively once, to see which outputs half
+// arithmetic gives.
 #include <algorithm>
 #include <cstring>
 
@@ -28,7 +29,8 @@ Result<Inputs> inputs_at(const CompileState& state, Shape OptimizationProfile::*
       if (profile.input_name == spec.name) shape = profile.*side;
     }
     SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(spec.dtype, shape));
-    if (values == Values::kMadeUp) compile::fill_trial_input(tensor.view(), state.record.model_sha256, spec.name);
+    if (values == Values::kMadeUp)
+      compile::fill_trial_input(tensor.view(), state.record.model_sha256, spec.name);
     inputs.push_back(std::move(tensor));
   }
   return inputs;
@@ -45,8 +47,9 @@ Result<Inputs> golden_inputs(const CompileState& state) {
   for (const TensorSpec& spec : state.record.inputs) {
     const Tensor* given = golden->inputs.find(spec.name);
     if (given == nullptr || given->view().dtype != spec.dtype) {
-      return build_error(Reason::kGoldenMalformed, file.string() + ": expected an input " + quote(spec.name) + " of " +
-                                                       std::string(to_string(spec.dtype)) + ", found none");
+      return build_error(Reason::kGoldenMalformed, file.string() + ": expected an input " + quote(spec.name) +
+                                                       " of " + std::string(to_string(spec.dtype)) +
+                                                       ", found none");
     }
     SKUA_ASSIGN_OR_RETURN(Tensor copy, Tensor::allocate(spec.dtype, given->view().shape));
     const std::size_t size = copy.view().size_bytes();
@@ -109,17 +112,18 @@ Result<std::vector<std::string>> output_names(const CompileState& state, const O
   const bool fits = is_dict ? std::is_permutation(said.begin(), said.end(), names.begin(), names.end())
                             : said.size() == names.size();
   if (fits) return said;
-  return build_error(Reason::kProfileMismatch, "outputs: expected the names of the " +
-                                                   std::to_string(names.size()) + " outputs that forward() gives (" +
-                                                   join(names) + "), found " + join(said) +
-                                                   "; correct output_names, or export the model again");
+  return build_error(Reason::kProfileMismatch,
+                     "outputs: expected the names of the " + std::to_string(names.size()) +
+                         " outputs that forward() gives (" + join(names) + "), found " + join(said) +
+                         "; correct output_names, or export the model again");
 }
 
 /// Of one run, by the settled order: a dict's outputs are looked up by name.
 const TrialOutput& output_in(const CompileState& state, const Outputs& outputs, const std::string& name,
                              std::size_t index) {
   if (!state.converted.interface.outputs.empty()) return outputs[index];
-  return *std::find_if(outputs.begin(), outputs.end(), [&](const TrialOutput& each) { return each.name == name; });
+  return *std::find_if(outputs.begin(), outputs.end(),
+                       [&](const TrialOutput& each) { return each.name == name; });
 }
 
 Error bound_error(const std::string& name, const std::string& expected, const std::string& found) {
@@ -131,9 +135,9 @@ Error bound_error(const std::string& name, const std::string& expected, const st
 Status add_seen(const Shape& seen, bool is_first, TensorSpec& spec) {
   if (is_first) spec.shape = spec.max_shape = seen;
   if (seen.rank() != spec.shape.rank()) {
-    return build_error(Reason::kModelUnsupported, "output " + quote(spec.name) + ": expected one rank, found " +
-                                                      spec.shape.to_string() + " and " + seen.to_string() +
-                                                      " in two runs; give it one rank");
+    return build_error(Reason::kModelUnsupported,
+                       "output " + quote(spec.name) + ": expected one rank, found " + spec.shape.to_string() +
+                           " and " + seen.to_string() + " in two runs; give it one rank");
   }
   for (std::size_t axis = 0; axis < seen.rank(); ++axis) {
     if (spec.shape[axis] != seen[axis]) spec.shape.set(axis, -1);
@@ -148,7 +152,8 @@ Status apply_bound(const Shape& bound, TensorSpec& spec) {
   }
   for (std::size_t axis = 0; axis < bound.rank(); ++axis) {
     if (bound[axis] < spec.max_shape[axis]) {
-      return bound_error(spec.name, "a shape that covers what a trial run gave, " + spec.max_shape.to_string(),
+      return bound_error(spec.name,
+                         "a shape that covers what a trial run gave, " + spec.max_shape.to_string(),
                          bound.to_string());
     }
     if (bound[axis] != spec.shape[axis]) spec.shape.set(axis, -1);
@@ -161,10 +166,10 @@ Status apply_bound(const Shape& bound, TensorSpec& spec) {
 /// Two runs at one shape that differ: only the user can know how far that goes.
 Status check_bounded(const TensorSpec& spec, const Shape& seen, const Shape& seen_on_zeros) {
   if (seen == seen_on_zeros) return {};
-  return build_error(Reason::kOutputUnbounded, "output " + quote(spec.name) + ": its shape depends on the data (" +
-                                                   seen.to_string() + " and " + seen_on_zeros.to_string() +
-                                                   " at one input shape); give max_output_shapes[" +
-                                                   quote(spec.name) + "]");
+  return build_error(Reason::kOutputUnbounded,
+                     "output " + quote(spec.name) + ": its shape depends on the data (" + seen.to_string() +
+                         " and " + seen_on_zeros.to_string() +
+                         " at one input shape); give max_output_shapes[" + quote(spec.name) + "]");
 }
 
 Result<TensorSpec> spec_of(const CompileState& state, const Runs& runs, const std::string& name,
@@ -176,8 +181,9 @@ Result<TensorSpec> spec_of(const CompileState& state, const Runs& runs, const st
     const TensorView& view = output_in(state, outputs, name, index).tensor.view();
     if (shapes.empty()) spec.dtype = view.dtype;
     if (view.dtype != spec.dtype) {
-      return build_error(Reason::kModelUnsupported,
-                         "output " + quote(name) + ": its element type differs from run to run; cast it to one");
+      return build_error(
+          Reason::kModelUnsupported,
+          "output " + quote(name) + ": its element type differs from run to run; cast it to one");
     }
     SKUA_RETURN_IF_ERROR(add_seen(view.shape, shapes.empty(), spec));
     shapes.push_back(view.shape);
@@ -200,8 +206,8 @@ Status check_bound_names(const CompileState& state, const std::vector<std::strin
   return {};
 }
 
-/// What half arithmetic gives, at the smallest shapes: slow on a CPU, once. Where it cannot run here, it is not shown,
-/// and every output counts as half.
+/// What half arithmetic gives, at the smallest shapes: slow on a CPU, once. Where it cannot run here, it is
+/// not shown, and every output counts as half.
 Status see_native_types(CompileState& state, const std::vector<std::string>& names) {
   if (state.request.build.precision == Precision::kFp32) return {};
   RunPlan plan = CompileState::reference_plan();
@@ -212,9 +218,11 @@ Status see_native_types(CompileState& state, const std::vector<std::string>& nam
   if (!inputs.ok()) return std::move(inputs).error();
   const auto outputs = run(*module, *inputs);
   if (!outputs.ok() && state.plan().arithmetic == Arithmetic::kNative) return outputs.error();
-  if (!outputs.ok()) state.record.proof["native_run"] = "not shown: " + outputs.error().message.substr(0, 300);
+  if (!outputs.ok())
+    state.record.proof["native_run"] = "not shown: " + outputs.error().message.substr(0, 300);
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const DType type = outputs.ok() ? output_in(state, *outputs, names[i], i).tensor.view().dtype : DType::kFloat16;
+    const DType type =
+        outputs.ok() ? output_in(state, *outputs, names[i], i).tensor.view().dtype : DType::kFloat16;
     state.computed[names[i]] = to_string(type);
     if (outputs.ok()) state.record.proof["native_run." + names[i]] = to_string(type);
   }

@@ -36,7 +36,8 @@ Status compute_golden(CompileState& state) {
   const bool is_dict = state.converted.interface.outputs.empty();
   for (std::size_t i = 0; i < state.record.outputs.size(); ++i) {
     const std::string& name = state.record.outputs[i].name;
-    const auto named = std::find_if(outputs->begin(), outputs->end(), [&](const auto& each) { return each.name == name; });
+    const auto named =
+        std::find_if(outputs->begin(), outputs->end(), [&](const auto& each) { return each.name == name; });
     TrialOutput& output = is_dict ? *named : (*outputs)[i];
     SKUA_RETURN_IF_ERROR(state.golden.outputs.insert(name, std::move(output.tensor)));
   }
@@ -132,8 +133,8 @@ Status make_golden(CompileState& state) {
   return compile::write_golden(state);
 }
 
-// libtorch's optimiser makes most networks faster and some slower, by half and more. What flies is what was measured
-// here; in doubt it is the optimised graph. A GPU is not asked: its kernels are chosen otherwise.
+// libtorch's optimiser makes most networks faster and some slower, by half and more. What flies is what was
+// measured here; in doubt it is the optimised graph. A GPU is not asked: its kernels are chosen otherwise.
 Status choose_graph(CompileState& state) {
   constexpr double kClearlyFaster = 0.95;
   if (state.plan().device != "cpu") return {};
@@ -147,7 +148,8 @@ Status choose_graph(CompileState& state) {
 // GPU memory cannot be seen here: the workspace's bound stands for it.
 Status measure_and_try(CompileState& state) {
   SKUA_ASSIGN_OR_RETURN(const std::uint64_t growth, measure_growth(state));
-  const std::uint64_t workspace = static_cast<std::uint64_t>(state.request.build.workspace_mb) * compile::kMiB;
+  const std::uint64_t workspace =
+      static_cast<std::uint64_t>(state.request.build.workspace_mb) * compile::kMiB;
   const bool is_cpu = state.plan().device == "cpu";
   state.record.device_memory_bytes = is_cpu ? std::max(compile::whole_mib(growth), compile::kMiB) : workspace;
   return {};
@@ -161,9 +163,10 @@ Status compare_and_repeat(CompileState& state) {
     SKUA_RETURN_IF_ERROR(compile::feed(state, *artifact.execution));
     SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const double seconds, time_one(*artifact.execution));
     if (outputs_of(state, *artifact.execution) == first) continue;
-    return build_error(Reason::kModelUnsupported,
-                       "two runs on the same inputs differ: the network keeps a state or draws random numbers; give it "
-                       "neither");
+    return build_error(
+        Reason::kModelUnsupported,
+        "two runs on the same inputs differ: the network keeps a state or draws random numbers; give it "
+        "neither");
   }
   return {};
 }

@@ -1,5 +1,5 @@
-// The steps of compiling a TorchScript model, in the order of compile_torchscript.cpp. Each works on the state below,
-// may fail with EngineBuildError or InvalidArgumentError, and writes to the staging folder only.
+// The steps of compiling a TorchScript model, in the order of compile_torchscript.cpp. Each works on the
+// state below, may fail with EngineBuildError or InvalidArgumentError, and writes to the staging folder only.
 #pragma once
 
 #include <map>
@@ -30,18 +30,20 @@ struct CompileState : compile::Compilation {
   static RunPlan reference_plan();
 };
 
-Status check_request(CompileState& state);     ///< precision and options that this runtime has
-Status read_source(CompileState& state);       ///< the model's bytes, hashed
-Status convert_source(CompileState& state);    ///< to half, checked for deployment, into the staging folder
-Status settle_inputs(CompileState& state);     ///< names, element types, shapes and profiles
-Status settle_outputs(CompileState& state);    ///< names, element types and capacities, from trial runs
-Status make_golden(CompileState& state);       ///< golden vectors, never from the artifact
-Status choose_graph(CompileState& state);      ///< optimised or only frozen, by measurement
-Status measure_and_try(CompileState& state);   ///< trial runs at min, opt, max; memory
-Status compare_and_repeat(CompileState& state);  ///< the artifact reproduces the golden vectors, bit for bit each time
-Status finish_record(CompileState& state);     ///< what is left of the record
+Status check_request(CompileState& state);    ///< precision and options that this runtime has
+Status read_source(CompileState& state);      ///< the model's bytes, hashed
+Status convert_source(CompileState& state);   ///< to half, checked for deployment, into the staging folder
+Status settle_inputs(CompileState& state);    ///< names, element types, shapes and profiles
+Status settle_outputs(CompileState& state);   ///< names, element types and capacities, from trial runs
+Status make_golden(CompileState& state);      ///< golden vectors, never from the artifact
+Status choose_graph(CompileState& state);     ///< optimised or only frozen, by measurement
+Status measure_and_try(CompileState& state);  ///< trial runs at min, opt, max; memory
+Status compare_and_repeat(
+    CompileState& state);  ///< the artifact reproduces the golden vectors, bit for bit each time
+Status finish_record(CompileState& state);  ///< what is left of the record
 
-/// All steps. RuntimeNotAvailableError when the library is not there; else EngineBuildError, InvalidArgumentError.
+/// All steps. RuntimeNotAvailableError when the library is not there; else EngineBuildError,
+/// InvalidArgumentError.
 Result<EngineRecord> compile_torchscript(const CompileRequest& request, CompileProgress& progress);
 
 /// The artifact as the run half loads it, with one lane's memory; errors are those of compiling.

@@ -15,7 +15,8 @@ namespace {
 
 using compile::build_error;
 
-constexpr std::uint64_t kMaxModelBytes = std::numeric_limits<std::int32_t>::max();  // as for every other runtime
+constexpr std::uint64_t kMaxModelBytes =
+    std::numeric_limits<std::int32_t>::max();  // as for every other runtime
 
 constexpr std::array<compile::Step<CompileState>, 10> kSteps = {{
     {"checking what is asked for", check_request},
@@ -69,16 +70,18 @@ Result<EngineRecord> compile_torchscript(const CompileRequest& request, CompileP
 Status check_request(CompileState& state) {
   const BuildConfig& build = state.request.build;
   if (build.precision != Precision::kFp16 && build.precision != Precision::kFp32) {
-    return build_error(Reason::kPrecisionNotSupported,
-                       "pytorch_fp16 is the half-precision baseline: expected fp16 (or fp32 for a reference on the "
-                       "ground), found " +
-                           std::string(to_string(build.precision)) + "; compile " +
-                           std::string(to_string(build.precision)) + " for another runtime");
+    return build_error(
+        Reason::kPrecisionNotSupported,
+        "pytorch_fp16 is the half-precision baseline: expected fp16 (or fp32 for a reference on the "
+        "ground), found " +
+            std::string(to_string(build.precision)) + "; compile " + std::string(to_string(build.precision)) +
+            " for another runtime");
   }
   if (!build.keep_fp32.empty()) {
-    return build_error(Reason::kPrecisionNotSupported,
-                       "keep_fp32 names nodes of an ONNX graph, and a TorchScript file has none; call .float() in the "
-                       "network where single precision is needed");
+    return build_error(
+        Reason::kPrecisionNotSupported,
+        "keep_fp32 names nodes of an ONNX graph, and a TorchScript file has none; call .float() in the "
+        "network where single precision is needed");
   }
   return {};
 }
@@ -113,7 +116,8 @@ Status finish_record(CompileState& state) {
   const RuntimeConfig& config = state.request.config;
   compile::RuntimeFacts facts;
   facts.runtime_label = kRuntimeLabel;
-  facts.options = record_options(config, state.request.build.precision, state.is_optimized, state.facts.version);
+  facts.options =
+      record_options(config, state.request.build.precision, state.is_optimized, state.facts.version);
   for (const auto& [output, type] : state.computed) facts.options[computed_option(output)] = type;
   facts.arithmetic = arithmetic_text(state.plan().arithmetic);
   facts.model_id = metadata_of(state, "skua.model_id");

@@ -1,4 +1,5 @@
-// What a TorchScript file says of its inputs and outputs in the extra file "skua.io": docs/formats/torchscript-io.md.
+// What a TorchScript file says of its inputs and outputs in the extra file "skua.io":
+// docs/formats/torchscript-io.md.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
-// One lane's place on the device. On the CPU there is nothing to do; on a GPU each lane has a stream of its own, and a
-// deadline is kept by not waiting any longer. Includes libtorch's headers. The GPU half was never run on a GPU.
+// One lane's place on the device. On the CPU there is nothing to do; on a GPU each lane has a stream of its
+// own, and a deadline is kept by not waiting any longer. Includes libtorch's headers. The GPU half was never
+// run on a GPU.
 #pragma once
 
 #include <c10/core/Device.h>

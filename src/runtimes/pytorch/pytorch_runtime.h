@@ -9,7 +9,8 @@
 
 namespace skua::pytorch {
 
-/// RuntimeNotAvailableError: sdk_missing, sdk_foreign, module_missing, module_foreign, provider_not_available.
+/// RuntimeNotAvailableError: sdk_missing, sdk_foreign, module_missing, module_foreign,
+/// provider_not_available.
 Result<std::unique_ptr<InferenceRuntime>> create_runtime(RuntimeEnvironment environment);
 
 /// The same, telling `observer` of every engine it makes resident; for measuring.

@@ -17,8 +17,9 @@ Status check_option(const EngineRecord& record, const std::string& option, std::
                     std::string_view found) {
   if (expected == found) return {};
   return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch,
-                    record.file + ": " + option + ": expected " + quote(expected) + " (configured here), found " +
-                        quote(found) + " (recorded); compile the model for this configuration");
+                    record.file + ": " + option + ": expected " + quote(expected) +
+                        " (configured here), found " + quote(found) +
+                        " (recorded); compile the model for this configuration");
 }
 
 std::string arithmetic_option(const RuntimeConfig& config, Precision precision) {
@@ -37,7 +38,8 @@ std::string arithmetic_option(const RuntimeConfig& config, Precision precision) 
 
 Arithmetic arithmetic_of(const RuntimeConfig& config, Precision precision) {
   if (precision == Precision::kFp32) return Arithmetic::kFp32;
-  if (config.arithmetic.empty()) return device_of(config) == "cpu" ? Arithmetic::kWidened : Arithmetic::kNative;
+  if (config.arithmetic.empty())
+    return device_of(config) == "cpu" ? Arithmetic::kWidened : Arithmetic::kNative;
   return config.arithmetic == "widened" ? Arithmetic::kWidened : Arithmetic::kNative;
 }
 
@@ -59,7 +61,8 @@ RunPlan plan_of(const EngineRecord& record, const RuntimeConfig& config) {
   return plan;
 }
 
-Status check_recorded(const EngineRecord& record, const RuntimeConfig& config, const std::string& library_version) {
+Status check_recorded(const EngineRecord& record, const RuntimeConfig& config,
+                      const std::string& library_version) {
   SKUA_RETURN_IF_ERROR(check_option(record, "runtime", kRuntimeLabel, record.runtime_label));
   SKUA_RETURN_IF_ERROR(check_option(record, "device", device_of(config), option_of(record, "device")));
   SKUA_RETURN_IF_ERROR(check_option(record, "arithmetic", arithmetic_option(config, record.precision),

@@ -14,8 +14,8 @@ namespace skua::pytorch {
 /// arithmetic takes 20 to 45 times as long as single.
 Arithmetic arithmetic_of(const RuntimeConfig& config, Precision precision);
 
-/// device, arithmetic, graph (frozen or optimized), threads and library version. What compiling finds out of the
-/// outputs is added by it.
+/// device, arithmetic, graph (frozen or optimized), threads and library version. What compiling finds out of
+/// the outputs is added by it.
 std::map<std::string, std::string> record_options(const RuntimeConfig& config, Precision precision,
                                                   bool is_optimized, const std::string& library_version);
 
@@ -23,6 +23,7 @@ std::map<std::string, std::string> record_options(const RuntimeConfig& config, P
 RunPlan plan_of(const EngineRecord& record, const RuntimeConfig& config);
 
 /// EngineDeserializeError (runtime_mismatch) naming the option, the expected and the found.
-Status check_recorded(const EngineRecord& record, const RuntimeConfig& config, const std::string& library_version);
+Status check_recorded(const EngineRecord& record, const RuntimeConfig& config,
+                      const std::string& library_version);
 
 }  // namespace skua::pytorch

@@ -7,8 +7,11 @@
 
 namespace {
 
-constexpr skua::pytorch::RunBridge kBridge = {sizeof(skua::pytorch::RunBridge), SKUA_BUILD_ID, TORCH_VERSION,
-                                              &skua::pytorch::torch_facts, &skua::pytorch::fix_threads,
+constexpr skua::pytorch::RunBridge kBridge = {sizeof(skua::pytorch::RunBridge),
+                                              SKUA_BUILD_ID,
+                                              TORCH_VERSION,
+                                              &skua::pytorch::torch_facts,
+                                              &skua::pytorch::fix_threads,
                                               &skua::pytorch::load_engine};
 
 }  // namespace

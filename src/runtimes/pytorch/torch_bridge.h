@@ -1,8 +1,9 @@
 // The boundary to libtorch. What is declared here lives in two further shared libraries beside the modules,
-// libskua_torch_run.so and libskua_torch_compile.so, the only code that sees libtorch's headers. They are opened
-// after libtorch itself (torch_library.h), so that a missing or foreign libtorch is an error with a text and not
-// a loader's, and so that asking for this runtime is what maps it. Each exports one C function that returns one of
-// these tables; the build id is compared before anything else of a table is touched. Nothing throws across.
+// libskua_torch_run.so and libskua_torch_compile.so, the only code that sees libtorch's headers. They are
+// opened after libtorch itself (torch_library.h), so that a missing or foreign libtorch is an error with a
+// text and not a loader's, and so that asking for this runtime is what maps it. Each exports one C function
+// that returns one of these tables; the build id is compared before anything else of a table is touched.
+// Nothing throws across.
 #pragma once
 
 #include <cstddef>
@@ -62,8 +63,8 @@ struct TrialOutput {
 class TrialModule {
  public:
   virtual ~TrialModule() = default;
-  /// Inputs in forward()'s order, in the source's element types. EngineBuildError (model_unsupported): forward()
-  /// throws, gives something else than tensors, or changes an input; OutOfMemoryError.
+  /// Inputs in forward()'s order, in the source's element types. EngineBuildError (model_unsupported):
+  /// forward() throws, gives something else than tensors, or changes an input; OutOfMemoryError.
   virtual Result<std::vector<TrialOutput>> run(std::span<const TensorView> inputs) = 0;
 };
 
@@ -75,8 +76,8 @@ struct RunBridge {
   /// Fixes libtorch's thread count for this process; InvalidArgumentError when it is fixed to another one.
   Status (*fix_threads)(int intra_op_threads);
   /// An archive as an engine. EngineDeserializeError, OutOfMemoryError. libtorch copies what it keeps.
-  Result<std::unique_ptr<LoadedEngine>> (*load)(std::span<const std::byte> archive, const EngineRecord& record,
-                                                const RunPlan& plan);
+  Result<std::unique_ptr<LoadedEngine>> (*load)(std::span<const std::byte> archive,
+                                                const EngineRecord& record, const RunPlan& plan);
 };
 
 /// A source converted to what is deployed.
@@ -100,7 +101,8 @@ using CompileBridgeFunction = const CompileBridge* (*)();
 inline constexpr char kRunBridgeSymbol[] = "skua_torch_run_bridge";
 inline constexpr char kCompileBridgeSymbol[] = "skua_torch_compile_bridge";
 
-/// EngineRecord::options under which the element type is recorded that native arithmetic computes an output in.
+/// EngineRecord::options under which the element type is recorded that native arithmetic computes an output
+/// in.
 inline std::string computed_option(std::string_view output) { return "computed." + std::string(output); }
 
 }  // namespace skua::pytorch

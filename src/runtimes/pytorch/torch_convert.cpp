@@ -42,13 +42,15 @@ Status check_block(jit::Block* block) {
     for (jit::Block* inner : node->blocks()) SKUA_RETURN_IF_ERROR(check_block(inner));
     const std::string kind = node->kind().toQualString();
     if (node->isNondeterministic()) {
-      return build_error(Reason::kModelUnsupported,
-                         "forward() calls " + kind + ", whose results differ from run to run (dropout of a trace "
-                         "made in training mode?); call eval() before exporting, and draw no random numbers");
+      return build_error(
+          Reason::kModelUnsupported,
+          "forward() calls " + kind +
+              ", whose results differ from run to run (dropout of a trace "
+              "made in training mode?); call eval() before exporting, and draw no random numbers");
     }
     if (is_training_norm(*node)) {
-      return build_error(Reason::kModelUnsupported, "forward() calls " + kind +
-                                                        " in training mode; call eval() before exporting");
+      return build_error(Reason::kModelUnsupported,
+                         "forward() calls " + kind + " in training mode; call eval() before exporting");
     }
   }
   return {};
@@ -90,12 +92,14 @@ class HalfConversion {
       return held.tensor;
     }
     const at::Tensor half = held.tensor.to(at::kHalf);
-    const std::int64_t overflowed = half.isinf().logical_and(held.tensor.isinf().logical_not()).sum().item().toLong();
+    const std::int64_t overflowed =
+        half.isinf().logical_and(held.tensor.isinf().logical_not()).sum().item().toLong();
     if (overflowed > 0) {
-      return build_error(Reason::kPrecisionNotSupported,
-                         "'" + held.name + "' has " + std::to_string(overflowed) +
-                             " values beyond half precision's 65504; scale the network's weights, or use a runtime "
-                             "with another precision");
+      return build_error(
+          Reason::kPrecisionNotSupported,
+          "'" + held.name + "' has " + std::to_string(overflowed) +
+              " values beyond half precision's 65504; scale the network's weights, or use a runtime "
+              "with another precision");
     }
     const std::int64_t lost = half.eq(0).logical_and(held.tensor.ne(0)).sum().item().toLong();
     if (lost > 0 && underflowed_ == 0) first_underflow_ = held.name;
@@ -133,10 +137,12 @@ Result<Tensor> copy_of(const at::Tensor& result, const std::string& name) {
                                                       ", which Skua does not know");
   }
   auto shape = Shape::from({result.sizes().data(), result.sizes().size()});
-  if (!shape.ok()) return build_error(Reason::kModelUnsupported, "output '" + name + "': " + shape.error().message);
+  if (!shape.ok())
+    return build_error(Reason::kModelUnsupported, "output '" + name + "': " + shape.error().message);
   SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(*dtype, *shape));
   const at::Tensor host = result.contiguous();
-  if (tensor.view().size_bytes() > 0) std::memcpy(tensor.view().data, host.const_data_ptr(), tensor.view().size_bytes());
+  if (tensor.view().size_bytes() > 0)
+    std::memcpy(tensor.view().data, host.const_data_ptr(), tensor.view().size_bytes());
   return tensor;
 }
 
@@ -161,9 +167,10 @@ class Trial final : public TrialModule {
     program_.run(stack, arguments);
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       if (at::equal(arguments[i].nan_to_num(), before[i].nan_to_num())) continue;
-      return build_error(Reason::kModelUnsupported, "forward() changes its input '" + program_.interface.inputs[i] +
-                                                        "' in place; the caller's tensor would not be what was given: "
-                                                        "copy it first");
+      return build_error(Reason::kModelUnsupported,
+                         "forward() changes its input '" + program_.interface.inputs[i] +
+                             "' in place; the caller's tensor would not be what was given: "
+                             "copy it first");
     }
     return outputs_of(stack.back());
   }
@@ -177,7 +184,8 @@ class Trial final : public TrialModule {
       return outputs;
     }
     for (std::size_t i = 0; i < program_.interface.outputs.size(); ++i) {
-      SKUA_RETURN_IF_ERROR(add(program_.interface.outputs[i], output_of(result, program_.interface, i), outputs));
+      SKUA_RETURN_IF_ERROR(
+          add(program_.interface.outputs[i], output_of(result, program_.interface, i), outputs));
     }
     return outputs;
   }

@@ -24,8 +24,8 @@ constexpr int kWarmUpRuns = 3;  // kernels of libtorch's own libraries are made 
 /// One input or output in memory of ours.
 struct Port {
   TensorSpec spec;
-  Tensor memory;         ///< at capacity
-  TensorView view;       ///< what the caller sees
+  Tensor memory;            ///< at capacity
+  TensorView view;          ///< what the caller sees
   bool is_rounded = false;  ///< widened arithmetic: floats are rounded through half (native ones are cast)
 };
 
@@ -73,7 +73,8 @@ class TorchExecution final : public Execution {
   DeviceLane device_;
   std::vector<InputPort> inputs_;
   std::vector<Port> outputs_;
-  std::vector<at::Tensor> arguments_;  ///< the placed inputs, or copies in another element type or on the device
+  std::vector<at::Tensor>
+      arguments_;  ///< the placed inputs, or copies in another element type or on the device
   torch::jit::Stack stack_;
 };
 
@@ -125,7 +126,8 @@ Status TorchExecution::set_input_shape(std::size_t index, const Shape& shape) {
     const at::ScalarType type = is_floating ? computing_type(plan_) : port.placed.scalar_type();
     const bool fits = type == port.placed.scalar_type() && plan_.device == "cpu";
     arguments_[index] =
-        fits ? port.placed : at::empty(port.placed.sizes(), at::TensorOptions().dtype(type).device(device_.device()));
+        fits ? port.placed
+             : at::empty(port.placed.sizes(), at::TensorOptions().dtype(type).device(device_.device()));
     return {};
   });
 }
@@ -191,17 +193,19 @@ Status TorchExecution::take(Port& port, const at::Tensor& result) {
   if (sizes.size() != port.spec.max_shape.rank()) return overflow;
   for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
     const bool is_fixed = port.spec.shape[axis] >= 0;
-    if (is_fixed ? sizes[axis] != port.spec.shape[axis] : sizes[axis] > port.spec.max_shape[axis]) return overflow;
+    if (is_fixed ? sizes[axis] != port.spec.shape[axis] : sizes[axis] > port.spec.max_shape[axis])
+      return overflow;
     port.view.shape.set(axis, sizes[axis]);
   }
   const auto type = scalar_type_of(port.spec.dtype);
-  const bool is_convertible = result.scalar_type() == type ||
-                              (at::isFloatingType(result.scalar_type()) && at::isFloatingType(*type));
+  const bool is_convertible =
+      result.scalar_type() == type || (at::isFloatingType(result.scalar_type()) && at::isFloatingType(*type));
   if (!is_convertible) return Error{ErrorCode::kInference, Reason::kExecutionFailed, 0, {}};
   TensorView target = port.memory.view();
   target.shape = port.view.shape;
   if (target.size_bytes() == 0) return {};
-  const at::Tensor host = result.to(at::kCPU, *type).contiguous();  // the same tensor where all of it holds already
+  const at::Tensor host =
+      result.to(at::kCPU, *type).contiguous();  // the same tensor where all of it holds already
   if (port.is_rounded) {
     round_through_half({host.const_data_ptr<float>(), target.size_bytes() / sizeof(float)}, floats(target));
   } else {
@@ -215,12 +219,13 @@ class TorchEngine final : public LoadedEngine {
   TorchEngine(std::shared_ptr<const Program> program, EngineRecord record, RunPlan plan)
       : program_(std::move(program)), record_(std::move(record)), plan_(std::move(plan)) {}
 
-  // A TorchScript file knows its inputs' names and the number of its outputs; the rest is the record's, and every
-  // run's result is held to it.
+  // A TorchScript file knows its inputs' names and the number of its outputs; the rest is the record's, and
+  // every run's result is held to it.
   EngineReport report() const override {
     EngineReport report;
     report.inputs = record_.inputs;
-    for (std::size_t i = 0; i < report.inputs.size(); ++i) report.inputs[i].name = program_->interface.inputs[i];
+    for (std::size_t i = 0; i < report.inputs.size(); ++i)
+      report.inputs[i].name = program_->interface.inputs[i];
     report.outputs = record_.outputs;
     report.device = plan_.device == "cpu" ? "cpu" : "cuda:0";
     report.provider = "libtorch";
@@ -231,7 +236,8 @@ class TorchEngine final : public LoadedEngine {
 
   Result<std::unique_ptr<Execution>> create_execution() override {
     auto execution = std::make_unique<TorchExecution>(program_, plan_);
-    SKUA_RETURN_IF_ERROR(guarded(TorchContext::kLoad, record_.file, [&] { return execution->place(record_); }));
+    SKUA_RETURN_IF_ERROR(
+        guarded(TorchContext::kLoad, record_.file, [&] { return execution->place(record_); }));
     execution->warm_up(record_);
     return std::unique_ptr<Execution>(std::move(execution));
   }
@@ -272,17 +278,17 @@ Result<TorchFacts> torch_facts() {
   });
 }
 
-// libtorch has one count for the process, and its second pool can be set once; so what was set is remembered for
-// the process, too.
+// libtorch has one count for the process, and its second pool can be set once; so what was set is remembered
+// for the process, too.
 Status fix_threads(int intra_op_threads) {
   static std::atomic<int> fixed{0};
   int before = 0;
   if (!fixed.compare_exchange_strong(before, intra_op_threads)) {
     if (before == intra_op_threads) return {};
-    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
-                      "intra_op_threads is " + std::to_string(intra_op_threads) + "; expected " +
-                          std::to_string(before) +
-                          ", which libtorch was given in this process before and cannot change; use one count");
+    return make_error(
+        ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+        "intra_op_threads is " + std::to_string(intra_op_threads) + "; expected " + std::to_string(before) +
+            ", which libtorch was given in this process before and cannot change; use one count");
   }
   return guarded(TorchContext::kLoad, "libtorch", [&]() -> Status {
     at::set_num_threads(intra_op_threads);
@@ -293,8 +299,8 @@ Status fix_threads(int intra_op_threads) {
   });
 }
 
-Result<std::unique_ptr<LoadedEngine>> load_engine(std::span<const std::byte> archive, const EngineRecord& record,
-                                                  const RunPlan& plan) {
+Result<std::unique_ptr<LoadedEngine>> load_engine(std::span<const std::byte> archive,
+                                                  const EngineRecord& record, const RunPlan& plan) {
   return guarded(TorchContext::kLoad, record.file, [&]() -> Result<std::unique_ptr<LoadedEngine>> {
     auto made = make_program(archive, plan);
     if (!made.ok()) return contract_error(record, made.error().message);

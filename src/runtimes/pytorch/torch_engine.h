@@ -7,7 +7,7 @@ namespace skua::pytorch {
 
 Result<TorchFacts> torch_facts();
 Status fix_threads(int intra_op_threads);
-Result<std::unique_ptr<LoadedEngine>> load_engine(std::span<const std::byte> archive, const EngineRecord& record,
-                                                  const RunPlan& plan);
+Result<std::unique_ptr<LoadedEngine>> load_engine(std::span<const std::byte> archive,
+                                                  const EngineRecord& record, const RunPlan& plan);
 
 }  // namespace skua::pytorch

@@ -11,23 +11,28 @@ constexpr std::size_t kMaxMessage = 600;
 
 template <std::size_t N>
 bool has_any(std::string_view text, const std::array<std::string_view, N>& needles) noexcept {
-  return std::any_of(needles.begin(), needles.end(), [text](std::string_view needle) {
-    return text.find(needle) != std::string_view::npos;
-  });
+  return std::any_of(needles.begin(), needles.end(),
+                     [text](std::string_view needle) { return text.find(needle) != std::string_view::npos; });
 }
 
 // What the archive reader and the unpickler say of bytes that are no archive of theirs.
 bool is_damaged(std::string_view text) noexcept {
-  constexpr std::array<std::string_view, 9> kTexts = {
-      "PytorchStreamReader", "failed finding central directory", "invalid header",
-      "file not found",      "archive is corrupted",             "Unrecognized data format",
-      "Unknown type name",   "unexpected end of",                "unpickler"};
+  constexpr std::array<std::string_view, 9> kTexts = {"PytorchStreamReader",
+                                                      "failed finding central directory",
+                                                      "invalid header",
+                                                      "file not found",
+                                                      "archive is corrupted",
+                                                      "Unrecognized data format",
+                                                      "Unknown type name",
+                                                      "unexpected end of",
+                                                      "unpickler"};
   return has_any(text, kTexts);
 }
 
 // Cuts at the first of these; what follows is for libtorch's developers.
 std::string_view without_backtrace(std::string_view text) noexcept {
-  constexpr std::array<std::string_view, 3> kMarks = {"\nException raised from", "\nframe #", "\nC++ CapturedTraceback"};
+  constexpr std::array<std::string_view, 3> kMarks = {"\nException raised from", "\nframe #",
+                                                      "\nC++ CapturedTraceback"};
   for (const std::string_view mark : kMarks) text = text.substr(0, std::min(text.find(mark), text.size()));
   return text;
 }
@@ -46,8 +51,9 @@ std::string_view last_words(std::string_view text) noexcept {
 }  // namespace
 
 bool says_out_of_memory(std::string_view text) noexcept {
-  constexpr std::array<std::string_view, 5> kTexts = {"can't allocate memory", "CUDA out of memory", "bad_alloc",
-                                                      "CUDA error: out of memory", "not enough memory"};
+  constexpr std::array<std::string_view, 5> kTexts = {"can't allocate memory", "CUDA out of memory",
+                                                      "bad_alloc", "CUDA error: out of memory",
+                                                      "not enough memory"};
   return has_any(text, kTexts);
 }
 
@@ -65,11 +71,13 @@ Error translate(TorchContext context, std::string_view what, std::string_view te
   const std::string message = std::string(what) + ": libtorch refused: " + trimmed_text(text);
   if (says_out_of_memory(text)) return make_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory, message);
   if (is_load) {
-    return make_error(ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed, message + "; compile it again");
+    return make_error(ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed,
+                      message + "; compile it again");
   }
   if (is_damaged(text)) {
-    return make_error(ErrorCode::kEngineBuild, Reason::kModelMalformed,
-                      message + "; the file is damaged or no TorchScript archive: save it again with torch.jit.save");
+    return make_error(
+        ErrorCode::kEngineBuild, Reason::kModelMalformed,
+        message + "; the file is damaged or no TorchScript archive: save it again with torch.jit.save");
   }
   return make_error(ErrorCode::kEngineBuild, Reason::kModelUnsupported,
                     message + "; change the network or how it is exported");

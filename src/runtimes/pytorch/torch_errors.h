@@ -1,6 +1,6 @@
-// The one place where libtorch's exceptions become an Error. They are told apart by their text: memory that the
-// CPU allocator could not have is a plain c10::Error, CUDA's has a class of its own, and what a network raises
-// itself is a std::runtime_error. Texts carry backtraces, which are cut off.
+// The one place where libtorch's exceptions become an Error. They are told apart by their text: memory that
+// the CPU allocator could not have is a plain c10::Error, CUDA's has a class of its own, and what a network
+// raises itself is a std::runtime_error. Texts carry backtraces, which are cut off.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ Error translate(TorchContext context, std::string_view what, std::string_view te
 /// For the hot path: reason alone, InferenceError (execution_failed) or OutOfMemoryError. Does not allocate.
 Error translate_hot(std::string_view text) noexcept;
 
-/// One printable line of an exception's text: without libtorch's backtrace, its TorchScript trace shortened to the
-/// line that failed.
+/// One printable line of an exception's text: without libtorch's backtrace, its TorchScript trace shortened
+/// to the line that failed.
 std::string trimmed_text(std::string_view text);
 
 /// Whether a text speaks of memory that could not be had.

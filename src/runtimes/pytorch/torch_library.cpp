@@ -43,17 +43,20 @@ Status check_process(const fs::path& library) {
   if (mapped.libtorch.empty()) return {};
   const bool is_ours = mapped.has_bridge && mapped.libtorch.parent_path() == library.parent_path();
   if (is_ours) return {};
-  return not_available(Reason::kSdkForeign, "expected no other libtorch in this process than " + library.string() +
-                                                ", found " + mapped.libtorch.string() +
-                                                " mapped already (import torch?); two in one process crash: run Skua "
-                                                "in a process of its own");
+  return not_available(Reason::kSdkForeign,
+                       "expected no other libtorch in this process than " + library.string() + ", found " +
+                           mapped.libtorch.string() +
+                           " mapped already (import torch?); two in one process crash: run Skua "
+                           "in a process of its own");
 }
 
 Status open_library(const fs::path& library) {
   SKUA_RETURN_IF_ERROR(check_process(library));
-  // Lazy: binding every function of a library of hundreds of megabytes at once costs more than loading a network.
+  // Lazy: binding every function of a library of hundreds of megabytes at once costs more than loading a
+  // network.
   if (::dlopen(library.c_str(), RTLD_LAZY | RTLD_LOCAL) != nullptr) return {};
-  return not_available(Reason::kSdkMissing, "cannot open libtorch at " + library.string() + ": " + loader_text() +
+  return not_available(Reason::kSdkMissing, "cannot open libtorch at " + library.string() + ": " +
+                                                loader_text() +
                                                 "; install it, or set torch_library to its libtorch.so");
 }
 
@@ -72,7 +75,8 @@ Status check_version(const RunBridge& bridge, const fs::path& library) {
   if (facts.version.substr(0, facts.version.find('+')) == bridge.compiled_for) return {};
   return not_available(Reason::kSdkForeign, library.string() + ": expected libtorch " + bridge.compiled_for +
                                                 " (its C++ interface changes with every release), found " +
-                                                facts.version + "; install that one, or build Skua against this one");
+                                                facts.version +
+                                                "; install that one, or build Skua against this one");
 }
 
 template <typename Bridge, typename Function>
@@ -90,9 +94,10 @@ Result<const Bridge*> open_bridge(const RuntimeConfig& config, const char* file,
   const bool is_ours = bridge != nullptr && run_part(*bridge).struct_size == sizeof(RunBridge) &&
                        std::string_view(SKUA_BUILD_ID) == run_part(*bridge).build_id;
   if (!is_ours) {
-    return not_available(Reason::kModuleForeign, path.string() +
-                                                     " was built for another Skua; install modules and library from "
-                                                     "one release");
+    return not_available(Reason::kModuleForeign,
+                         path.string() +
+                             " was built for another Skua; install modules and library from "
+                             "one release");
   }
   SKUA_RETURN_IF_ERROR(check_version(run_part(*bridge), library));
   return bridge;
@@ -113,7 +118,8 @@ Result<const RunBridge*> open_run_bridge(const RuntimeConfig& config) {
 }
 
 Result<const CompileBridge*> open_compile_bridge(const RuntimeConfig& config) {
-  return open_bridge<CompileBridge, CompileBridgeFunction>(config, "libskua_torch_compile.so", kCompileBridgeSymbol);
+  return open_bridge<CompileBridge, CompileBridgeFunction>(config, "libskua_torch_compile.so",
+                                                           kCompileBridgeSymbol);
 }
 
 Status check_device(const TorchFacts& facts, const std::string& device) {

@@ -20,14 +20,14 @@ std::filesystem::path library_path(const RuntimeConfig& config);
 /// happens to be plugged in.
 std::string device_of(const RuntimeConfig& config);
 
-/// RuntimeNotAvailableError: sdk_missing; sdk_foreign for another version than the one compiled for, and where the
-/// process has mapped a libtorch that is not ours (`import torch`): two of them in one process crash. Maps libtorch;
-/// the second call is quick. Nothing is ever closed.
+/// RuntimeNotAvailableError: sdk_missing; sdk_foreign for another version than the one compiled for, and
+/// where the process has mapped a libtorch that is not ours (`import torch`): two of them in one process
+/// crash. Maps libtorch; the second call is quick. Nothing is ever closed.
 Result<const RunBridge*> open_run_bridge(const RuntimeConfig& config);
 Result<const CompileBridge*> open_compile_bridge(const RuntimeConfig& config);
 
-/// Whether the configured device is there. RuntimeNotAvailableError (provider_not_available) otherwise; the CPU never
-/// stands in for a GPU.
+/// Whether the configured device is there. RuntimeNotAvailableError (provider_not_available) otherwise; the
+/// CPU never stands in for a GPU.
 Status check_device(const TorchFacts& facts, const std::string& device);
 
 }  // namespace skua::pytorch

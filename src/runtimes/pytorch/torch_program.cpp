@@ -37,8 +37,9 @@ class MemoryReader final : public caffe2::serialize::ReadAdapterInterface {
 };
 
 Error unsupported(const std::string& expected, const std::string& found) {
-  return make_error(ErrorCode::kEngineBuild, Reason::kModelUnsupported,
-                    "forward(): expected " + expected + ", found " + found + "; wrap the network for deployment");
+  return make_error(
+      ErrorCode::kEngineBuild, Reason::kModelUnsupported,
+      "forward(): expected " + expected + ", found " + found + "; wrap the network for deployment");
 }
 
 bool is_tensor(const c10::TypePtr& type) { return type->kind() == c10::TypeKind::TensorType; }
@@ -56,7 +57,8 @@ Result<std::vector<std::string>> outputs_of(const c10::TypePtr& type) {
   if (is_tensor(type)) return std::vector<std::string>(1);
   if (const auto tuple = type->cast<c10::TupleType>()) {
     const auto& elements = tuple->elements();
-    if (!elements.empty() && std::all_of(elements.begin(), elements.end(), is_tensor)) return names_of(*tuple);
+    if (!elements.empty() && std::all_of(elements.begin(), elements.end(), is_tensor))
+      return names_of(*tuple);
   }
   if (const auto dict = type->cast<c10::DictType>()) {
     const bool is_named = dict->getKeyType()->kind() == c10::TypeKind::StringType;
@@ -172,7 +174,8 @@ Result<ScriptInterface> interface_of(const jit::Module& module) {
     has_ended = has_ended || argument.default_value().has_value();
     if (argument.default_value()) continue;
     if (has_ended || argument.kwarg_only() || !is_tensor(argument.type())) {
-      return unsupported("tensors as its arguments", "'" + argument.name() + "' of type " + argument.type()->repr_str());
+      return unsupported("tensors as its arguments",
+                         "'" + argument.name() + "' of type " + argument.type()->repr_str());
     }
     interface.inputs.push_back(argument.name());
   }
@@ -196,7 +199,9 @@ Result<Program> make_program(std::span<const std::byte> archive, const RunPlan& 
     transform(module, [](const HeldTensor& held) { return with_type(held, at::kFloat); });
   }
   if (plan.device != "cpu") {
-    transform(module, [](const HeldTensor& held) { return held.is_number ? held.tensor : held.tensor.to(at::kCUDA); });
+    transform(module, [](const HeldTensor& held) {
+      return held.is_number ? held.tensor : held.tensor.to(at::kCUDA);
+    });
   }
   if (plan.is_frozen) module = jit::freeze(module);
   if (plan.is_frozen && plan.is_optimized) module = jit::optimize_for_inference(module);
@@ -228,7 +233,8 @@ Result<at::Tensor> borrow(const TensorView& view) {
                       "element type " + std::string(to_string(view.dtype)) + " is unknown to libtorch");
   }
   const auto dims = view.shape.dims();
-  return at::from_blob(view.data, at::IntArrayRef(dims.data(), dims.size()), at::TensorOptions().dtype(*type));
+  return at::from_blob(view.data, at::IntArrayRef(dims.data(), dims.size()),
+                       at::TensorOptions().dtype(*type));
 }
 
 at::Tensor output_of(const c10::IValue& result, const ScriptInterface& interface, std::size_t index) {

@@ -20,22 +20,22 @@
 
 namespace skua::pytorch {
 
-/// The graph is given to libtorch's interpreter as it is. Its graph executor would watch the first runs and then
-/// compile anew for the shapes it saw: the third run's result and time would not be those of the first.
+/// The graph is given to libtorch's interpreter as it is. Its graph executor would watch the first runs and
+/// then compile anew for the shapes it saw: the third run's result and time would not be those of the first.
 struct Program {
   torch::jit::Module module;  ///< owns the weights
   torch::jit::Code code;
   ScriptInterface interface;
   std::vector<c10::IValue> defaults;  ///< of the arguments after the inputs
 
-  /// Runs once: `stack` is overwritten and then holds the result alone. Throws what libtorch throws. Allocates
-  /// nothing of ours once `stack` has its capacity.
+  /// Runs once: `stack` is overwritten and then holds the result alone. Throws what libtorch throws.
+  /// Allocates nothing of ours once `stack` has its capacity.
   void run(torch::jit::Stack& stack, std::span<const at::Tensor> inputs) const;
 };
 
 /// An archive, from memory: libtorch opens no file. The network is in evaluation mode and on the CPU, and
-/// forward()'s graph has everything that it calls inside. Throws what libtorch throws, also for a network without
-/// forward().
+/// forward()'s graph has everything that it calls inside. Throws what libtorch throws, also for a network
+/// without forward().
 torch::jit::Module read_archive(std::span<const std::byte> archive, torch::jit::ExtraFilesMap& extra_files);
 
 /// A tensor that a network holds.
@@ -45,8 +45,8 @@ struct HeldTensor {
   bool is_number = false;  ///< a scalar constant of the graph: it decides no element type, so it is no weight
 };
 
-/// Replaces the data of every tensor that the network holds: parameters, buffers, other attributes, and constants
-/// of forward()'s graph, which Module::to leaves alone. Each is visited once.
+/// Replaces the data of every tensor that the network holds: parameters, buffers, other attributes, and
+/// constants of forward()'s graph, which Module::to leaves alone. Each is visited once.
 void transform(torch::jit::Module& module, const std::function<at::Tensor(const HeldTensor&)>& changed);
 
 /// `tensor` in another element type where it is of a floating one; integers stay.
