@@ -24,6 +24,7 @@ struct Scenario {
 };
 
 struct RuntimeUnderTest {
+  std::string name;  ///< in the tests' names; the label, and what variant of the runtime it is
   std::string label;
   std::string extension;  ///< of model files
   std::function<void(RuntimeConfig&)> configure;

@@ -100,14 +100,14 @@ TEST_P(ConformanceTest, TwoLanesRunFromTwoThreads) {
   const auto work = [&](const char* lane, float offset) {
     auto bound = runtime_->bind(handle, runtime_->create_lane(lane).value()).value();
     for (int run = 0; run < runs; ++run) {
-      const float value = offset + static_cast<float>(run);
+      const float value = offset + static_cast<float>(run % 64);  // exact in half precision
       for (float& x : bound.input(0).as<float>()) x = value;
       const bool is_right = bound.run().ok() && bound.output(0).as<float>()[63] == value + 0.5F;
       wrong += is_right ? 0 : 1;
     }
   };
   std::thread first(work, "lane_a", 1.0F);
-  std::thread second(work, "lane_b", 5000.0F);
+  std::thread second(work, "lane_b", 100.0F);
   first.join();
   second.join();
   EXPECT_EQ(wrong, 0);

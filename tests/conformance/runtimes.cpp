@@ -1,4 +1,7 @@
 // The rows of the suite. Adding a runtime adds one function and one line at the end.
+#include <fstream>
+#include <sstream>
+
 #include "conformance.h"
 #include "onnx_writer.h"
 #include "skua/runtime_factory.h"
@@ -47,6 +50,7 @@ Scenario onnx_data_dependent() {
 
 RuntimeUnderTest onnx_cpu() {
   return {"onnx_trt_ep",
+          "onnx_trt_ep",
           "onnx",
           [](RuntimeConfig& config) { config.execution_provider = "cpu"; },
           &onnx_add_relu,
@@ -54,17 +58,51 @@ RuntimeUnderTest onnx_cpu() {
           &onnx_data_dependent};
 }
 
+/// tests/torchscripts writes them when the tests are built.
+std::string torchscript(const std::string& name) {
+  std::ostringstream bytes;
+  bytes << std::ifstream(std::string(SKUA_TORCHSCRIPTS) + "/" + name + ".pt", std::ios::binary).rdbuf();
+  return bytes.str();
+}
+
+Scenario torch_add_relu() { return {"add_relu", torchscript("add_relu"), BuildConfig()}; }
+
+Scenario torch_dynamic_rows() {
+  BuildConfig build;
+  build.optimization_profiles = {{"x", {1, 4}, {2, 4}, {4, 4}}};
+  return {"dynamic_rows", torchscript("dynamic_rows"), build};
+}
+
+Scenario torch_data_dependent() {
+  BuildConfig build;
+  build.max_output_shapes = {{"y", {1, 6}}};
+  return {"data_dependent", torchscript("data_dependent"), build};
+}
+
+RuntimeUnderTest torch_cpu(const std::string& arithmetic) {
+  return {"pytorch_fp16_" + arithmetic,
+          "pytorch_fp16",
+          "pt",
+          [arithmetic](RuntimeConfig& config) {
+            config.device = "cpu";
+            config.arithmetic = arithmetic;
+          },
+          &torch_add_relu,
+          &torch_dynamic_rows,
+          &torch_data_dependent};
+}
+
 /// A runtime that this tree does not have yet: its label is listed, its scenarios come with it.
 RuntimeUnderTest future(const std::string& label) {
-  return {label, "", [](RuntimeConfig&) {}, nullptr, nullptr, nullptr};
+  return {label, label, "", [](RuntimeConfig&) {}, nullptr, nullptr, nullptr};
 }
 
 }  // namespace
 
 std::vector<RuntimeUnderTest> runtimes_under_test() {
-  return {onnx_cpu(), future("pytorch_fp16"), future("tensorrt")};
+  return {onnx_cpu(), torch_cpu("widened"), torch_cpu("native"), future("tensorrt")};
 }
 
-std::string runtime_name(const ::testing::TestParamInfo<RuntimeUnderTest>& info) { return info.param.label; }
+std::string runtime_name(const ::testing::TestParamInfo<RuntimeUnderTest>& info) { return info.param.name; }
 
 }  // namespace skua::test

@@ -22,7 +22,7 @@ class PytorchFp16Runtime final : public InferenceRuntime {
   Result<std::unique_ptr<LoadedEngine>> deserialize(VerifiedEngine engine) override {
     const RunPlan plan = plan_of(engine.record(), environment().config);
     SKUA_ASSIGN_OR_RETURN(auto loaded, bridge_.load(engine.bytes(), engine.record(), plan));
-    if (observer_) observer_(engine.record(), *loaded);
+    if (observer_) observer_(engine.record(), engine.bytes(), *loaded);
     return loaded;
   }
   Status check_record(const EngineRecord& record) const override {
@@ -39,18 +39,19 @@ class PytorchFp16Runtime final : public InferenceRuntime {
 }  // namespace
 
 Result<std::unique_ptr<InferenceRuntime>> create_runtime(RuntimeEnvironment environment) {
-  return create_observed_runtime(std::move(environment), nullptr);
+  SKUA_ASSIGN_OR_RETURN(const RunBridge* bridge, open_run_bridge(environment.config));
+  return create_runtime_over(*bridge, std::move(environment), nullptr);
 }
 
-Result<std::unique_ptr<InferenceRuntime>> create_observed_runtime(RuntimeEnvironment environment,
-                                                                  EngineObserver observer) {
+Result<std::unique_ptr<InferenceRuntime>> create_runtime_over(const RunBridge& bridge,
+                                                              RuntimeEnvironment environment,
+                                                              EngineObserver observer) {
   const RuntimeConfig& config = environment.config;
-  SKUA_ASSIGN_OR_RETURN(const RunBridge* bridge, open_run_bridge(config));
-  SKUA_ASSIGN_OR_RETURN(TorchFacts facts, bridge->facts());
+  SKUA_ASSIGN_OR_RETURN(TorchFacts facts, bridge.facts());
   SKUA_RETURN_IF_ERROR(check_device(facts, device_of(config)));
-  SKUA_RETURN_IF_ERROR(bridge->fix_threads(config.intra_op_threads));
+  SKUA_RETURN_IF_ERROR(bridge.fix_threads(config.intra_op_threads));
   return std::unique_ptr<InferenceRuntime>(std::make_unique<PytorchFp16Runtime>(
-      std::move(environment), *bridge, std::move(facts.version), std::move(observer)));
+      std::move(environment), bridge, std::move(facts.version), std::move(observer)));
 }
 
 Result<SdkInfo> probe_sdk(const RuntimeConfig& config) {

@@ -6,6 +6,7 @@
 
 #include "inference/module_abi.h"
 #include "inference/strategy.h"
+#include "runtimes/pytorch/torch_bridge.h"
 
 namespace skua::pytorch {
 
@@ -13,10 +14,13 @@ namespace skua::pytorch {
 /// provider_not_available.
 Result<std::unique_ptr<InferenceRuntime>> create_runtime(RuntimeEnvironment environment);
 
-/// The same, telling `observer` of every engine it makes resident; for measuring.
-using EngineObserver = std::function<void(const EngineRecord&, const LoadedEngine&)>;
-Result<std::unique_ptr<InferenceRuntime>> create_observed_runtime(RuntimeEnvironment environment,
-                                                                  EngineObserver observer);
+/// The same over an opened library, telling `observer` of every engine it makes resident; for measuring.
+/// `archive` is valid during the call, the engine as long as the runtime holds it.
+using EngineObserver =
+    std::function<void(const EngineRecord&, std::span<const std::byte> archive, const LoadedEngine&)>;
+Result<std::unique_ptr<InferenceRuntime>> create_runtime_over(const RunBridge& bridge,
+                                                              RuntimeEnvironment environment,
+                                                              EngineObserver observer);
 
 /// What the configured library says of itself. Maps it.
 Result<SdkInfo> probe_sdk(const RuntimeConfig& config);

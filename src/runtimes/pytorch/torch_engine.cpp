@@ -8,8 +8,8 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <caffe2/core/common.h>
 
-#include <atomic>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "core/half_rounding.h"
@@ -241,6 +241,7 @@ class TorchEngine final : public LoadedEngine {
     execution->warm_up(record_);
     return std::unique_ptr<Execution>(std::move(execution));
   }
+  const std::shared_ptr<const Program>& program() const noexcept { return program_; }
 
  private:
   std::shared_ptr<const Program> program_;
@@ -266,6 +267,10 @@ Status settle_outputs(Program& program, const EngineRecord& record) {
 
 }  // namespace
 
+std::shared_ptr<const Program> program_of(const LoadedEngine& engine) {
+  return static_cast<const TorchEngine&>(engine).program();
+}
+
 Result<TorchFacts> torch_facts() {
   return guarded(TorchContext::kLoad, "libtorch", []() -> Result<TorchFacts> {
     TorchFacts facts;
@@ -278,24 +283,25 @@ Result<TorchFacts> torch_facts() {
   });
 }
 
-// libtorch has one count for the process, and its second pool can be set once; so what was set is remembered
-// for the process, too.
+// libtorch has one count for the process, and the size of its second pool can be set once, before its first
+// use. So that pool's size tells whether somebody has been here before, be it through another of our
+// libraries.
 Status fix_threads(int intra_op_threads) {
-  static std::atomic<int> fixed{0};
-  int before = 0;
-  if (!fixed.compare_exchange_strong(before, intra_op_threads)) {
-    if (before == intra_op_threads) return {};
+  return guarded(TorchContext::kLoad, "libtorch", [&]() -> Status {
+    const bool is_first = at::get_num_interop_threads() != 1;
+    const bool has_one_core = std::thread::hardware_concurrency() == 1;  // where 1 is what it starts with
+    if (is_first || has_one_core) {
+      if (is_first) at::set_num_interop_threads(1);
+      at::set_num_threads(intra_op_threads);
+      at::globalContext().setBenchmarkCuDNN(false);  // it would choose kernels by timing them in flight
+      at::globalContext().setDeterministicCuDNN(true);
+    }
+    if (at::get_num_threads() == intra_op_threads) return {};
     return make_error(
         ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
-        "intra_op_threads is " + std::to_string(intra_op_threads) + "; expected " + std::to_string(before) +
+        "intra_op_threads is " + std::to_string(intra_op_threads) + "; expected " +
+            std::to_string(at::get_num_threads()) +
             ", which libtorch was given in this process before and cannot change; use one count");
-  }
-  return guarded(TorchContext::kLoad, "libtorch", [&]() -> Status {
-    at::set_num_threads(intra_op_threads);
-    at::set_num_interop_threads(1);
-    at::globalContext().setBenchmarkCuDNN(false);  // it would choose kernels by timing them in flight
-    at::globalContext().setDeterministicCuDNN(true);
-    return {};
   });
 }
 

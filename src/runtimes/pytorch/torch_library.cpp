@@ -122,6 +122,10 @@ Result<const CompileBridge*> open_compile_bridge(const RuntimeConfig& config) {
                                                            kCompileBridgeSymbol);
 }
 
+Result<const BenchBridge*> open_bench_bridge(const RuntimeConfig& config) {
+  return open_bridge<BenchBridge, BenchBridgeFunction>(config, "libskua_torch_bench.so", kBenchBridgeSymbol);
+}
+
 Status check_device(const TorchFacts& facts, const std::string& device) {
   if (device == "cpu") return {};
   if (facts.has_cuda && facts.cuda_devices > 0) return {};

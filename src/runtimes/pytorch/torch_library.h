@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "runtimes/pytorch/torch_bridge.h"
+#include "runtimes/pytorch/torch_raw.h"
 #include "skua/runtime_config.h"
 
 namespace skua::pytorch {
@@ -25,6 +26,7 @@ std::string device_of(const RuntimeConfig& config);
 /// crash. Maps libtorch; the second call is quick. Nothing is ever closed.
 Result<const RunBridge*> open_run_bridge(const RuntimeConfig& config);
 Result<const CompileBridge*> open_compile_bridge(const RuntimeConfig& config);
+Result<const BenchBridge*> open_bench_bridge(const RuntimeConfig& config);
 
 /// Whether the configured device is there. RuntimeNotAvailableError (provider_not_available) otherwise; the
 /// CPU never stands in for a GPU.

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -70,6 +71,9 @@ Result<at::Tensor> borrow(const TensorView& view);
 
 /// The outputs of a result, in order: of a dict by the names of `interface`. A defect of the network throws.
 at::Tensor output_of(const c10::IValue& result, const ScriptInterface& interface, std::size_t index);
+
+/// The program of an engine that load_engine made; for the raw calls that are measured beside it.
+std::shared_ptr<const Program> program_of(const LoadedEngine& engine);
 
 /// `function`, with whatever it throws as an Error.
 template <typename Function>

@@ -104,11 +104,16 @@ TEST(SetYaml, RepeatedKeysAreRefused) {
 }
 
 TEST(SetYaml, MissingKeysAreNamed) {
-  expect_refused(replaced(kGood, "runtime: onnx_trt_ep\n", ""), "1:1", "runtime is missing");
   expect_refused(replaced(kGood, "    precision: fp32\n", ""), "4:5", "networks[0].precision is missing");
   expect_refused(replaced(kGood, "    onnx: models/demo_vpr.onnx\n", ""), "4:5", "neither 'onnx' nor 'pt'");
   expect_refused("runtime: onnx_trt_ep\n", "1:1", "networks is missing");
   expect_refused("runtime: onnx_trt_ep\nnetworks: []\n", "2:11", "expected 1 to 256 entries, found 0");
+}
+
+TEST(SetYaml, WithoutARuntimeItIsTheBaseline) {
+  const auto spec = parsed(replaced(kGood, "runtime: onnx_trt_ep\n", ""));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_EQ(spec->runtime, "pytorch_fp16");
 }
 
 TEST(SetYaml, ValuesOfAnotherKindAreRefused) {

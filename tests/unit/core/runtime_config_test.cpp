@@ -33,9 +33,12 @@ const FieldCase kCases[] = {
     {"flight_sets_dir", {"/x"}, {"", "sets"}},
     {"state_dir", {"/x"}, {"", "state"}},
     {"flight_set_limit_bytes", {"1"}, {"0", "-1"}},
-    {"execution_provider", {"tensorrt", "cuda", "cpu"}, {"", "CPU", "cuda,cpu"}},
     {"intra_op_threads", {"1", "64"}, {"0", "65", "-1", "two"}},
+    {"execution_provider", {"tensorrt", "cuda", "cpu"}, {"", "CPU", "cuda,cpu"}},
     {"onnxruntime_library", {"/usr/lib/libonnxruntime.so", ""}, {"libonnxruntime.so"}},
+    {"device", {"cpu", "cuda", ""}, {"CPU", "cuda:0", "tensorrt"}},
+    {"arithmetic", {"widened", "native", ""}, {"fp16", "Native"}},
+    {"torch_library", {"/usr/lib/libtorch.so", ""}, {"libtorch.so"}},
 };
 
 std::string value_of(const RuntimeConfig& config, std::string_view key) {

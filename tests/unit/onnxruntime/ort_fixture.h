@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "compile_case.h"
 #include "onnx_writer.h"
 #include "runtimes/onnxruntime/compile_steps.h"
 #include "runtimes/onnxruntime/ort_engine.h"
@@ -28,33 +29,10 @@ inline RuntimeConfig cpu_config() {
   return config;
 }
 
-class SilentProgress final : public CompileProgress {
+class CompileCase : public BasicCompileCase {
  public:
-  void step(std::string_view text) override { steps.emplace_back(text); }
-  std::vector<std::string> steps;
-};
-
-/// A compile in a temporary folder: the model goes to model/net.onnx, the results to staging/.
-class CompileCase {
- public:
-  explicit CompileCase(const std::string& model, Precision precision = Precision::kFp32) {
-    request.model_path = folder.write("model/net.onnx", model);
-    std::filesystem::create_directory(folder.path() / "staging");
-    request.runtime_label = "onnx_trt_ep";
-    request.staging_dir = folder.path() / "staging";
-    request.artifact_name = "net__sm0_jp0_trt0_fp32.onnx";
-    request.model_name = "net";
-    request.build.precision = precision;
-    request.config = cpu_config();
-  }
-  Result<EngineRecord> compile() {
-    SilentProgress progress;
-    return ort::compile_onnx(request, progress);
-  }
-  std::string artifact() const { return folder.read("staging/" + request.artifact_name); }
-
-  TempFolder folder;
-  CompileRequest request;
+  explicit CompileCase(const std::string& model, Precision precision = Precision::kFp32)
+      : BasicCompileCase(model, "onnx", precision, cpu_config(), &ort::compile_onnx) {}
 };
 
 inline std::shared_ptr<const ort::OrtLibrary> real_library() {
