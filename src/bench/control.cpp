@@ -81,7 +81,7 @@ Result<ControlOutcome> run_control(const std::function<Status()>& call, const Co
                                            Subject{"control, injected", slowed, nullptr}};
   ExperimentPlan experiment;
   experiment.rounds = plan.rounds;
-  experiment.time = TimeSource::kThreadCpu;
+  experiment.time = plan.time;
   experiment.cancel_requested = plan.cancel_requested;
   const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(plan.most_seconds);
   std::vector<SubjectTimes> times;
