@@ -13,7 +13,7 @@ namespace skua::bench {
 struct ControlPlan {
   double injected_share = 0.02;
   std::size_t rounds = 60;    ///< between two looks at the bounds
-  double half_width = 0.004;  ///< goes on until both ratios are known this well: the bar is 1 %, the cost 2 %
+  double half_width = 0.003;  ///< goes on until both ratios are known this well: the bar is 1 %, the cost 2 %
   double most_seconds = 60.0;                ///< then it gives up
   TimeSource time = TimeSource::kThreadCpu;  ///< what the figures to be believed are timed by
   const std::atomic<bool>* cancel_requested = nullptr;
