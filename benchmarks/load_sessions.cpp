@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 struct SessionOptions {
   std::string cache_dir, source_dir, child;
   std::size_t builds = 1000;
+  std::size_t profiled = 0;       ///< sessions of each engine to make and do nothing else
   std::size_t memory_rounds = 6;  ///< the fewest that have bounds; the figure hardly varies
   bool is_memory_measured = false;
 };
@@ -85,6 +86,17 @@ class SessionBench {
     return result;
   }
 
+  /// Through Skua alone, for a profiler to watch. One that emulates a smaller CPU than the graph was laid out for
+  /// computes something else; the golden run refuses that session, which has been made by then.
+  Status create(const EngineRecord& record, std::size_t count) {
+    Rounds ignored;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Status made = skua_round(record, ignored);
+      if (!made.ok() && made.error().reason != Reason::kGoldenMismatch) return made;
+    }
+    return {};
+  }
+
  private:
   Status raw_round(const EngineRecord& record, std::span<const std::byte> source, Rounds& into) {
     SKUA_RETURN_IF_ERROR(time_raw(record, source, RawOrigin::kSource, into.raw_source));
@@ -130,6 +142,10 @@ Status session_figures(const ProgramOptions& program, const SessionOptions& opti
   for (const ManifestArtifact& artifact : set.manifest.artifacts) {
     const auto& wanted = program.models;
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), artifact.name) == wanted.end()) continue;
+    if (options.profiled > 0) {
+      SKUA_RETURN_IF_ERROR(bench.create(artifact.engine, options.profiled));
+      continue;
+    }
     SKUA_ASSIGN_OR_RETURN(const Rounds rounds, bench.measure(artifact.engine, program.rounds));
     const std::string model = artifact.name + ": ";
     figures.push_back(figure_of("session", model + "session from verified bytes / raw from the source model",
@@ -249,6 +265,8 @@ int main(int argc, char** argv) {
                        "the engine cache of the set; without it no session is timed");
         app.add_option("--sources", options.source_dir, "the folder of the source models");
         app.add_option("--builds", options.builds, "how often the runtime object is built; 0: not at all");
+        app.add_option("--profile", options.profiled,
+                       "make so many sessions of each engine and measure nothing: for a profiler");
         app.add_flag("--memory", options.is_memory_measured,
                      "measure the peak memory of loading the whole set");
       },
