@@ -86,8 +86,8 @@ class SessionBench {
     return result;
   }
 
-  /// Through Skua alone, for a profiler to watch. One that emulates a smaller CPU than the graph was laid out for
-  /// computes something else; the golden run refuses that session, which has been made by then.
+  /// Through Skua alone, for a profiler to watch. One that emulates a smaller CPU than the graph was laid out
+  /// for computes something else; the golden run refuses that session, which has been made by then.
   Status create(const EngineRecord& record, std::size_t count) {
     Rounds ignored;
     for (std::size_t i = 0; i < count; ++i) {
