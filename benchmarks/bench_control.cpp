@@ -16,7 +16,8 @@ Figure figure_of(const std::string& name, const Estimate& ratio, const std::stri
           ratio,
           asked,
           is_reached ? Verdict::kReached : Verdict::kNotReached,
-          "thread CPU time, " + std::to_string(rounds) + " rounds"};
+          std::string(g_plan.time == TimeSource::kWall ? "wall clock, " : "thread CPU time, ") +
+              std::to_string(rounds) + " rounds"};
 }
 
 Status run(const ProgramOptions& options, std::vector<Figure>& figures) {
@@ -39,6 +40,8 @@ void add_options(CLI::App& app) {
   app.add_option("--injected-share", g_plan.injected_share,
                  "of the call's time; 0 shows that the control can fail")
       ->check(CLI::Range(0.0, 1.0));
+  app.add_flag_callback(
+      "--wall-clock", [] { g_plan.time = TimeSource::kWall; }, "instead of the thread's CPU time");
   app.add_option("--most-seconds", g_plan.most_seconds, "gives up after")->check(CLI::Range(0.1, 600.0));
 }
 

@@ -14,7 +14,12 @@ namespace skua::bench {
 namespace {
 
 constexpr std::array<std::size_t, 3> kLanes = {1, 2, 4};
-constexpr double kBar = 1.05;  // an exponent of 1 is linear; lanes share caches, which is not ours to save
+// An exponent of 1 is linear. Lanes share caches, which is not ours to save: where that makes the raw SDK
+// grow faster, Skua may do so by as much as it may beyond linear.
+constexpr double kAllowance = 0.05;
+constexpr double kBar = 1.0 + kAllowance;
+constexpr double kLeastBytes = 64.0 * 1024.0;
+constexpr std::size_t kMemoryRounds = 6;  // the fewest that have bounds; the figure hardly varies
 
 enum class Way { kSkua, kRaw };
 
@@ -56,15 +61,35 @@ Result<double> cost_of(std::vector<BenchedEngine>& lanes, std::size_t count, std
 
 using Rounds = std::array<std::vector<double>, kLanes.size()>;
 
-Estimate exponent_of(const Rounds& costs) {
+std::vector<double> exponents_of(const Rounds& costs) {
   const std::vector<double> sizes(kLanes.begin(), kLanes.end());
-  std::vector<double> exponents;
-  for (std::size_t round = 0; round < costs.front().size(); ++round) {
-    std::vector<double> of_round;
-    for (const auto& of_lanes : costs) of_round.push_back(of_lanes[round]);
-    exponents.push_back(estimate_growth(sizes, of_round).median);
+  return exponents_by_round(sizes, costs);
+}
+
+/// Linear, or shown to grow no faster than the raw SDK. Without bounds nothing is shown.
+Verdict verdict_of(const Estimate& ours, const Estimate& beyond_raw) {
+  const auto is_at_most = [](const Estimate& value, double bar) {
+    return value.is_bounded && value.upper <= bar;
+  };
+  const bool is_reached = is_at_most(ours, kBar) || is_at_most(beyond_raw, kAllowance);
+  return is_reached ? Verdict::kReached : Verdict::kNotReached;
+}
+
+void add_cost_figures(const std::string& model, const std::array<Rounds, 2>& costs, const std::string& note,
+                      std::vector<Figure>& figures) {
+  const std::vector<double> ours = exponents_of(costs[0]), theirs = exponents_of(costs[1]);
+  const Estimate growth = estimate_median(ours), beyond_raw = estimate_difference(ours, theirs);
+  figures.push_back({"lanes", model + ": CPU time of 1, 2, 4 lanes", "exponent", growth,
+                     "<= 1.05 (linear), or <= 0.05 beyond the raw SDK's", verdict_of(growth, beyond_raw),
+                     note});
+  figures.push_back(
+      {"lanes", model + ": the same, raw SDK", "exponent", estimate_median(theirs), "", Verdict::kNoBar, ""});
+  figures.push_back({"lanes", model + ": the same, Skua - raw SDK within a round", "exponent", beyond_raw, "",
+                     Verdict::kNoBar, ""});
+  for (std::size_t i = 0; i < kLanes.size(); ++i) {
+    figures.push_back({"lanes", model + ": skua / raw, lanes: " + std::to_string(kLanes[i]), "ratio",
+                       estimate_ratio(costs[0][i], costs[1][i]), "", Verdict::kNoBar, "thread CPU time"});
   }
-  return estimate_median(std::move(exponents));
 }
 
 Status measure_cost(const std::string& model, std::vector<BenchedEngine>& lanes,
@@ -72,7 +97,8 @@ Status measure_cost(const std::string& model, std::vector<BenchedEngine>& lanes,
   SKUA_ASSIGN_OR_RETURN(const double rough_ns, cost_of(lanes, 1, 5, Way::kSkua));
   const auto calls = std::max<std::size_t>(static_cast<std::size_t>(1.0e7 / rough_ns), 1);
   std::array<Rounds, 2> costs;
-  for (std::size_t round = 0; round < options.rounds && !cancel_requested(); ++round) {
+  for (std::size_t round = 0; round < options.rounds; ++round) {
+    SKUA_RETURN_IF_ERROR(check_not_cancelled());
     for (std::size_t i = 0; i < kLanes.size(); ++i) {
       for (const Way way :
            round % 2 == 0 ? std::array{Way::kSkua, Way::kRaw} : std::array{Way::kRaw, Way::kSkua}) {
@@ -81,23 +107,22 @@ Status measure_cost(const std::string& model, std::vector<BenchedEngine>& lanes,
       }
     }
   }
-  const Estimate ours = exponent_of(costs[0]), theirs = exponent_of(costs[1]);
-  const bool is_reached = ours.upper <= kBar || ours.lower <= theirs.upper;
-  figures.push_back({"lanes", model + ": CPU time of 1, 2, 4 lanes", "exponent", ours,
-                     "linear: <= 1.05, or the raw SDK's",
-                     is_reached ? Verdict::kReached : Verdict::kNotReached,
-                     "one thread each, " + std::to_string(calls) + " calls a round"});
-  figures.push_back({"lanes", model + ": the same, raw SDK", "exponent", theirs, "", Verdict::kNoBar, ""});
-  for (std::size_t i = 0; i < kLanes.size(); ++i) {
-    figures.push_back({"lanes", model + ": skua / raw, lanes: " + std::to_string(kLanes[i]), "ratio",
-                       estimate_ratio(costs[0][i], costs[1][i]), "", Verdict::kNoBar, "thread CPU time"});
-  }
+  const EngineInfo& info = lanes.front().info;
+  add_cost_figures(model, costs,
+                   info.runtime_label + " " + info.sdk_version + ", one thread each, " +
+                       std::to_string(calls) + " calls a round",
+                   figures);
   return {};
 }
 
-/// Makes all lanes, and says what each count of them took from the heap once all had run at the same time.
-Status measure_memory(BenchSet& set, const std::string& model, std::vector<BenchedEngine>& lanes,
-                      std::vector<Figure>& figures) {
+/// Heap that one lane took once all had run at the same time: the second, and each of the third and fourth.
+struct LaneBytes {
+  std::vector<double> second, further;  // one value per round
+};
+
+/// Makes all lanes of one engine, and notes what each count of them took.
+Status make_lanes(BenchSet& set, const std::string& model, std::vector<BenchedEngine>& lanes,
+                  LaneBytes& into) {
   const double before = heap_bytes();
   std::vector<double> bytes;
   for (const std::size_t count : kLanes) {
@@ -110,29 +135,52 @@ Status measure_memory(BenchSet& set, const std::string& model, std::vector<Bench
   }
   // The first lane's scratch was made when the set was loaded, and cannot be told from the engine's own
   // memory; from the second lane on, each must cost no more than the one before.
-  const double second = bytes[1] - bytes[0], further = (bytes[2] - bytes[1]) / 2.0;
-  const double ratio = further / second, mib = 1024.0 * 1024.0;
-  figures.push_back({"lanes",
-                     model + ": memory of the 3rd and 4th lane, each against the 2nd",
-                     "ratio",
-                     {ratio, ratio, ratio, 1, false},
-                     "linear: <= 1.05",
-                     ratio <= kBar ? Verdict::kReached : Verdict::kNotReached,
-                     "heap, SDK included: " + number_text(second / mib) + " MiB, then " +
-                         number_text(further / mib) + " MiB each, the inputs for infer() included"});
+  into.second.push_back(bytes[1] - bytes[0]);
+  into.further.push_back((bytes[2] - bytes[1]) / 2.0);
+  return {};
+}
+
+/// Held by the difference and not by a ratio: a lane of some KiB varies by what the allocator rounds up.
+Figure memory_figure(const std::string& model, const LaneBytes& bytes) {
+  constexpr double kMib = 1024.0 * 1024.0;
+  const double second = estimate_median(bytes.second).median;
+  const Estimate added = estimate_difference(bytes.further, bytes.second);
+  const bool is_reached = added.is_bounded && added.upper <= std::max(kAllowance * second, kLeastBytes);
+  return {"lanes",
+          model + ": memory of the 3rd and 4th lane, each, - that of the 2nd",
+          "MiB",
+          scaled(added, 1.0 / kMib),
+          "<= max(5 %, 64 KiB) (linear)",
+          is_reached ? Verdict::kReached : Verdict::kNotReached,
+          "heap, SDK included: " + number_text(second / kMib) + " MiB, then " +
+              number_text(estimate_median(bytes.further).median / kMib) +
+              " MiB each, the inputs for infer() included; the set was opened anew each time"};
+}
+
+Status measure(const std::string& model, const ProgramOptions& options, std::vector<Figure>& figures) {
+  LaneBytes bytes;
+  for (std::size_t round = 0; round < kMemoryRounds; ++round) {
+    SKUA_RETURN_IF_ERROR(check_not_cancelled());
+    SKUA_ASSIGN_OR_RETURN(BenchSet set, open_bench_set(options));
+    std::vector<BenchedEngine> lanes;
+    SKUA_RETURN_IF_ERROR(make_lanes(set, model, lanes, bytes));
+    if (lanes.front().raw == nullptr) {
+      return make_error(ErrorCode::kRuntimeNotAvailable, Reason::kModuleMissing, set.why_no_raw());
+    }
+    if (round + 1 < kMemoryRounds) continue;
+    figures.push_back(memory_figure(model, bytes));
+    SKUA_RETURN_IF_ERROR(measure_cost(model, lanes, options, figures));
+  }
   return {};
 }
 
 Status run(const ProgramOptions& options, std::vector<Figure>& figures) {
-  SKUA_ASSIGN_OR_RETURN(BenchSet set, open_bench_set(options));
-  for (const std::string& model : chosen_models(set, options)) {
-    std::vector<BenchedEngine> lanes;
-    SKUA_RETURN_IF_ERROR(measure_memory(set, model, lanes, figures));
-    if (lanes.front().raw == nullptr) {
-      return make_error(ErrorCode::kRuntimeNotAvailable, Reason::kModuleMissing, set.why_no_raw());
-    }
-    SKUA_RETURN_IF_ERROR(measure_cost(model, lanes, options, figures));
+  std::vector<std::string> models;
+  {
+    SKUA_ASSIGN_OR_RETURN(const BenchSet set, open_bench_set(options));
+    models = chosen_models(set, options);
   }
+  for (const std::string& model : models) SKUA_RETURN_IF_ERROR(measure(model, options, figures));
   return {};
 }
 

@@ -1,9 +1,9 @@
 """Measures verifying, loading and provisioning: makes the sets, runs load_verify, load_sessions, load_growth.
 
-    python benchmarks/load.py --build build/release --out out/bench [--quick] [--only verify,sessions,growth]
+    python benchmarks/load.py --build build/bench --out out/bench [--quick] [--only verify,sessions,growth]
 
-The sets (models/make_sized.py) stay under OUT/load/ for the next time, about 6 GB; with --quick they are a
-tenth of that and the figures are of no worth. Reports: OUT/load-verify.json, load-sessions.json,
+The sets (models/make_sized.py) stay under OUT/load/ for the next time, about 6 GB; with --quick they are some
+100 MB below OUT/quick/ and the figures are of no worth. Reports: OUT/load-verify.json, load-sessions.json,
 load-memory.json and load-growth.json, each with a table beside it.
 """
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+QUICK_SCALE = 0.02  # of the sizes
 PARTS = ("verify", "sessions", "growth")
 
 
@@ -76,9 +77,14 @@ def make_place(skua: Path, folder: Path, mib: float, count: int, keeps_sources: 
     return place
 
 
+def flight_mib(arguments: argparse.Namespace) -> float:
+    """Of each of the ten engines of a set as it flies."""
+    return 150 * (QUICK_SCALE if arguments.quick else 1.0)
+
+
 def measure_verify(build: Path, out: Path, arguments: argparse.Namespace) -> None:
     skua = build / "bin/skua"
-    place = make_place(skua, out / "load/flight", 15 if arguments.quick else 150, 10, keeps_sources=True)
+    place = make_place(skua, out / "load/flight", flight_mib(arguments), 10, keeps_sources=True)
     run(build / "benchmarks/load_verify", "--set-dir", place.current(), "--out", out / "load-verify",
         "--rounds", 6 if arguments.quick else 31, "--skua", skua, "--set-yaml", place.models / "set.yaml",
         "--cache", place.cache)
@@ -101,13 +107,13 @@ def measure_sessions(build: Path, out: Path, arguments: argparse.Namespace) -> N
     skua, program = build / "bin/skua", build / "benchmarks/load_sessions"
     demo = make_demo_place(skua, out / "load/demo")
     run(program, "--set-dir", demo.current(), "--out", out / "load-sessions", "--cache", demo.cache,
-        "--sources", demo.models, "--rounds", 6 if arguments.quick else 31)
-    flight = make_place(skua, out / "load/flight", 15 if arguments.quick else 150, 10, keeps_sources=True)
+        "--sources", demo.models, "--rounds", 6 if arguments.quick else 31, "--builds", 400 if arguments.quick else 1000)
+    flight = make_place(skua, out / "load/flight", flight_mib(arguments), 10, keeps_sources=True)
     run(program, "--set-dir", flight.current(), "--out", out / "load-memory", "--memory", "--builds", 0)
 
 
 def measure_growth(build: Path, out: Path, arguments: argparse.Namespace) -> None:
-    skua, scale = build / "bin/skua", 0.1 if arguments.quick else 1.0
+    skua, scale = build / "bin/skua", QUICK_SCALE if arguments.quick else 1.0
     by_count = [make_place(skua, out / f"load/count-{count}", scale, count, keeps_sources=False)
                 for count in (1, 10, 100)]
     by_size = [make_place(skua, out / f"load/size-{mib}", mib * scale, 1, keeps_sources=False)

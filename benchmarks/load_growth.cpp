@@ -1,6 +1,8 @@
 // How the cost of verifying and of loading grows with the number of engines and with their size.
 #include "load_sets.h"
 
+#include <algorithm>
+
 #include "bootstrap/verify_set.h"
 #include "program.h"
 
@@ -9,28 +11,29 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kBar =
-    1.05;  ///< an exponent of 1 is linear; the rest is for caches that the small ones fit into
+// An exponent of 1 is linear; the rest is for caches that the small ones fit into.
+constexpr double kBar = 1.05;
 
 struct GrowthOptions {
   std::vector<std::string> by_count, by_size;
 };
 
-/// One way to use a set, and what it is called in the table.
+/// One way to use a set, and what it is called in the table. The environment is made once per set, before
+/// anything is timed: asking the host takes as long for one engine as for a hundred, and would hide growth.
 struct Use {
   std::string name;
-  std::function<Status(const fs::path&)> call;
+  std::function<Status(const fs::path&, const RuntimeEnvironment&)> call;
 };
 
-Status verify(const fs::path& set_dir, const HostTuple& host) {
-  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict,
-                        verify_set(posix_file_system(), set_dir, bench_policy(), host, system_clock(), 1));
+Status verify(const fs::path& set_dir, const RuntimeEnvironment& environment) {
+  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict, verify_set(posix_file_system(), set_dir, bench_policy(),
+                                                             environment.host, system_clock(), 1));
   return verdict.overall();
 }
 
-Status load(const fs::path& set_dir) {
+Status load(const fs::path& set_dir, const RuntimeEnvironment& environment) {
   std::unique_ptr<InferenceRuntime> runtime;
-  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const EngineSet set, load_whole(set_dir, runtime));
+  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const EngineSet set, load_whole(set_dir, environment, runtime));
   return {};
 }
 
@@ -43,15 +46,29 @@ Result<double> size_of(const fs::path& set_dir, Axis axis) {
                               : static_cast<double>(artifacts.front().engine.size_bytes);
 }
 
-/// The exponent of every round by itself: a slow moment then spoils one value and not the slope.
-Estimate exponent_of(const std::vector<double>& sizes, const std::vector<SubjectTimes>& times) {
-  std::vector<double> exponents;
-  for (std::size_t round = 0; round < times.front().round_ns.size(); ++round) {
-    std::vector<double> costs;
-    for (const SubjectTimes& subject : times) costs.push_back(subject.round_ns[round]);
-    exponents.push_back(estimate_growth(sizes, costs).median);
+/// Times of each set, as a list that a reader can check the exponents by.
+std::string times_text(Axis axis, const std::vector<double>& sizes,
+                       const std::vector<std::vector<double>>& costs) {
+  std::string text;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto amount = static_cast<std::uint64_t>(axis == Axis::kCount ? sizes[i] : sizes[i] / (1U << 20U));
+    text += (text.empty() ? "" : ", ") + std::to_string(amount) + (axis == Axis::kCount ? ": " : " MiB: ") +
+            std::to_string(static_cast<std::uint64_t>(estimate_median(costs[i]).median * 1e-3)) + " us";
   }
-  return estimate_median(std::move(exponents));
+  return text;
+}
+
+/// The slope over all sizes, and the last one by itself: what grows faster and faster shows there, while the
+/// median of all slopes may still be tame.
+void add_figures(const std::string& name, const std::vector<double>& sizes,
+                 const std::vector<std::vector<double>>& costs, const std::string& note,
+                 std::vector<Figure>& figures) {
+  const Estimate whole = estimate_median(exponents_by_round(sizes, costs));
+  figures.push_back(figure_of("growth", name, "exponent", whole, kBar, note));
+  const std::size_t skipped = sizes.size() - std::min<std::size_t>(sizes.size(), 2);
+  const Estimate last = estimate_median(
+      exponents_by_round(std::span(sizes).subspan(skipped), std::span(costs).subspan(skipped)));
+  figures.push_back(figure_of("growth", name + ", last step", "exponent", last, kBar, note));
 }
 
 Status measure(const Use& use, Axis axis, const std::vector<std::string>& folders,
@@ -62,29 +79,22 @@ Status measure(const Use& use, Axis axis, const std::vector<std::string>& folder
     const fs::path set_dir = fs::absolute(folder);
     SKUA_ASSIGN_OR_RETURN(const double size, size_of(set_dir, axis));
     sizes.push_back(size);
-    subjects.push_back({folder, [&use, set_dir] { return use.call(set_dir); }, {}});
+    SKUA_ASSIGN_OR_RETURN(const RuntimeEnvironment environment, bench_environment(set_dir));
+    subjects.push_back({folder, [&use, set_dir, environment] { return use.call(set_dir, environment); }, {}});
   }
   ExperimentPlan plan;
   plan.rounds = program.rounds;
   plan.cancel_requested = &cancel_requested();
   SKUA_ASSIGN_OR_RETURN(const auto times, run_interleaved(subjects, plan));
-  std::string note;
-  for (std::size_t i = 0; i < times.size(); ++i) {
-    const double ms = estimate_median(times[i].round_ns).median * 1e-6;
-    const auto amount = static_cast<std::uint64_t>(axis == Axis::kCount ? sizes[i] : sizes[i] / (1U << 20U));
-    note += (note.empty() ? "" : ", ") + std::to_string(amount) + (axis == Axis::kCount ? ": " : " MiB: ") +
-            std::to_string(static_cast<std::uint64_t>(ms * 1000.0)) + " us";
-  }
-  figures.push_back(
-      figure_of("growth", use.name + (axis == Axis::kCount ? ", by number of engines" : ", by engine size"),
-                "exponent", exponent_of(sizes, times), kBar, note));
+  std::vector<std::vector<double>> costs;
+  for (const SubjectTimes& subject : times) costs.push_back(subject.round_ns);
+  add_figures(use.name + (axis == Axis::kCount ? ", by number of engines" : ", by engine size"), sizes, costs,
+              times_text(axis, sizes, costs), figures);
   return {};
 }
 
 Status run(const ProgramOptions& program, const GrowthOptions& options, std::vector<Figure>& figures) {
-  const HostTuple host = probe_host();  // once: a constant would only hide growth
-  const auto verify_here = [&host](const fs::path& set_dir) { return verify(set_dir, host); };
-  for (const Use& use : {Use{"verifying", verify_here}, Use{"loading", load}}) {
+  for (const Use& use : {Use{"verifying", verify}, Use{"loading", load}}) {
     SKUA_RETURN_IF_ERROR(measure(use, Axis::kCount, options.by_count, program, figures));
     SKUA_RETURN_IF_ERROR(measure(use, Axis::kSize, options.by_size, program, figures));
   }

@@ -62,8 +62,8 @@ Status verify_into_memory(const fs::path& set_dir, std::size_t workers) {
   return {};
 }
 
-Result<EngineSet> load_whole(const fs::path& set_dir, std::unique_ptr<InferenceRuntime>& runtime) {
-  SKUA_ASSIGN_OR_RETURN(RuntimeEnvironment environment, bench_environment(set_dir));
+Result<EngineSet> load_whole(const fs::path& set_dir, RuntimeEnvironment environment,
+                             std::unique_ptr<InferenceRuntime>& runtime) {
   SKUA_ASSIGN_OR_RETURN(runtime, build_inference_runtime(std::move(environment)));
   return runtime->load_flight_set(set_dir, bench_policy());
 }

@@ -13,7 +13,7 @@ namespace skua::bench {
 
 /// Unsigned, and of any size: it is measured, not flown.
 GatePolicy bench_policy();
-/// An environment that may load `set_dir`, with room for everything.
+/// An environment that may load `set_dir`, with room for everything. Asks the host, which takes some 10 ms.
 Result<RuntimeEnvironment> bench_environment(const std::filesystem::path& set_dir);
 /// Every file that the set's manifest lists.
 Result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path& set_dir);
@@ -21,7 +21,7 @@ Result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path&
 /// files, then each engine and its golden vectors verified into private memory by `workers` threads.
 Status verify_into_memory(const std::filesystem::path& set_dir, std::size_t workers);
 /// A new runtime, and the whole set resident in it.
-Result<EngineSet> load_whole(const std::filesystem::path& set_dir,
+Result<EngineSet> load_whole(const std::filesystem::path& set_dir, RuntimeEnvironment environment,
                              std::unique_ptr<InferenceRuntime>& runtime);
 
 /// A line of the table: reached when the upper bound is at most `bar`, which a value without bounds never is.

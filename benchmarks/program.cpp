@@ -23,6 +23,7 @@ int act(const ProgramOptions& options,
   Report report;
   report.machine = describe_machine(Json::object());
   if (const Status done = body(options, report.figures); !done.ok()) return fail(done.error().describe());
+  if (const Status whole = check_not_cancelled(); !whole.ok()) return fail(whole.error().describe());
   if (const Status written = write_report(report, options.out); !written.ok())
     return fail(written.error().describe());
   return 0;
@@ -31,6 +32,11 @@ int act(const ProgramOptions& options,
 }  // namespace
 
 const std::atomic<bool>& cancel_requested() noexcept { return g_is_cancelled; }
+
+Status check_not_cancelled() {
+  if (!g_is_cancelled) return {};
+  return make_error(ErrorCode::kInference, Reason::kCancelled, "cancelled; no report was written");
+}
 
 int run_program(int argc, const char* const* argv, const std::string& purpose,
                 const std::function<void(CLI::App&)>& add_options,

@@ -28,8 +28,10 @@ int run_program(int argc, const char* const* argv, const std::string& purpose,
 /// The set of `options`, unsigned ones allowed: it is measured, not flown.
 Result<BenchSet> open_bench_set(const ProgramOptions& options);
 
-/// Set by Ctrl-C.
+/// Set by Ctrl-C. Whatever the body answers, a program that was cancelled leaves no report.
 const std::atomic<bool>& cancel_requested() noexcept;
+/// kCancelled once Ctrl-C was pressed: for loops that no ExperimentPlan runs.
+Status check_not_cancelled();
 
 /// The named models, or all of the set.
 std::vector<std::string> chosen_models(const BenchSet& set, const ProgramOptions& options);

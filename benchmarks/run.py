@@ -3,14 +3,17 @@
 
     python benchmarks/run.py --build build/bench [--only control,call,load] [--full] [--quick]
 
-Started by scripts/bench.sh after the build. Networks are generated below out/bench as needed. Exit status: 1 when a
-program fails or the negative control is not caught; a bar that is missed is printed as "not reached" and is no
-failure. README.md beside this file says what would make each figure lie.
+Started by scripts/bench.sh after the build. Networks are generated below out/bench as needed. The negative control
+runs first, whatever was asked for. Exit status: 1 when a program fails or the control does, and then there is no
+report; a bar that is missed is printed as "not reached" and is no failure. README.md beside this file says what would
+make each figure lie.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import json
 import os
 import shutil
 import subprocess
@@ -19,7 +22,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import load  # beside this file
+import load  # beside this file, as is trained
+import trained
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
@@ -48,40 +52,81 @@ class MeasuredSet:
     """A set whose engines are called, and how long that may take."""
 
     name: str
-    folder: Path
+    place: load.Place
     rounds: int
     most_seconds: int  # per network
+    sources: Path | None = None  # of its models, where the making of its sessions is measured, too
+    session_rounds: int = 31
+
+    @property
+    def folder(self) -> Path:
+        return self.place.current()
 
 
+@functools.cache
 def one_node(run: Run) -> MeasuredSet:
     place = load.Place(run.out / "one_node")
     load.run(sys.executable, HERE / "make_one_node.py", "--out", place.models)
     load.provision(run.build / "bin/skua", place)
-    return MeasuredSet("one_node", place.current(), 12 if run.is_quick else 101, 20)
+    return MeasuredSet("one_node", place, 12 if run.is_quick else 101, 1 if run.is_quick else 20)
 
 
+@functools.cache
 def demo(run: Run) -> MeasuredSet:
+    """The making of its sessions is measured by load.py."""
     place = load.make_demo_place(run.build / "bin/skua", run.out / "demo")
-    return MeasuredSet("demo", place.current(), 6 if run.is_quick else 51, 1 if run.is_quick else 20)
+    return MeasuredSet("demo", place, 6 if run.is_quick else 51, 1 if run.is_quick else 20)
 
 
-def standins(run: Run, scale: str) -> MeasuredSet:
-    """Stand-ins of the networks that fly, of random weights: nano as fp32, full in the precision that flies."""
+def make_standins(run: Run, scale: str, precision: str) -> load.Place:
+    """Stand-ins of the networks that fly, of random weights."""
     place = load.Place(run.out / f"standins-{scale}")
-    precision = "fp32" if scale == "nano" else "fp16"
     load.run(sys.executable, ROOT / "models/make_standins.py", "--scale", scale, "--out", place.models,
-             "--precision", "fp32" if scale == "nano" else "fp32,fp16")
+             "--precision", "fp32" if precision == "fp32" else "fp32,fp16")
     if precision == "fp32":
         shutil.copyfile(place.models / "set_fp32.yaml", place.models / "set.yaml")
     load.provision(run.build / "bin/skua", place)
-    return MeasuredSet(f"standins-{scale}", place.current(), 21 if scale == "nano" else 7, 5 if scale == "nano" else 60)
+    return place
+
+
+@functools.cache
+def small_standins(run: Run) -> MeasuredSet:
+    return MeasuredSet("standins-nano", make_standins(run, "nano", "fp32"), 21, 5)
+
+
+@functools.cache
+def full_standins(run: Run) -> MeasuredSet:
+    """In the precision that flies. The longest call takes 0.6 s: bounds well within 1 % need some 200 rounds of it."""
+    place = make_standins(run, "full", "fp16")
+    return MeasuredSet("standins-full", place, 7, 1 if run.is_quick else 400, place.models, 6 if run.is_quick else 11)
+
+
+@functools.cache
+def trained_networks(run: Run) -> MeasuredSet:
+    place = load.Place(run.out / "trained")
+    trained.write_set(place.models)
+    load.provision(run.build / "bin/skua", place)
+    return MeasuredSet("trained", place, 6 if run.is_quick else 21, 1 if run.is_quick else 60, trained.SOURCES,
+                       6 if run.is_quick else 31)
+
+
+def large_sets(run: Run) -> list[MeasuredSet]:
+    """Networks in the size that flies: those that others trained wherever they lie, stand-ins when asked for."""
+    sets = []
+    if trained.are_there() and (run.is_full or not run.is_quick):
+        sets.append(trained_networks(run))
+    if run.is_full:
+        sets.append(full_standins(run))
+    return sets
 
 
 def measure_control(run: Run) -> list[str]:
-    if run.is_quick:  # the one-node call keeps to registers and the first cache: known well within a second
-        return [run.program("bench_control", "control", "--set-dir", one_node(run).folder)]
-    return [run.program("bench_control", "control", "--set-dir", demo(run).folder, "--model", "demo_matcher",
-                        "--most-seconds", 120)]
+    """By both clocks that figures are taken with; a call of some ms, and one of a microsecond, repeated for a ms."""
+    small = ("--set-dir", one_node(run).folder)
+    # In haste the small one serves twice: it keeps to registers and the first cache, and is known within seconds.
+    large = small if run.is_quick else ("--set-dir", demo(run).folder, "--model", "demo_matcher")
+    return [run.program("bench_control", "control-cpu", *large, "--most-seconds", 120),
+            run.program("bench_control", "control-wall", *small, "--most-seconds", 120, "--wall-clock")]
 
 
 def measure_set(run: Run, measured: MeasuredSet) -> list[str]:
@@ -89,7 +134,7 @@ def measure_set(run: Run, measured: MeasuredSet) -> list[str]:
     stems = [run.program("bench_call", f"call-{name}", *where, "--rounds", measured.rounds, "--most-seconds",
                          measured.most_seconds)]
     stems.append(run.program("bench_count", f"count-{name}", *where))
-    if name in ("one_node", "demo"):
+    if name == "one_node" or (name == "demo" and not run.is_quick):
         stems.append(run.program("bench_lanes", f"lanes-{name}", *where, "--rounds", 6 if run.is_quick else 15))
         load.run(sys.executable, HERE / "python_onnxruntime.py", *where, "--beside", run.out / f"call-{name}.json",
                  "--out", run.out / f"python-{name}", "--rounds", 6 if run.is_quick else 21)
@@ -98,19 +143,20 @@ def measure_set(run: Run, measured: MeasuredSet) -> list[str]:
 
 
 def measure_call(run: Run) -> list[str]:
-    sets = [one_node, demo]
-    if not run.is_quick:
-        sets.append(lambda with_run: standins(with_run, "nano"))
-    if run.is_full:
-        sets.append(lambda with_run: standins(with_run, "full"))
-    return [stem for make in sets for stem in measure_set(run, make(run))]
+    sets = [one_node(run), demo(run), *([] if run.is_quick else [small_standins(run)]), *large_sets(run)]
+    return [stem for measured in sets for stem in measure_set(run, measured)]
 
 
 def measure_load(run: Run) -> list[str]:
     quick = ["--quick"] if run.is_quick else []
     load.run(sys.executable, HERE / "load.py", "--build", run.build, "--out", run.out, *quick)
     folder = "quick/" if run.is_quick else ""
-    return [folder + stem for stem in LOAD_REPORTS if (run.out / f"{folder}{stem}.json").is_file()]
+    stems = [folder + stem for stem in LOAD_REPORTS]
+    for measured in large_sets(run):
+        stems.append(run.program("load_sessions", f"sessions-{measured.name}", "--set-dir", measured.folder, "--cache",
+                                 measured.place.cache, "--sources", measured.sources, "--rounds",
+                                 measured.session_rounds, "--builds", 0))
+    return stems
 
 
 def commit() -> str:
@@ -119,12 +165,19 @@ def commit() -> str:
     return answer.stdout.strip() or "unknown"
 
 
+def sdk_versions(run: Run) -> str:
+    """Of the libraries that the runtimes load, as they say themselves."""
+    doctor = subprocess.run([run.build / "bin/skua", "doctor", "--json"], capture_output=True, check=True)
+    runtimes = json.loads(doctor.stdout)["runtimes"]
+    return ", ".join(f"{runtime['label']} {runtime['sdk']['version']}" for runtime in runtimes if runtime["is_loadable"])
+
+
 def join(run: Run, stems: list[str], started: float, table: int) -> None:
     """The one report, with what is true of all of it; its table goes to the descriptor `table`."""
     import onnx
     import onnxruntime
 
-    said = {"commit": commit(), "python onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__,
+    said = {"commit": commit(), "sdk": sdk_versions(run), "python onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__,
             "load average at the end": " ".join(f"{value:.2f}" for value in os.getloadavg()),
             "seconds": f"{time.monotonic() - started:.0f}", "depth": "quick: figures of no worth" if run.is_quick else "full"}
     machine = [part for key, value in said.items() for part in ("--machine", f"{key}={value}")]
@@ -137,7 +190,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs the benchmarks and leaves one report.")
     parser.add_argument("--build", type=Path, default=ROOT / "build/bench")
     parser.add_argument("--out", type=Path, default=ROOT / "out/bench")
-    parser.add_argument("--only", default=",".join(GROUPS), help="groups to measure, separated by commas")
+    parser.add_argument("--only", default=",".join(GROUPS), help="groups to measure, separated by commas; the control runs before any of them")
     parser.add_argument("--full", action="store_true", help="also the stand-ins in the real networks' size")
     parser.add_argument("--quick", action="store_true", help="small and short: does it run at all?")
     arguments = parser.parse_args()
@@ -153,9 +206,12 @@ def main() -> int:
     os.dup2(2, 1)  # what the programs say on the way is no part of the result
     run = Run(arguments.build.resolve(), arguments.out.resolve(), arguments.quick, arguments.full)
     run.out.mkdir(parents=True, exist_ok=True)
+    for old in ("report.json", "report.md"):  # a run that fails leaves none
+        (run.out / old).unlink(missing_ok=True)
     measures = {"control": measure_control, "call": measure_call, "load": measure_load}
+    chosen = {"control", *arguments.only.split(",")}
     try:
-        stems = [stem for group in GROUPS if group in arguments.only.split(",") for stem in measures[group](run)]
+        stems = [stem for group in GROUPS if group in chosen for stem in measures[group](run)]
         join(run, stems, started, table)
     except subprocess.CalledProcessError as error:
         print(f"bench: failed with exit status {error.returncode}: {' '.join(map(str, error.cmd))}", file=sys.stderr)

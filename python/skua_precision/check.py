@@ -195,9 +195,21 @@ def _add_rounding(graph: onnx.GraphProto, node: NodeProto, position: int) -> Non
     graph.node.append(helper.make_node("Cast", [f"{name} half"], [name], to=TensorProto.FLOAT))
 
 
+def _round_inputs(graph: onnx.GraphProto, names: set[str], kept: set[str]) -> None:
+    """Lets all but kept nodes read the graph's inputs through half precision, as the converted graph does."""
+    readers = [node for node in graphs.all_nodes(graph) if node.name not in kept]
+    for name in sorted(names & {read for node in readers for read in node.input}):
+        for node in readers:
+            for position, read in enumerate(node.input):
+                if read == name:
+                    node.input[position] = f"{name} after"
+        graph.node.append(helper.make_node("Cast", [name], [f"{name} half"], to=TensorProto.FLOAT16))
+        graph.node.append(helper.make_node("Cast", [f"{name} half"], [f"{name} after"], to=TensorProto.FLOAT))
+
+
 def rounded(source: ModelProto, kept: set[str]) -> ModelProto:
-    """`source` with every weight and value of the outer graph that is not a kept node's rounded to half and
-    widened again.
+    """`source` with every input, weight and value of the outer graph that is not a kept node's rounded to half
+    and widened again.
 
     The CPU leaves most of these roundings out where a graph says float16; a GPU does not.
     """
@@ -209,7 +221,10 @@ def rounded(source: ModelProto, kept: set[str]) -> ModelProto:
         if tensor.data_type == TensorProto.FLOAT and not readers.get(tensor.name, set()) <= kept:
             half = graphs.array_of(tensor).astype(np.float16).astype(np.float32)
             tensor.CopyFrom(onnx.numpy_helper.from_array(half, tensor.name))
-    for node in list(model.graph.node):
+    nodes = list(model.graph.node)
+    weights = {tensor.name for tensor in model.graph.initializer}  # old models list them as inputs, too
+    _round_inputs(model.graph, {value.name for value in model.graph.input} & floats - weights, kept)
+    for node in nodes:
         for position, name in enumerate(node.output):
             if node.name not in kept and name in floats:
                 _add_rounding(model.graph, node, position)

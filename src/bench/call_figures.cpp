@@ -96,8 +96,8 @@ Result<CallTimes> time_calls(BenchSet& set, BenchedEngine& engine, const CallPla
 
 std::string conditions_text(const BenchSet& set, const EngineInfo& info, const CallTimes& times) {
   const int threads = set.config().intra_op_threads;
-  return "device " + info.device + ", " + info.arithmetic + ", " + std::to_string(threads) +
-         (threads == 1 ? " thread, " : " threads, ") +
+  return info.runtime_label + " " + info.sdk_version + ", device " + info.device + ", " + info.arithmetic +
+         ", " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
          (times.time == TimeSource::kWall ? "wall clock, " : "thread CPU time, ") +
          std::to_string(times.rounds) + " rounds of " + std::to_string(times.calls_per_round);
 }

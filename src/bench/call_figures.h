@@ -46,8 +46,8 @@ struct CallPlan {
 /// do.
 Result<CallTimes> time_calls(BenchSet& set, BenchedEngine& engine, const CallPlan& plan);
 
-/// "device cpu, fp32, 1 thread, wall clock, 101 rounds of 500": what every figure of a call must say of
-/// itself.
+/// "onnx_trt_ep 1.23.2, device cpu, fp32, 1 thread, wall clock, 101 rounds of 500": what every figure of a
+/// call must say of itself. The version is that of the library that was loaded.
 std::string conditions_text(const BenchSet& set, const EngineInfo& info, const CallTimes& times);
 
 }  // namespace skua::bench

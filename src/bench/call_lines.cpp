@@ -5,10 +5,7 @@
 namespace skua::bench {
 namespace {
 
-Estimate in_us(Estimate ns) {
-  for (double* value : {&ns.median, &ns.lower, &ns.upper}) *value /= 1000.0;
-  return ns;
-}
+Estimate in_us(const Estimate& ns) { return scaled(ns, 1e-3); }
 
 Verdict verdict_of(bool is_reached) { return is_reached ? Verdict::kReached : Verdict::kNotReached; }
 

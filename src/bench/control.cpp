@@ -1,5 +1,7 @@
 #include "bench/control.h"
 
+#include <ctime>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -11,23 +13,32 @@ namespace {
 constexpr double kShortestNs = 1.0e6;
 constexpr std::size_t kBase = 0, kSame = 1, kInjected = 2;
 
-/// Steps that the compiler can neither skip nor shorten, and that touch no memory.
-void spin(std::uint64_t steps) noexcept {
-  std::uint64_t state = 88172645463325252U;
-  for (std::uint64_t i = 0; i < steps; ++i) {
-    state ^= state << 13U;
-    state ^= state >> 7U;
-    state ^= state << 17U;
-    asm volatile("" : "+r"(state));
-  }
+std::int64_t now_ns(TimeSource time) noexcept {
+  timespec now{};
+  ::clock_gettime(time == TimeSource::kWall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
 }
 
-Result<double> thread_time_ns(const std::function<Status()>& call) {
+/// `call`, and then nothing for `share` of the time that it has just taken, by the clock that the control is
+/// timed with. A cost that was measured beforehand would not do: how long call and busy loop take depends on
+/// who else is on the core, and 2 % became anything from 1.3 to 3.8.
+Status slowed(const std::function<Status()>& call, double share, TimeSource time) {
+  if (share <= 0.0) return call();  // reading the clocks costs a few tenths of a per cent
+  const std::int64_t start_ns = now_ns(time);
+  SKUA_RETURN_IF_ERROR(call());
+  const std::int64_t end_ns = now_ns(time);
+  const auto until_ns = end_ns + static_cast<std::int64_t>(share * static_cast<double>(end_ns - start_ns));
+  while (now_ns(time) < until_ns) {
+  }
+  return {};
+}
+
+Result<double> time_of(const std::function<Status()>& call, TimeSource time) {
   const Subject subject{"control", call, nullptr};
   ExperimentPlan plan;
   plan.rounds = 21;
   plan.warm_up_calls = 2;
-  plan.time = TimeSource::kThreadCpu;
+  plan.time = time;
   SKUA_ASSIGN_OR_RETURN(const auto times, run_interleaved({&subject, 1}, plan));
   return std::max(estimate_median(times.front().round_ns).median, 1.0);
 }
@@ -37,15 +48,6 @@ std::function<Status()> repeated(const std::function<Status()>& call, std::size_
     for (std::size_t i = 0; i < times; ++i) SKUA_RETURN_IF_ERROR(call());
     return {};
   };
-}
-
-Result<double> ns_per_step() {
-  constexpr std::uint64_t kSteps = 200000;
-  SKUA_ASSIGN_OR_RETURN(const double ns, thread_time_ns([]() -> Status {
-                          spin(kSteps);
-                          return {};
-                        }));
-  return ns / static_cast<double>(kSteps);
 }
 
 void judge(const std::vector<SubjectTimes>& times, ControlOutcome& outcome) {
@@ -65,23 +67,16 @@ bool is_known_within(const Estimate& ratio, double half_width) noexcept {
 }  // namespace
 
 Result<ControlOutcome> run_control(const std::function<Status()>& call, const ControlPlan& plan) {
-  SKUA_ASSIGN_OR_RETURN(const double once_ns, thread_time_ns(call));
+  SKUA_ASSIGN_OR_RETURN(const double once_ns, time_of(call, plan.time));
   const auto repeats = static_cast<std::size_t>(std::ceil(std::max(kShortestNs / once_ns, 1.0)));
   const std::function<Status()> base = repeats == 1 ? call : repeated(call, repeats);
-  SKUA_ASSIGN_OR_RETURN(const double base_ns, thread_time_ns(base));
-  SKUA_ASSIGN_OR_RETURN(const double step_ns, ns_per_step());
-  const auto steps = static_cast<std::uint64_t>(plan.injected_share * base_ns / step_ns);
-  const auto slowed = [&base, steps]() -> Status {
-    SKUA_RETURN_IF_ERROR(base());
-    spin(steps);
-    return {};
-  };
+  const auto injected = [&base, &plan] { return slowed(base, plan.injected_share, plan.time); };
   const std::array<Subject, 3> subjects = {Subject{"control", base, nullptr},
                                            Subject{"control again", base, nullptr},
-                                           Subject{"control, injected", slowed, nullptr}};
+                                           Subject{"control, injected", injected, nullptr}};
   ExperimentPlan experiment;
   experiment.rounds = plan.rounds;
-  experiment.time = TimeSource::kThreadCpu;
+  experiment.time = plan.time;
   experiment.cancel_requested = plan.cancel_requested;
   const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(plan.most_seconds);
   std::vector<SubjectTimes> times;

@@ -10,6 +10,8 @@
 namespace skua::bench {
 namespace {
 
+constexpr std::size_t kMostTimedCalls = 32'000'000;  // per subject: 256 MB of times
+
 std::int64_t now_ns(clockid_t clock) noexcept {
   timespec now{};
   ::clock_gettime(clock, &now);
@@ -28,6 +30,14 @@ Status check_plan(std::span<const Subject> subjects, const ExperimentPlan& plan)
     return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
                       "benchmark subject '" + subject.name + "' has no call; give it one");
   }
+  const bool is_too_much = plan.calls_per_round > 0 && plan.rounds > kMostTimedCalls / plan.calls_per_round;
+  if (is_too_much) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      std::to_string(plan.rounds) + " rounds of " + std::to_string(plan.calls_per_round) +
+                          " calls: every call's time is kept, at most " + std::to_string(kMostTimedCalls) +
+                          "; ask for at most " + std::to_string(kMostTimedCalls / plan.calls_per_round) +
+                          " rounds");
+  }
   if (plan.rounds > 0 && plan.calls_per_round > 0) return {};
   return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
                     "expected at least one round of at least one call, found " + std::to_string(plan.rounds) +
@@ -39,10 +49,18 @@ Status check_not_cancelled(const ExperimentPlan& plan) {
   return make_error(ErrorCode::kInference, Reason::kCancelled, "cancelled between two rounds");
 }
 
+/// Room for a turn, so that none is made between two of its calls. Doubled, and not taken for all rounds at
+/// once: an experiment may be asked for more rounds than it will be let finish.
+void make_room(std::vector<std::int64_t>& times, std::size_t calls) {
+  if (times.capacity() - times.size() >= calls) return;
+  times.reserve(std::max(times.size() + calls, 2 * times.capacity()));
+}
+
 /// The round's calls of one subject, appended to `times`. Nothing but the two clock readings stands between a
 /// call and its neighbours.
 Status time_turn(const Subject& subject, std::size_t calls, clockid_t clock,
                  std::vector<std::int64_t>& times) {
+  make_room(times, calls);
   if (subject.before_round) {
     if (Status ready = subject.before_round(); !ready.ok())
       return of_subject(subject, std::move(ready).error());
@@ -80,8 +98,6 @@ Result<std::vector<SubjectTimes>> run_interleaved(std::span<const Subject> subje
   std::vector<std::int64_t> dropped;
   for (std::size_t i = 0; i < subjects.size(); ++i) {
     times[i].name = subjects[i].name;
-    times[i].round_ns.reserve(plan.rounds);
-    times[i].calls_ns.reserve(plan.rounds * plan.calls_per_round);
     SKUA_RETURN_IF_ERROR(check_not_cancelled(plan));
     if (plan.warm_up_calls > 0)
       SKUA_RETURN_IF_ERROR(time_turn(subjects[i], plan.warm_up_calls, clock, dropped));

@@ -46,7 +46,8 @@ struct SubjectTimes {
 };
 
 /// Times in the order of `subjects`. The first failing call ends it with that call's error, its subject
-/// named; cancellation is kCancelled.
+/// named; cancellation is kCancelled. Every timed call costs eight bytes: InvalidArgumentError for a plan of
+/// more than 32 million per subject.
 Result<std::vector<SubjectTimes>> run_interleaved(std::span<const Subject> subjects,
                                                   const ExperimentPlan& plan);
 

@@ -1,6 +1,5 @@
 #include "bench/report.h"
 
-#include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "core/filesystem.h"
 #include "core/host_files.h"
 #include "core/json_strict.h"
+#include "core/parallel.h"
 #include "core/text.h"
 #include "inference/module_loader.h"
 
@@ -41,13 +41,6 @@ std::string value_of(std::string_view text, std::string_view key) {
     return std::string(trimmed(line.substr(colon + 1)));
   }
   return {};
-}
-
-int usable_cores() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 0;
-  return CPU_COUNT(&allowed);
 }
 
 std::string kernel_text() {

@@ -10,35 +10,48 @@ namespace {
 constexpr double kTail = 0.025;  // on either side: 95 % in between
 constexpr double kNormalQuantile = 1.959963984540054;
 
+/// Counted from 1: the smallest of n sorted values that at least `percent` % of all do not exceed.
+std::size_t nearest_rank(std::size_t n, std::size_t percent) noexcept {
+  return std::max<std::size_t>((n * percent + 99) / 100, 1);
+}
+
 /// The median of sorted values.
 double middle_of(const std::vector<double>& sorted) {
   const std::size_t half = sorted.size() / 2;
   return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2.0;
 }
 
-/// The largest k for which the k-th smallest and the k-th largest of n values contain the median with at
-/// least 95 % confidence; 0 when there is none. Each value lies below the median with probability 1/2, so the
-/// k-th smallest is above it when fewer than k of n tosses fall below: the tail of a binomial distribution.
-/// Summed in logarithms, because 2^-n underflows.
-std::size_t rank_of_bounds(std::size_t n) {
-  const double count = static_cast<double>(n);
-  double log_probability = -count * std::log(2.0);
-  double tail = 0.0;
-  for (std::size_t k = 0; k <= n / 2; ++k) {
-    tail += std::exp(log_probability);
-    if (tail > kTail) return k;
+/// Which of n sorted values, counted from 1, bound a quantile; below 1 or above n where there is none.
+struct Ranks {
+  std::size_t lower = 0, upper = 0;
+};
+
+/// The largest rank whose value lies above the quantile, and the smallest whose value lies below it, with no
+/// more than a tail's probability. Each value lies below the quantile with probability `share`, so the k-th
+/// smallest is above it when fewer than k of n tosses fall below: a binomial distribution. Summed in
+/// logarithms, because its first term underflows.
+Ranks ranks_of_bounds(std::size_t n, double share) {
+  const double count = static_cast<double>(n), odds = std::log(share / (1.0 - share));
+  double log_probability = count * std::log(1.0 - share), below = 0.0;  // of fewer than k
+  Ranks ranks{0, n + 1};
+  for (std::size_t k = 0; k <= n; ++k) {
+    if (below <= kTail) ranks.lower = k;
+    if (1.0 - below <= kTail) {
+      ranks.upper = k;
+      break;
+    }
+    below += std::exp(log_probability);
     const double next = static_cast<double>(k) + 1.0;
-    log_probability += std::log((count - next + 1.0) / next);
+    log_probability += std::log((count - next + 1.0) / next) + odds;
   }
-  return n / 2;
+  return ranks;
 }
 
-Estimate bounded(const std::vector<double>& sorted, std::size_t lower_index, std::size_t upper_index) {
-  return {middle_of(sorted), sorted[lower_index], sorted[upper_index], sorted.size(), true};
-}
-
-Estimate unbounded(const std::vector<double>& sorted) {
-  return {middle_of(sorted), sorted.front(), sorted.back(), sorted.size(), false};
+/// `value` with the bounds that the ranks say, or with the smallest and the largest value.
+Estimate with_bounds(double value, const std::vector<double>& sorted, const Ranks& ranks) {
+  const bool is_bounded = ranks.lower >= 1 && ranks.upper <= sorted.size();
+  const std::size_t lower = is_bounded ? ranks.lower : 1, upper = is_bounded ? ranks.upper : sorted.size();
+  return {value, sorted[lower - 1], sorted[upper - 1], sorted.size(), is_bounded};
 }
 
 Estimate estimate_pairs(std::span<const double> subject, std::span<const double> reference,
@@ -70,8 +83,7 @@ Percentiles percentiles_of(std::vector<std::int64_t> times_ns) {
   std::sort(times_ns.begin(), times_ns.end());
   const std::size_t count = times_ns.size();
   const auto percentile_us = [&](std::size_t percent) {
-    const std::size_t rank = (count * percent + 99) / 100;
-    return static_cast<double>(times_ns[std::max<std::size_t>(rank, 1) - 1]) / 1000.0;
+    return static_cast<double>(times_ns[nearest_rank(count, percent) - 1]) / 1000.0;
   };
   return {count, percentile_us(50), percentile_us(95), percentile_us(99), percentile_us(100)};
 }
@@ -79,9 +91,19 @@ Percentiles percentiles_of(std::vector<std::int64_t> times_ns) {
 Estimate estimate_median(std::vector<double> values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
-  const std::size_t rank = rank_of_bounds(values.size());
-  if (rank == 0) return unbounded(values);
-  return bounded(values, rank - 1, values.size() - rank);
+  return with_bounds(middle_of(values), values, ranks_of_bounds(values.size(), 0.5));
+}
+
+Estimate estimate_percentile(std::vector<double> values, std::size_t percent) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  const double value = values[nearest_rank(values.size(), percent) - 1];
+  return with_bounds(value, values, ranks_of_bounds(values.size(), static_cast<double>(percent) / 100.0));
+}
+
+Estimate scaled(const Estimate& estimate, double factor) noexcept {
+  return {estimate.median * factor, estimate.lower * factor, estimate.upper * factor, estimate.count,
+          estimate.is_bounded};
 }
 
 Estimate estimate_ratio(std::span<const double> subject, std::span<const double> reference) {
@@ -105,13 +127,21 @@ Estimate estimate_growth(std::span<const double> sizes, std::span<const double> 
   std::sort(slopes.begin(), slopes.end());
   const double spread = spread_of_ranks({sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count)});
   const double outside = std::floor((static_cast<double>(slopes.size()) - spread) / 2.0);
-  Estimate growth = unbounded(slopes);
-  if (outside >= 1.0) {
-    const auto rank = static_cast<std::size_t>(outside);
-    growth = bounded(slopes, rank - 1, slopes.size() - rank);
-  }
+  const auto rank = outside >= 1.0 ? static_cast<std::size_t>(outside) : 0;
+  Estimate growth = with_bounds(middle_of(slopes), slopes, {rank, slopes.size() - rank + 1});
   growth.count = count;
   return growth;
+}
+
+std::vector<double> exponents_by_round(std::span<const double> sizes,
+                                       std::span<const std::vector<double>> costs) {
+  std::vector<double> exponents;
+  for (std::size_t round = 0; !costs.empty() && round < costs.front().size(); ++round) {
+    std::vector<double> of_round;
+    for (const std::vector<double>& of_size : costs) of_round.push_back(of_size[round]);
+    exponents.push_back(estimate_growth(sizes, of_round).median);
+  }
+  return exponents;
 }
 
 }  // namespace skua::bench

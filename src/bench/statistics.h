@@ -28,6 +28,11 @@ struct Estimate {
   bool is_bounded = false;
 };
 Estimate estimate_median(std::vector<double> values);
+/// The same of a nearest-rank percentile, which `median` then holds. `percent`: 1 to 99. A high one needs
+/// many values to have bounds: the 99th 368.
+Estimate estimate_percentile(std::vector<double> values, std::size_t percent);
+/// In another unit.
+Estimate scaled(const Estimate& estimate, double factor) noexcept;
 
 /// Median over rounds of subject/reference, and of subject - reference. Requires equal, non-zero sizes.
 Estimate estimate_ratio(std::span<const double> subject, std::span<const double> reference);
@@ -38,5 +43,9 @@ Estimate estimate_difference(std::span<const double> subject, std::span<const do
 /// bounds are Sen's, from Kendall's statistic; too few points for them leave the smallest and the largest
 /// slope. `count` is the number of points.
 Estimate estimate_growth(std::span<const double> sizes, std::span<const double> costs);
+/// The exponent of every round by itself: a slow moment then spoils one value and not the slope. `costs`
+/// holds, for each of `sizes`, one cost per round, of equally many rounds.
+std::vector<double> exponents_by_round(std::span<const double> sizes,
+                                       std::span<const std::vector<double>> costs);
 
 }  // namespace skua::bench

@@ -71,8 +71,9 @@ Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view n
 
 Error as_build_error(const Error& cause, const std::string& doing) {
   const bool is_full = cause.reason == Reason::kDiskFull;
+  const bool is_memory = cause.code == ErrorCode::kOutOfMemory;
   return make_error(
-      ErrorCode::kEngineBuild, cause.reason,
+      is_memory ? cause.code : ErrorCode::kEngineBuild, cause.reason,
       doing + ": " + cause.message +
           (is_full ? "; nothing was changed: free space on that device and run the command again"
                    : "; what was there before is unchanged: repair this and run the command again"),
@@ -80,9 +81,10 @@ Error as_build_error(const Error& cause, const std::string& doing) {
 }
 
 Error as_build_error(Error error) {
-  const bool keeps_class =
-      error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kCalibrationCache ||
-      error.code == ErrorCode::kRuntimeNotAvailable || error.code == ErrorCode::kInternal;
+  const bool keeps_class = error.code == ErrorCode::kInvalidArgument ||
+                           error.code == ErrorCode::kCalibrationCache ||
+                           error.code == ErrorCode::kRuntimeNotAvailable ||
+                           error.code == ErrorCode::kOutOfMemory || error.code == ErrorCode::kInternal;
   if (!keeps_class) error.code = ErrorCode::kEngineBuild;
   return error;
 }

@@ -33,11 +33,11 @@ struct CopiedFile {
 Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view name);
 
 /// An error of the file system as EngineBuildError: what was being done, the cause, and the remedy for a full
-/// disk.
+/// disk. OutOfMemoryError stays one: other programs are to blame, not the model or the disk.
 Error as_build_error(const Error& cause, const std::string& doing);
 /// An error that has its text already, in the class that compiling and provisioning promise:
-/// EngineBuildError, but for a caller's mistake, a missing runtime, an untrustworthy calibration and a defect
-/// of ours.
+/// EngineBuildError, but for a caller's mistake, a missing runtime, an untrustworthy calibration, too little
+/// memory and a defect of ours.
 Error as_build_error(Error error);
 
 /// Removes a temporary when it goes, unless it was released (because it was renamed).

@@ -82,8 +82,7 @@ Status measure(BenchSet& set, const std::string& model, const BenchArguments& ar
   SKUA_ASSIGN_OR_RETURN(const CallTimes times, bench::time_calls(set, engine, plan));
   const std::string conditions = bench::conditions_text(set, engine.info, times);
   bench::CallLines(times, model, conditions, figures).times_of_each();
-  session.console.line(model + "  runtime " + engine.info.runtime_label + ", provider " +
-                       engine.info.provider + ", SDK " + engine.info.sdk_version + ", " + conditions);
+  session.console.line(model + "  " + conditions + ", provider " + engine.info.provider);
   show_subjects(times, session.console);
   Json report = engine_json(set, engine.info, times);
   if (engine.raw != nullptr) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <span>
 
 #include "cache/staged_copy.h"
@@ -18,21 +19,39 @@ namespace {
 // be removed from it.
 constexpr std::string_view kPrefix = ".skua-quantize-";
 constexpr std::size_t kMaxResponseBytes = 16U << 20U;
-// The operator watches this command and ends it with Ctrl-C.
-constexpr std::chrono::hours kTimeout{24};
 
-Error tool_missing(const std::filesystem::path& path, std::string_view what) {
+Error tool_missing(const std::filesystem::path& path, std::string_view what, int native = 0) {
   return make_error(ErrorCode::kInvalidArgument, Reason::kBuilderMissing,
                     "the " + std::string(what) + " of the precision tools, " + path.string() +
-                        ", is not there or cannot be used; run scripts/setup.sh, or configure Skua with "
-                        "-DSKUA_PYTHON=/absolute/path of a Python with the packages of requirements.txt");
+                        ", is not there or cannot be used" +
+                        (native == 0 ? "" : std::string(" (") + std::strerror(native) + ")") +
+                        "; run scripts/setup.sh, or configure Skua with "
+                        "-DSKUA_PYTHON=/absolute/path of a Python with the packages of requirements.txt",
+                    native);
 }
 
 Status check_tool(const QuantizeTool& tool) {
   if (::access(tool.interpreter.c_str(), X_OK) != 0) return tool_missing(tool.interpreter, "interpreter");
   const std::filesystem::path script = tool.arguments.back();
   if (::access(script.c_str(), R_OK) != 0) return tool_missing(script, "script");
+  // The script reports everything else that is missing, but needs this to report with.
+  const std::filesystem::path package = script.parent_path() / "skua_precision";
+  if (::access((package / "errors.py").c_str(), R_OK) != 0) return tool_missing(package, "package");
   return {};
+}
+
+/// The process's error in words for a user of this command: run_build_process speaks of builds, of what
+/// installs their executable and of what lengthens their time.
+Error of_process(const QuantizeTool& tool, const BuildProcess& process, Error error) {
+  if (error.reason == Reason::kBuilderMissing) {
+    return tool_missing(tool.interpreter, "interpreter", error.native_code);
+  }
+  if (error.reason == Reason::kBuilderTimeout) {
+    error.message = "the precision tool took longer than " + std::to_string(tool.timeout.count()) +
+                    " s and was stopped; give it a smaller model or smaller inputs. Last log lines: " +
+                    log_tail(process.log);
+  }
+  return error;
 }
 
 Status check_target(Folder& folder, const QuantizeJob& job) {
@@ -149,10 +168,12 @@ Result<Json> run_tool(const QuantizeTool& tool, const QuantizeJob& job, Folder& 
   process.request = folder / "request.json";
   process.response = folder / "response.json";
   process.log = folder / "log.txt";
-  process.timeout = kTimeout;
+  process.timeout = tool.timeout;
   process.cancel_requested = job.cancel_requested;
   process.on_progress = job.on_progress;
-  SKUA_RETURN_IF_ERROR(run_build_process(process));
+  if (Status ran = run_build_process(process); !ran.ok()) {
+    return of_process(tool, process, std::move(ran).error());
+  }
   SKUA_ASSIGN_OR_RETURN(const std::string response, read_text(staging, "response.json", kMaxResponseBytes));
   return decode_response(response);
 }
@@ -175,7 +196,12 @@ Status publish(Folder& staging, Folder& folder, const QuantizeJob& job) {
 
 }  // namespace
 
-QuantizeTool configured_quantize_tool() { return {SKUA_PYTHON, {"-I", "-B", SKUA_QUANTIZE_SCRIPT}}; }
+QuantizeTool configured_quantize_tool() {
+  QuantizeTool tool;
+  tool.interpreter = SKUA_PYTHON;
+  tool.arguments = {"-I", "-B", SKUA_QUANTIZE_SCRIPT};
+  return tool;
+}
 
 Result<Json> quantize_model(const QuantizeTool& tool, const QuantizeJob& job) {
   SKUA_RETURN_IF_ERROR(check_tool(tool));

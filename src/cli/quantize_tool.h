@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -17,7 +18,8 @@ namespace skua {
 /// What runs: an interpreter and its first arguments. Absolute paths; nothing is searched for.
 struct QuantizeTool {
   std::filesystem::path interpreter;
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments;  ///< the last one is the script; skua_precision/ lies beside it
+  std::chrono::seconds timeout = std::chrono::hours(24);  ///< the operator watches, and has Ctrl-C
 };
 
 /// The tool that was fixed when Skua was configured: isolated from the user's Python settings, and writing no
@@ -37,9 +39,9 @@ struct QuantizeJob {
 
 /// Converts `job.model` to half precision, compares it with float32, and puts the result at `job.out`, whole
 /// or not at all; nothing else is left in that folder. Returns what the tool found (docs/reference/cli.md).
-/// Errors: InvalidArgumentError (builder_missing: no interpreter, script or Python package;
-/// invalid_argument), IoError exists, EngineBuildError (the model, a conversion that does not hold,
-/// cancelled, disk_full).
+/// Errors: InvalidArgumentError (builder_missing: an interpreter, script or Python package that is
+/// not there or cannot be used; invalid_argument), IoError exists, EngineBuildError (the model, a conversion
+/// that does not hold, cancelled, builder_timeout, disk_full).
 Result<Json> quantize_model(const QuantizeTool& tool, const QuantizeJob& job);
 
 }  // namespace skua

@@ -6,6 +6,7 @@ Everything is read in place from a folder beside the repository; tests write int
 import sys
 
 import numpy as np
+import onnxruntime
 from PIL import Image
 from skimage.measure import ransac
 from skimage.transform import ProjectiveTransform
@@ -14,7 +15,7 @@ import programs
 
 sys.path.insert(0, str(programs.ROOT / "models"))
 import evaluate  # noqa: E402  (models/ is not a package)
-import golden  # noqa: E402,F401  (for the tests)
+import golden  # noqa: E402
 
 FOLDER = programs.ROOT.parent / "shared" / "models"
 XFEAT, LIGHTERGLUE = FOLDER / "xfeat_1024_640x360.onnx", FOLDER / "lighterglue_L3.onnx"
@@ -117,6 +118,23 @@ def reference(model, names, runs):
     """What ONNX Runtime's Python package computes from the source file, optimiser off, one thread."""
     function = evaluate.onnx_function(model, is_optimised=False)
     return [dict(zip(names, function(*inputs.values()), strict=True)) for inputs in runs]
+
+
+def write_golden(path, inputs, outputs):
+    """The file, and what SET.yaml says of it."""
+    golden.write(path, [golden.GoldenTensor(role, name, values)
+                        for role, tensors in ((golden.INPUT, inputs), (golden.EXPECTED, outputs))
+                        for name, values in tensors.items()])
+    return {"file": path, "origin": f"onnxruntime {onnxruntime.__version__} from Python, optimiser off, ref and warp"}
+
+
+def write_matcher_golden(path):
+    """Golden values of the matcher for ref and its copy under a known homography."""
+    ref = picture("ref.png")
+    pictures = ref, warp(ref, evaluate.known_homography(ref.shape[:2]))
+    pair = matcher_input(*reference(XFEAT, FEATURES, [image_input(image) for image in pictures]))
+    (matches,) = reference(LIGHTERGLUE, MATCHES, [pair])
+    return write_golden(path, pair, matches)
 
 
 # ---- judging ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import json
 import types
 
 import numpy as np
-import onnxruntime
 import pytest
 
 import programs
@@ -58,7 +57,7 @@ def compiled_and_provisioned(tmp_path_factory, expected):
     skua = programs.Programs(home)
     place.reports = [skua.ok(*compile_arguments(place, real.XFEAT, "xfeat", XFEAT_CONFIG)),
                      skua.ok(*compile_arguments(place, real.LIGHTERGLUE, "lighterglue", LIGHTERGLUE_CONFIG))]
-    golden = write_golden(place.folder / "pair.golden", expected.inputs[1], expected.matches[1])
+    golden = real.write_golden(place.folder / "pair.golden", expected.inputs[1], expected.matches[1])
     place.yaml = place.set_yaml(real.set_networks(golden))
     place.report = skua.ok(*place.provision_arguments(place.yaml), "--json")
     yield place
@@ -73,13 +72,6 @@ def runs_of_the_set(tmp_path_factory, published, pictures):
     ref, tgt, warp = networks.features([pictures.ref, pictures.tgt, pictures.warp])
     pair, warped = networks.match([(ref, tgt), (ref, warp)])
     return types.SimpleNamespace(networks=networks, ref=ref, tgt=tgt, warp=warp, pair=pair, warped=warped)
-
-
-def write_golden(path, inputs, outputs):
-    real.golden.write(path, [real.golden.GoldenTensor(role, name, values)
-                             for role, tensors in ((real.golden.INPUT, inputs), (real.golden.EXPECTED, outputs))
-                             for name, values in tensors.items()])
-    return {"file": path, "origin": f"onnxruntime {onnxruntime.__version__} from Python, optimiser off, ref and warp"}
 
 
 # ---- compile, provision, verify --------------------------------------------------------------------------------------
@@ -123,7 +115,7 @@ def test_golden_matches_are_a_set(skua, place, expected):
     changed = {**shuffled, "matches": shuffled["matches"].copy()}
     changed["matches"][0, 1] ^= 1
     for values, status in ((changed, programs.BUILD_FAILED), (shuffled, programs.DONE)):
-        golden = write_golden(place.folder / "pair.golden", inputs, values)
+        golden = real.write_golden(place.folder / "pair.golden", inputs, values)
         yaml = place.set_yaml(real.set_networks(golden)[1:])
         result = skua(*place.provision_arguments(yaml), "--json")
         assert result.returncode == status, result.stderr

@@ -31,6 +31,14 @@ TEST(Control, CatchesACostThatIsThere) {
   EXPECT_EQ(outcome->rounds, 20U);
 }
 
+TEST(Control, CatchesItByTheWallClock) {
+  ControlPlan plan = coarse(4.0);
+  plan.time = TimeSource::kWall;
+  const auto outcome = run_control(work, plan);
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_TRUE(outcome->is_injected_caught);
+}
+
 TEST(Control, DoesNotClaimACostThatIsNot) {
   const auto outcome = run_control(work, coarse(0.0));
   ASSERT_TRUE(outcome.ok());

@@ -144,6 +144,15 @@ TEST_F(Interleaved, RefusesAPlanWithoutRoundsAndASubjectWithoutACall) {
   EXPECT_TRUE(calls_.empty());
 }
 
+TEST_F(Interleaved, RefusesMoreTimesThanItWouldKeep) {
+  const std::vector<Subject> subjects = {subject("a")};
+  const auto times = run_interleaved(subjects, {.rounds = 100'000, .calls_per_round = 2000});
+  ASSERT_FALSE(times.ok());
+  EXPECT_EQ(times.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(times.error().message, HasSubstr("at most 16000 rounds"));
+  EXPECT_TRUE(calls_.empty());
+}
+
 // The negative control, on noise that is the same each time: 101 rounds, 0.6 % own noise, a drift of a
 // quarter.
 TEST(Bar, CatchesTwoPerCentAndPassesTheSameTwice) {

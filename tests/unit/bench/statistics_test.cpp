@@ -60,6 +60,47 @@ TEST(EstimateMedian, OfFewerThanSixValuesHasNoBounds) {
   EXPECT_EQ(estimate_median({}).count, 0U);
 }
 
+// Ranks computed with exact fractions (tails of 2.5 % of the binomial distribution).
+TEST(EstimatePercentile, BoundsAreTheRanksOfTheBinomialDistribution) {
+  struct Row {
+    std::size_t count, percent, value, lower, upper;
+  };
+  for (const Row& row : {Row{368, 99, 365, 360, 368}, Row{1000, 99, 990, 983, 997}, Row{100, 90, 90, 84, 96},
+                         Row{500, 95, 475, 465, 485}, Row{21, 50, 11, 6, 16}}) {
+    const Estimate found = estimate_percentile(one_to(row.count), row.percent);
+    EXPECT_TRUE(found.is_bounded) << row.count;
+    EXPECT_DOUBLE_EQ(found.median, static_cast<double>(row.value)) << row.count;
+    EXPECT_DOUBLE_EQ(found.lower, static_cast<double>(row.lower)) << row.count;
+    EXPECT_DOUBLE_EQ(found.upper, static_cast<double>(row.upper)) << row.count;
+  }
+}
+
+TEST(EstimatePercentile, OfTooFewValuesHasNoBounds) {
+  const Estimate found = estimate_percentile(one_to(367), 99);
+  EXPECT_FALSE(found.is_bounded);
+  EXPECT_DOUBLE_EQ(found.upper, 367.0);
+  EXPECT_EQ(estimate_percentile({}, 99).count, 0U);
+}
+
+TEST(Estimate, IsScaledWithItsBounds) {
+  const Estimate found = scaled({2.0, 1.0, 4.0, 7, true}, 0.5);
+  EXPECT_DOUBLE_EQ(found.median, 1.0);
+  EXPECT_DOUBLE_EQ(found.lower, 0.5);
+  EXPECT_DOUBLE_EQ(found.upper, 2.0);
+  EXPECT_EQ(found.count, 7U);
+  EXPECT_TRUE(found.is_bounded);
+}
+
+TEST(ExponentsByRound, EachRoundHasItsOwn) {
+  const std::vector<double> sizes = {1.0, 10.0, 100.0};
+  const std::vector<std::vector<double>> costs = {{1.0, 5.0}, {10.0, 500.0}, {100.0, 50000.0}};
+  const std::vector<double> found = exponents_by_round(sizes, costs);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_NEAR(found[0], 1.0, 1e-12);
+  EXPECT_NEAR(found[1], 2.0, 1e-12);
+  EXPECT_TRUE(exponents_by_round({}, {}).empty());
+}
+
 TEST(EstimateMedian, OfAnEvenCountIsTheMiddleOfTheTwo) {
   EXPECT_DOUBLE_EQ(estimate_median({4.0, 1.0, 2.0, 3.0}).median, 2.5);
 }

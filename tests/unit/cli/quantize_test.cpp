@@ -29,6 +29,7 @@ class QuantizeTest : public ::testing::Test {
     std::filesystem::create_directory(job_.out.parent_path());
   }
   QuantizeTool tool(const std::string& script) {
+    folder_.write("skua_precision/errors.py", "");
     return {"/bin/sh", {folder_.write("tool.sh", script).string()}};
   }
   Result<Json> quantize(const std::string& script) { return quantize_model(tool(script), job_); }
@@ -43,6 +44,16 @@ class QuantizeTest : public ::testing::Test {
     EXPECT_FALSE(result.ok());
     EXPECT_TRUE(left().empty());
     return result.ok() ? Error{} : result.error();
+  }
+
+  void expect_missing(const QuantizeTool& broken, const std::filesystem::path& named) {
+    const auto result = quantize_model(broken, job_);
+    ASSERT_FALSE(result.ok()) << named;
+    EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument) << named;
+    EXPECT_EQ(result.error().reason, Reason::kBuilderMissing) << named;
+    EXPECT_THAT(result.error().message, HasSubstr(named.string()));
+    EXPECT_THAT(result.error().message, HasSubstr("SKUA_PYTHON"));
+    EXPECT_TRUE(left().empty()) << named;
   }
 
   TempFolder folder_;
@@ -76,16 +87,44 @@ TEST_F(QuantizeTest, TheRequestSaysWhatWasAsked) {
 
 TEST_F(QuantizeTest, AMissingInterpreterOrScriptIsAConfigurationError) {
   const QuantizeTool good = tool(kGood);
-  for (const QuantizeTool& broken : {QuantizeTool{folder_.path() / "no-python", good.arguments},
-                                     QuantizeTool{good.interpreter, {(folder_.path() / "no.py").string()}}}) {
-    const auto result = quantize_model(broken, job_);
-    ASSERT_FALSE(result.ok());
-    EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_EQ(result.error().reason, Reason::kBuilderMissing);
-    EXPECT_THAT(result.error().message, HasSubstr(folder_.path().string() + "/no"));
-    EXPECT_THAT(result.error().message, HasSubstr("SKUA_PYTHON"));
-    EXPECT_TRUE(left().empty());
-  }
+  expect_missing({folder_.path() / "no-python", good.arguments}, folder_.path() / "no-python");
+  expect_missing({good.interpreter, {(folder_.path() / "no.py").string()}}, folder_.path() / "no.py");
+  EXPECT_TRUE(quantize_model(good, job_).ok()) << "the control";
+}
+
+TEST_F(QuantizeTest, AnInterpreterThatCannotBeStartedIsAConfigurationError) {
+  const QuantizeTool good = tool(kGood);
+  const auto gone = folder_.write("gone", "#!/no/such/python\n");
+  const auto garbage = folder_.write("garbage", std::string("\x7f"
+                                                            "ELF, but nothing behind it",
+                                                            28));
+  const auto folder = folder_.path() / "folder";
+  std::filesystem::create_directory(folder);
+  for (const auto& file : {gone, garbage})
+    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  for (const auto& interpreter : {gone, garbage, folder})
+    expect_missing({interpreter, good.arguments}, interpreter);
+  EXPECT_TRUE(quantize_model(good, job_).ok()) << "the control";
+}
+
+TEST_F(QuantizeTest, AMissingPackageBesideTheScriptIsAConfigurationError) {
+  const QuantizeTool good = tool(kGood);
+  std::filesystem::remove(folder_.path() / "skua_precision" / "errors.py");
+  expect_missing(good, folder_.path() / "skua_precision");
+  EXPECT_TRUE(quantize(kGood).ok()) << "the control";
+}
+
+TEST_F(QuantizeTest, AToolThatTakesTooLongIsToldInItsOwnWords) {
+  QuantizeTool slow = tool("echo deep in thought >&2; while :; do :; done");
+  slow.timeout = std::chrono::seconds(1);
+  const auto result = quantize_model(slow, job_);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, ErrorCode::kEngineBuild);
+  EXPECT_EQ(result.error().reason, Reason::kBuilderTimeout);
+  EXPECT_THAT(result.error().message, HasSubstr("longer than 1 s"));
+  EXPECT_THAT(result.error().message, HasSubstr("deep in thought"));
+  EXPECT_THAT(result.error().message, ::testing::Not(HasSubstr("trtexec")));
+  EXPECT_TRUE(left().empty());
 }
 
 TEST_F(QuantizeTest, AnExistingFileIsReplacedOnlyWhenAsked) {

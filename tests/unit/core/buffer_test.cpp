@@ -108,6 +108,28 @@ TEST(Buffer, ResizingKeepsThePagesThatAreThere) {
   std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{9});
 }
 
+// Before Linux 6.17 the second growth gives fresh memory: what counts is that every byte is there and ours.
+TEST(Buffer, GrowingTwiceLeavesNoHoleAndNothingOfOthers) {
+  Buffer buffer = Buffer::allocate(kHugePage).value();
+  std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{7});
+  Buffer neighbour = Buffer::allocate(2 * kHugePage).value();
+  std::fill(neighbour.bytes().begin(), neighbour.bytes().end(), std::byte{3});
+  ASSERT_TRUE(buffer.resize(3 * kHugePage).ok());
+  std::fill(buffer.bytes().begin() + kHugePage, buffer.bytes().end(), std::byte{8});
+  EXPECT_EQ(buffer.bytes()[kHugePage - 1], std::byte{7}) << "the first growth keeps the pages";
+  ASSERT_TRUE(buffer.resize(6 * kHugePage).ok());
+  ASSERT_EQ(buffer.bytes().size(), 6 * kHugePage);
+  const bool is_kept = buffer.bytes().front() == std::byte{7};
+  for (std::size_t i = 0; i < 6; ++i) {
+    const auto expected = !is_kept || i >= 3 ? std::byte{0} : i == 0 ? std::byte{7} : std::byte{8};
+    const auto page = buffer.bytes().subspan(i * kHugePage, kHugePage);
+    EXPECT_TRUE(std::all_of(page.begin(), page.end(), [&](std::byte b) { return b == expected; })) << i;
+  }
+  std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{9});
+  EXPECT_TRUE(std::all_of(neighbour.bytes().begin(), neighbour.bytes().end(),
+                          [](std::byte b) { return b == std::byte{3}; }));
+}
+
 TEST(Buffer, AnySizeCanFollowAnyOther) {
   const std::size_t sizes[] = {0, 1, 4096, 5000, kHugePage - 1, kHugePage, 3 * kHugePage + 5};
   for (const std::size_t from : sizes) {

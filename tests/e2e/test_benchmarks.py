@@ -1,0 +1,101 @@
+"""The benchmark programs, on small sets and for a moment: that each runs, says what it should, and can fail.
+
+The figures themselves are of no worth here; docs/design/performance.md has those of a longer run.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import programs
+
+BENCHMARKS = programs.BUILD / "benchmarks"
+RUN = programs.ROOT / "benchmarks" / "run.py"
+PATIENCE_S = 400
+GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth"}
+pytestmark = pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),
+                                reason="built without SKUA_BUILD_BENCHMARKS")
+
+
+def benchmarks(build, out, *more):
+    command = [sys.executable, RUN, "--build", build, "--out", out, "--quick", *more]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, env=environment,
+                          timeout=PATIENCE_S)
+
+
+def named(figures, *words):
+    """The one figure whose name has all words."""
+    found = [figure for figure in figures if all(word in figure["name"] for word in words)]
+    assert len(found) == 1, (words, [figure["name"] for figure in found])
+    return found[0]
+
+
+def test_one_command_takes_every_kind_of_figure(tmp_path):
+    done = benchmarks(programs.BUILD, tmp_path)
+    if done.returncode == 1 and "no figure of this run can be trusted" in done.stderr:
+        done = benchmarks(programs.BUILD, tmp_path)  # a busy moment: the control is right to say so, once
+    assert done.returncode == 0, done.stderr[-4000:]
+    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    figures = report["figures"]
+    assert {figure["group"] for figure in figures} == GROUPS and done.stdout == (tmp_path / "report.md").read_text("utf-8")
+    assert report["machine"]["sdk"].startswith("onnx_trt_ep 1.") and report["machine"]["commit"]
+
+    controls = [figure for figure in figures if figure["group"] == "control"]
+    assert [figure["verdict"] for figure in controls] == ["reached"] * 4
+    assert {figure["note"].split(",")[0] for figure in controls} == {"thread CPU time", "wall clock"}
+    assert named(figures, "one_node: skua bound run / raw io_binding")["note"].startswith(report["machine"]["sdk"])
+
+    for name in ("one_node", "demo_matcher"):  # counts do not depend on how busy the machine is
+        copies = named(figures, f"{name}: copies of bound")
+        assert copies["value"] == 0 and copies["verdict"] == "reached", copies
+        assert "a copier fills" in copies["note"] and "infer() copies" in copies["note"]
+        assert named(figures, f"{name}: allocations per bound run beyond")["verdict"] == "reached"
+
+    for figure in figures:
+        assert figure["verdict"] != "reached" or figure["is_bounded"] or figure["group"] == "count", figure
+    for use in ("verifying", "loading"):
+        for axis in ("number of engines", "engine size"):
+            assert named(figures, use, f"by {axis}, last step")["asked"] == "<= 1.05"
+    cold = [figure for figure in figures if "cold private memory" in figure["name"] and figure["unit"] == "ratio"
+            and "CPU" not in figure["name"]]
+    assert [figure["asked"] for figure in cold] == ["<= 1.10", "<= 1.25"]
+    p99 = named(figures, "building the runtime object, p99")
+    assert p99["is_bounded"] and p99["lower"] <= p99["value"] < p99["upper"]
+
+
+def test_without_its_control_no_group_is_measured(tmp_path):
+    build = tmp_path / "build"
+    (build / "benchmarks").mkdir(parents=True)
+    for name in ("bin", "lib"):
+        (build / name).symlink_to(programs.BUILD / name)
+    started = tmp_path / "started"
+    for program in BENCHMARKS.iterdir():
+        stub = build / "benchmarks" / program.name
+        stub.write_text(f"#!/bin/sh\necho {program.name} >> {started}\nexit 1\n", "ascii")
+        stub.chmod(0o755)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.json").write_text("{}", "ascii")
+    for group in ("call", "load"):
+        done = benchmarks(build, out, "--only", group)
+        assert done.returncode == 1 and "bench_control" in done.stderr
+        assert started.read_text("ascii").split() == ["bench_control"]
+        assert not list(out.glob("report.*")), "an older report would be taken for this run's"
+        started.unlink()
+
+
+@pytest.mark.parametrize("program", ["bench_lanes", "bench_call"])
+def test_ctrl_c_leaves_no_report(flight, tmp_path, program):
+    command = [BENCHMARKS / program, "--set-dir", flight.current(), "--out", tmp_path / "out", "--rounds", "10000"]
+    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1 and "cancelled" in said
+    assert not list(tmp_path.glob("out.*"))
