@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "core/json_strict.h"
+#include "core/process_memory.h"
 
 namespace skua::bench {
 namespace {
@@ -41,6 +42,7 @@ Status check_not_cancelled() {
 int run_program(int argc, const char* const* argv, const std::string& purpose,
                 const std::function<void(CLI::App&)>& add_options,
                 const std::function<Status(const ProgramOptions&, std::vector<Figure>&)>& body) {
+  keep_freed_memory();  // as the programs do that are measured; the raw calls live in the same process
   std::signal(SIGINT, on_interrupt);
   ProgramOptions options;
   CLI::App app(purpose);
