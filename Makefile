@@ -1,6 +1,6 @@
 # Entry points. Each does its own set-up (scripts/setup.sh), which costs nothing when everything is in place.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench lint prove clean
+.PHONY: help setup build demo test bench parity lint prove clean
 
 PRESET ?= release
 
@@ -23,6 +23,9 @@ test: ## all tests
 
 bench: ## measure beside the raw SDK (ONLY=control,call,load; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)
+
+parity: ## how far the runtimes are apart: writes docs/reference/parity.md
+	scripts/parity.sh
 
 lint: ## format, static analysis, include directions, sizes
 	scripts/lint.sh

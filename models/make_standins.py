@@ -3,8 +3,8 @@
     python models/make_standins.py --scale nano|full --out DIR [--only NAME...] [--precision fp32,fp16]
 
 Per network: NAME.onnx (float32), NAME_fp16.onnx (as `skua quantize` makes it), NAME.pt and NAME.golden; and
-set.yaml (fp16), set_fp32.yaml for `skua provision`. What is up to date is left alone. What any of them
-outputs means nothing.
+set.yaml (fp16), set_fp32.yaml, both for ONNX Runtime on the CPU, and set_torch.yaml (NAME.pt in fp16, by the
+default runtime) for `skua provision`. What is up to date is left alone. What any of them outputs means nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ SOURCES = ("generated.py", "golden.py", "make_standins.py", "model_files.py", "s
 PACKAGES = ("numpy", "onnx", "onnxruntime", "torch")
 PRECISIONS = ("fp32", "fp16")
 SET_FILES = {"fp16": "set.yaml", "fp32": "set_fp32.yaml"}
+TORCH_SET_FILE = "set_torch.yaml"
 RANDOM = "Stand-ins with random weights: what they output means nothing."
 
 
@@ -100,13 +101,13 @@ def is_up_to_date(entry: dict, name: str, precisions: list[str], out: Path) -> b
     return set(wanted) <= set(files) and are_unchanged(out, {file: files[file] for file in wanted})
 
 
-def network_entry(name: str, scale: str, precision: str, golden_origin: str) -> dict[str, object]:
-    """One network of SET.yaml."""
+def network_entry(name: str, scale: str, precision: str, golden_origin: str, is_torch: bool = False) -> dict:
+    """One network of SET.yaml. A TorchScript file has no nodes that keep_fp32 could name."""
     import standins
 
     standin = standins.standin(name, scale)
-    entry: dict[str, object] = {"name": name, "onnx": onnx_file(name, precision), "pt": f"{name}.pt",
-                                "precision": precision,
+    model = {"pt": f"{name}.pt"} if is_torch else {"onnx": onnx_file(name, precision), "pt": f"{name}.pt"}
+    entry: dict[str, object] = {"name": name, **model, "precision": precision,
                                 "golden": {"file": f"{name}.golden", "origin": golden_origin}}
     names = ("min", "opt", "max")
     profiles = [{"input": name} | dict(zip(names, map(_shape, shapes)))
@@ -114,7 +115,7 @@ def network_entry(name: str, scale: str, precision: str, golden_origin: str) -> 
     outputs = {output: _shape(shape) for output, shape in standin.max_output_shapes.items()}
     optional = {"profiles": profiles, "max_output_shapes": outputs}
     if precision == "fp16":
-        optional["keep_fp32"] = list(standin.keep_fp32)
+        optional["keep_fp32"] = [] if is_torch else list(standin.keep_fp32)
         optional["tolerances"] = {output: asdict(tolerance) | {"max_mismatch_fraction": 0}
                                   for output, tolerance in standin.tolerances.items()}
     return entry | {key: value for key, value in optional.items() if value}
@@ -124,15 +125,18 @@ def _shape(dims: tuple[int, ...]) -> str:
     return "x".join(map(str, dims))
 
 
-def write_set(names: list[str], scale: str, precision: str, record: dict, out: Path) -> None:
-    """SET.yaml for ONNX Runtime on the CPU; JSON, which YAML contains, with a comment above."""
+def write_set(names: list[str], scale: str, file: str, record: dict, out: Path) -> None:
+    """SET.yaml for ONNX Runtime on the CPU, or one that names no runtime, which means PyTorch. JSON, which YAML
+    contains, with a comment above."""
+    is_torch = file == TORCH_SET_FILE
+    precision = "fp32" if file == SET_FILES["fp32"] else "fp16"
     origins = {name: record["models"][name]["golden_origin"] for name in names}
-    networks = [network_entry(name, scale, precision, origins[name]) for name in names]
-    document = {"runtime": "onnx_trt_ep", "execution_provider": "cpu", "networks": networks}
-    text = f"# {RANDOM}\n{json.dumps(document, indent=1)}\n"
+    networks = [network_entry(name, scale, precision, origins[name], is_torch) for name in names]
+    settings = {} if is_torch else {"runtime": "onnx_trt_ep", "execution_provider": "cpu"}
+    text = f"# {RANDOM}\n{json.dumps({**settings, 'networks': networks}, indent=1)}\n"
     with tempfile.TemporaryDirectory(dir=out, prefix=".staging-") as staging:
-        (Path(staging) / "set.yaml").write_text(text, "utf-8")
-        os.replace(Path(staging) / "set.yaml", out / SET_FILES[precision])
+        (Path(staging) / file).write_text(text, "utf-8")
+        os.replace(Path(staging) / file, out / file)
 
 
 def prepare_torch() -> None:
@@ -157,8 +161,8 @@ def make(scale: str, names: list[str], precisions: list[str], out: Path) -> None
         write_record(out, record)
         size = sum((out / file).stat().st_size for file in record["models"][name]["files"])
         say(f"{name} written, {size / 1e6:.1f} MB")
-    for precision in precisions:
-        write_set(names, scale, precision, record, out)
+    for file in (*(SET_FILES[precision] for precision in precisions), TORCH_SET_FILE):
+        write_set(names, scale, file, record, out)
 
 
 def precisions_of(text: str) -> list[str]:

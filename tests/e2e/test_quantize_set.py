@@ -77,6 +77,21 @@ def test_the_golden_run_refuses_outputs_that_moved(standins, tmp_path):
             standins.skua.ok(*arguments)
 
 
+def test_the_torch_set_is_the_default_runtimes(standins, tmp_path):
+    """It names no runtime; its tolerances are those of the half set."""
+    arguments = ("--out", tmp_path / "sets", "--cache", tmp_path / "cache", "--json")
+    report = standins.skua.ok("provision", standins.models / "set_torch.yaml", *arguments)
+    assert report["is_published"] and {e["name"] for e in report["engines"]} == NAMES
+    for record in (tmp_path / "cache").glob("*.pt.json"):
+        engine = json.loads(record.read_text("ascii"))["engine"]
+        assert (engine["runtime_label"], engine["arithmetic"]) == ("pytorch_fp16", "fp16 weights, fp32 arithmetic")
+    documents = [json.loads((standins.models / file).read_text().split("\n", 1)[1]) for file in
+                 ("set_torch.yaml", "set.yaml")]
+    tolerances = [[network["tolerances"] for network in document["networks"]] for document in documents]
+    assert tolerances[0] == tolerances[1] and "runtime" not in documents[0]
+    standins.skua.ok("verify", tmp_path / "sets", "--allow-unsigned")
+
+
 def test_inspect_says_that_the_weights_are_random(standins):
     for file in ("netvlad.onnx", "netvlad_fp16.onnx", "netvlad.pt"):
         assert "random" in standins.skua.ok("inspect", standins.models / file).stdout
