@@ -209,7 +209,7 @@ Result<Program> make_program(std::span<const std::byte> archive, const RunPlan& 
   Program program;
   SKUA_ASSIGN_OR_RETURN(program.interface, interface_of(module));
   program.defaults = defaults_of(module, program.interface.inputs.size());
-  if (plan.arithmetic == Arithmetic::kWidened) {
+  if (plan.arithmetic != Arithmetic::kNative) {  // for kFp32: a source may be in half or double precision
     transform(module, [](const HeldTensor& held) { return with_type(held, at::kFloat); });
   }
   if (plan.device != "cpu") {
