@@ -126,6 +126,17 @@ const TrialOutput& output_in(const CompileState& state, const Outputs& outputs, 
                        [&](const TrialOutput& each) { return each.name == name; });
 }
 
+/// A dict's keys are its outputs' names, whatever it is given.
+Status check_keys(const CompileState& state, const std::vector<std::string>& names, const Outputs& outputs) {
+  if (!state.converted.interface.outputs.empty()) return {};
+  std::vector<std::string> found;
+  for (const TrialOutput& output : outputs) found.push_back(output.name);
+  if (std::is_permutation(names.begin(), names.end(), found.begin(), found.end())) return {};
+  return build_error(Reason::kModelUnsupported, "outputs: forward() gives " + join(names) +
+                                                    " in one run and " + join(found) +
+                                                    " in another; give the same keys in every run");
+}
+
 Error bound_error(const std::string& name, const std::string& expected, const std::string& found) {
   return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
                     "max_output_shapes[" + quote(name) + "]: expected " + expected + ", found " + found);
@@ -220,6 +231,7 @@ Status see_native_types(CompileState& state, const std::vector<std::string>& nam
   if (!outputs.ok() && state.plan().arithmetic == Arithmetic::kNative) return outputs.error();
   if (!outputs.ok())
     state.record.proof["native_run"] = "not shown: " + outputs.error().message.substr(0, 300);
+  if (outputs.ok()) SKUA_RETURN_IF_ERROR(check_keys(state, names, *outputs));
   for (std::size_t i = 0; i < names.size(); ++i) {
     const DType type =
         outputs.ok() ? output_in(state, *outputs, names[i], i).tensor.view().dtype : DType::kFloat16;
@@ -236,6 +248,7 @@ Status settle_outputs(CompileState& state) {
                         state.bridge.open_trial(state.source_bytes, CompileState::reference_plan()));
   SKUA_ASSIGN_OR_RETURN(const Runs runs, run_all(state, *module));
   SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, output_names(state, runs.all.front()));
+  for (const Outputs& outputs : runs.all) SKUA_RETURN_IF_ERROR(check_keys(state, names, outputs));
   SKUA_RETURN_IF_ERROR(check_bound_names(state, names));
   for (std::size_t i = 0; i < names.size(); ++i) {
     SKUA_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(state, runs, names[i], i));

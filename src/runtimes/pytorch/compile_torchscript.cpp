@@ -36,6 +36,13 @@ std::string metadata_of(const CompileState& state, const std::string& name) {
   return found == state.converted.metadata.end() ? std::string() : found->second;
 }
 
+/// What a step has against a model, with the model's file.
+Error with_file(Error error, const std::filesystem::path& file) {
+  const bool is_named = error.message.find(file.string()) != std::string::npos;
+  if (!is_named) error.message = file.string() + ": " + error.message;
+  return error;
+}
+
 }  // namespace
 
 RunPlan CompileState::plan() const {
@@ -63,7 +70,9 @@ Result<EngineRecord> compile_torchscript(const CompileRequest& request, CompileP
   SKUA_RETURN_IF_ERROR(check_device(facts, device_of(request.config)));
   SKUA_RETURN_IF_ERROR(bridge->run.fix_threads(request.config.intra_op_threads));
   CompileState state(request, *bridge, std::move(facts));
-  SKUA_RETURN_IF_ERROR(compile::run_steps(kSteps, state, progress));
+  if (Status done = compile::run_steps(kSteps, state, progress); !done.ok()) {
+    return with_file(std::move(done).error(), request.model_path);
+  }
   return std::move(state.record);
 }
 
@@ -96,11 +105,7 @@ Status read_source(CompileState& state) {
 
 Status convert_source(CompileState& state) {
   auto converted = state.bridge.convert(state.source_bytes, state.request.build.precision);
-  if (!converted.ok()) {
-    Error error = std::move(converted).error();
-    error.message = state.request.model_path.string() + ": " + error.message;
-    return error;
-  }
+  if (!converted.ok()) return std::move(converted).error();
   state.converted = *std::move(converted);
   state.artifact = std::move(state.converted.artifact);
   state.record.proof = state.converted.proof;

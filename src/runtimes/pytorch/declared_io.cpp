@@ -37,7 +37,13 @@ Result<DeclaredInput> input_of(const Json& json, const std::string& path) {
   const auto type = dtype_from_string(dtype);
   if (!type.ok()) return malformed(path + ".dtype: " + type.error().message);
   input.dtype = *type;
+  const bool is_unknown =
+      *type == DType::kUInt16 || *type == DType::kUInt32 || *type == DType::kUInt64;  // to libtorch
+  if (is_unknown) return malformed(path + ".dtype: expected one that libtorch computes in, found " + dtype);
   SKUA_ASSIGN_OR_RETURN(input.shape, shape_of(dims, path + ".shape"));
+  if (!input.shape.is_static()) return input;
+  const auto bytes = input.shape.byte_size(input.dtype);
+  if (!bytes.ok()) return malformed(path + ".shape: " + bytes.error().message);
   return input;
 }
 
@@ -62,6 +68,7 @@ Result<DeclaredIo> parse_declared_io(std::string_view text) {
     io.outputs.push_back(element->get<std::string>());
   }
   if (const Status status = reader.finish(); !status.ok()) return malformed(status.error().message);
+  if (io.outputs.empty()) return malformed("outputs: expected a name for each, found none");
   return io;
 }
 

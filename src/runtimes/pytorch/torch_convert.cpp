@@ -1,6 +1,5 @@
 #include "runtimes/pytorch/torch_convert.h"
 
-#include <ATen/ops/equal.h>
 #include <ATen/ops/isinf.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/ir/constants.h>
@@ -37,11 +36,33 @@ bool is_training_norm(const jit::Node& node) {
   return node.kind() == c10::aten::batch_norm && is_true(node.namedInput("training"));
 }
 
+/// A layer with a training flag draws nothing once it is off, whatever libtorch's list says (lstm, rrelu).
+bool draws_random_numbers(const jit::Node& node) {
+  if (!node.isNondeterministic()) return false;
+  for (const char* flag : {"train", "training"}) {
+    if (!node.hasNamedInput(flag)) continue;
+    const auto constant = jit::toIValue(node.namedInput(flag));
+    if (constant && constant->isBool() && !constant->toBool()) return false;
+  }
+  return true;
+}
+
+/// Freezing writes every attribute into the graph but those that forward() changes.
+bool is_state(const jit::Node& node) {
+  if (node.kind() == c10::prim::SetAttr) return true;
+  return node.kind() == c10::prim::GetAttr && node.output()->type()->kind() != c10::TypeKind::ClassType;
+}
+
 Status check_block(jit::Block* block) {
   for (jit::Node* node : block->nodes()) {
     for (jit::Block* inner : node->blocks()) SKUA_RETURN_IF_ERROR(check_block(inner));
     const std::string kind = node->kind().toQualString();
-    if (node->isNondeterministic()) {
+    if (is_state(*node)) {
+      return build_error(Reason::kModelUnsupported,
+                         "forward() changes its attribute '" + node->s(c10::attr::name) +
+                             "': a result would depend on what ran before; make it an input and an output");
+    }
+    if (draws_random_numbers(*node)) {
       return build_error(
           Reason::kModelUnsupported,
           "forward() calls " + kind +
@@ -156,17 +177,19 @@ class Trial final : public TrialModule {
 
  private:
   Result<std::vector<TrialOutput>> run_once(std::span<const TensorView> inputs) {
-    const c10::InferenceMode inference;
-    std::vector<at::Tensor> arguments, before;
+    // Made outside of inference mode: such tensors count the writes to them, also those that change no value.
+    std::vector<at::Tensor> arguments;
+    std::vector<std::int64_t> writes;
     for (const TensorView& view : inputs) {
       SKUA_ASSIGN_OR_RETURN(at::Tensor argument, argument_of(view, plan_));
-      before.push_back(argument.clone());
+      writes.push_back(argument._version());
       arguments.push_back(std::move(argument));
     }
+    const c10::InferenceMode inference;
     torch::jit::Stack stack;
     program_.run(stack, arguments);
     for (std::size_t i = 0; i < arguments.size(); ++i) {
-      if (at::equal(arguments[i].nan_to_num(), before[i].nan_to_num())) continue;
+      if (arguments[i]._version() == writes[i]) continue;
       return build_error(Reason::kModelUnsupported,
                          "forward() changes its input '" + program_.interface.inputs[i] +
                              "' in place; the caller's tensor would not be what was given: "
@@ -204,6 +227,11 @@ class Trial final : public TrialModule {
 
 Result<Converted> convert(std::span<const std::byte> source, Precision precision) {
   return guarded(TorchContext::kCompile, "the model", [&]() -> Result<Converted> {
+    if (const std::string other = other_package(source); !other.empty()) {
+      return build_error(Reason::kModelUnsupported,
+                         "expected TorchScript, found " + other +
+                             "; save the network with torch.jit.save(torch.jit.script(network), ...)");
+    }
     jit::ExtraFilesMap extra_files = wanted_files();
     jit::Module module = read_archive(source, extra_files);
     Converted converted;

@@ -17,15 +17,17 @@ bool has_any(std::string_view text, const std::array<std::string_view, N>& needl
 
 // What the archive reader and the unpickler say of bytes that are no archive of theirs.
 bool is_damaged(std::string_view text) noexcept {
-  constexpr std::array<std::string_view, 9> kTexts = {"PytorchStreamReader",
-                                                      "failed finding central directory",
-                                                      "invalid header",
-                                                      "file not found",
-                                                      "archive is corrupted",
-                                                      "Unrecognized data format",
-                                                      "Unknown type name",
-                                                      "unexpected end of",
-                                                      "unpickler"};
+  constexpr std::array<std::string_view, 11> kTexts = {"PytorchStreamReader",
+                                                       "failed finding central directory",
+                                                       "invalid header",
+                                                       "file not found",
+                                                       "file in archive is not in a subdirectory",
+                                                       "archive does not contain any files",
+                                                       "archive is corrupted",
+                                                       "Unrecognized data format",
+                                                       "Unknown type name",
+                                                       "unexpected end of",
+                                                       "unpickler"};
   return has_any(text, kTexts);
 }
 

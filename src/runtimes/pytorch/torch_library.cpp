@@ -86,8 +86,11 @@ Result<const Bridge*> open_bridge(const RuntimeConfig& config, const char* file,
   const fs::path path = library_folder() / file;
   void* handle = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (handle == nullptr) {
-    return not_available(Reason::kModuleMissing, "cannot open " + path.string() + ": " + loader_text() +
-                                                     "; install the package that holds this runtime");
+    return not_available(Reason::kModuleMissing,
+                         "cannot open " + path.string() + " behind " + library.string() + ": " +
+                             loader_text() +
+                             "; install the package that holds this runtime, or set torch_library to a "
+                             "libtorch.so");
   }
   void* address = ::dlsym(handle, symbol);
   const Bridge* bridge = address != nullptr ? reinterpret_cast<Function>(address)() : nullptr;

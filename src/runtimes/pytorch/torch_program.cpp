@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
+#include <caffe2/serialize/inline_container.h>
 #include <caffe2/serialize/read_adapter_interface.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
@@ -153,6 +154,19 @@ jit::Module read_archive(std::span<const std::byte> archive, jit::ExtraFilesMap&
   return module;
 }
 
+std::string other_package(std::span<const std::byte> archive) {
+  caffe2::serialize::PyTorchStreamReader reader(std::make_shared<MemoryReader>(archive));
+  if (reader.hasRecord("constants.pkl")) return {};
+  for (const std::string& record : reader.getAllRecords()) {
+    const bool is_compiled = record.find("data/aotinductor/") != std::string::npos;
+    if (is_compiled) return "an AOTInductor package (.pt2), which is machine code";
+  }
+  const bool is_exported =
+      reader.hasRecord("archive_format") || reader.hasRecord("serialized_exported_program.json");
+  if (is_exported) return "a program of torch.export (.pt2)";
+  return reader.hasRecord("data.pkl") ? "a pickle of torch.save" : "";
+}
+
 void transform(jit::Module& module, const std::function<at::Tensor(const HeldTensor&)>& changed) {
   const at::NoGradGuard no_gradients;
   Transformer transformer(changed);
@@ -195,7 +209,7 @@ Result<Program> make_program(std::span<const std::byte> archive, const RunPlan& 
   Program program;
   SKUA_ASSIGN_OR_RETURN(program.interface, interface_of(module));
   program.defaults = defaults_of(module, program.interface.inputs.size());
-  if (plan.arithmetic == Arithmetic::kWidened) {
+  if (plan.arithmetic != Arithmetic::kNative) {  // for kFp32: a source may be in half or double precision
     transform(module, [](const HeldTensor& held) { return with_type(held, at::kFloat); });
   }
   if (plan.device != "cpu") {

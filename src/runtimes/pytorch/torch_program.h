@@ -39,6 +39,10 @@ struct Program {
 /// without forward().
 torch::jit::Module read_archive(std::span<const std::byte> archive, torch::jit::ExtraFilesMap& extra_files);
 
+/// What a zip archive of PyTorch's holds in place of TorchScript; nothing for one that may be TorchScript.
+/// Throws for what is no such archive.
+std::string other_package(std::span<const std::byte> archive);
+
 /// A tensor that a network holds.
 struct HeldTensor {
   std::string name;
