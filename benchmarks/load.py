@@ -10,6 +10,7 @@ load-memory.json and load-growth.json, each with a table beside it.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -18,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "models"))
+import parity_table  # noqa: E402  (models/ is not a package)
+
 QUICK_SCALE = 0.02  # of the sizes
 PARTS = ("verify", "sessions", "growth")
 
@@ -90,15 +94,23 @@ def measure_verify(build: Path, out: Path, arguments: argparse.Namespace) -> Non
         "--cache", place.cache)
 
 
-def make_demo_place(skua: Path, folder: Path) -> Place:
+def demo_network(name: str, runtime: str) -> dict:
+    """An entry of SET.yaml. Half weights exchange keypoints of near scores: golden values and how far they may move."""
+    if runtime == "onnx_trt_ep":
+        return {"name": name, "onnx": f"{name}.onnx", "precision": "fp32"}
+    tolerances = {output: allowed.as_yaml() for output, allowed in parity_table.tolerances(name, "widened").items()}
+    return {"name": name, "pt": f"{name}.pt", "precision": "fp16", "tolerances": tolerances,
+            "golden": {"file": f"{name}.golden", "origin": "eager PyTorch, fp32"}}
+
+
+def make_demo_place(skua: Path, folder: Path, runtime: str = "onnx_trt_ep") -> Place:
     """The demo networks: their graphs leave something to optimise, which those of make_sized.py do not."""
     place = Place(folder)
     folder.mkdir(parents=True, exist_ok=True)
     run(sys.executable, ROOT / "models/make_demo.py", "--out", place.models)
-    lines = ["runtime: onnx_trt_ep", "execution_provider: cpu", "networks:"]
-    for name in ("demo_features", "demo_matcher", "demo_vpr"):
-        lines += [f"  - {{name: {name}, onnx: {name}.onnx, precision: fp32}}"]
-    (place.models / "set.yaml").write_text("\n".join(lines) + "\n", "ascii")
+    networks = [demo_network(name, runtime) for name in ("demo_features", "demo_matcher", "demo_vpr")]
+    document = {"runtime": runtime, "execution_provider": "cpu", "networks": networks}
+    (place.models / "set.yaml").write_text(json.dumps(document, indent=1) + "\n", "ascii")  # which is YAML, too
     provision(skua, place)
     return place
 

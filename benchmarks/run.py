@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benchmarks and leaves one report: out/bench/report.json and report.md, which it also prints.
 
-    python benchmarks/run.py --build build/bench [--only control,call,load] [--full] [--quick]
+    python benchmarks/run.py --build build/bench [--only control,call,torch,load] [--full] [--quick]
 
 Started by scripts/bench.sh after the build. Networks are generated below out/bench as needed. The negative control
 runs first, whatever was asked for. Exit status: 1 when a program fails or the control does, and then there is no
@@ -27,7 +27,7 @@ import trained
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
-GROUPS = ("control", "call", "load")
+GROUPS = ("control", "call", "torch", "load")
 LOAD_REPORTS = ("load-verify", "load-sessions", "load-memory", "load-growth")
 
 
@@ -72,10 +72,19 @@ def one_node(run: Run) -> MeasuredSet:
 
 
 @functools.cache
-def demo(run: Run) -> MeasuredSet:
+def one_op_torch(run: Run) -> MeasuredSet:
+    place = load.Place(run.out / "one_op_torch")
+    load.run(sys.executable, HERE / "make_one_node.py", "--out", place.models, "--runtime", "pytorch_fp16")
+    load.provision(run.build / "bin/skua", place)
+    return MeasuredSet("one_op_torch", place, 12 if run.is_quick else 101, 1 if run.is_quick else 20)
+
+
+@functools.cache
+def demo(run: Run, runtime: str = "onnx_trt_ep") -> MeasuredSet:
     """The making of its sessions is measured by load.py."""
-    place = load.make_demo_place(run.build / "bin/skua", run.out / "demo")
-    return MeasuredSet("demo", place, 6 if run.is_quick else 51, 1 if run.is_quick else 20)
+    name = "demo" if runtime == "onnx_trt_ep" else "demo_torch"
+    place = load.make_demo_place(run.build / "bin/skua", run.out / name, runtime)
+    return MeasuredSet(name, place, 6 if run.is_quick else 51, 1 if run.is_quick else 20)
 
 
 def make_standins(run: Run, scale: str, precision: str) -> load.Place:
@@ -140,6 +149,29 @@ def measure_set(run: Run, measured: MeasuredSet) -> list[str]:
                  "--out", run.out / f"python-{name}", "--rounds", 6 if run.is_quick else 21)
         stems.append(f"python-{name}")
     return stems
+
+
+def measure_first_inference(run: Run) -> list[str]:
+    """Of PyTorch, whose library alone takes longer to open than most networks to run."""
+    work = run.out / "first_inference"
+    work.mkdir(exist_ok=True)
+    return [run.program("first_inference", "first-inference", "--set-dir", demo(run, "pytorch_fp16").folder, "--model",
+                        "demo_features", "--rounds", 6 if run.is_quick else 21, "--skua", run.build / "bin/skua",
+                        "--raw-program", run.build / "benchmarks/raw_first_inference", "--work-dir", work)]
+
+
+def measure_torch(run: Run) -> list[str]:
+    """Calls and counts of PyTorch, beside libtorch."""
+    if not (run.build / "benchmarks/first_inference").exists():
+        print("bench: torch: skipped, built with -DBUILD_PYTORCH_FP16_RUNTIME=OFF", file=sys.stderr)
+        return []
+    stems = []
+    for measured in (one_op_torch(run), demo(run, "pytorch_fp16")):
+        where = ("--set-dir", measured.folder)
+        stems.append(run.program("bench_call", f"call-{measured.name}", *where, "--rounds", measured.rounds,
+                                 "--most-seconds", measured.most_seconds))
+        stems.append(run.program("bench_count", f"count-{measured.name}", *where))
+    return stems + measure_first_inference(run)
 
 
 def measure_call(run: Run) -> list[str]:
@@ -208,7 +240,7 @@ def main() -> int:
     run.out.mkdir(parents=True, exist_ok=True)
     for old in ("report.json", "report.md"):  # a run that fails leaves none
         (run.out / old).unlink(missing_ok=True)
-    measures = {"control": measure_control, "call": measure_call, "load": measure_load}
+    measures = {"control": measure_control, "call": measure_call, "torch": measure_torch, "load": measure_load}
     chosen = {"control", *arguments.only.split(",")}
     try:
         stems = [stem for group in GROUPS if group in chosen for stem in measures[group](run)]
