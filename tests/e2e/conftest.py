@@ -68,6 +68,35 @@ def copied_flight(original, tmp_path):
     return place
 
 
+@pytest.fixture(scope="session", name="torch_original")
+def provisioned_torchscript(tmp_path_factory):
+    """As `original`, of TorchScript networks on the default runtime. Never touched: see `torch_flight`."""
+    from torch_places import networks  # torch is imported only where it is needed
+
+    shared = tmp_path_factory.mktemp("torch_original")
+    home = shared / "home"
+    home.mkdir()
+    place = Place(shared)
+    yaml = place.set_yaml(networks(place.models), runtime=None, execution_provider=None)
+    place.report = programs.Programs(home).ok(*place.provision_arguments(yaml), "--json")
+    before = trees.tree(place.sets), trees.tree(place.cache)
+    yield place
+    assert (trees.tree(place.sets), trees.tree(place.cache)) == before, "a test changed the original"
+
+
+@pytest.fixture(name="torch_flight")
+def copied_torch_flight(torch_original, tmp_path):
+    """A copy of the provisioned TorchScript place, for this test to damage."""
+    from torch_places import networks
+
+    for name in ("models", "cache", "sets"):
+        trees.copy(torch_original.folder / name, tmp_path / name)
+    place = Place(tmp_path)
+    place.yaml = place.set_yaml([{**network, "pt": place.models / network["pt"].name}
+                                 for network in networks(None)], runtime=None, execution_provider=None)
+    return place
+
+
 @pytest.fixture(name="inputs")
 def inputs_of_add_relu(tmp_path):
     """Arguments of `skua run SET add_relu`."""

@@ -173,10 +173,14 @@ def test_control_the_good_set_yaml(skua, flight):
 
 
 def test_set_yaml_fields_left_out_or_twice(skua, flight):
-    for field in ("runtime", "networks"):
-        document = good_set(flight)
-        del document[field]
-        refuse_set(skua, flight, document, field, None)
+    document = good_set(flight)
+    del document["networks"]
+    refuse_set(skua, flight, document, "networks", None)
+    document = good_set(flight)
+    del document["runtime"]  # the default runtime takes another kind of file
+    before = trees.tree(flight.sets), trees.tree(flight.cache)
+    programs.error_of(provision(skua, flight, document), USAGE, "invalid_argument", "SET.yaml", "pytorch_fp16", "pt:")
+    assert (trees.tree(flight.sets), trees.tree(flight.cache)) == before
     for field in ("name", "onnx", "precision"):
         document = good_set(flight)
         del document["networks"][0][field]

@@ -118,7 +118,7 @@ def _take(report, owners, pid, call, rest):
         if WRITING_OPEN.search(arguments) and not failed:
             report.changed.add(_path(call, arguments))
     elif call in CHANGING and not failed:
-        report.changed.update(_paths(call, arguments))
+        report.changed.update(paths(call, arguments))
     elif call == "memfd_create":
         report.memory_files.append(rest)
 
@@ -144,11 +144,11 @@ def _absolute(folder, text):
 
 
 def _path(call, arguments):
-    found = _paths(call, arguments)
+    found = paths(call, arguments)
     return found[0] if found else arguments
 
 
-def _paths(call, arguments):
+def paths(call, arguments):
     """Every path that a call names. A text that follows a folder's descriptor is taken below that folder."""
     paths, folder, rest = [], "", arguments
     while rest:
