@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The demo: three networks are compiled, published as a flight set, verified, loaded and run on photographs.
+"""The demo: three networks are compiled, published as a flight set, verified, loaded and run on photographs, by the
+default runtime and, beside it, by ONNX Runtime.
 
     python scripts/demo.py [BUILD_DIR]
 
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +24,30 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "models"))
 import evaluate  # noqa: E402  (models/ is not a package)
+import parity_table  # noqa: E402
 
 OUT = ROOT / "out" / "demo"
 MODELS = ("demo_features", "demo_matcher", "demo_vpr")
 REFUSED = 5  # exit status of every gate refusal
 MIN_MATCHES, MIN_SHARE = 300, 0.90
-LATENCY_RUNS = 50
+REPEATS = 2  # of every run, for the latency
+SAME_KEYPOINT_PX = 1.0
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One of the two runtimes that are shown, and what its SET.yaml says of it."""
+
+    label: str
+    set_file: str
+    folder: str
+    precision: str
+    settings: tuple[str, ...] = ()
+
+
+DEFAULT = Runtime("pytorch_fp16", "SET.yaml", "sets", "fp16")
+OTHER = Runtime("onnx_trt_ep", "SET_onnx.yaml", "sets_onnx", "fp32",
+                ("runtime: onnx_trt_ep", "execution_provider: cpu"))
 
 
 class DemoFailure(Exception):
@@ -44,28 +64,43 @@ def skua(*arguments: object, expect: int = 0) -> dict:
     return json.loads(result.stdout)
 
 
-def write_set_yaml() -> Path:
-    """SET.yaml as an operator would write it: runtime, provider and precision said aloud, golden values from PyTorch."""
+def shown(text: object) -> str:
+    """Paths from the repository's root."""
+    return str(text).replace(f"{ROOT}/", "")
+
+
+def write_set_yaml(runtime: Runtime) -> Path:
+    """SET.yaml as an operator would write it: the networks, the precision, golden values from PyTorch. The first one
+    names no runtime, device or arithmetic."""
     origins = json.loads((OUT / "models" / "generated.json").read_text())["models"]
-    lines = ["runtime: onnx_trt_ep", "execution_provider: cpu", "networks:"]
+    lines = [*runtime.settings, "networks:"]
     for name in MODELS:
-        lines += [f"  - name: {name}", f"    onnx: models/{name}.onnx", f"    pt: models/{name}.pt", "    precision: fp32"]
+        lines += [f"  - name: {name}", f"    onnx: models/{name}.onnx", f"    pt: models/{name}.pt"]
+        lines += [f"    precision: {runtime.precision}"]
         lines += [f"    golden: {{file: models/{name}.golden, origin: \"{origins[name]['golden_origin']}\"}}"]
-    path = OUT / "SET.yaml"
+        lines += tolerance_lines(name) if runtime.precision == "fp16" else []
+    path = OUT / runtime.set_file
     path.write_text("\n".join(lines) + "\n")
     return path
 
 
-def prepare() -> Path:
-    """The networks, compiled and published. Returns the set's folder."""
-    generator = [sys.executable, str(ROOT / "models" / "make_demo.py"), "--out", str(OUT / "models")]
-    subprocess.run(generator, check=True)
-    report = skua("provision", write_set_yaml(), "--out", OUT / "sets", "--cache", OUT / "cache")
+def tolerance_lines(name: str) -> list[str]:
+    """How far half weights may move the outputs (models/parity_table.py)."""
+    lines = ["    tolerances:"]
+    for output, allowed in parity_table.tolerances(name, "widened").items():
+        lines += [f"      {output}: {{absolute: {allowed.absolute:g}, relative: 0, max_mismatch_fraction: "
+                  f"{allowed.share:g}, as_set: {str(allowed.as_set).lower()}}}"]
+    return lines
+
+
+def provision(runtime: Runtime) -> Path:
+    """Compiles and publishes. Returns the set's folder."""
+    report = skua("provision", write_set_yaml(runtime), "--out", OUT / runtime.folder, "--cache", OUT / "cache")
     for engine in report["engines"]:
         what = "reused" if engine["is_reused"] else "compiled"
         print(f"  {what:8}  {engine['file']}  {engine['size_bytes']} bytes")
     what = "published" if report["is_published"] else "unchanged"
-    print(f"  {what:9} {report['set_id']}, release sequence {report['release_sequence']}")
+    print(f"  {what:9} {runtime.folder}/{report['set_id']}, release sequence {report['release_sequence']}")
     return Path(report["folder"])
 
 
@@ -87,8 +122,8 @@ def images() -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray | None]]:
     return pairs
 
 
-def run(set_dir: Path, model: str, inputs: dict[str, list[np.ndarray]], *options: object) -> tuple[list, dict]:
-    """All inputs through one process; the outputs of each run and the whole report."""
+def run(set_dir: Path, model: str, inputs: dict[str, list[np.ndarray]]) -> tuple[list[dict], str]:
+    """All inputs through one process; the outputs of each run, and a line about the latency of all of them."""
     folder = OUT / "runs" / model
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -97,21 +132,18 @@ def run(set_dir: Path, model: str, inputs: dict[str, list[np.ndarray]], *options
         for i, array in enumerate(arrays):
             np.save(folder / f"{name}-{i}.npy", array)
             arguments += ["--input", f"{name}={folder / f'{name}-{i}.npy'}"]
-    report = skua("run", set_dir, model, *arguments, "--output-dir", folder / "out", "--allow-unsigned", *options)
+    report = skua("run", set_dir, model, *arguments, "--output-dir", folder / "out", "--allow-unsigned",
+                  "--repeat", REPEATS)
     runs = [{name: np.load(file) for name, file in entry["outputs"].items()} for entry in report["runs"]]
-    return runs, report
-
-
-def show_latency(set_dir: Path, model: str, inputs: dict[str, list[np.ndarray]]) -> None:
-    _, report = run(set_dir, model, inputs, "--repeat", LATENCY_RUNS)
     engine, latency = report["engine"], report["latency"]
     figures = "  ".join(f"{key} {latency[f'{key}_us'] / 1e3:6.1f}" for key in ("p50", "p95", "max"))
-    print(f"  {model:13} {figures}   ({engine['provider']} provider, {engine['arithmetic']}, {latency['count']} runs)")
+    return runs, (f"  {model:13} {engine['runtime']:12}  {figures}   ({engine['device']}, {engine['arithmetic']}, "
+                  f"{latency['count']} runs)")
 
 
-def features(set_dir: Path, pairs: list) -> list[dict]:
-    pictures = [picture[None, None] for _, first, second, _ in pairs for picture in (first, second)]
-    return run(set_dir, "demo_features", {"image": pictures})[0]
+def in_pairs(pairs: list) -> dict[str, list[np.ndarray]]:
+    """First pictures at even places, their partners behind them."""
+    return {"image": [picture[None, None] for _, first, second, _ in pairs for picture in (first, second)]}
 
 
 def matcher_inputs(found: list[dict]) -> dict[str, list[np.ndarray]]:
@@ -125,32 +157,87 @@ def matcher_inputs(found: list[dict]) -> dict[str, list[np.ndarray]]:
     return inputs
 
 
-def similarities(set_dir: Path, pairs: list) -> list[float]:
-    """How alike demo_vpr finds each picture and its partner."""
-    pictures = [picture[None, None] for _, first, second, _ in pairs for picture in (first, second)]
-    rows = [f["embedding"].ravel() for f in run(set_dir, "demo_vpr", {"image": pictures})[0]]
-    return [float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))) for a, b in zip(rows[::2], rows[1::2])]
+@dataclass(frozen=True)
+class Outcome:
+    """What one runtime made of the pictures: the outputs of every run."""
+
+    features: list[dict]
+    matches: list[dict]
+    places: list[dict]
+    matches_of_others: list[dict]  # given another runtime's features
+    latencies: list[str]
+
+    def similarity(self, index: int) -> float:
+        """How alike demo_vpr finds a picture and its partner."""
+        a, b = (self.places[2 * index + side]["embedding"].ravel() for side in (0, 1))
+        return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+    def score(self, index: int, homography: np.ndarray) -> dict:
+        kpts0, kpts1 = (self.features[2 * index + side]["keypoints"][0] for side in (0, 1))
+        return evaluate.score_matches(kpts0, kpts1, self.matches[index]["matches"][0], homography)
 
 
-def judge(pairs: list, found: list[dict], matched: list[dict], alike: list[float]) -> list[str]:
-    """Prints a line per photograph; returns the names of those that fall short."""
+def run_all(set_dir: Path, pairs: list, others: list[dict]) -> Outcome:
+    """`others` are features that another runtime found: they are matched as well."""
+    found, of_features = run(set_dir, "demo_features", in_pairs(pairs))
+    matched, of_matcher = run(set_dir, "demo_matcher", matcher_inputs(found + others))
+    places, of_places = run(set_dir, "demo_vpr", in_pairs(pairs))
+    return Outcome(found, matched[:len(pairs)], places, matched[len(pairs):], [of_features, of_matcher, of_places])
+
+
+def judge(pairs: list, outcomes: list[tuple[Runtime, Outcome]]) -> list[str]:
+    """Prints a line per photograph and runtime; returns the names of photographs that fall short with one of them."""
     short = []
-    print("  photograph   matches   within 3 px   median error   place similarity")
-    for i, (name, first, second, homography) in enumerate(pairs):
-        kpts0, kpts1 = found[2 * i]["keypoints"][0], found[2 * i + 1]["keypoints"][0]
-        matches = matched[i]["matches"][0]
-        if homography is None:
-            print(f"  {name:10} {int((matches >= 0).sum()):9}   geometry not known{alike[i]:28.3f}")
-            continue
-        result = evaluate.score_matches(kpts0, kpts1, matches, homography)
-        print(f"  {name:10} {result['matches']:9}   {result['share']:11.1%}   {result['median_error_px']:9.2f} px"
-              f"{alike[i]:19.3f}")
-        if result["matches"] < MIN_MATCHES or result["share"] < MIN_SHARE:
-            short.append(name)
-        if i == 0:
-            picture = OUT / "matches.png"
-            evaluate.draw_matches(picture, first, second, kpts0, kpts1, matches, result["is_correct"])
+    print("  photograph   runtime        matches   within 3 px   median error   place similarity")
+    for i, (name, _, _, homography) in enumerate(pairs):
+        for runtime, outcome in outcomes:
+            head = f"  {name:10}   {runtime.label:12}"
+            if homography is None:
+                matches = int((outcome.matches[i]["matches"] >= 0).sum())
+                print(f"{head} {matches:9}   geometry not known{outcome.similarity(i):28.3f}")
+                continue
+            result = outcome.score(i, homography)
+            print(f"{head} {result['matches']:9}   {result['share']:11.1%}   {result['median_error_px']:9.2f} px"
+                  f"{outcome.similarity(i):19.3f}")
+            if result["matches"] < MIN_MATCHES or result["share"] < MIN_SHARE:
+                short.append(f"{name} ({runtime.label})")
     return short
+
+
+def draw(pairs: list, outcome: Outcome) -> None:
+    _, first, second, homography = pairs[0]
+    kpts0, kpts1 = (outcome.features[side]["keypoints"][0] for side in (0, 1))
+    picture, matches = OUT / "matches.png", outcome.matches[0]["matches"][0]
+    evaluate.draw_matches(picture, first, second, kpts0, kpts1, matches, outcome.score(0, homography)["is_correct"])
+    print(f"  picture of the matches: {shown(picture)}")
+
+
+def show_difference(model: str, found: list[dict], expected: list[dict]) -> None:
+    """Prints how far outputs on the same inputs are apart. Rows of demo_features are paired by keypoint."""
+    apart: dict[str, list[np.ndarray]] = {name: [] for name in expected[0]}
+    paired = total = 0
+    for one, other in zip(found, expected, strict=True):
+        mine, theirs = paired_rows(one, other)
+        paired, total = paired + len(theirs), total + len(next(iter(other.values()))[0])
+        for name, parts in apart.items():
+            parts.append(np.abs(one[name][0][mine].astype(np.float64) - other[name][0][theirs]).ravel())
+    for name, values in ((name, np.concatenate(parts)) for name, parts in apart.items()):
+        figures = f"median {np.median(values):7.1e}   99 % {np.quantile(values, 0.99):7.1e}   max {values.max():7.1e}"
+        if not values.any():
+            figures = "equal"
+        exchanged = f"   {total - paired} of {total} keypoints exchanged" if name == "keypoints" else ""
+        print(f"  {model:13}  {name:11}   {figures}{exchanged}")
+
+
+def paired_rows(one: dict, other: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of two results that belong together: of the nearest keypoints within a pixel, else of one position."""
+    if "keypoints" not in one:
+        rows = np.arange(len(next(iter(one.values()))[0]))
+        return rows, rows
+    distance = np.linalg.norm(other["keypoints"][0][:, None] - one["keypoints"][0][None], axis=2)
+    nearest = distance.argmin(1)
+    theirs = np.flatnonzero(distance.min(1) <= SAME_KEYPOINT_PX)
+    return nearest[theirs], theirs
 
 
 def show_refusal(set_dir: Path) -> None:
@@ -158,7 +245,7 @@ def show_refusal(set_dir: Path) -> None:
     copy = OUT / "damaged" / set_dir.name
     shutil.rmtree(copy.parent, ignore_errors=True)
     shutil.copytree(set_dir, copy)
-    engine = sorted(copy.glob("demo_matcher__*.onnx"))[0]
+    engine = next(copy.glob("demo_matcher__*.pt"))
     damaged = bytearray(engine.read_bytes())
     offset = len(damaged) // 2
     damaged[offset] ^= 0x01
@@ -169,30 +256,41 @@ def show_refusal(set_dir: Path) -> None:
                   "--allow-unsigned", expect=REFUSED)
     error = report["error"]
     print(f"  refused: {error['class']} [{error['reason']}], exit status {error['exit_status']}")
-    print(f"  {error['message'].replace(f'{ROOT}/', '')}")
+    print(f"  {shown(error['message'])}")
     if engine.name not in error["message"] or list((OUT / "damaged" / "out").iterdir()):
         raise DemoFailure("the refusal does not name the damaged file, or something ran all the same")
 
 
 def demo() -> None:
-    print("compile and publish (runtime onnx_trt_ep, CPU provider, fp32)")
-    set_dir = prepare()
+    generator = [sys.executable, str(ROOT / "models" / "make_demo.py"), "--out", str(OUT / "models")]
+    subprocess.run(generator, check=True)
+    print(f"compile and publish ({DEFAULT.label}, fp16: the default, SET.yaml names no runtime)")
+    set_dir = provision(DEFAULT)
+    print(f"compile and publish ({OTHER.label}, CPU provider, fp32)")
+    other_dir = provision(OTHER)
     print("verify")
     verify(set_dir)
+    verify(other_dir)
     print("run on photographs and their copies under a known homography (8 degrees, scale 0.97, slight perspective)")
     pairs = images()
-    found = features(set_dir, pairs)
-    inputs = matcher_inputs(found)
-    short = judge(pairs, found, run(set_dir, "demo_matcher", inputs)[0], similarities(set_dir, pairs))
-    print(f"  picture of the matches: {(OUT / 'matches.png').relative_to(ROOT)}")
+    other = run_all(other_dir, pairs, [])
+    outcome = run_all(set_dir, pairs, other.features)
+    short = judge(pairs, [(DEFAULT, outcome), (OTHER, other)])
+    draw(pairs, outcome)
+    compare_runtimes(outcome, other)
     print("latency, ms")
-    picture = {"image": [pairs[0][1][None, None]]}
-    for model, arrays in zip(MODELS, (picture, {n: a[:1] for n, a in inputs.items()}, picture)):
-        show_latency(set_dir, model, arrays)
+    print("\n".join(line for lines in zip(outcome.latencies, other.latencies) for line in lines))
     print("a damaged engine")
     show_refusal(set_dir)
     if short:
         raise DemoFailure(f"fewer than {MIN_MATCHES} matches or {MIN_SHARE:.0%} within 3 px: {', '.join(short)}")
+
+
+def compare_runtimes(outcome: Outcome, other: Outcome) -> None:
+    print(f"how far {DEFAULT.label} is from {OTHER.label}, given the same inputs (keypoints in pixels)")
+    show_difference("demo_features", outcome.features, other.features)
+    show_difference("demo_matcher", outcome.matches_of_others, other.matches)
+    show_difference("demo_vpr", outcome.places, other.places)
 
 
 def main() -> int:
