@@ -30,7 +30,7 @@ OUT = ROOT / "out" / "demo"
 MODELS = ("demo_features", "demo_matcher", "demo_vpr")
 REFUSED = 5  # exit status of every gate refusal
 MIN_MATCHES, MIN_SHARE = 300, 0.90
-REPEATS = 3  # of every run, for the latency
+REPEATS = 2  # of every run, for the latency
 SAME_KEYPOINT_PX = 1.0
 
 
