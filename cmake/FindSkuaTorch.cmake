@@ -9,32 +9,44 @@
 
 set(Torch_DIR "$ENV{Torch_DIR}" CACHE PATH "Folder of TorchConfig.cmake (share/cmake/Torch of a libtorch)")
 
-set(SkuaTorch_ROOT "")
 if(Torch_DIR)
-  get_filename_component(SkuaTorch_ROOT ${Torch_DIR}/../../.. ABSOLUTE)
-  set(_torch_remedy "Torch_DIR=${Torch_DIR} must be share/cmake/Torch of a libtorch with include/ and lib/")
+  set(_torch_remedy "Torch_DIR=${Torch_DIR} must be the folder of TorchConfig.cmake of a libtorch with headers")
+  # A wheel or an archive: ROOT/share/cmake/Torch. A Debian package: /usr/lib/TRIPLET/cmake/Torch.
+  set(_torch_prefixes ${Torch_DIR}/../../.. ${Torch_DIR}/../../../..)
+  set(_torch_library_folders ${Torch_DIR}/../../../lib ${Torch_DIR}/../..)
 else()
   set(_torch_remedy "run scripts/setup.sh build, or set Torch_DIR to the folder of an installed TorchConfig.cmake "
                     "(python -c 'import torch; print(torch.utils.cmake_prefix_path)'), or configure with "
                     "-DBUILD_PYTORCH_FP16_RUNTIME=OFF")
   string(REPLACE ";" "" _torch_remedy "${_torch_remedy}")
-  file(GLOB _torch_roots ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
-  if(_torch_roots)
-    list(GET _torch_roots 0 SkuaTorch_ROOT)
-  endif()
+  file(GLOB _torch_prefixes ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
+  set(_torch_library_folders ${_torch_prefixes})
+  list(TRANSFORM _torch_library_folders APPEND /lib)
 endif()
 
-set(_torch_version_file ${SkuaTorch_ROOT}/include/torch/headeronly/version.h)
+set(SkuaTorch_INCLUDE_DIR "")
+foreach(_prefix IN LISTS _torch_prefixes)
+  if(NOT SkuaTorch_INCLUDE_DIR AND EXISTS ${_prefix}/include/torch/script.h)
+    file(REAL_PATH ${_prefix}/include SkuaTorch_INCLUDE_DIR)
+  endif()
+endforeach()
+set(SkuaTorch_LIBRARY_DIR "")
+foreach(_folder IN LISTS _torch_library_folders)
+  if(NOT SkuaTorch_LIBRARY_DIR AND EXISTS ${_folder}/libtorch.so)
+    file(REAL_PATH ${_folder} SkuaTorch_LIBRARY_DIR)
+  endif()
+endforeach()
+
+set(_torch_version_file ${SkuaTorch_INCLUDE_DIR}/torch/headeronly/version.h)
 if(NOT EXISTS ${_torch_version_file})
-  set(_torch_version_file ${SkuaTorch_ROOT}/include/torch/version.h)  # releases before 2.9
+  set(_torch_version_file ${SkuaTorch_INCLUDE_DIR}/torch/csrc/api/include/torch/version.h)  # before release 2.9
 endif()
-if(NOT SkuaTorch_ROOT OR NOT EXISTS ${SkuaTorch_ROOT}/include/torch/script.h OR NOT EXISTS ${_torch_version_file})
+if(NOT SkuaTorch_INCLUDE_DIR OR NOT EXISTS ${_torch_version_file})
   message(FATAL_ERROR "BUILD_PYTORCH_FP16_RUNTIME=ON: libtorch's headers not found; ${_torch_remedy}")
 endif()
 foreach(_library torch torch_cpu c10)
-  if(NOT EXISTS ${SkuaTorch_ROOT}/lib/lib${_library}.so)
-    message(FATAL_ERROR "BUILD_PYTORCH_FP16_RUNTIME=ON: ${SkuaTorch_ROOT}/lib/lib${_library}.so is not there; "
-                        "${_torch_remedy}")
+  if(NOT SkuaTorch_LIBRARY_DIR OR NOT EXISTS ${SkuaTorch_LIBRARY_DIR}/lib${_library}.so)
+    message(FATAL_ERROR "BUILD_PYTORCH_FP16_RUNTIME=ON: lib${_library}.so not found; ${_torch_remedy}")
   endif()
 endforeach()
 
@@ -45,18 +57,18 @@ foreach(_part MAJOR MINOR PATCH)
   list(APPEND SkuaTorch_VERSION ${_number})
 endforeach()
 list(JOIN SkuaTorch_VERSION "." SkuaTorch_VERSION)
-set(SkuaTorch_LIBRARY ${SkuaTorch_ROOT}/lib/libtorch.so)
+set(SkuaTorch_LIBRARY ${SkuaTorch_LIBRARY_DIR}/libtorch.so)
 set(SkuaTorch_DEVICE cpu)
-if(EXISTS ${SkuaTorch_ROOT}/lib/libtorch_cuda.so)
+if(EXISTS ${SkuaTorch_LIBRARY_DIR}/libtorch_cuda.so)
   set(SkuaTorch_DEVICE cuda)
 endif()
 message(STATUS "libtorch: ${SkuaTorch_LIBRARY} (${SkuaTorch_VERSION}, made for ${SkuaTorch_DEVICE})")
 
 if(NOT TARGET skua::torch)
   add_library(skua::torch INTERFACE IMPORTED GLOBAL)
-  target_include_directories(skua::torch SYSTEM INTERFACE ${SkuaTorch_ROOT}/include
-                                                          ${SkuaTorch_ROOT}/include/torch/csrc/api/include)
+  target_include_directories(skua::torch SYSTEM INTERFACE ${SkuaTorch_INCLUDE_DIR}
+                                                          ${SkuaTorch_INCLUDE_DIR}/torch/csrc/api/include)
   # Needed by name alone: whoever links this is opened after the library at the configured path, which then serves.
-  target_link_libraries(skua::torch INTERFACE ${SkuaTorch_ROOT}/lib/libtorch_cpu.so ${SkuaTorch_ROOT}/lib/libc10.so)
+  target_link_libraries(skua::torch INTERFACE ${SkuaTorch_LIBRARY_DIR}/libtorch_cpu.so ${SkuaTorch_LIBRARY_DIR}/libc10.so)
 endif()
 set(SkuaTorch_FOUND TRUE)

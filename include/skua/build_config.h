@@ -56,7 +56,7 @@ struct BuildConfig {
   std::map<std::string, Tolerance> tolerances;  ///< per output; default by precision
   // TorchScript files say neither; a file of ours carries both (docs/formats/torchscript-io.md).
   std::map<std::string, DType> input_dtypes;  ///< pytorch_fp16; default: the file's own, else float32
-  std::vector<std::string> output_names;      ///< pytorch_fp16, in order; default: the file's own, else made up
+  std::vector<std::string> output_names;  ///< pytorch_fp16, in order; default: the file's own, else made up
 
   /// Checks everything that needs no model: InvalidArgumentError naming the field, the found and the allowed.
   Status validate() const;

@@ -25,6 +25,11 @@ std::span<const RuntimeEntry> runtime_registry() noexcept;
 /// runtime_not_built naming the flag. Loads nothing.
 Result<const RuntimeEntry*> find_built_runtime(std::string_view label);
 
+/// Fills in what `config` leaves to its runtime: the device and arithmetic of pytorch_fp16. What is compiled,
+/// recorded and reused goes by the filled-in values. RuntimeNotAvailableError as build_inference_runtime.
+/// Idempotent.
+Status resolve_defaults(RuntimeConfig& config);
+
 /// Builds the runtime that `environment.config.runtime` names. Ownership: the caller's; what `environment`
 /// refers to must outlive it. Errors: those of find_built_runtime, before anything of the strategy is loaded;
 /// RuntimeNotAvailableError (module_missing, module_foreign, sdk_missing, sdk_foreign,

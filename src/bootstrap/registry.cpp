@@ -49,10 +49,16 @@ Result<const RuntimeEntry*> find_built_runtime(std::string_view label) {
                                                     "'; expected one of: " + known_labels());
 }
 
+Status resolve_defaults(RuntimeConfig& config) {
+  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const RuntimeEntry* entry, find_built_runtime(config.runtime));
+  SKUA_RETURN_IF_ERROR(config.validate());
+  SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(config.runtime));
+  module->resolve(config);
+  return {};
+}
+
 Result<std::unique_ptr<InferenceRuntime>> build_inference_runtime(RuntimeEnvironment environment) {
-  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const RuntimeEntry* entry,
-                        find_built_runtime(environment.config.runtime));
-  SKUA_RETURN_IF_ERROR(environment.config.validate());
+  SKUA_RETURN_IF_ERROR(resolve_defaults(environment.config));
   SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(environment.config.runtime));
   return module->create(std::move(environment));
 }

@@ -77,6 +77,7 @@ Status compile(const CompileArguments& arguments, Session& session) {
   SKUA_RETURN_IF_ERROR(build.validate());
   SKUA_ASSIGN_OR_RETURN(context.config.engine_cache_dir, make_output_folder(arguments.out));
   context.config.runtime = arguments.runtime;
+  SKUA_RETURN_IF_ERROR(resolve_defaults(context.config));
   context.host = probe_host();
   context.events = &session.console;
   context.cancel_requested = session.cancel_requested;

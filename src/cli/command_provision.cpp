@@ -5,6 +5,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/json_strict.h"
+#include "skua/runtime_factory.h"
 
 namespace skua {
 namespace {
@@ -62,6 +63,7 @@ Status provision_command(const ProvisionArguments& arguments, Session& session) 
   SKUA_ASSIGN_OR_RETURN(const SetSpec spec, read_set_yaml(arguments.set_yaml));
   ProvisionContext context;
   SKUA_ASSIGN_OR_RETURN(context.compile.config, config_of(arguments, spec));
+  SKUA_RETURN_IF_ERROR(resolve_defaults(context.compile.config));
   SKUA_ASSIGN_OR_RETURN(context.sets_dir, make_output_folder(arguments.out));
   SKUA_ASSIGN_OR_RETURN(context.compile.config.engine_cache_dir,
                         make_output_folder(context.compile.config.engine_cache_dir));

@@ -68,4 +68,12 @@ bool is_within(const OptimizationProfile& profile, const Shape& shape) noexcept 
   return true;
 }
 
+const Shape& opt_shape_of(const std::vector<OptimizationProfile>& profiles,
+                          const TensorSpec& input) noexcept {
+  for (const OptimizationProfile& profile : profiles) {
+    if (profile.input_name == input.name) return profile.opt;
+  }
+  return input.shape;
+}
+
 }  // namespace skua

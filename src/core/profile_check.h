@@ -16,4 +16,7 @@ Status check_profiles(const std::vector<OptimizationProfile>& profiles,
 /// Whether every dimension of `shape` lies between the profile's min and max. Does not allocate.
 bool is_within(const OptimizationProfile& profile, const Shape& shape) noexcept;
 
+/// The shape that an input starts with: its profile's `opt`, or its own where it is static.
+const Shape& opt_shape_of(const std::vector<OptimizationProfile>& profiles, const TensorSpec& input) noexcept;
+
 }  // namespace skua

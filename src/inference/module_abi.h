@@ -26,6 +26,8 @@ struct RuntimeModule {
   const char* label;
   Result<std::unique_ptr<InferenceRuntime>> (*create)(RuntimeEnvironment environment);
   Result<SdkInfo> (*probe)(const RuntimeConfig& config);
+  /// Says aloud what the configuration leaves to the runtime. Opens no library.
+  void (*resolve)(RuntimeConfig& config);
 };
 
 struct CompilerModule {

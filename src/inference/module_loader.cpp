@@ -19,9 +19,8 @@ Error not_available(Reason reason, std::string message) {
 Result<void*> open_symbol(const std::filesystem::path& file, const char* symbol) {
   void* module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) {
-    const char* text = ::dlerror();
     return not_available(Reason::kModuleMissing, "cannot open the module " + file.string() + ": " +
-                                                     (text != nullptr ? text : "no reason given") +
+                                                     loader_text() +
                                                      "; install the package that holds this runtime");
   }
   void* function = ::dlsym(module, symbol);
@@ -62,6 +61,11 @@ std::string file_name(std::string_view kind, std::string_view label) {
 }  // namespace
 
 std::string_view build_id() noexcept { return SKUA_BUILD_ID; }
+
+std::string loader_text() {
+  const char* text = ::dlerror();
+  return text != nullptr ? text : "no reason given";
+}
 
 std::filesystem::path library_folder() {
   Dl_info info{};

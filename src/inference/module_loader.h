@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "inference/module_abi.h"
@@ -13,6 +14,9 @@ namespace skua {
 std::filesystem::path library_folder();
 /// Skua's build id: version, interface hash, compiler, ABI.
 std::string_view build_id() noexcept;
+
+/// What the dynamic loader says of its last failure in this thread.
+std::string loader_text();
 
 /// RuntimeNotAvailableError: module_missing (with the loader's text), module_foreign.
 Result<const RuntimeModule*> open_runtime_module(std::string_view label);

@@ -124,6 +124,49 @@ class FunctionalDropout(Net):
         return torch.nn.functional.dropout(x @ self.w, 0.5, True)
 
 
+class AttendsWithDropout(Net):
+    def forward(self, x):
+        return torch.nn.functional.scaled_dot_product_attention(x, x @ self.w, x, dropout_p=0.1)
+
+
+class DropsInBranch(Net):
+    """A branch of torch.jit.fork: its graph is one of its own until it is drawn in."""
+
+    def forward(self, x):
+        branch = torch.jit.fork(torch.nn.functional.dropout, x, 0.5, True)
+        return torch.jit.wait(branch) @ self.w
+
+
+class Prints(Net):
+    def forward(self, x):
+        print("hello")
+        return x @ self.w
+
+
+class ReadsFile(Net):
+    """libtorch would open it by itself when it loads the network: bytes that no gate has seen."""
+
+    def forward(self, x):
+        return x @ self.w + torch.from_file("/dev/zero", False, 8)
+
+
+class WritesFile(Net):
+    def forward(self, x):
+        torch.save(x, "/dev/null")
+        return x @ self.w
+
+
+SCRATCH = torch.zeros(1, 8)
+
+
+class WritesToConstant(Net):
+    """To be traced: the scratch tensor becomes a constant of the graph, which all lanes share."""
+
+    def forward(self, x):
+        SCRATCH.copy_(x)
+        return x @ self.w + SCRATCH
+
+
 class ChangesInput(Net):
     def forward(self, x):
         x.add_(1)

@@ -111,6 +111,26 @@ class WithRecurrence(torch.nn.Module):
         return self.layer(x.unsqueeze(0))[0].squeeze(0)
 
 
+class WithAttention(torch.nn.Module):
+    """libtorch counts attention among what draws random numbers: with dropout it does."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.layer = torch.nn.TransformerEncoderLayer(WIDTH, 2, 16, batch_first=True)
+
+    def forward(self, x):
+        y = self.layer(x.unsqueeze(0))
+        return torch.nn.functional.scaled_dot_product_attention(y, y, y).squeeze(0)
+
+
+class Negates(torch.nn.Module):
+    """libtorch keeps the sign for later."""
+
+    def forward(self, x):
+        return torch._neg_view(x)
+
+
 # ---- networks whose values matter ----------------------------------------------------------------------------------
 
 class Plain(torch.nn.Module):

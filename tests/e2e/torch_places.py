@@ -54,8 +54,10 @@ def engine(folder, model="matmul_relu"):
     return found
 
 
-def refuse(skua, model, cache, reason, *words, status=programs.BUILD_FAILED, more=(), profile=ROW):
-    """The model is refused, and the cache is as it was, staging and all."""
+def refuse(skua, model, cache, reason, *words, status=None, more=(), profile=ROW):
+    """The model is refused, and the cache is as it was, staging and all. Want of memory has a class of its own."""
+    if status is None:
+        status = programs.OUT_OF_MEMORY if reason == "out_of_memory" else programs.BUILD_FAILED
     before = trees.tree(cache)
     error = programs.error_of(compile_model(skua, model, cache, *more, profile=profile), status, reason, *words)
     assert trees.tree(cache) == before

@@ -10,7 +10,7 @@
 #endif
 
 extern "C" const skua::RuntimeModule* TEST_MODULE_SYMBOL() {
-  static const skua::RuntimeModule module{TEST_MODULE_SIZE, TEST_MODULE_ID, TEST_MODULE_LABEL, nullptr,
-                                          nullptr};
+  static const skua::RuntimeModule module{TEST_MODULE_SIZE, TEST_MODULE_ID, TEST_MODULE_LABEL,
+                                          nullptr,          nullptr,        nullptr};
   return &module;
 }

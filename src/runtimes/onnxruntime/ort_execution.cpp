@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/profile_check.h"
 #include "runtimes/onnxruntime/ort_engine.h"
 #include "runtimes/onnxruntime/ort_errors.h"
 
@@ -66,13 +67,6 @@ class OrtExecution final : public Execution {
   bool has_dynamic_ = false;
 };
 
-Shape opt_shape_of(const EngineRecord& record, const TensorSpec& spec) {
-  for (const OptimizationProfile& profile : record.profiles) {
-    if (profile.input_name == spec.name) return profile.opt;
-  }
-  return spec.shape;
-}
-
 Status OrtExecution::place(const EngineRecord& record) {
   SKUA_RETURN_IF_ERROR(placing(api_, api_.GetAllocatorWithDefaultOptions(&allocator_)));
   SKUA_RETURN_IF_ERROR(
@@ -89,7 +83,7 @@ Status OrtExecution::place_inputs(const EngineRecord& record) {
     slot.name = spec.name;
     SKUA_ASSIGN_OR_RETURN(slot.memory, Tensor::allocate(spec.dtype, spec.max_shape));
     slot.view = slot.memory.view();
-    SKUA_RETURN_IF_ERROR(bind_input(slot, opt_shape_of(record, spec)));
+    SKUA_RETURN_IF_ERROR(bind_input(slot, opt_shape_of(record.profiles, spec)));
     inputs_.push_back(std::move(slot));
   }
   return {};

@@ -1,6 +1,7 @@
 #include "runtimes/onnxruntime/ort_library.h"
 
 #include <dlfcn.h>
+#include "inference/module_loader.h"
 #include "skua_sdk_paths.h"
 
 #include <cstdlib>
@@ -23,11 +24,6 @@ void on_log(void*, OrtLoggingLevel, const char*, const char*, const char*, const
 
 Error unavailable(Reason reason, std::string message) {
   return make_error(ErrorCode::kRuntimeNotAvailable, reason, std::move(message));
-}
-
-std::string loader_text() {
-  const char* text = dlerror();
-  return text == nullptr ? "no reason given" : text;
 }
 
 bool is_our_series(std::string_view version) {

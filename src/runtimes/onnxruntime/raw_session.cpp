@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/profile_check.h"
 #include "runtimes/onnxruntime/onnx_trt_ep_runtime.h"
 #include "runtimes/onnxruntime/ort_engine.h"
 
@@ -77,13 +78,6 @@ class OrtRawSession final : public RawSession {
   bool is_last_bound_ = false;
 };
 
-Shape first_shape_of(const EngineRecord& record, const TensorSpec& spec) {
-  for (const OptimizationProfile& profile : record.profiles) {
-    if (profile.input_name == spec.name) return profile.opt;
-  }
-  return spec.shape;
-}
-
 Status OrtRawSession::place(const RawMemory& memory) {
   SKUA_RETURN_IF_ERROR(placing(api_, api_.GetAllocatorWithDefaultOptions(&allocator_)));
   SKUA_RETURN_IF_ERROR(
@@ -111,7 +105,7 @@ Status OrtRawSession::place_inputs(const RawMemory& memory) {
       SKUA_ASSIGN_OR_RETURN(tensor.memory, Tensor::allocate(tensor.spec.dtype, tensor.spec.max_shape));
     }
     tensor.view = tensor.memory.view();
-    const Shape shape = is_borrowed ? tensor.view.shape : first_shape_of(record_, tensor.spec);
+    const Shape shape = is_borrowed ? tensor.view.shape : opt_shape_of(record_.profiles, tensor.spec);
     SKUA_RETURN_IF_ERROR(set_input_shape(i, shape));
   }
   return {};

@@ -8,9 +8,9 @@
 
 namespace {
 
-constexpr skua::RuntimeModule kModule = {sizeof(skua::RuntimeModule), SKUA_BUILD_ID,
+constexpr skua::RuntimeModule kModule = {sizeof(skua::RuntimeModule),     SKUA_BUILD_ID,
                                          skua::ort::kRuntimeLabel.data(), &skua::ort::create_runtime,
-                                         &skua::ort::probe_sdk};
+                                         &skua::ort::probe_sdk,           [](skua::RuntimeConfig&) {}};
 
 }  // namespace
 

@@ -22,16 +22,8 @@ Status check_option(const EngineRecord& record, const std::string& option, std::
                         " (recorded); compile the model for this configuration");
 }
 
-std::string arithmetic_option(const RuntimeConfig& config, Precision precision) {
-  switch (arithmetic_of(config, precision)) {
-    case Arithmetic::kFp32:
-      return "fp32";
-    case Arithmetic::kWidened:
-      return "widened";
-    case Arithmetic::kNative:
-      break;
-  }
-  return "native";
+std::string_view arithmetic_option(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::kNative ? "native" : "widened";
 }
 
 }  // namespace
@@ -43,14 +35,22 @@ Arithmetic arithmetic_of(const RuntimeConfig& config, Precision precision) {
   return config.arithmetic == "widened" ? Arithmetic::kWidened : Arithmetic::kNative;
 }
 
+void resolve(RuntimeConfig& config) {
+  config.device = device_of(config);
+  config.arithmetic = arithmetic_option(arithmetic_of(config, Precision::kFp16));
+}
+
 std::map<std::string, std::string> record_options(const RuntimeConfig& config, Precision precision,
                                                   bool is_optimized, const std::string& library_version) {
-  // "sdk_version" is the name that every runtime shares: find_reusable compares it.
-  return {{"device", device_of(config)},
-          {"arithmetic", arithmetic_option(config, precision)},
-          {"graph", std::string(is_optimized ? kOptimized : kFrozen)},
-          {"intra_op_threads", std::to_string(config.intra_op_threads)},
-          {"sdk_version", library_version}};
+  std::map<std::string, std::string> options = {
+      {"device", device_of(config)},
+      {"graph", std::string(is_optimized ? kOptimized : kFrozen)},
+      {"intra_op_threads", std::to_string(config.intra_op_threads)},
+      // under the name that every runtime shares: find_reusable compares it
+      {"sdk_version", library_version}};
+  const Arithmetic arithmetic = arithmetic_of(config, precision);
+  if (arithmetic != Arithmetic::kFp32) options["arithmetic"] = arithmetic_option(arithmetic);
+  return options;
 }
 
 RunPlan plan_of(const EngineRecord& record, const RuntimeConfig& config) {
@@ -65,8 +65,11 @@ Status check_recorded(const EngineRecord& record, const RuntimeConfig& config,
                       const std::string& library_version) {
   SKUA_RETURN_IF_ERROR(check_option(record, "runtime", kRuntimeLabel, record.runtime_label));
   SKUA_RETURN_IF_ERROR(check_option(record, "device", device_of(config), option_of(record, "device")));
-  SKUA_RETURN_IF_ERROR(check_option(record, "arithmetic", arithmetic_option(config, record.precision),
-                                    option_of(record, "arithmetic")));
+  const Arithmetic arithmetic = arithmetic_of(config, record.precision);
+  if (arithmetic != Arithmetic::kFp32) {
+    SKUA_RETURN_IF_ERROR(
+        check_option(record, "arithmetic", arithmetic_option(arithmetic), option_of(record, "arithmetic")));
+  }
   SKUA_RETURN_IF_ERROR(check_option(record, "libtorch", library_version, option_of(record, "sdk_version")));
   const std::string graph = option_of(record, "graph");
   if (graph == kOptimized || graph == kFrozen) return {};

@@ -14,6 +14,10 @@ namespace skua::pytorch {
 /// arithmetic takes 20 to 45 times as long as single.
 Arithmetic arithmetic_of(const RuntimeConfig& config, Precision precision);
 
+/// Writes the device and the arithmetic that stand for an empty field, so that records, manifests and reuse
+/// keys say what was meant, and another build's defaults make another engine.
+void resolve(RuntimeConfig& config);
+
 /// device, arithmetic, graph (frozen or optimized), threads and library version. What compiling finds out of
 /// the outputs is added by it.
 std::map<std::string, std::string> record_options(const RuntimeConfig& config, Precision precision,

@@ -4,13 +4,14 @@
 
 #include "inference/module_abi.h"
 #include "runtimes/pytorch/pytorch_runtime.h"
+#include "runtimes/pytorch/record_options.h"
 #include "runtimes/pytorch/torch_library.h"
 
 namespace {
 
-constexpr skua::RuntimeModule kModule = {sizeof(skua::RuntimeModule), SKUA_BUILD_ID,
+constexpr skua::RuntimeModule kModule = {sizeof(skua::RuntimeModule),         SKUA_BUILD_ID,
                                          skua::pytorch::kRuntimeLabel.data(), &skua::pytorch::create_runtime,
-                                         &skua::pytorch::probe_sdk};
+                                         &skua::pytorch::probe_sdk,           &skua::pytorch::resolve};
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/isinf.h>
 #include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
@@ -36,51 +37,96 @@ bool is_training_norm(const jit::Node& node) {
   return node.kind() == c10::aten::batch_norm && is_true(node.namedInput("training"));
 }
 
-/// A layer with a training flag draws nothing once it is off, whatever libtorch's list says (lstm, rrelu).
+/// A layer draws nothing once its training flag is off or its dropout is zero, whatever libtorch's list says
+/// (lstm, rrelu, scaled_dot_product_attention).
 bool draws_random_numbers(const jit::Node& node) {
   if (!node.isNondeterministic()) return false;
-  for (const char* flag : {"train", "training"}) {
+  for (const char* flag : {"train", "training", "dropout_p"}) {
     if (!node.hasNamedInput(flag)) continue;
     const auto constant = jit::toIValue(node.namedInput(flag));
+    if (constant && constant->isScalar() && constant->toScalar().toDouble() == 0.0) return false;
     if (constant && constant->isBool() && !constant->toBool()) return false;
   }
   return true;
 }
 
-/// Freezing writes every attribute into the graph but those that forward() changes.
-bool is_state(const jit::Node& node) {
-  if (node.kind() == c10::prim::SetAttr) return true;
-  return node.kind() == c10::prim::GetAttr && node.output()->type()->kind() != c10::TypeKind::ClassType;
+/// Files that libtorch would open by itself, past every gate.
+bool touches_files(const jit::Node& node) {
+  const std::string kind = node.kind().toQualString();
+  return kind == "aten::from_file" || kind == "aten::save";
 }
 
-Status check_block(jit::Block* block) {
-  for (jit::Node* node : block->nodes()) {
-    for (jit::Block* inner : node->blocks()) SKUA_RETURN_IF_ERROR(check_block(inner));
-    const std::string kind = node->kind().toQualString();
-    if (is_state(*node)) {
-      return build_error(Reason::kModelUnsupported,
-                         "forward() changes its attribute '" + node->s(c10::attr::name) +
-                             "': a result would depend on what ran before; make it an input and an output");
-    }
-    if (draws_random_numbers(*node)) {
-      return build_error(
-          Reason::kModelUnsupported,
-          "forward() calls " + kind +
-              ", whose results differ from run to run (dropout of a trace "
-              "made in training mode?); call eval() before exporting, and draw no random numbers");
-    }
-    if (is_training_norm(*node)) {
-      return build_error(Reason::kModelUnsupported,
-                         "forward() calls " + kind + " in training mode; call eval() before exporting");
-    }
+/// Warnings are dropped when the network runs; these cannot be.
+bool has_other_effects(const jit::Node& node) {
+  return node.kind() == c10::prim::Print ||
+         node.kind().toQualString() == std::string_view("aten::manual_seed");
+}
+
+Error undeployable(const std::string& what, const std::string& why) {
+  return build_error(Reason::kModelUnsupported, "forward() " + what + ": " + why);
+}
+
+Status check_node(const jit::Node& node) {
+  const std::string kind = node.kind().toQualString();
+  if (draws_random_numbers(node)) {
+    return undeployable(
+        "calls " + kind + ", whose results differ from run to run",
+        "call eval() before exporting (dropout of a trace made in training mode?), and draw no "
+        "random numbers");
+  }
+  if (is_training_norm(node)) {
+    return undeployable("calls " + kind + " in training mode", "call eval() before exporting");
+  }
+  if (has_other_effects(node)) {
+    return undeployable("calls " + kind, "it does something else than computing a result; leave it out");
   }
   return {};
 }
 
-/// Judged after freezing: what eval() switches off is gone from the graph then.
+template <typename Check>
+Status check_block(jit::Block* block, const Check& check) {
+  for (jit::Node* node : block->nodes()) {
+    for (jit::Block* inner : node->blocks()) SKUA_RETURN_IF_ERROR(check_block(inner, check));
+    SKUA_RETURN_IF_ERROR(check(*node));
+  }
+  return {};
+}
+
+/// What a node takes from the network itself: a constant's name, an attribute's, or nothing.
+std::string held_name(const jit::Node& node) {
+  if (node.outputs().size() != 1) return {};
+  const bool is_tensor = node.output()->type()->kind() == c10::TypeKind::TensorType;
+  if (node.kind() == c10::prim::Constant && is_tensor) return "%" + node.output()->debugName();
+  const bool is_value = node.output()->type()->kind() != c10::TypeKind::ClassType;
+  return node.kind() == c10::prim::GetAttr && is_value ? node.s(c10::attr::name) : std::string();
+}
+
+/// Lanes share what a network holds: a write to it would be seen by the next run, and by another lane's.
+Status check_no_state(const std::shared_ptr<jit::Graph>& graph) {
+  const jit::AliasDb aliases(graph);
+  return check_block(graph->block(), [&](const jit::Node& node) -> Status {
+    const bool is_set = node.kind() == c10::prim::SetAttr;
+    const std::string name = is_set ? node.s(c10::attr::name) : held_name(node);
+    if (!is_set && (name.empty() || !aliases.hasWriters(node.output()))) return {};
+    return undeployable(
+        "changes what it holds, '" + name + "'",
+        "a result would depend on what ran before; make it an input and an output, or copy it first");
+  });
+}
+
+/// Judged after freezing: what eval() switches off is gone from the graph then, and weights are constants of
+/// it. Files are looked for before, because freezing would read them.
 Status check_deployable(const jit::Module& module) {
+  const auto written = module.get_method("forward").graph();
+  SKUA_RETURN_IF_ERROR(check_block(written->block(), [](const jit::Node& node) -> Status {
+    if (!touches_files(node)) return {};
+    return undeployable("calls " + std::string(node.kind().toQualString()),
+                        "no byte reaches a network but through the gate; make it a weight");
+  }));
   const jit::Module frozen = jit::freeze_module(module);
-  return check_block(frozen.get_method("forward").graph()->block());
+  const auto graph = frozen.get_method("forward").graph();
+  SKUA_RETURN_IF_ERROR(check_block(graph->block(), check_node));
+  return check_no_state(graph);
 }
 
 /// Turns a network to half and counts what became of its values.
@@ -161,7 +207,7 @@ Result<Tensor> copy_of(const at::Tensor& result, const std::string& name) {
   if (!shape.ok())
     return build_error(Reason::kModelUnsupported, "output '" + name + "': " + shape.error().message);
   SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(*dtype, *shape));
-  const at::Tensor host = result.contiguous();
+  const at::Tensor host = settled(result);
   if (tensor.view().size_bytes() > 0)
     std::memcpy(tensor.view().data, host.const_data_ptr(), tensor.view().size_bytes());
   return tensor;
@@ -207,8 +253,7 @@ class Trial final : public TrialModule {
       return outputs;
     }
     for (std::size_t i = 0; i < program_.interface.outputs.size(); ++i) {
-      SKUA_RETURN_IF_ERROR(
-          add(program_.interface.outputs[i], output_of(result, program_.interface, i), outputs));
+      SKUA_RETURN_IF_ERROR(add(program_.interface.outputs[i], output_of(result, program_.keys, i), outputs));
     }
     return outputs;
   }

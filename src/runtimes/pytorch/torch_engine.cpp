@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/half_rounding.h"
+#include "core/profile_check.h"
 #include "runtimes/pytorch/device_lane.h"
 #include "runtimes/pytorch/torch_program.h"
 
@@ -38,14 +39,12 @@ Error contract_error(const EngineRecord& record, const std::string& text) {
                     record.file + ": " + text + "; the engine is not what its record says: compile it again");
 }
 
-Shape opt_shape_of(const EngineRecord& record, const TensorSpec& spec) {
-  for (const OptimizationProfile& profile : record.profiles) {
-    if (profile.input_name == spec.name) return profile.opt;
-  }
-  return spec.shape;
+/// Requires a contiguous tensor of single precision on the CPU.
+std::span<float> floats_of(const at::Tensor& tensor) {
+  return {tensor.mutable_data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
-std::span<float> floats(const TensorView& view) { return view.as<float>(); }
+bool is_single_or_double(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kFloat64; }
 
 class TorchExecution final : public Execution {
  public:
@@ -82,14 +81,14 @@ Status TorchExecution::place(const EngineRecord& record) {
   for (const TensorSpec& spec : record.inputs) {
     InputPort port;
     port.spec = spec;
-    port.is_rounded = plan_.arithmetic == Arithmetic::kWidened && spec.dtype == DType::kFloat32;
+    port.is_rounded = plan_.arithmetic == Arithmetic::kWidened && is_single_or_double(spec.dtype);
     SKUA_ASSIGN_OR_RETURN(port.memory, Tensor::allocate(spec.dtype, spec.max_shape));
     port.view = port.memory.view();
     inputs_.push_back(std::move(port));
   }
   arguments_.resize(inputs_.size());
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    SKUA_RETURN_IF_ERROR(set_input_shape(i, opt_shape_of(record, inputs_[i].spec)));
+    SKUA_RETURN_IF_ERROR(set_input_shape(i, opt_shape_of(record.profiles, inputs_[i].spec)));
   }
   stack_.reserve(1 + inputs_.size() + program_->defaults.size());
   return place_outputs(record);
@@ -100,7 +99,7 @@ Status TorchExecution::place_outputs(const EngineRecord& record) {
     Port port;
     port.spec = spec;
     const auto computed = record.options.find(computed_option(spec.name));
-    port.is_rounded = plan_.arithmetic == Arithmetic::kWidened && spec.dtype == DType::kFloat32 &&
+    port.is_rounded = plan_.arithmetic == Arithmetic::kWidened && is_single_or_double(spec.dtype) &&
                       computed != record.options.end() && computed->second == to_string(DType::kFloat16);
     SKUA_ASSIGN_OR_RETURN(port.memory, Tensor::allocate(spec.dtype, spec.max_shape));
     port.view = port.memory.view();
@@ -152,8 +151,11 @@ void TorchExecution::warm_up(const EngineRecord& record) {
 void TorchExecution::hand_over() {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const InputPort& port = inputs_[i];
-    if (port.is_rounded) round_through_half(floats(port.view));
-    if (!arguments_[i].is_same(port.placed)) arguments_[i].copy_(port.placed);
+    at::Tensor& argument = arguments_[i];
+    if (!argument.is_same(port.placed)) {
+      argument.copy_(port.is_rounded && plan_.device != "cpu" ? port.placed.to(at::kHalf) : port.placed);
+    }
+    if (port.is_rounded && plan_.device == "cpu") round_through_half(floats_of(argument));
   }
 }
 
@@ -181,7 +183,7 @@ Status TorchExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
 
 Status TorchExecution::collect() {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    SKUA_RETURN_IF_ERROR(take(outputs_[i], output_of(stack_.back(), program_->interface, i)));
+    SKUA_RETURN_IF_ERROR(take(outputs_[i], output_of(stack_.back(), program_->keys, i)));
   }
   for (Port& port : outputs_) port.view.data = port.memory.view().data;
   return {};
@@ -204,10 +206,12 @@ Status TorchExecution::take(Port& port, const at::Tensor& result) {
   TensorView target = port.memory.view();
   target.shape = port.view.shape;
   if (target.size_bytes() == 0) return {};
-  const at::Tensor host =
-      result.to(at::kCPU, *type).contiguous();  // the same tensor where all of it holds already
-  if (port.is_rounded) {
-    round_through_half({host.const_data_ptr<float>(), target.size_bytes() / sizeof(float)}, floats(target));
+  const bool is_single = port.spec.dtype == DType::kFloat32;
+  const at::Tensor value = port.is_rounded && !is_single ? result.to(at::kHalf) : result;
+  const at::Tensor host = settled(value.to(at::kCPU, *type));
+  if (port.is_rounded && is_single) {
+    round_through_half({host.const_data_ptr<float>(), target.size_bytes() / sizeof(float)},
+                       target.as<float>());
   } else {
     std::memcpy(target.data, host.const_data_ptr(), target.size_bytes());
   }
@@ -262,6 +266,7 @@ Status settle_outputs(Program& program, const EngineRecord& record) {
   }
   program.interface.outputs.clear();
   for (const TensorSpec& spec : record.outputs) program.interface.outputs.push_back(spec.name);
+  program.keys = keys_of(program.interface.outputs);
   return {};
 }
 

@@ -16,11 +16,6 @@ Error not_available(Reason reason, std::string message) {
   return make_error(ErrorCode::kRuntimeNotAvailable, reason, std::move(message));
 }
 
-std::string loader_text() {
-  const char* text = ::dlerror();
-  return text != nullptr ? text : "no reason given";
-}
-
 /// What this process has mapped of libtorch and of the libraries that call it for us.
 struct Mapped {
   fs::path libtorch;
@@ -41,7 +36,9 @@ Status check_process(const fs::path& library) {
   Mapped mapped;
   ::dl_iterate_phdr(look_at, &mapped);
   if (mapped.libtorch.empty()) return {};
-  const bool is_ours = mapped.has_bridge && mapped.libtorch.parent_path() == library.parent_path();
+  std::error_code ignored;
+  const bool is_ours =
+      mapped.has_bridge && fs::equivalent(mapped.libtorch.parent_path(), library.parent_path(), ignored);
   if (is_ours) return {};
   return not_available(Reason::kSdkForeign,
                        "expected no other libtorch in this process than " + library.string() + ", found " +

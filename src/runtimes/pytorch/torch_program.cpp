@@ -137,9 +137,17 @@ constexpr std::array<std::pair<at::ScalarType, DType>, 9> kTypes = {{
     {at::kBool, DType::kBool},
 }};
 
+/// libtorch's warnings would go to stderr, which is the program's.
+class Silence final : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning&) override {}
+};
+
 }  // namespace
 
 void Program::run(jit::Stack& stack, std::span<const at::Tensor> inputs) const {
+  static Silence silence;
+  const c10::WarningUtils::WarningHandlerGuard no_warnings(&silence);
   stack.clear();
   stack.emplace_back(module._ivalue());
   for (const at::Tensor& input : inputs) stack.emplace_back(input);
@@ -150,7 +158,9 @@ void Program::run(jit::Stack& stack, std::span<const at::Tensor> inputs) const {
 jit::Module read_archive(std::span<const std::byte> archive, jit::ExtraFilesMap& extra_files) {
   jit::Module module = jit::load(std::make_shared<MemoryReader>(archive), at::kCPU, extra_files);
   module.eval();
-  jit::Inline(*module.get_method("forward").graph());
+  const std::shared_ptr<jit::Graph> graph = module.get_method("forward").graph();
+  jit::Inline(*graph);
+  jit::InlineForkWait(graph);  // branches run one after the other, on the caller's thread
   return module;
 }
 
@@ -219,9 +229,7 @@ Result<Program> make_program(std::span<const std::byte> archive, const RunPlan& 
   }
   if (plan.is_frozen) module = jit::freeze(module);
   if (plan.is_frozen && plan.is_optimized) module = jit::optimize_for_inference(module);
-  const std::shared_ptr<jit::Graph> graph = module.get_method("forward").graph()->copy();
-  jit::InlineForkWait(graph);  // branches run one after the other, on the caller's thread
-  program.code = jit::Code(graph, "forward");
+  program.code = jit::Code(module.get_method("forward").graph()->copy(), "forward");
   program.module = std::move(module);
   return program;
 }
@@ -251,10 +259,16 @@ Result<at::Tensor> borrow(const TensorView& view) {
                        at::TensorOptions().dtype(*type));
 }
 
-at::Tensor output_of(const c10::IValue& result, const ScriptInterface& interface, std::size_t index) {
+std::vector<c10::IValue> keys_of(const std::vector<std::string>& names) {
+  return {names.begin(), names.end()};
+}
+
+at::Tensor output_of(const c10::IValue& result, const std::vector<c10::IValue>& keys, std::size_t index) {
   if (result.isTensor()) return result.toTensor();
   if (result.isTuple()) return result.toTupleRef().elements().at(index).toTensor();
-  return result.toGenericDict().at(interface.outputs.at(index)).toTensor();
+  return result.toGenericDict().at(keys.at(index)).toTensor();
 }
+
+at::Tensor settled(const at::Tensor& tensor) { return tensor.resolve_conj().resolve_neg().contiguous(); }
 
 }  // namespace skua::pytorch

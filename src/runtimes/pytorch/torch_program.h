@@ -28,6 +28,7 @@ struct Program {
   torch::jit::Code code;
   ScriptInterface interface;
   std::vector<c10::IValue> defaults;  ///< of the arguments after the inputs
+  std::vector<c10::IValue> keys;      ///< of the outputs, where the result is a dict
 
   /// Runs once: `stack` is overwritten and then holds the result alone. Throws what libtorch throws.
   /// Allocates nothing of ours once `stack` has its capacity.
@@ -73,8 +74,15 @@ std::optional<at::ScalarType> scalar_type_of(DType dtype) noexcept;
 /// Our memory as libtorch's tensor, which does not own it. InvalidArgumentError for an unknown element type.
 Result<at::Tensor> borrow(const TensorView& view);
 
-/// The outputs of a result, in order: of a dict by the names of `interface`. A defect of the network throws.
-at::Tensor output_of(const c10::IValue& result, const ScriptInterface& interface, std::size_t index);
+/// A dict's keys, ready to look up by.
+std::vector<c10::IValue> keys_of(const std::vector<std::string>& names);
+
+/// One output of a result; of a dict, that of keys[index]. A defect of the network throws.
+at::Tensor output_of(const c10::IValue& result, const std::vector<c10::IValue>& keys, std::size_t index);
+
+/// The same values, row by row and as they are: libtorch may keep a transposition, a sign or a conjugation
+/// for later. The tensor itself where nothing is kept.
+at::Tensor settled(const at::Tensor& tensor);
 
 /// The program of an engine that load_engine made; for the raw calls that are measured beside it.
 std::shared_ptr<const Program> program_of(const LoadedEngine& engine);

@@ -4,33 +4,36 @@
 #include <c10/core/InferenceMode.h>
 
 #include <array>
+#include <memory>
 #include <utility>
 
+#include "core/half_rounding.h"
+#include "core/profile_check.h"
 #include "runtimes/pytorch/torch_program.h"
 
 namespace skua::pytorch {
 namespace {
 
-// "forward": Module::forward of the very module that Skua runs. "run": the same as most programs write it,
-// with new tensors over the input memory for each call. The other two are modules of their own.
-enum Variant : std::size_t { kForward, kRun, kOptimized, kFrozen };
-constexpr std::array<std::string_view, 4> kVariants = {"forward", "run", "optimized", "frozen"};
+// "interpreter": the very graph that Skua runs, given to libtorch's interpreter over tensors made once,
+// rounded as Skua does it; the result stays where libtorch put it. "forward": Module::forward of the same
+// module, rounded by libtorch's operators. "run": the same as most programs write it, with new tensors over
+// the input memory for each call. The other two are modules of their own.
+enum Variant : std::size_t { kInterpreter, kForward, kRun, kOptimized, kFrozen };
+constexpr std::array<std::string_view, 5> kVariants = {"interpreter", "forward", "run", "optimized",
+                                                       "frozen"};
+using Modules = std::array<torch::jit::Module, kVariants.size()>;
 
 struct RawInput {
   TensorSpec spec;
   Tensor memory;
   TensorView view;
-  at::Tensor placed;
+  at::Tensor placed;    ///< over the memory
+  at::Tensor argument;  ///< the same, or in the type that the network computes in
 };
 
 class TorchRawSession final : public RawSession {
  public:
-  TorchRawSession(EngineRecord record, RunPlan plan, std::array<torch::jit::Module, 4> modules,
-                  ScriptInterface interface)
-      : record_(std::move(record)),
-        plan_(std::move(plan)),
-        modules_(std::move(modules)),
-        interface_(std::move(interface)) {}
+  TorchRawSession(EngineRecord record, RunPlan plan, std::shared_ptr<const Program> program, Modules modules);
 
   std::span<const std::string_view> variants() const noexcept override { return kVariants; }
   Status place(const RawMemory& memory) override;
@@ -40,21 +43,37 @@ class TorchRawSession final : public RawSession {
   Result<TensorView> output(std::size_t index) const override;
 
  private:
+  bool is_rounded(const at::Tensor& tensor) const {
+    return plan_.arithmetic == Arithmetic::kWidened && at::isFloatingType(tensor.scalar_type());
+  }
+  void interpret();
   void call(std::size_t variant);
 
   EngineRecord record_;
   RunPlan plan_;
-  std::array<torch::jit::Module, 4> modules_;
-  ScriptInterface interface_;
+  std::shared_ptr<const Program> program_;
+  Modules modules_;
+  std::vector<c10::IValue> keys_;
+  std::vector<bool> gives_half_;  ///< per output: native arithmetic does
   std::vector<RawInput> inputs_;
-  std::vector<at::Tensor> results_;
+  std::vector<at::Tensor> arguments_, results_;
+  torch::jit::Stack stack_;
 };
 
-Shape first_shape_of(const EngineRecord& record, const TensorSpec& spec) {
-  for (const OptimizationProfile& profile : record.profiles) {
-    if (profile.input_name == spec.name) return profile.opt;
+TorchRawSession::TorchRawSession(EngineRecord record, RunPlan plan, std::shared_ptr<const Program> program,
+                                 Modules modules)
+    : record_(std::move(record)),
+      plan_(std::move(plan)),
+      program_(std::move(program)),
+      modules_(std::move(modules)) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : record_.outputs) {
+    const auto computed = record_.options.find(computed_option(spec.name));
+    gives_half_.push_back(plan_.arithmetic == Arithmetic::kWidened && computed != record_.options.end() &&
+                          computed->second == to_string(DType::kFloat16));
+    names.push_back(spec.name);
   }
-  return spec.shape;
+  keys_ = keys_of(names);
 }
 
 Status TorchRawSession::place(const RawMemory& memory) {
@@ -69,7 +88,7 @@ Status TorchRawSession::place(const RawMemory& memory) {
     }
     input.view = input.memory.view();
     inputs_.push_back(std::move(input));
-    const Shape shape = is_borrowed ? inputs_[i].view.shape : first_shape_of(record_, inputs_[i].spec);
+    const Shape shape = is_borrowed ? inputs_[i].view.shape : opt_shape_of(record_.profiles, inputs_[i].spec);
     SKUA_RETURN_IF_ERROR(set_input_shape(i, shape));
   }
   results_.resize(record_.outputs.size());
@@ -80,9 +99,31 @@ Status TorchRawSession::set_input_shape(std::size_t index, const Shape& shape) {
   inputs_[index].view.shape = shape;
   return guarded(TorchContext::kLoad, inputs_[index].spec.name, [&]() -> Status {
     const c10::InferenceMode inference;
-    SKUA_ASSIGN_OR_RETURN(inputs_[index].placed, borrow(inputs_[index].view));
+    RawInput& input = inputs_[index];
+    SKUA_ASSIGN_OR_RETURN(input.placed, borrow(input.view));
+    const bool is_floating = at::isFloatingType(input.placed.scalar_type());
+    input.argument = is_floating ? input.placed.to(computing_type(plan_)) : input.placed;
+    arguments_.resize(inputs_.size());
+    arguments_[index] = input.argument;
     return {};
   });
+}
+
+void round_in_place(const at::Tensor& tensor) {
+  round_through_half({tensor.mutable_data_ptr<float>(), static_cast<std::size_t>(tensor.numel())});
+}
+
+void TorchRawSession::interpret() {
+  for (const RawInput& input : inputs_) {
+    if (!input.argument.is_same(input.placed)) input.argument.copy_(input.placed);
+    if (is_rounded(input.argument)) round_in_place(input.argument);
+  }
+  program_->run(stack_, arguments_);
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    results_[i] = output_of(stack_.back(), keys_, i);
+    if (gives_half_[i]) round_in_place(results_[i] = settled(results_[i]));
+  }
+  stack_.clear();
 }
 
 /// What the network is given and what is read of it, by libtorch's own means: without the roundings it would
@@ -93,31 +134,34 @@ at::Tensor rounded(const at::Tensor& tensor, at::ScalarType computed) {
 }
 
 void TorchRawSession::call(std::size_t variant) {
-  const c10::InferenceMode inference;
   std::vector<c10::IValue> arguments;
   arguments.reserve(inputs_.size());
   for (const RawInput& input : inputs_) {
     at::Tensor tensor = variant == kRun ? borrow(input.view).value() : input.placed;
-    const bool is_rounded = plan_.arithmetic != Arithmetic::kFp32 && at::isFloatingType(tensor.scalar_type());
-    arguments.emplace_back(is_rounded ? rounded(tensor, computing_type(plan_)) : std::move(tensor));
+    const bool is_cast = plan_.arithmetic != Arithmetic::kFp32 && at::isFloatingType(tensor.scalar_type());
+    arguments.emplace_back(is_cast ? rounded(tensor, computing_type(plan_)) : std::move(tensor));
   }
   const c10::IValue result = modules_[variant].forward(std::move(arguments));
   for (std::size_t i = 0; i < results_.size(); ++i) {
-    const auto computed = record_.options.find(computed_option(record_.outputs[i].name));
-    const bool is_half = plan_.arithmetic == Arithmetic::kWidened && computed != record_.options.end() &&
-                         computed->second == to_string(DType::kFloat16);
-    const at::Tensor tensor = output_of(result, interface_, i);
-    results_[i] = is_half ? rounded(tensor, at::kFloat) : tensor;
+    const at::Tensor tensor = output_of(result, keys_, i);
+    results_[i] = gives_half_[i] ? rounded(tensor, at::kFloat) : tensor;
   }
 }
 
 Status TorchRawSession::run(std::size_t variant) noexcept {
   try {
     at::internal::lazy_init_num_threads();
-    call(variant);
+    const c10::InferenceMode inference;
+    if (variant == kInterpreter) {
+      interpret();
+    } else {
+      call(variant);
+    }
     return {};
   } catch (const std::exception& error) {
     return translate_hot(error.what());
+  } catch (...) {
+    return translate_hot("");
   }
 }
 
@@ -146,13 +190,11 @@ Result<std::unique_ptr<RawSession>> open_raw(std::span<const std::byte> archive,
   return guarded(TorchContext::kLoad, record.file, [&]() -> Result<std::unique_ptr<RawSession>> {
     SKUA_ASSIGN_OR_RETURN(const Program optimized, program_with(archive, plan, true));
     SKUA_ASSIGN_OR_RETURN(const Program frozen, program_with(archive, plan, false));
-    const Program& own = plan.is_optimized ? optimized : frozen;
-    const torch::jit::Module module = engine != nullptr ? program_of(*engine)->module : own.module;
-    ScriptInterface interface = own.interface;
-    interface.outputs.clear();
-    for (const TensorSpec& spec : record.outputs) interface.outputs.push_back(spec.name);
+    const auto own = std::make_shared<const Program>(plan.is_optimized ? optimized : frozen);
+    const auto program = engine != nullptr ? program_of(*engine) : own;
     return std::unique_ptr<RawSession>(std::make_unique<TorchRawSession>(
-        record, plan, std::array{module, module, optimized.module, frozen.module}, std::move(interface)));
+        record, plan, program,
+        Modules{program->module, program->module, program->module, optimized.module, frozen.module}));
   });
 }
 

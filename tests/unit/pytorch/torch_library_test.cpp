@@ -66,6 +66,16 @@ TEST(RecordOptions, TheCpuWidensAndAGpuDoesNot) {
   EXPECT_EQ(pytorch::arithmetic_of(config, Precision::kFp32), pytorch::Arithmetic::kFp32);
 }
 
+TEST(RecordOptions, WhatIsLeftOpenIsSaidAloud) {
+  RuntimeConfig config;
+  pytorch::resolve(config);
+  EXPECT_EQ(config.device, pytorch::device_of(RuntimeConfig()));
+  EXPECT_FALSE(config.arithmetic.empty());
+  RuntimeConfig native = torch_config("native");
+  pytorch::resolve(native);
+  EXPECT_EQ(native.arithmetic, "native");
+}
+
 TEST(RecordOptions, EveryOptionIsHeldToTheConfiguration) {
   EngineRecord record;
   record.file = "net.pt";
