@@ -29,7 +29,7 @@ Status measure_pair(BenchSet& set, BenchedEngine& engine, const ProgramOptions& 
   plan.cancel_requested = &cancel_requested();
   SKUA_ASSIGN_OR_RETURN(const CallTimes times, time_calls(set, engine, plan));
   const bool is_small = rough_us(*times.find(fastest)) < kSmallUs;
-  CallLines lines(times, engine.info.model, conditions_text(set, engine.info, times), figures);
+  CallLines lines(times, shown_name(engine.info), conditions_text(set, engine.info, times), figures);
   lines.ratio(kBoundRun, fastest, is_small ? small_bar(engine.info) : 0.0);
   lines.added(kBoundRun, fastest);
   return {};
@@ -42,7 +42,7 @@ Status measure_all(BenchSet& set, BenchedEngine& engine, const ProgramOptions& o
   plan.rounds = options.rounds;
   plan.cancel_requested = &cancel_requested();
   SKUA_ASSIGN_OR_RETURN(const CallTimes times, time_calls(set, engine, plan));
-  CallLines lines(times, engine.info.model, conditions_text(set, engine.info, times), figures);
+  CallLines lines(times, shown_name(engine.info), conditions_text(set, engine.info, times), figures);
   lines.times_of_each();
   const std::string plain = raw_name("run");
   if (times.find(plain) == nullptr) return {};

@@ -141,21 +141,21 @@ Status count_engine(BenchSet& set, BenchedEngine& engine, std::vector<Figure>& f
     SKUA_ASSIGN_OR_RETURN(const Counts counts, count_calls(subject, calls));
     if (subject.name == kBoundRun) ours = counts;
     if (subject.name == fastest) theirs = counts;
-    figures.push_back({"count", engine.info.model + ": " + subject.name, "allocations",
+    figures.push_back({"count", shown_name(engine.info) + ": " + subject.name, "allocations",
                        exactly(counts.allocations), "", Verdict::kNoBar, text_of(counts)});
   }
   const double added = ours.allocations - theirs.allocations;
-  figures.push_back({"count", engine.info.model + ": allocations per bound run beyond " + fastest, "count",
-                     exactly(added), "0", added <= 0.0 ? Verdict::kReached : Verdict::kNotReached,
+  figures.push_back({"count", shown_name(engine.info) + ": allocations per bound run beyond " + fastest,
+                     "count", exactly(added), "0", added <= 0.0 ? Verdict::kReached : Verdict::kNotReached,
                      engine.info.runtime_label + " " + engine.info.sdk_version});
   if (engine.info.runtime_label == "pytorch_fp16") {
-    figures.push_back({"count", engine.info.model + ": page faults per bound run", "count",
+    figures.push_back({"count", shown_name(engine.info) + ": page faults per bound run", "count",
                        exactly(ours.page_faults), "0",
                        ours.page_faults == 0.0 ? Verdict::kReached : Verdict::kNotReached, ""});
   }
   const double faults = ours.page_faults - theirs.page_faults;
-  figures.push_back({"count", engine.info.model + ": page faults per bound run beyond " + fastest, "count",
-                     exactly(faults), "", Verdict::kNoBar, ""});
+  figures.push_back({"count", shown_name(engine.info) + ": page faults per bound run beyond " + fastest,
+                     "count", exactly(faults), "", Verdict::kNoBar, ""});
   return {};
 }
 

@@ -84,8 +84,8 @@ Status measure(const Job& job, const ProgramOptions& options, std::vector<Figure
     const Estimate ratio = compare(times[0], times[i]).ratio;
     const bool has_bar = i == 1;
     const bool is_reached = ratio.is_bounded && ratio.upper <= 1.10;
-    figures.push_back({"load", job.model + ": start to first result, skua run / " + times[i].name, "ratio",
-                       ratio, has_bar ? "<= 1.1" : "",
+    figures.push_back({"first result", job.model + ": start to first result, skua run / " + times[i].name,
+                       "ratio", ratio, has_bar ? "<= 1.1" : "",
                        has_bar ? (is_reached ? Verdict::kReached : Verdict::kNotReached) : Verdict::kNoBar,
                        "whole processes, wall clock; skua run verifies, hashes, proves and warms up"});
   }

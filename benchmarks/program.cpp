@@ -32,6 +32,10 @@ int act(const ProgramOptions& options,
 
 }  // namespace
 
+std::string shown_name(const EngineInfo& info) {
+  return info.runtime_label == "onnx_trt_ep" ? info.model : info.model + " (" + info.runtime_label + ")";
+}
+
 const std::atomic<bool>& cancel_requested() noexcept { return g_is_cancelled; }
 
 Status check_not_cancelled() {

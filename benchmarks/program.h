@@ -28,6 +28,9 @@ int run_program(int argc, const char* const* argv, const std::string& purpose,
 /// The set of `options`, unsigned ones allowed: it is measured, not flown.
 Result<BenchSet> open_bench_set(const ProgramOptions& options);
 
+/// A network's name in a report, where those of two runtimes may stand side by side.
+std::string shown_name(const EngineInfo& info);
+
 /// Set by Ctrl-C. Whatever the body answers, a program that was cancelled leaves no report.
 const std::atomic<bool>& cancel_requested() noexcept;
 /// kCancelled once Ctrl-C was pressed: for loops that no ExperimentPlan runs.

@@ -17,7 +17,7 @@ import programs
 BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
 PATIENCE_S = 400
-GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth"}
+GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "first result"}
 pytestmark = pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),
                                 reason="built without SKUA_BUILD_BENCHMARKS")
 
@@ -44,12 +44,15 @@ def test_one_command_takes_every_kind_of_figure(tmp_path):
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     figures = report["figures"]
     assert {figure["group"] for figure in figures} == GROUPS and done.stdout == (tmp_path / "report.md").read_text("utf-8")
-    assert report["machine"]["sdk"].startswith("onnx_trt_ep 1.") and report["machine"]["commit"]
+    sdk = report["machine"]["sdk"]
+    assert "onnx_trt_ep 1." in sdk and "pytorch_fp16 2." in sdk and report["machine"]["commit"]
 
     controls = [figure for figure in figures if figure["group"] == "control"]
     assert [figure["verdict"] for figure in controls] == ["reached"] * 4
     assert {figure["note"].split(",")[0] for figure in controls} == {"thread CPU time", "wall clock"}
-    assert named(figures, "one_node: skua bound run / raw io_binding")["note"].startswith(report["machine"]["sdk"])
+    assert named(figures, "one_node: skua bound run / raw io_binding")["note"].split(",")[0] in sdk
+    assert named(figures, "one_node (pytorch_fp16): skua bound run / raw interpreter")["note"].split(",")[0] in sdk
+    assert named(figures, "start to first result", "3 warm-up runs")["asked"] == "<= 1.1"
 
     for name in ("one_node", "demo_matcher"):  # counts do not depend on how busy the machine is
         copies = named(figures, f"{name}: copies of bound")
