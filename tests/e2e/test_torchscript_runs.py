@@ -26,6 +26,15 @@ REFUSED = {
 }
 
 
+def test_set_says_what_it_was_made_for(torch_flight):
+    """SET.yaml leaves device and arithmetic to the runtime; what they came to is written down, and bound to the set."""
+    manifest = json.loads((torch_flight.current() / "flight-manifest.json").read_text("utf-8"))
+    options = manifest["runtime_options"]
+    assert options == {"device": "cpu", "arithmetic": "widened", "intra_op_threads": "1"}
+    for artifact in manifest["artifacts"]:
+        assert artifact["engine"]["options"]["device"] == "cpu"
+
+
 def refused(skua, place, folder, arrays, status, reason, *words, more=(), model="matmul_relu"):
     before = trees.tree(place.cache), trees.tree(place.sets)
     error = programs.error_of(run(skua, folder, arrays, *more, model=model), status, reason, *words)
