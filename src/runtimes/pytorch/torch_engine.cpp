@@ -20,7 +20,8 @@
 namespace skua::pytorch {
 namespace {
 
-constexpr int kWarmUpRuns = 3;  // kernels of libtorch's own libraries are made at a shape's first use
+// Kernels of libtorch's own libraries are made at a shape's first use, and memory is found in the first runs.
+constexpr int kWarmUpRuns = 3;
 
 /// One input or output in memory of ours.
 struct Port {
@@ -133,19 +134,20 @@ Status TorchExecution::set_input_shape(std::size_t index, const Shape& shape) {
 
 // A run on whatever the memory holds may fail where the real inputs would not; the golden run judges.
 void TorchExecution::warm_up(const EngineRecord& record) {
-  const auto run_at = [&](Shape OptimizationProfile::*side) {
+  const auto run_at = [&](Shape OptimizationProfile::*side, int runs) {
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       for (const OptimizationProfile& profile : record.profiles) {
         if (profile.input_name == inputs_[i].spec.name && !set_input_shape(i, profile.*side).ok()) return;
       }
     }
-    for (int n = 0; n < kWarmUpRuns; ++n) static_cast<void>(run(std::nullopt).ok());
+    for (int n = 0; n < runs; ++n) static_cast<void>(run(std::nullopt).ok());
   };
   if (!record.profiles.empty()) {
-    run_at(&OptimizationProfile::min);
-    run_at(&OptimizationProfile::max);
+    run_at(&OptimizationProfile::min, kWarmUpRuns);
+    run_at(&OptimizationProfile::max, kWarmUpRuns);
   }
-  run_at(&OptimizationProfile::opt);
+  // Where there is one shape, the golden run, which follows, is the last of them.
+  run_at(&OptimizationProfile::opt, record.profiles.empty() ? kWarmUpRuns - 1 : kWarmUpRuns);
 }
 
 void TorchExecution::hand_over() {
