@@ -56,8 +56,8 @@ Result<Json> build_to_key(const BuildConfig& build) {
   return json;
 }
 
-/// The options that change the artifact or what it is proven for. Thread counts do not: they are settings of the
-/// session that runs it.
+/// The options that change the artifact or what it is proven for. Thread counts do not: they are settings of
+/// the session that runs it.
 Json runtime_to_key(const RuntimeConfig& config) {
   Json json = Json::object();
   json["label"] = config.runtime;

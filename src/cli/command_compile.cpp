@@ -94,7 +94,8 @@ void add_compile(CLI::App& app, Action& action) {
   auto a = std::make_shared<CompileArguments>();
   CLI::App* command = app.add_subcommand("compile", "compile one model into an engine cache");
   command->add_option("MODEL", a->model, "network file (.onnx, .pt)")->required();
-  command->add_option("--runtime", a->runtime, "tensorrt, pytorch_fp16 or onnx_trt_ep")->capture_default_str();
+  command->add_option("--runtime", a->runtime, "tensorrt, pytorch_fp16 or onnx_trt_ep")
+      ->capture_default_str();
   command->add_option("--out", a->out, "engine cache folder")->required();
   CLI::Option* config = command->add_option("--config", a->config_file, "build configuration (BUILD.json)");
   for (CLI::Option* option :

@@ -151,7 +151,8 @@ Status check_declared_io(const BuildConfig& config) {
   for (const std::string& output : config.output_names) {
     if (output.empty()) return config_error("output_names has an empty name; name every output, in order");
     if (!names.insert(output).second) {
-      return config_error("output_names has " + quote(output) + " twice; expected a name of its own for each");
+      return config_error("output_names has " + quote(output) +
+                          " twice; expected a name of its own for each");
     }
   }
   return {};
