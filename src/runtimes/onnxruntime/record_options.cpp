@@ -1,6 +1,6 @@
 #include "runtimes/onnxruntime/record_options.h"
 
-#include "core/text.h"
+#include "inference/recorded_options.h"
 #include "runtimes/onnxruntime/ort_options.h"
 
 namespace skua::ort {
@@ -8,15 +8,6 @@ namespace {
 
 std::string device_of(const RuntimeConfig& config) {
   return config.execution_provider == "cpu" ? "cpu" : "cuda:0";
-}
-
-Status check_option(const EngineRecord& record, const std::string& option, std::string_view expected,
-                    std::string_view found) {
-  if (expected == found) return {};
-  return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch,
-                    record.file + ": " + option + ": expected " + quote(expected) +
-                        " (configured here), found " + quote(found) +
-                        " (recorded); compile the model for this configuration");
 }
 
 }  // namespace
@@ -41,10 +32,7 @@ std::map<std::string, std::string> record_options(const RuntimeConfig& config, c
 
 Status check_recorded(const EngineRecord& record, const RuntimeConfig& config,
                       const std::string& library_version) {
-  const auto recorded = [&record](const std::string& option) {
-    const auto found = record.options.find(option);
-    return found == record.options.end() ? std::string() : found->second;
-  };
+  const auto recorded = [&record](const std::string& option) { return option_of(record, option); };
   SKUA_RETURN_IF_ERROR(check_option(record, "runtime", kRuntimeLabel, record.runtime_label));
   SKUA_RETURN_IF_ERROR(
       check_option(record, "execution_provider", config.execution_provider, recorded("execution_provider")));

@@ -8,6 +8,7 @@
 #include "compile/resident_memory.h"
 #include "compile/trial_inputs.h"
 #include "compile/trial_runs.h"
+#include "core/profile_check.h"
 #include "runtimes/pytorch/compile_steps.h"
 #include "runtimes/pytorch/record_options.h"
 
@@ -22,11 +23,8 @@ Status compute_golden(CompileState& state) {
                         state.bridge.open_trial(state.source_bytes, CompileState::reference_plan()));
   std::vector<TensorView> views;
   for (const TensorSpec& spec : state.record.inputs) {
-    Shape shape = spec.shape;
-    for (const OptimizationProfile& profile : state.record.profiles) {
-      if (profile.input_name == spec.name) shape = profile.opt;
-    }
-    SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(spec.dtype, shape));
+    SKUA_ASSIGN_OR_RETURN(Tensor tensor,
+                          Tensor::allocate(spec.dtype, opt_shape_of(state.record.profiles, spec)));
     compile::fill_trial_input(tensor.view(), state.record.model_sha256, spec.name);
     views.push_back(tensor.view());
     SKUA_RETURN_IF_ERROR(state.golden.inputs.insert(spec.name, std::move(tensor)));
