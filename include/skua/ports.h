@@ -1,12 +1,16 @@
 // What Skua needs from its surroundings: time, and somebody to tell. Injected, so that tests need no sleep.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "skua/reason.h"
 
 namespace skua {
 
@@ -38,11 +42,29 @@ struct Event {
   std::vector<Field> fields;
 };
 
+/// What one run tells: fixed size and no heap memory, so that the frame loop can post it. Trivially copyable.
+struct FrameEvent {
+  enum class Kind : std::uint8_t { kInferenceFailed, kOutOfMemory, kTiming };
+  Kind kind = Kind::kInferenceFailed;
+  Reason reason = Reason::kNone;  ///< of a failure
+  std::int32_t native_code = 0;   ///< the SDK's own status; 0: none
+  std::int64_t took_ns = 0;       ///< of kTiming
+  std::optional<std::uint64_t> frame;
+  std::array<char, 65> backbone{};  ///< NUL-terminated; a model name has at most 64 characters
+};
+
+/// The same as an Event, with the texts of the flight stack's logging table. Allocates: not in the frame
+/// loop.
+Event to_event(const FrameEvent& event);
+
 /// Receives events. Implementations are thread-safe, never throw and never block their caller for long.
 class EventSink {
  public:
   virtual ~EventSink() = default;
   virtual void emit(const Event& event) noexcept = 0;
+  /// From the frame loop. This default goes through emit() and allocates; a sink that is used in flight
+  /// overrides it and does not (`EventPipeline`).
+  virtual void post(const FrameEvent& event) noexcept;
 };
 
 /// Drops everything; for callers who do not listen.

@@ -26,7 +26,11 @@ enum class Role : std::uint8_t {
 struct RuntimeConfig {
   std::string runtime = "pytorch_fp16";
   std::filesystem::path engine_cache_dir = "/var/lib/skua/engines";
-  double thermal_poll_hz = 1.0;  ///< > 0, at most 10
+  double thermal_poll_hz = 1.0;          ///< > 0, at most 10; the airborne template says 2
+  std::string thermal_source = "auto";   ///< auto, jetson_sysfs, nvml, linux, replay, null: exactly this one
+  std::filesystem::path thermal_replay;  ///< recorded readings, absolute; for `replay` only
+  int thermal_cpu = -1;                  ///< the core that the telemetry threads keep to; -1: any
+  int thermal_nice = 10;                 ///< 0 (as the program) to 19 (last)
   bool per_frame_debug_log = false;
   std::uint64_t gpu_memory_budget_bytes =
       4294967296ULL;                        ///< resident engines and lanes; CPU devices count here too
@@ -36,6 +40,13 @@ struct RuntimeConfig {
   std::filesystem::path flight_sets_dir = "/var/lib/skua/sets";
   std::filesystem::path state_dir = "/var/lib/skua/state";
   std::uint64_t flight_set_limit_bytes = 2147483648ULL;
+
+  // events
+  std::string log_sink = "stdout";     ///< stdout, journald, none
+  std::string log_level = "INFO";      ///< DEBUG, INFO, WARN, ERROR: the least that is logged
+  std::filesystem::path recorder_dir;  ///< the flight recorder's folder, absolute; empty: no recorder
+  std::uint64_t recorder_limit_bytes = 67108864ULL;  ///< of all its segments together; at least 1 MiB
+  int recorder_sync_ms = 0;  ///< longest time a record waits for its fsync; 0: none, after every batch
 
   // onnx_trt_ep and pytorch_fp16
   int intra_op_threads = 1;  ///< 1..64 per call; no spinning. libtorch fixes it for the whole process

@@ -23,7 +23,15 @@ constexpr std::array<std::string_view, 3> kRuntimes = {"tensorrt", "pytorch_fp16
 constexpr std::array<std::string_view, 3> kProviders = {"tensorrt", "cuda", "cpu"};
 constexpr std::array<std::string_view, 3> kDevices = {"", "cpu", "cuda"};
 constexpr std::array<std::string_view, 3> kArithmetics = {"", "widened", "native"};
+constexpr std::array<std::string_view, 6> kThermalSources = {"auto",  "jetson_sysfs", "nvml",
+                                                             "linux", "replay",       "null"};
+constexpr std::array<std::string_view, 3> kLogSinks = {"stdout", "journald", "none"};
+constexpr std::array<std::string_view, 4> kLogLevels = {"DEBUG", "INFO", "WARN", "ERROR"};
 constexpr int kMostThreads = 64;
+constexpr int kMostCpus = 1024;
+constexpr int kLowestPriority = 19;
+constexpr int kLongestSyncMs = 60000;
+constexpr std::uint64_t kSmallestRecorder = 1U << 20U;
 constexpr double kFastestPollHz = 10.0;
 
 bool is_absolute_or_empty(const std::filesystem::path& path) { return path.empty() || path.is_absolute(); }
@@ -37,6 +45,18 @@ const std::array kFields = {
         "thermal_poll_hz", &Config::thermal_poll_hz,
         [](const Config& c) { return c.thermal_poll_hz > 0.0 && c.thermal_poll_hz <= kFastestPollHz; },
         "a number above 0 and at most 10"},
+    ConfigField{"thermal_source", &Config::thermal_source,
+                [](const Config& c) { return is_one_of(c.thermal_source, kThermalSources); },
+                "auto, jetson_sysfs, nvml, linux, replay or null"},
+    ConfigField{"thermal_replay", &Config::thermal_replay,
+                [](const Config& c) { return is_absolute_or_empty(c.thermal_replay); },
+                "an absolute path, or the field left out"},
+    ConfigField{"thermal_cpu", &Config::thermal_cpu,
+                [](const Config& c) { return c.thermal_cpu >= -1 && c.thermal_cpu < kMostCpus; },
+                "the number of a core, or -1 for any"},
+    ConfigField{"thermal_nice", &Config::thermal_nice,
+                [](const Config& c) { return c.thermal_nice >= 0 && c.thermal_nice <= kLowestPriority; },
+                "a whole number from 0 to 19"},
     ConfigField{"per_frame_debug_log", &Config::per_frame_debug_log, [](const Config&) { return true; },
                 "true or false"},
     ConfigField{"gpu_memory_budget_bytes", &Config::gpu_memory_budget_bytes,
@@ -57,6 +77,21 @@ const std::array kFields = {
                 "an absolute path"},
     ConfigField{"flight_set_limit_bytes", &Config::flight_set_limit_bytes,
                 [](const Config& c) { return c.flight_set_limit_bytes > 0; }, "a number of bytes above 0"},
+    ConfigField{"log_sink", &Config::log_sink,
+                [](const Config& c) { return is_one_of(c.log_sink, kLogSinks); }, "stdout, journald or none"},
+    ConfigField{"log_level", &Config::log_level,
+                [](const Config& c) { return is_one_of(c.log_level, kLogLevels); },
+                "DEBUG, INFO, WARN or ERROR"},
+    ConfigField{"recorder_dir", &Config::recorder_dir,
+                [](const Config& c) { return is_absolute_or_empty(c.recorder_dir); },
+                "an absolute path, or the field left out for no flight recorder"},
+    ConfigField{"recorder_limit_bytes", &Config::recorder_limit_bytes,
+                [](const Config& c) { return c.recorder_limit_bytes >= kSmallestRecorder; },
+                "a number of bytes, at least 1048576"},
+    ConfigField{
+        "recorder_sync_ms", &Config::recorder_sync_ms,
+        [](const Config& c) { return c.recorder_sync_ms >= 0 && c.recorder_sync_ms <= kLongestSyncMs; },
+        "a number of milliseconds from 0 to 60000"},
     ConfigField{"intra_op_threads", &Config::intra_op_threads,
                 [](const Config& c) { return c.intra_op_threads >= 1 && c.intra_op_threads <= kMostThreads; },
                 "a whole number from 1 to 64"},
@@ -128,6 +163,16 @@ bool is_consumer(std::string_view name) {
   return !name.empty() && name.size() <= 64 && name.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
+Status check_replay(const RuntimeConfig& config) {
+  const bool is_replay = config.thermal_source == "replay";
+  if (is_replay == !config.thermal_replay.empty()) return {};
+  return config_error(
+      is_replay
+          ? "thermal_source is 'replay' and thermal_replay is left out; name the recorded file"
+          : "thermal_replay is " + quote(config.thermal_replay.string(), 4096) + " and thermal_source is " +
+                quote(config.thermal_source) + "; a recording is read only with thermal_source: replay");
+}
+
 Status check_lanes(const RuntimeConfig& config) {
   std::set<std::string_view> names = {"default"};
   for (const LaneDeclaration& lane : config.lanes) {
@@ -154,6 +199,7 @@ Status check_field(const RuntimeConfig& config, const ConfigField& field) {
 
 Status RuntimeConfig::validate() const {
   for (const ConfigField& field : kFields) SKUA_RETURN_IF_ERROR(check_field(*this, field));
+  SKUA_RETURN_IF_ERROR(check_replay(*this));
   return check_lanes(*this);
 }
 

@@ -23,6 +23,12 @@ const FieldCase kCases[] = {
     {"runtime", {"tensorrt", "pytorch_fp16", "onnx_trt_ep"}, {"", "onnx", "Tensorrt"}},
     {"engine_cache_dir", {"/x"}, {"", "x", "./x", "~/x"}},
     {"thermal_poll_hz", {"0.5", "10", "1e-3"}, {"0", "-1", "10.01", "nan", "inf", "", "1 ", "0x1"}},
+    {"thermal_source",
+     {"auto", "jetson_sysfs", "nvml", "linux", "replay", "null"},
+     {"", "jtop", "sysfs", "Auto"}},
+    {"thermal_replay", {"/x", ""}, {"x"}},
+    {"thermal_cpu", {"-1", "0", "1023"}, {"-2", "1024", "", "all"}},
+    {"thermal_nice", {"0", "19"}, {"-1", "20", ""}},
     {"per_frame_debug_log", {"true", "false"}, {"", "yes", "1", "True"}},
     {"gpu_memory_budget_bytes",
      {"1", "18446744073709551615"},
@@ -33,6 +39,11 @@ const FieldCase kCases[] = {
     {"flight_sets_dir", {"/x"}, {"", "sets"}},
     {"state_dir", {"/x"}, {"", "state"}},
     {"flight_set_limit_bytes", {"1"}, {"0", "-1"}},
+    {"log_sink", {"stdout", "journald", "none"}, {"", "stderr", "syslog"}},
+    {"log_level", {"DEBUG", "INFO", "WARN", "ERROR"}, {"", "info", "TRACE"}},
+    {"recorder_dir", {"/x", ""}, {"x"}},
+    {"recorder_limit_bytes", {"1048576"}, {"0", "1048575", "-1"}},
+    {"recorder_sync_ms", {"0", "60000"}, {"-1", "60001", ""}},
     {"intra_op_threads", {"1", "64"}, {"0", "65", "-1", "two"}},
     {"execution_provider", {"tensorrt", "cuda", "cpu"}, {"", "CPU", "cuda,cpu"}},
     {"onnxruntime_library", {"/usr/lib/libonnxruntime.so", ""}, {"libonnxruntime.so"}},
@@ -48,6 +59,13 @@ std::string value_of(const RuntimeConfig& config, std::string_view key) {
   return "no such field";
 }
 
+/// thermal_source: replay and thermal_replay are valid together only.
+RuntimeConfig with_replay_complete(RuntimeConfig config) {
+  if (config.thermal_source == "replay") config.thermal_replay = "/x";
+  if (!config.thermal_replay.empty()) config.thermal_source = "replay";
+  return config;
+}
+
 TEST(RuntimeConfig, DefaultsAreValid) { EXPECT_TRUE(is_ok(RuntimeConfig().validate())); }
 
 TEST(RuntimeConfig, EveryFieldHasCases) {
@@ -60,7 +78,7 @@ TEST(RuntimeConfig, SetFieldTakesWhatIsAllowed) {
     for (const std::string& value : field.good) {
       RuntimeConfig config;
       EXPECT_TRUE(is_ok(set_field(config, field.key, value))) << field.key << " " << value;
-      EXPECT_TRUE(is_ok(config.validate()));
+      EXPECT_TRUE(is_ok(with_replay_complete(config).validate()));
       RuntimeConfig again;
       EXPECT_TRUE(is_ok(set_field(again, field.key, value_of(config, field.key))));
       EXPECT_EQ(fields_of(again), fields_of(config));
@@ -118,6 +136,14 @@ TEST(RuntimeConfig, ValidateChecksEveryField) {
   expect_refused([](C& c) { c.execution_provider = "x"; }, "execution_provider");
   expect_refused([](C& c) { c.intra_op_threads = 65; }, "intra_op_threads");
   expect_refused([](C& c) { c.onnxruntime_library = "x"; }, "onnxruntime_library");
+  expect_refused([](C& c) { c.thermal_source = "x"; }, "thermal_source");
+  expect_refused([](C& c) { c.log_sink = "x"; }, "log_sink");
+  expect_refused([](C& c) { c.recorder_limit_bytes = 1; }, "recorder_limit_bytes");
+}
+
+TEST(RuntimeConfig, RecordedReadingsAreForTheReplayAlone) {
+  expect_refused([](RuntimeConfig& c) { c.thermal_source = "replay"; }, "thermal_replay is left out");
+  expect_refused([](RuntimeConfig& c) { c.thermal_replay = "/x"; }, "thermal_source: replay");
 }
 
 TEST(RuntimeConfig, CpuFallbackNamesTheHonestWay) {
