@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Adds up what really ran: tally.py RESULTS_DIR. Closes with 'N passed, N failed, N skipped'; exit 1 on a failure.
+"""Adds up what really ran: tally.py RESULTS_DIR. Names every failure again, with its first line, where the end of a
+long log is read; closes with 'N passed, N failed, N skipped'; exit 1 on a failure.
 
 RESULTS_DIR holds JUnit files (*.xml) of ctest and pytest, *.failed of lanes that never reached their tests, and
 *.checks with lines 'pass NAME' or 'fail NAME'.
@@ -10,12 +11,20 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 
+def report_failure(stem, case):
+    """The name and the first line of a failed case; ctest puts the test's output elsewhere."""
+    texts = [child.get("message") or child.text or "" for child in case if child.tag in ("failure", "error")]
+    reason = " ".join(texts).strip().partition("\n")[0]
+    print(f"  FAILED in {stem}: {case.get('classname', '')}::{case.get('name', '')}: {reason[:300]}")
+
+
 def count_junit(path):
     passed = failed = skipped = 0
     for case in ElementTree.parse(path).iter("testcase"):
         kinds = {child.tag for child in case}
         if kinds & {"failure", "error"} or case.get("status") == "fail":
             failed += 1
+            report_failure(path.stem, case)
         elif "skipped" in kinds or case.get("status") in ("notrun", "disabled"):
             skipped += 1
         else:
