@@ -31,4 +31,25 @@ std::string iso8601_utc(std::int64_t utc_us) {
   return {text.data(), static_cast<std::size_t>(std::max(length, 0))};
 }
 
+std::optional<std::int64_t> parse_iso8601_utc(std::string_view text) {
+  constexpr std::string_view kForm = "0000-00-00T00:00:00.000000Z";
+  if (text.size() != kForm.size()) return std::nullopt;
+  const auto number = [&](std::size_t at, std::size_t count) {
+    int value = 0;
+    for (const char digit : text.substr(at, count)) value = value * 10 + (digit - '0');
+    return value;
+  };
+  std::tm parts{};
+  parts.tm_year = number(0, 4) - 1900;
+  parts.tm_mon = number(5, 2) - 1;
+  parts.tm_mday = number(8, 2);
+  parts.tm_hour = number(11, 2);
+  parts.tm_min = number(14, 2);
+  parts.tm_sec = number(17, 2);
+  const std::int64_t utc_us = std::int64_t{::timegm(&parts)} * kMicrosecondsPerSecond + number(20, 6);
+  // Whatever is no digit, no separator or no time of the calendar is printed differently.
+  if (iso8601_utc(utc_us) != text) return std::nullopt;
+  return utc_us;
+}
+
 }  // namespace skua

@@ -1,9 +1,8 @@
-#include "events/json_log.h"
+#include "events/log_record.h"
 
 #include <gmock/gmock.h>
 
 #include <limits>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,15 +14,7 @@
 namespace skua {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
-
-class FixedClock : public Clock {
- public:
-  std::int64_t monotonic_ns() const noexcept override { return 0; }
-  std::int64_t utc_us() const noexcept override { return 1772366400000001; }
-};
 
 Event event_with(std::string message, std::vector<Event::Field> fields = {}) {
   return {Level::kWarn, "c7.engine_refused", std::move(message), std::move(fields)};
@@ -35,7 +26,7 @@ Json parsed(const std::string& line) {
   return json.ok() ? *std::move(json) : Json();
 }
 
-TEST(JsonLog, RecordHasTheStacksFieldsInTheStacksOrder) {
+TEST(LogRecord, RecordHasTheStacksFieldsInTheStacksOrder) {
   const std::string line =
       encode_log_record(event_with("refused", {{"file", std::string("a.onnx")}}), 1772366400000001);
   EXPECT_EQ(
@@ -44,7 +35,7 @@ TEST(JsonLog, RecordHasTheStacksFieldsInTheStacksOrder) {
       R"("kind":"c7.engine_refused","msg":"refused","kv":{"file":"a.onnx"},"exc":null})");
 }
 
-TEST(JsonLog, FrameAndExceptionFieldsLeaveKv) {
+TEST(LogRecord, FrameAndExceptionFieldsLeaveKv) {
   const Json json = parsed(encode_log_record(
       event_with("x",
                  {{"frame_id", std::int64_t{42}}, {"exc.type", std::string("InferenceError")}, {"ok", true}}),
@@ -54,19 +45,19 @@ TEST(JsonLog, FrameAndExceptionFieldsLeaveKv) {
   EXPECT_EQ(json["kv"], Json({{"ok", true}}));
 }
 
-TEST(JsonLog, FrameThatIsNoIntegerStaysInKv) {
+TEST(LogRecord, FrameThatIsNoIntegerStaysInKv) {
   const Json json = parsed(encode_log_record(event_with("x", {{"frame_id", std::string("7")}}), 0));
   EXPECT_TRUE(json["frame_id"].is_null());
   EXPECT_EQ(json["kv"]["frame_id"], "7");
 }
 
-TEST(JsonLog, RepeatedKeysAreWrittenOnce) {
+TEST(LogRecord, RepeatedKeysAreWrittenOnce) {
   const Json json =
       parsed(encode_log_record(event_with("x", {{"a", std::int64_t{1}}, {"a", std::int64_t{2}}}), 0));
   EXPECT_EQ(json["kv"], Json({{"a", 1}}));
 }
 
-TEST(JsonLog, NumbersThatJsonCannotHoldAreNull) {
+TEST(LogRecord, NumbersThatJsonCannotHoldAreNull) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
   const Json json = parsed(encode_log_record(event_with("x", {{"n", nan}, {"i", infinity}, {"d", 0.1}}), 0));
@@ -75,7 +66,7 @@ TEST(JsonLog, NumbersThatJsonCannotHoldAreNull) {
   EXPECT_DOUBLE_EQ(json["kv"]["d"].get<double>(), 0.1);
 }
 
-TEST(JsonLog, EveryByteAloneAndInPairsStaysOneStrictLine) {
+TEST(LogRecord, EveryByteAloneAndInPairsStaysOneStrictLine) {
   for (int a = 0; a < 256; ++a) {
     for (int b = 0; b < 256; b += 5) {
       const std::string hostile{'x', static_cast<char>(a), static_cast<char>(b), '"', '}'};
@@ -86,7 +77,7 @@ TEST(JsonLog, EveryByteAloneAndInPairsStaysOneStrictLine) {
   }
 }
 
-TEST(JsonLog, FileNameCannotForgeALine) {
+TEST(LogRecord, FileNameCannotForgeALine) {
   const std::string hostile =
       "a\"}\n{\"ts\":\"2026\",\"level\":\"INFO\"}\r\x1b[2J\xe2\x80\xa8"
       "b\xe2\x80\xa9\x7f\xff";
@@ -97,19 +88,19 @@ TEST(JsonLog, FileNameCannotForgeALine) {
   }
 }
 
-TEST(JsonLog, GoodUnicodeIsKept) {
+TEST(LogRecord, GoodUnicodeIsKept) {
   const std::string text = "gr\xc3\xbc\xc3\x9f \xf0\x9f\x9a\x81";
   EXPECT_EQ(parsed(encode_log_record(event_with(text), 0))["msg"], text);
 }
 
-TEST(JsonLog, TextsAreBoundedAndCutBetweenCharacters) {
+TEST(LogRecord, TextsAreBoundedAndCutBetweenCharacters) {
   std::string text(kLogTextLimit - 1, 'a');
   EXPECT_EQ(parsed(encode_log_record(event_with(text), 0))["msg"], text);  // just fits: not cut
   const Json json = parsed(encode_log_record(event_with(text + "\xc3\xbc" + "tail"), 0));
   EXPECT_EQ(json["msg"], text + "...");
 }
 
-TEST(JsonLog, NumberOfFieldsIsBounded) {
+TEST(LogRecord, NumberOfFieldsIsBounded) {
   std::vector<Event::Field> fields;
   for (std::int64_t i = 0; i < 1000; ++i) fields.push_back({"k" + std::to_string(i), i});
   EXPECT_EQ(parsed(encode_log_record(event_with("x", fields), 0))["kv"].size(), 64U);
@@ -140,35 +131,22 @@ TEST(Timestamp, MicrosecondsYearsAndTimesBefore1970) {
   EXPECT_EQ(iso8601_utc(std::numeric_limits<std::int64_t>::min()).size(), 27U);
 }
 
-TEST(JsonLogSink, WritesLinesFromTheMinimumLevelOn) {
-  std::ostringstream out;
-  FixedClock clock;
-  JsonLogSink sink(out, Level::kWarn, clock);
-  sink.emit({Level::kInfo, "c7.quiet", "below", {}});
-  sink.emit({Level::kWarn, "c7.loud", "at", {}});
-  sink.emit({Level::kError, "c7.loud", "above", {}});
-  std::vector<std::string> messages;
-  std::istringstream lines(out.str());
-  for (std::string line; std::getline(lines, line);) {
-    messages.push_back(parsed(line)["msg"]);
-    EXPECT_EQ(parsed(line)["ts"], "2026-03-01T12:00:00.000001Z");
-  }
-  EXPECT_THAT(messages, ElementsAre("at", "above"));
-  EXPECT_EQ(sink.lost_count(), 0U);
+TEST(LogRecord, PartsAreThoseOfTheWholeRecord) {
+  const Event event =
+      event_with("x", {{"frame_id", std::int64_t{7}}, {"a", 1.5}, {"exc.type", std::string("E")}});
+  EXPECT_EQ(frame_id_of(event), 7);
+  EXPECT_EQ(kv_json(event, 100), R"({"a":1.5})");
+  EXPECT_EQ(exc_json(event, 100), R"({"type":"E"})");
+  EXPECT_EQ(exc_json(event_with("x"), 100), "null");
+  EXPECT_EQ(frame_id_of(event_with("x")), std::nullopt);
 }
 
-/// A stream whose device takes nothing.
-class FullDevice : public std::streambuf {};
-
-TEST(JsonLogSink, StreamThatFailsIsCountedAndNeverThrows) {
-  FullDevice device;
-  std::ostream out(&device);
-  out.exceptions(std::ios::badbit | std::ios::failbit);
-  FixedClock clock;
-  JsonLogSink sink(out, Level::kDebug, clock);
-  sink.emit(event_with("lost"));
-  sink.emit(event_with("lost too"));
-  EXPECT_EQ(sink.lost_count(), 2U);
+TEST(LogRecord, PartsEndAfterTheFieldThatReachesTheirLimit) {
+  std::vector<Event::Field> fields;
+  for (int i = 0; i < 60; ++i) fields.push_back({"k" + std::to_string(i), std::string(1000, 'x')});
+  const std::string text = kv_json(event_with("x", fields), 8000);
+  EXPECT_EQ(parsed(text).size(), 8U);  // each field takes a little more than 1000 bytes
+  EXPECT_LT(text.size(), 9100U);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
-#include "events/json_log.h"
+#include "events/log_record.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <ostream>
+#include <limits>
 #include <string_view>
 
 #include "events/escape.h"
@@ -17,20 +17,6 @@ constexpr std::size_t kMaxFields = 64;
 constexpr std::size_t kMaxKeyBytes = 128;
 constexpr std::string_view kFrameKey = "frame_id";
 constexpr std::string_view kExceptionPrefix = "exc.";
-
-std::string_view level_name(Level level) {
-  switch (level) {
-    case Level::kDebug:
-      return "DEBUG";
-    case Level::kInfo:
-      return "INFO";
-    case Level::kWarn:
-      return "WARN";
-    case Level::kError:
-      break;
-  }
-  return "ERROR";  // a level that is none of ours must not be overlooked
-}
 
 template <typename Number>
 void append_number(std::string& out, Number value) {
@@ -71,9 +57,10 @@ bool is_repeated(const std::vector<Event::Field>& fields, std::size_t index) {
 
 /// The fields that `is_wanted` takes, as an object; `skip` bytes of their keys are a prefix.
 template <typename Predicate>
-std::string object_of(const std::vector<Event::Field>& fields, std::size_t skip, Predicate is_wanted) {
+std::string object_of(const std::vector<Event::Field>& fields, std::size_t skip, std::size_t soft_limit,
+                      Predicate is_wanted) {
   std::string out = "{";
-  for (std::size_t i = 0; i < std::min(fields.size(), kMaxFields); ++i) {
+  for (std::size_t i = 0; i < std::min(fields.size(), kMaxFields) && out.size() <= soft_limit; ++i) {
     if (!is_wanted(fields[i]) || is_repeated(fields, i)) continue;
     if (out.size() > 1) out += ',';
     append_json_string(out, std::string_view(fields[i].key).substr(skip), kMaxKeyBytes);
@@ -83,50 +70,43 @@ std::string object_of(const std::vector<Event::Field>& fields, std::size_t skip,
   return out + "}";
 }
 
-std::string frame_of(const std::vector<Event::Field>& fields) {
-  const auto found = std::find_if(fields.begin(), fields.end(), is_frame_field);
-  return found == fields.end() ? "null" : std::to_string(std::get<std::int64_t>(found->value));
-}
-
 }  // namespace
 
-std::string encode_log_record(const Event& event, std::int64_t utc_us) {
-  std::string out = "{\"ts\":\"" + iso8601_utc(utc_us) + "\",\"level\":\"";
-  out += level_name(event.level);
-  out += "\",\"component\":\"c7_inference\",\"frame_id\":" + frame_of(event.fields) + ",\"kind\":";
-  append_json_string(out, event.kind, kMaxKeyBytes);
-  out += ",\"msg\":";
-  append_json_string(out, event.message);
-  out += ",\"kv\":";
-  out += object_of(event.fields, 0,
-                   [](const Event::Field& f) { return !is_frame_field(f) && !is_exception_field(f); });
-  const std::string exception = object_of(event.fields, kExceptionPrefix.size(), is_exception_field);
-  out += ",\"exc\":" + (exception == "{}" ? std::string("null") : exception) + "}";
+std::string json_of(const Event::Value& value) {
+  std::string out;
+  append_value(out, value);
   return out;
 }
 
-JsonLogSink::JsonLogSink(std::ostream& out, Level minimum, Clock& clock)
-    : out_(out), minimum_(minimum), clock_(clock) {}
-
-void JsonLogSink::emit(const Event& event) noexcept {
-  if (event.level < minimum_) return;
-  // A log must never take its program down: neither a full memory nor a stream with exceptions switched on.
-  try {
-    std::string line = encode_log_record(event, clock_.utc_us());
-    line += '\n';
-    const std::lock_guard lock(mutex_);
-    out_.clear();  // a full disk may have room again
-    out_.write(line.data(), static_cast<std::streamsize>(line.size())).flush();
-    if (!out_) ++lost_;
-  } catch (...) {
-    const std::lock_guard lock(mutex_);
-    ++lost_;
-  }
+std::optional<std::int64_t> frame_id_of(const Event& event) noexcept {
+  const auto found = std::find_if(event.fields.begin(), event.fields.end(), is_frame_field);
+  if (found == event.fields.end()) return std::nullopt;
+  return *std::get_if<std::int64_t>(&found->value);
 }
 
-std::uint64_t JsonLogSink::lost_count() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return lost_;
+std::string kv_json(const Event& event, std::size_t soft_limit) {
+  return object_of(event.fields, 0, soft_limit,
+                   [](const Event::Field& f) { return !is_frame_field(f) && !is_exception_field(f); });
+}
+
+std::string exc_json(const Event& event, std::size_t soft_limit) {
+  std::string exception = object_of(event.fields, kExceptionPrefix.size(), soft_limit, is_exception_field);
+  return exception == "{}" ? "null" : exception;
+}
+
+std::string encode_log_record(const Event& event, std::int64_t utc_us) {
+  constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+  const auto frame = frame_id_of(event);
+  std::string out = "{\"ts\":\"" + iso8601_utc(utc_us) + "\",\"level\":\"";
+  out += to_string(event.level);
+  out += "\",\"component\":\"c7_inference\",\"frame_id\":";
+  out += frame ? std::to_string(*frame) : "null";
+  out += ",\"kind\":";
+  append_json_string(out, event.kind, kMaxKeyBytes);
+  out += ",\"msg\":";
+  append_json_string(out, event.message);
+  out += ",\"kv\":" + kv_json(event, kNoLimit) + ",\"exc\":" + exc_json(event, kNoLimit) + "}";
+  return out;
 }
 
 }  // namespace skua

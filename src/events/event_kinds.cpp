@@ -1,0 +1,90 @@
+#include "events/event_kinds.h"
+
+#include <algorithm>
+#include <array>
+
+namespace skua {
+namespace {
+
+constexpr auto kInteger = ValueType::kInteger;
+constexpr auto kReal = ValueType::kReal;
+constexpr auto kText = ValueType::kText;
+
+constexpr std::array<PayloadKey, 3> kBackboneResident{
+    {{"backbone", kText}, {"resident_bytes", kInteger}, {"golden_ns", kInteger}}};
+constexpr std::array<PayloadKey, 2> kCalibrationCacheRejected{{{"file", kText}, {"reason", kText}}};
+constexpr std::array<PayloadKey, 3> kCpuFallback{
+    {{"model_name", kText}, {"requested_providers", kText}, {"active_provider", kText}}};
+constexpr std::array<PayloadKey, 2> kEngineBuildFailed{{{"model_path", kText}, {"reason", kText}}};
+constexpr std::array<PayloadKey, 2> kEngineBuilt{{{"model", kText}, {"engine_sha256", kText}}};
+constexpr std::array<PayloadKey, 6> kEngineDeserialized{{{"model", kText},
+                                                         {"engine_sha256", kText},
+                                                         {"device", kText},
+                                                         {"arithmetic", kText},
+                                                         {"verify_ns", kInteger},
+                                                         {"deserialize_ns", kInteger}}};
+constexpr std::array<PayloadKey, 3> kEngineRefused{{{"file", kText}, {"error", kText}, {"reason", kText}}};
+constexpr std::array<PayloadKey, 5> kEnginesReady{{{"runtime", kText},
+                                                   {"engines", kText},
+                                                   {"set_id", kText},
+                                                   {"total_ns", kInteger},
+                                                   {"thermal_source", kText}}};
+constexpr std::array<PayloadKey, 3> kInfer{
+    {{"backbone", kText}, {"took_ns", kInteger}, {"frame_id", kInteger}}};
+constexpr std::array<PayloadKey, 4> kFailure{
+    {{"backbone", kText}, {"reason", kText}, {"native_code", kInteger}, {"frame_id", kInteger}}};
+constexpr std::array<PayloadKey, 2> kRuntimeFaulted{{{"runtime", kText}, {"reason", kText}}};
+constexpr std::array<PayloadKey, 1> kSetUnsigned{{{"set_id", kText}}};
+constexpr std::array<PayloadKey, 3> kSinkLost{
+    {{"sink", kText}, {"lost_count", kInteger}, {"problem", kText}}};
+constexpr std::array<PayloadKey, 2> kTelemetryUnavailable{{{"source", kText}, {"cause", kText}}};
+constexpr std::array<PayloadKey, 6> kThermalTransition{{{"previous_state", kText},
+                                                        {"new_state", kText},
+                                                        {"gpu_temp_c", kReal},
+                                                        {"cpu_temp_c", kReal},
+                                                        {"measured_clock_mhz", kInteger},
+                                                        {"measured_at_ns", kInteger}}};
+constexpr std::array<PayloadKey, 2> kThrottleCounted{{{"count", kInteger}, {"source", kText}}};
+constexpr std::array<PayloadKey, 6> kLog{{{"level", kText},
+                                          {"log_kind", kText},
+                                          {"frame_id", kInteger},
+                                          {"msg", kText},
+                                          {"kv", kText},
+                                          {"exc", kText}}};
+constexpr std::array<PayloadKey, 2> kOverrun{{{"producer_id", kText}, {"dropped_count", kInteger}}};
+
+constexpr std::array<EventKind, 20> kKinds{{
+    {"c7.backbone_resident", Level::kInfo, Recorded::kByLevel, kBackboneResident},
+    {"c7.build_progress", Level::kDebug, Recorded::kByLevel, {}},
+    {"c7.calibration_cache_rejected", Level::kError, Recorded::kAlways, kCalibrationCacheRejected},
+    {"c7.cpu_fallback", Level::kWarn, Recorded::kDecodeOnly, kCpuFallback},
+    {"c7.engine_build_failed", Level::kError, Recorded::kByLevel, kEngineBuildFailed},
+    {"c7.engine_built", Level::kInfo, Recorded::kByLevel, kEngineBuilt},
+    {"c7.engine_deserialized", Level::kInfo, Recorded::kByLevel, kEngineDeserialized},
+    {"c7.engine_refused", Level::kError, Recorded::kAlways, kEngineRefused},
+    {"c7.engines_ready", Level::kInfo, Recorded::kAlways, kEnginesReady},
+    {"c7.infer", Level::kDebug, Recorded::kByLevel, kInfer},
+    {"c7.inference_failed", Level::kWarn, Recorded::kAlways, kFailure},
+    {"c7.out_of_memory", Level::kError, Recorded::kAlways, kFailure},
+    {"c7.runtime_faulted", Level::kError, Recorded::kAlways, kRuntimeFaulted},
+    {"c7.set_unsigned", Level::kWarn, Recorded::kByLevel, kSetUnsigned},
+    {"c7.sink_lost", Level::kWarn, Recorded::kByLevel, kSinkLost},
+    {"c7.telemetry_unavailable", Level::kWarn, Recorded::kByLevel, kTelemetryUnavailable},
+    {"c7.thermal_transition", Level::kWarn, Recorded::kAlways, kThermalTransition},
+    {"c7.throttle_counted", Level::kWarn, Recorded::kByLevel, kThrottleCounted},
+    {"log", Level::kWarn, Recorded::kByLevel, kLog},
+    {"overrun", Level::kWarn, Recorded::kAlways, kOverrun},
+}};
+
+}  // namespace
+
+std::span<const EventKind> event_kinds() noexcept { return kKinds; }
+
+const EventKind* find_event_kind(std::string_view name) noexcept {
+  const auto* const found =
+      std::lower_bound(kKinds.begin(), kKinds.end(), name,
+                       [](const EventKind& kind, std::string_view wanted) { return kind.name < wanted; });
+  return found != kKinds.end() && found->name == name ? found : nullptr;
+}
+
+}  // namespace skua
