@@ -38,7 +38,8 @@ enum class FieldStatus : std::uint8_t {
 
 struct FieldReading {
   FieldStatus status = FieldStatus::kUnsupported;
-  double value = 0.0;  ///< only with kValue and kStale
+  double value = 0.0;             ///< only with kValue and kStale
+  std::string_view problem = {};  ///< static text: why it is offline, e.g. "not a regular file"; may be empty
 };
 
 /// Trivially copyable.

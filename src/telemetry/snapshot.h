@@ -1,0 +1,70 @@
+// The thermal snapshot: one writer (the telemetry thread), any number of readers on any thread, C4 among them
+// on every frame. Lock-free, and bounded for a reader whatever the writer does.
+//
+// A ring of slots, each guarded by a sequence number that is odd while it is written (a seqlock; H.-J. Boehm,
+// "Can Seqlocks Get Along With Programming Language Memory Models?", MSPC 2012). A reader copies the newest
+// slot and looks whether its sequence stayed; the writer would have to go once around the ring during those
+// few loads to disturb it. A reader that was disturbed kOptimisticTries times raises a hand: the writer
+// begins no further slot while a hand is up. At most one write is then under way, and it goes to the slot
+// after the newest, so the newest can be copied undisturbed.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "skua/thermal_state.h"
+
+namespace skua {
+
+/// `kOptimisticTries` is a parameter for tests only: with 0 every read raises its hand.
+template <int kOptimisticTries>
+class BasicThermalSnapshot {
+ public:
+  static constexpr std::size_t kSlots = 8;
+
+  /// The newest state; before the first store, "not available". No lock, no allocation, no clock call. A few
+  /// nanoseconds; at most kOptimisticTries + 1 copies.
+  ThermalState load() const noexcept {
+    ThermalState state;
+    for (int i = 0; i < kOptimisticTries; ++i) {
+      if (copy(slots_[newest_.load(std::memory_order_acquire)], state)) return state;
+    }
+    hands_.fetch_add(1, std::memory_order_seq_cst);
+    // Sequentially consistent with the writer's look at hands_: see above.
+    copy(slots_[newest_.load(std::memory_order_seq_cst)], state);
+    hands_.fetch_sub(1, std::memory_order_release);
+    return state;
+  }
+
+  /// Publishes a state. One thread at a time. Waits for readers with a raised hand: for the time that they
+  /// need for a copy.
+  void store(const ThermalState& state) noexcept;
+
+ private:
+  static_assert(std::is_trivially_copyable_v<ThermalState>);
+  static constexpr std::size_t kWords = (sizeof(ThermalState) + 7) / 8;
+  using Words = std::array<std::uint64_t, kWords>;
+
+  struct alignas(64) Slot {
+    std::atomic<std::uint64_t> sequence{0};
+    std::array<std::atomic<std::uint64_t>, kWords> words{};
+  };
+
+  /// False: the slot was written meanwhile, `state` is then meaningless. Loads that acquire stay in their
+  /// order, so that the second look at the sequence comes last.
+  static bool copy(const Slot& slot, ThermalState& state) noexcept;
+
+  std::array<Slot, kSlots> slots_{};
+  alignas(64) std::atomic<std::size_t> newest_{0};
+  alignas(64) mutable std::atomic<std::uint32_t> hands_{0};
+};
+
+using ThermalSnapshot = BasicThermalSnapshot<4>;
+
+extern template class BasicThermalSnapshot<0>;
+extern template class BasicThermalSnapshot<4>;
+
+}  // namespace skua

@@ -1,0 +1,218 @@
+// The telemetry threads: schedule, hung drivers, shutdown. Sources are steered by the test; waits are for
+// events, with limits that only a hang reaches.
+#include "telemetry/poller.h"
+
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "scripted_source.h"
+
+namespace skua {
+namespace {
+
+using test::reading_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// What the sources of this file do; one test at a time uses it.
+struct Stage {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool is_hanging = false;  ///< read() does not return
+  bool is_opening = false;  ///< open does not return
+  bool is_missing = false;  ///< open finds nothing
+  bool is_throttled = false;
+  int reads = 0;
+  int starts = 0, opened = 0;  ///< pollers started, and open calls that have returned
+  int sources_alive = 0;
+  int cpu = -1, nice = -1;  ///< as seen by the reader thread
+
+  template <typename Predicate>
+  bool wait_for(Predicate predicate) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(10), predicate);
+  }
+  void set(bool Stage::*member, bool value) {
+    const std::lock_guard lock(mutex);
+    this->*member = value;
+    changed.notify_all();
+  }
+};
+
+std::unique_ptr<Stage> stage;
+
+ThermalReading staged_read() {
+  std::unique_lock lock(stage->mutex);
+  ++stage->reads;
+  stage->cpu = sched_getcpu();
+  stage->nice = getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()));
+  stage->changed.notify_all();
+  stage->changed.wait(lock, [] { return !stage->is_hanging; });
+  return reading_of(stage->is_throttled);
+}
+
+class StagedSource final : public ThermalSource {
+ public:
+  StagedSource() { ++stage->sources_alive; }  // open_staged holds the mutex
+  StagedSource(const StagedSource&) = delete;
+  StagedSource& operator=(const StagedSource&) = delete;
+  ~StagedSource() override {
+    const std::lock_guard lock(stage->mutex);
+    --stage->sources_alive;
+    stage->changed.notify_all();
+  }
+  std::string_view name() const noexcept override { return "staged"; }
+  void read(ThermalReading& reading) noexcept override { reading = staged_read(); }
+  std::string_view origin(ThermalField) const noexcept override { return ""; }
+  std::string_view cause(std::size_t) const noexcept override { return ""; }
+};
+
+Result<std::unique_ptr<ThermalSource>> open_staged(const ThermalSourceOptions&) {
+  std::unique_lock lock(stage->mutex);
+  stage->changed.wait(lock, [] { return !stage->is_opening; });
+  ++stage->opened;
+  stage->changed.notify_all();
+  if (stage->is_missing) {
+    return make_error(ErrorCode::kTelemetryUnavailable, Reason::kTelemetryUnavailable, "nothing here");
+  }
+  return std::unique_ptr<ThermalSource>(std::make_unique<StagedSource>());
+}
+
+class PollerTest : public ::testing::Test {
+ protected:
+  PollerTest() { stage = std::make_unique<Stage>(); }
+  /// A reader that was left behind goes when it is let go: nothing of one test reaches into the next.
+  ~PollerTest() override {
+    poller_.reset();
+    stage->set(&Stage::is_hanging, false);
+    stage->set(&Stage::is_opening, false);
+    EXPECT_TRUE(stage->wait_for([] { return stage->opened == stage->starts && stage->sources_alive == 0; }))
+        << "a source was leaked";
+  }
+
+  Status start(ThermalPollerOptions options = {}) {
+    ++stage->starts;
+    auto started = ThermalPoller::start(options, events_, system_clock(), open_staged);
+    if (!started.ok()) return std::move(started).error();
+    poller_ = *std::move(started);
+    return {};
+  }
+  static ThermalPollerOptions at(double hz) {
+    ThermalPollerOptions options;
+    options.poll_hz = hz;
+    return options;
+  }
+
+  test::KeptEvents events_;
+  std::unique_ptr<ThermalPoller> poller_;
+};
+
+TEST_F(PollerTest, TheFirstReadingIsThereWhenStartReturns) {
+  ASSERT_TRUE(start().ok());
+  EXPECT_TRUE(poller_->state().is_telemetry_available);
+  ASSERT_NE(poller_->source(), nullptr);
+  EXPECT_EQ(poller_->source()->name(), "staged");
+  EXPECT_EQ(poller_->report().status, ThermalStatus::kNormal);
+}
+
+TEST_F(PollerTest, NoSourceIsAnErrorAndAWarning) {
+  stage->is_missing = true;
+  const Status started = start();
+  ASSERT_FALSE(started.ok());
+  EXPECT_EQ(started.error().code, ErrorCode::kTelemetryUnavailable);
+  EXPECT_THAT(started.error().message, HasSubstr("nothing here"));
+  EXPECT_THAT(events_.lines(), ElementsAre("WARN c7.telemetry_unavailable"));
+}
+
+TEST_F(PollerTest, AThrottleReachesTheSnapshotByItself) {
+  ASSERT_TRUE(start(at(50)).ok());
+  stage->set(&Stage::is_throttled, true);
+  ASSERT_TRUE(events_.wait_for(1));
+  EXPECT_TRUE(poller_->state().thermal_throttle_active);
+  stage->set(&Stage::is_throttled, false);
+  ASSERT_TRUE(events_.wait_for(2));
+  EXPECT_THAT(events_.lines(), ElementsAre("WARN normal>throttled", "WARN throttled>normal"));
+}
+
+TEST_F(PollerTest, AHungDriverIsNoticedAndItsReturnToo) {
+  ASSERT_TRUE(start(at(50)).ok());
+  stage->set(&Stage::is_hanging, true);
+  ASSERT_TRUE(events_.wait_for(1));
+  EXPECT_FALSE(poller_->state().is_telemetry_available);
+  stage->set(&Stage::is_hanging, false);
+  ASSERT_TRUE(events_.wait_for(2));
+  EXPECT_TRUE(poller_->state().is_telemetry_available);
+  EXPECT_THAT(events_.lines(), ElementsAre("WARN normal>unavailable", "WARN unavailable>normal"));
+}
+
+TEST_F(PollerTest, AHungDriverDoesNotHoldUpTheEnd) {
+  ASSERT_TRUE(start(at(50)).ok());
+  stage->set(&Stage::is_hanging, true);
+  const int reads = stage->reads;
+  ASSERT_TRUE(stage->wait_for([&] { return stage->reads > reads; }));
+  poller_.reset();  // with a joined reader this would never return
+  EXPECT_EQ(stage->sources_alive, 1) << "the source is still in use by the reader that was left behind";
+}
+
+TEST_F(PollerTest, ASourceThatHangsWhileOpeningIsNotWaitedFor) {
+  stage->is_opening = true;
+  ASSERT_TRUE(start(at(50)).ok());
+  EXPECT_FALSE(poller_->state().is_telemetry_available);
+  EXPECT_EQ(poller_->source(), nullptr);
+  ASSERT_TRUE(events_.wait_for(1)) << "the watchdog counts from the start";
+  stage->set(&Stage::is_opening, false);
+  ASSERT_TRUE(events_.wait_for(2));
+  EXPECT_TRUE(poller_->state().is_telemetry_available);
+  EXPECT_THAT(events_.lines(), ElementsAre("WARN unknown>unavailable", "WARN unavailable>normal"));
+}
+
+TEST_F(PollerTest, ASourceThatHangsWhileOpeningDoesNotHoldUpTheEnd) {
+  stage->is_opening = true;
+  ASSERT_TRUE(start().ok());
+  poller_.reset();
+  stage->set(&Stage::is_opening, false);
+  EXPECT_TRUE(stage->wait_for([] { return stage->opened == 1 && stage->sources_alive == 0; }));
+}
+
+/// One poll a period on average: neither drift nor bursts. Ratios, because the machine is shared.
+TEST_F(PollerTest, TheScheduleDoesNotDrift) {
+  ASSERT_TRUE(start(at(100)).ok());
+  const int first = stage->reads;
+  const std::int64_t begun = system_clock().monotonic_ns();
+  ASSERT_TRUE(stage->wait_for([&] { return stage->reads >= first + 100; }));
+  const double periods = static_cast<double>(system_clock().monotonic_ns() - begun) / 1e7;
+  EXPECT_GT(periods, 98.0) << "polled more often than asked";
+}
+
+TEST_F(PollerTest, ThreadsKeepToTheirCoreAndPriority) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  ASSERT_EQ(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+  for (int cpu = 0; cpu < 2 && CPU_ISSET(static_cast<std::size_t>(cpu), &cpus); ++cpu) {
+    ThermalPollerOptions options;
+    options.cpu = cpu;
+    options.nice = 7;
+    ASSERT_TRUE(start(options).ok());
+    EXPECT_EQ(stage->cpu, cpu);
+    EXPECT_EQ(stage->nice, 7);
+    poller_.reset();
+  }
+}
+
+TEST_F(PollerTest, ACoreThatThisProcessMayNotUseIsRefused) {
+  ThermalPollerOptions options;
+  options.cpu = 1023;
+  const Status started = start(options);
+  stage->starts = 0;  // refused before any thread was made
+  ASSERT_FALSE(started.ok());
+  EXPECT_EQ(started.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(started.error().message, HasSubstr("thermal_cpu is 1023"));
+}
+
+}  // namespace
+}  // namespace skua
