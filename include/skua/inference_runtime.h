@@ -36,6 +36,8 @@ struct RuntimeEnvironment {
   HostTuple host;
   Clock* clock = &system_clock();
   EventSink* events = &null_event_sink();
+  /// Where the thermal sensors of sysfs are sought; another folder for tests alone.
+  std::filesystem::path thermal_root = "/";
   /// Set by a signal handler: a build in progress stops, nothing is published. nullptr: never cancelled.
   const std::atomic<bool>* cancel_requested = nullptr;
 };
@@ -81,7 +83,15 @@ class InferenceRuntime {
   /// inferences that outlive it answer `engine_released`; the memory goes with the last of them.
   void release_engine(EngineHandle& handle);
 
-  /// The last snapshot; never fails, never blocks.
+  /// Starts reading the configured thermal source, at `thermal_poll_hz`, until the runtime goes. An airborne
+  /// runtime comes with it started; a ground program that wants it asks. TelemetryUnavailableError when no
+  /// sensor answers (told as a WARN too): the program may go on, thermal_state() then says "not available".
+  /// InvalidArgumentError for a `thermal_cpu` that this process may not use. Idempotent. At most about 100
+  /// ms; two threads.
+  Status start_telemetry();
+
+  /// The last snapshot; never fails, never blocks, asks no clock: a copy of a few nanoseconds, from any
+  /// thread. Before start_telemetry, and when no reading came for three periods: not available.
   ThermalState thermal_state() const noexcept;
 
   std::string_view current_runtime_label() const noexcept;

@@ -25,6 +25,15 @@ Error not_available(Reason reason, std::string message) {
   return make_error(ErrorCode::kRuntimeNotAvailable, reason, std::move(message));
 }
 
+/// A flight goes on without thermal sensors (the poller has told so); it does not start with a wrong
+/// configuration.
+Status start_airborne_telemetry(InferenceRuntime& runtime, Role role) {
+  if (role != Role::kAirborne) return {};
+  Status started = runtime.start_telemetry();
+  if (!started.ok() && started.error().code == ErrorCode::kTelemetryUnavailable) return {};
+  return started;
+}
+
 std::string known_labels() {
   std::string labels;
   for (const RuntimeEntry& entry : kRuntimes)
@@ -60,7 +69,10 @@ Status resolve_defaults(RuntimeConfig& config) {
 Result<std::unique_ptr<InferenceRuntime>> build_inference_runtime(RuntimeEnvironment environment) {
   SKUA_RETURN_IF_ERROR(resolve_defaults(environment.config));
   SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(environment.config.runtime));
-  return module->create(std::move(environment));
+  const Role role = environment.role;
+  SKUA_ASSIGN_OR_RETURN(std::unique_ptr<InferenceRuntime> runtime, module->create(std::move(environment)));
+  SKUA_RETURN_IF_ERROR(start_airborne_telemetry(*runtime, role));
+  return runtime;
 }
 
 }  // namespace skua

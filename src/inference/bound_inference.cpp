@@ -1,3 +1,4 @@
+#include "inference/frame_events.h"
 #include "inference/runtime_state.h"
 
 namespace skua {
@@ -48,8 +49,13 @@ Status BoundInference::set_shape(std::string_view name, const Shape& shape) {
 
 Status BoundInference::run(const InferOptions& options) noexcept {
   const LaneHold hold(*impl_->lane);
-  if (!hold.is_held()) return Error{ErrorCode::kInference, Reason::kLaneBusy, 0, {}};
-  return run_slot(*impl_->engine, *impl_->slot, options, *impl_->clock);
+  Status status = hold.is_held() ? run_slot(*impl_->engine, *impl_->slot, options, *impl_->clock)
+                                 : Status(Error{ErrorCode::kInference, Reason::kLaneBusy, 0, {}});
+  // With the runtime its event sink may be gone.
+  if (!status.ok() && impl_->engine->runtime->is_alive.load(std::memory_order_acquire)) {
+    impl_->events->post(failed_frame(impl_->engine->record, options, status.error()));
+  }
+  return status;
 }
 
 }  // namespace skua

@@ -11,25 +11,29 @@ namespace {
 
 /// Every refusal is told, with what an operator keys on.
 void report_refusal(const RuntimeState& runtime, std::string_view file, const Error& error) {
-  runtime.environment.events->emit({Level::kError,
-                                    "c7.engine_refused",
-                                    error.describe(),
-                                    {{"file", std::string(file)},
-                                     {"error", std::string(error_class_name(error.code))},
-                                     {"reason", std::string(to_string(error.reason))}}});
+  runtime.environment.events->emit(refusal_event(file, error));
 }
 
+/// The two steps of a load: the SDK took the verified bytes; the golden vectors were reproduced and every
+/// declared lane has its memory.
 void report_loaded(const RuntimeState& runtime, const EngineState& engine, const EngineLoadTimes& times) {
-  runtime.environment.events->emit({Level::kInfo,
-                                    "c7.engine_deserialized",
-                                    "engine deserialised; backbone resident: " + engine.record.model,
-                                    {{"model", engine.record.model},
-                                     {"engine_sha256", engine.record.engine_sha256.hex()},
-                                     {"device", engine.report.device},
-                                     {"arithmetic", engine.report.arithmetic},
-                                     {"verify_ns", times.verify_ns},
-                                     {"deserialize_ns", times.deserialize_ns},
-                                     {"golden_ns", times.golden_ns}}});
+  EventSink& events = *runtime.environment.events;
+  const std::string name = engine.record.model + "@" + std::string(to_string(engine.record.precision));
+  events.emit({Level::kInfo,
+               "c7.engine_deserialized",
+               "C7 engine deserialised: " + name,
+               {{"model", engine.record.model},
+                {"engine_sha256", engine.record.engine_sha256.hex()},
+                {"device", engine.report.device},
+                {"arithmetic", engine.report.arithmetic},
+                {"verify_ns", times.verify_ns},
+                {"deserialize_ns", times.deserialize_ns}}});
+  events.emit({Level::kInfo,
+               "c7.backbone_resident",
+               "C7 backbone resident: " + name,
+               {{"backbone", engine.record.model},
+                {"resident_bytes", static_cast<std::int64_t>(engine.resident_bytes)},
+                {"golden_ns", times.golden_ns}}});
 }
 
 /// The rest of the gate for a prepared engine.
@@ -140,6 +144,12 @@ class SetLoader {
   int refused_ = 0;
 };
 
+std::string thermal_source_of(const RuntimeState& runtime) {
+  const ThermalPoller* poller = runtime.thermal.load(std::memory_order_acquire);
+  const ThermalSource* source = poller == nullptr ? nullptr : poller->source();
+  return source == nullptr ? "none" : std::string(source->name());
+}
+
 void report_ready(const RuntimeState& runtime, const LoadedSet& set) {
   std::string engines;
   for (const auto& engine : set.engines) {
@@ -149,7 +159,11 @@ void report_ready(const RuntimeState& runtime, const LoadedSet& set) {
   runtime.environment.events->emit({Level::kInfo,
                                     "c7.engines_ready",
                                     "C7 ready: runtime=" + runtime.label + ", engines=[" + engines + "]",
-                                    {{"set_id", set.set_id}, {"total_ns", set.total_ns}}});
+                                    {{"runtime", runtime.label},
+                                     {"engines", engines},
+                                     {"set_id", set.set_id},
+                                     {"total_ns", set.total_ns},
+                                     {"thermal_source", thermal_source_of(runtime)}}});
 }
 
 Result<AdmittedSet> admit_whole_set(const RuntimeState& runtime, const std::filesystem::path& set_dir,
@@ -215,6 +229,15 @@ Result<LoadedSet> load_admitted(RuntimeState& runtime, const AdmissionSteps& ste
 }
 
 }  // namespace
+
+Event refusal_event(std::string_view file, const Error& error) {
+  return {Level::kError,
+          "c7.engine_refused",
+          error.describe(),
+          {{"file", std::string(file)},
+           {"error", std::string(error_class_name(error.code))},
+           {"reason", std::string(to_string(error.reason))}}};
+}
 
 Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, const AdmissionSteps& steps,
                                                      bool uses_gpu, const EngineCacheEntry& entry) {

@@ -4,12 +4,17 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "inference/admission.h"
 #include "inference/runtime_state.h"
 
 namespace skua {
+
+/// What a gate's refusal is told as, for all who ask a gate. `file`: an engine's file name, or a set's
+/// folder.
+Event refusal_event(std::string_view file, const Error& error);
 
 struct LoadedSet {
   std::string set_id;
@@ -19,7 +24,7 @@ struct LoadedSet {
   std::int64_t total_ns = 0;
 };
 
-/// Ground: build record -> engine gate -> admission. Requires the load mutex, as all functions here.
+/// Ground: build record -> engine gate -> admission. Requires the load mutex, as the functions below.
 Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, const AdmissionSteps& steps,
                                                      bool uses_gpu, const EngineCacheEntry& entry);
 

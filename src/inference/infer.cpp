@@ -1,6 +1,7 @@
 // infer(): one run with named inputs and outputs of the caller's own, for those who do not run every frame.
 #include <cstring>
 
+#include "inference/frame_events.h"
 #include "inference/runtime_state.h"
 #include "inference/slot_access.h"
 #include "skua/inference_runtime.h"
@@ -63,22 +64,13 @@ Result<TensorMap> copy_outputs(const EngineRecord& record, const Execution& exec
   return outputs;
 }
 
-std::string frame_text(const InferOptions& options) {
-  return options.frame ? std::to_string(*options.frame) : std::string("none");
-}
-
-/// A failed run gets its text here, off the hot path, and is told to whoever listens.
+/// A failed run gets its text here, off the hot path, and is told to whoever listens. The text has the SDK's
+/// own words where there are any.
 Error report_failure(const RuntimeState& state, const EngineRecord& record, const InferOptions& options,
                      Error error) {
-  const bool is_memory = error.code == ErrorCode::kOutOfMemory;
-  const std::string what = is_memory ? "C7 OOM during infer" : "C7 inference failed";
-  error.message = what + "; backbone=" + record.model + "; frame=" + frame_text(options) + ": " +
-                  (error.message.empty() ? std::string(sentence_of(error.reason)) : error.message);
-  Event event{is_memory ? Level::kError : Level::kWarn,
-              is_memory ? "c7.out_of_memory" : "c7.inference_failed",
-              error.message,
-              {{"backbone", record.model}, {"reason", std::string(to_string(error.reason))}}};
-  if (options.frame) event.fields.push_back({"frame", static_cast<std::int64_t>(*options.frame)});
+  Event event = to_event(failed_frame(record, options, error));
+  if (!error.message.empty()) event.message += " (" + error.message + ")";
+  error.message = event.message;
   state.environment.events->emit(event);
   return error;
 }
@@ -86,13 +78,7 @@ Error report_failure(const RuntimeState& state, const EngineRecord& record, cons
 void log_timing(const RuntimeState& state, const EngineRecord& record, const InferOptions& options,
                 std::int64_t elapsed_ns) {
   if (!state.environment.config.per_frame_debug_log) return;
-  constexpr std::int64_t kNsPerMs = 1000000;
-  Event event{Level::kDebug,
-              "c7.infer",
-              "C7 infer backbone=" + record.model + " frame=" + frame_text(options) +
-                  " took=" + std::to_string(elapsed_ns / kNsPerMs) + "ms",
-              {{"backbone", record.model}, {"took_ns", elapsed_ns}}};
-  state.environment.events->emit(event);
+  state.environment.events->post(timed_frame(record, options, elapsed_ns));
 }
 
 }  // namespace

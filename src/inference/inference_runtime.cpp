@@ -45,8 +45,27 @@ void InferenceRuntime::seal() noexcept {
   state_->is_sealed.store(true, std::memory_order_release);
 }
 
-// No sensor is read by this release: the honest answer is "not available".
-ThermalState InferenceRuntime::thermal_state() const noexcept { return {}; }
+ThermalState InferenceRuntime::thermal_state() const noexcept {
+  const ThermalPoller* poller = state_->thermal.load(std::memory_order_acquire);
+  return poller == nullptr ? ThermalState() : poller->state();
+}
+
+Status InferenceRuntime::start_telemetry() {
+  const std::lock_guard lock(state_->load_mutex);
+  if (state_->poller) return {};
+  const RuntimeEnvironment& environment = state_->environment;
+  ThermalPollerOptions options;
+  options.source.source = environment.config.thermal_source;
+  options.source.root = environment.thermal_root;
+  options.source.replay = environment.config.thermal_replay;
+  options.poll_hz = environment.config.thermal_poll_hz;
+  options.cpu = environment.config.thermal_cpu;
+  options.nice = environment.config.thermal_nice;
+  SKUA_ASSIGN_OR_RETURN(state_->poller,
+                        ThermalPoller::start(options, *environment.events, *environment.clock));
+  state_->thermal.store(state_->poller.get(), std::memory_order_release);
+  return {};
+}
 
 Result<EngineCacheEntry> InferenceRuntime::compile_engine(const std::filesystem::path& model_path,
                                                           const BuildConfig& build) {
@@ -103,6 +122,7 @@ Result<BoundInference> InferenceRuntime::bind(const EngineHandle& handle, const 
   impl->lane = lane.state_;
   impl->slot = slot;
   impl->clock = state_->environment.clock;
+  impl->events = state_->environment.events;
   return BoundInference(std::move(impl));
 }
 

@@ -13,6 +13,7 @@
 #include "cache/engine_record.h"
 #include "inference/strategy.h"
 #include "skua/inference_runtime.h"
+#include "telemetry/poller.h"
 
 namespace skua {
 
@@ -83,6 +84,9 @@ struct RuntimeState {
   std::shared_ptr<LaneState> default_lane;  ///< set once, at construction
   std::string loaded_set_id;                ///< empty: no flight set is loaded
   std::vector<std::shared_ptr<EngineState>> flight_engines;
+
+  std::unique_ptr<ThermalPoller> poller;               ///< made under load_mutex, once
+  std::atomic<const ThermalPoller*> thermal{nullptr};  ///< the same, for readers on any thread
 };
 
 /// Bytes of one lane's inputs and outputs at their capacity, plus the engine's own scratch.
@@ -107,6 +111,7 @@ struct BoundInference::Impl {
   std::shared_ptr<LaneState> lane;
   ExecutionSlot* slot;  ///< owned by `engine`
   const Clock* clock;
+  EventSink* events;
 };
 
 }  // namespace skua

@@ -108,9 +108,14 @@ class ManualClock final : public Clock {
   std::int64_t now_ns = 1000;
 };
 
-/// Keeps what was emitted.
+/// Keeps what was emitted, and, without an allocation, the first of what was posted.
 class RecordingSink final : public EventSink {
  public:
+  RecordingSink() { frames.reserve(4096); }
+  void post(const FrameEvent& event) noexcept override {
+    const std::lock_guard lock(mutex_);
+    if (frames.size() < frames.capacity()) frames.push_back(event);
+  }
   void emit(const Event& event) noexcept override {
     const std::lock_guard lock(mutex_);
     events.push_back(event);
@@ -121,6 +126,7 @@ class RecordingSink final : public EventSink {
     return found;
   }
   std::vector<Event> events;
+  std::vector<FrameEvent> frames;
 
  private:
   std::mutex mutex_;

@@ -1,0 +1,173 @@
+// Thermal state and frame events through the runtime.
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "fake_cache.h"
+#include "fake_runtime.h"
+#include "sysfs_tree.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kGpuAlert = "gpu-throttle-alert";
+
+class TelemetryTest : public ::testing::Test {
+ protected:
+  RuntimeEnvironment environment(const std::filesystem::path& root) {
+    RuntimeEnvironment environment;
+    environment.host = fake_host();
+    environment.role = Role::kGround;
+    environment.events = &events_;
+    environment.thermal_root = root;
+    environment.config.thermal_poll_hz = 10.0;
+    return environment;
+  }
+
+  /// The folder of the cooling device of this type.
+  static std::string cooling_device(const SysfsTree& tree, std::string_view type) {
+    for (int i = 0; i < 64; ++i) {
+      const std::string folder = "/sys/class/thermal/cooling_device" + std::to_string(i);
+      std::ifstream file(tree.path(folder + "/type"));
+      std::string found;
+      if (std::getline(file, found) && found == type) return folder;
+    }
+    ADD_FAILURE() << "no cooling device " << type;
+    return "";
+  }
+
+  /// Whether the state becomes what `wanted` says; ten seconds are a hang.
+  template <typename Predicate>
+  static bool becomes(const InferenceRuntime& runtime, Predicate wanted) {
+    for (int i = 0; i < 2000; ++i) {
+      if (wanted(runtime.thermal_state())) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+
+  FakeBehaviour behaviour_;
+  RecordingSink events_;
+};
+
+TEST_F(TelemetryTest, BeforeTheStartNothingIsAvailable) {
+  const SysfsTree tree("jetson_orin_nano_jp6");
+  const FakeRuntime runtime(environment(tree.root()), behaviour_);
+  EXPECT_FALSE(runtime.thermal_state().is_telemetry_available);
+  EXPECT_FALSE(runtime.thermal_state().thermal_throttle_active);
+  EXPECT_TRUE(std::isnan(runtime.thermal_state().gpu_temp_c));
+}
+
+TEST_F(TelemetryTest, AThrottleInSysfsIsSeenAndItsEndToo) {
+  const SysfsTree tree("jetson_orin_nano_jp6");
+  FakeRuntime runtime(environment(tree.root()), behaviour_);
+  ASSERT_TRUE(runtime.start_telemetry().ok());
+  EXPECT_TRUE(runtime.thermal_state().is_telemetry_available);
+  EXPECT_FALSE(runtime.thermal_state().thermal_throttle_active);
+  const std::string alert = cooling_device(tree, kGpuAlert) + "/cur_state";
+  tree.set(alert, "1");
+  EXPECT_TRUE(becomes(runtime, [](const ThermalState& s) { return s.thermal_throttle_active; }));
+  tree.set(alert, "0");
+  EXPECT_TRUE(becomes(runtime, [](const ThermalState& s) { return !s.thermal_throttle_active; }));
+  EXPECT_EQ(events_.count("c7.thermal_transition"), 2);
+}
+
+TEST_F(TelemetryTest, WithoutASensorTheStateStaysUnavailableAndThatIsTold) {
+  const TempFolder empty;
+  RuntimeEnvironment bare = environment(empty.path());
+  bare.config.thermal_source = "linux";
+  FakeRuntime runtime(bare, behaviour_);
+  const Status started = runtime.start_telemetry();
+  ASSERT_FALSE(started.ok());
+  EXPECT_EQ(started.error().code, ErrorCode::kTelemetryUnavailable);
+  EXPECT_EQ(events_.count("c7.telemetry_unavailable"), 1);
+  EXPECT_EQ(events_.events.back().level, Level::kWarn);
+  EXPECT_FALSE(runtime.thermal_state().is_telemetry_available);
+}
+
+TEST_F(TelemetryTest, StartingTwiceStartsOnce) {
+  const SysfsTree tree("jetson_orin_nano_jp6");
+  FakeRuntime runtime(environment(tree.root()), behaviour_);
+  EXPECT_TRUE(runtime.start_telemetry().ok());
+  EXPECT_TRUE(runtime.start_telemetry().ok());
+}
+
+class FrameEventTest : public TelemetryTest {
+ protected:
+  void SetUp() override {
+    RuntimeEnvironment settings = environment("/");
+    settings.config.per_frame_debug_log = true;
+    runtime_ = std::make_unique<FakeRuntime>(settings, behaviour_);
+    std::filesystem::create_directories(root_.path() / "cache");
+    const EngineRecord record = publish_fake(root_.path() / "cache", fake_record("alpha"));
+    handle_ = runtime_->deserialize_engine(to_entry(record, root_.path() / "cache")).value();
+    lane_ = runtime_->create_lane("c2_vpr").value();
+    options_.frame = 12345;
+  }
+  void fail_with(ErrorCode code, Reason reason) {
+    behaviour_.fail_run = true;
+    behaviour_.run_error = Error{code, reason, 7, {}};
+  }
+
+  TempFolder root_;
+  std::unique_ptr<FakeRuntime> runtime_;
+  EngineHandle handle_;
+  Lane lane_;
+  InferOptions options_;
+};
+
+TEST_F(FrameEventTest, AFailedBoundRunPostsOneEvent) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  fail_with(ErrorCode::kInference, Reason::kExecutionFailed);
+  EXPECT_FALSE(bound.run(options_).ok());
+  ASSERT_EQ(events_.frames.size(), 1U);
+  const FrameEvent& posted = events_.frames.front();
+  EXPECT_EQ(posted.kind, FrameEvent::Kind::kInferenceFailed);
+  EXPECT_EQ(posted.reason, Reason::kExecutionFailed);
+  EXPECT_EQ(posted.native_code, 7);
+  EXPECT_EQ(posted.frame, 12345U);
+  EXPECT_STREQ(posted.backbone.data(), "alpha");
+}
+
+TEST_F(FrameEventTest, OutOfMemoryIsAKindOfItsOwn) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  fail_with(ErrorCode::kOutOfMemory, Reason::kOutOfMemory);
+  EXPECT_FALSE(bound.run(options_).ok());
+  ASSERT_EQ(events_.frames.size(), 1U);
+  const Event event = to_event(events_.frames.front());
+  EXPECT_EQ(event.level, Level::kError);
+  EXPECT_EQ(event.kind, "c7.out_of_memory");
+  EXPECT_THAT(event.message, HasSubstr("C7 OOM during infer; backbone=alpha; frame=12345"));
+}
+
+TEST_F(FrameEventTest, ASuccessfulBoundRunPostsNothing) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  EXPECT_TRUE(bound.run(options_).ok());
+  EXPECT_TRUE(events_.frames.empty());
+}
+
+TEST_F(FrameEventTest, ABoundRunThatOutlivesItsRuntimePostsNothing) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  runtime_.reset();
+  EXPECT_FALSE(bound.run(options_).ok());
+  EXPECT_TRUE(events_.frames.empty());
+}
+
+TEST_F(FrameEventTest, InferPostsItsTimingOnlyWhenAsked) {
+  TensorMap inputs;
+  inputs.insert("x", Tensor::allocate(DType::kFloat32, {kFakeElements}).value()).value();
+  ASSERT_TRUE(runtime_->infer(handle_, inputs, options_).ok());
+  ASSERT_EQ(events_.frames.size(), 1U);
+  const Event event = to_event(events_.frames.front());
+  EXPECT_EQ(event.level, Level::kDebug);
+  EXPECT_EQ(event.kind, "c7.infer");
+  EXPECT_THAT(event.message, HasSubstr("C7 infer backbone=alpha frame=12345 took="));
+}
+
+}  // namespace
+}  // namespace skua::test
