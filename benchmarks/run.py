@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benchmarks and leaves one report: out/bench/report.json and report.md, which it also prints.
 
-    python benchmarks/run.py --build build/bench [--only control,call,torch,load] [--full] [--quick]
+    python benchmarks/run.py --build build/bench [--only control,call,torch,load,telemetry] [--full] [--quick]
 
 Started by scripts/bench.sh after the build. Networks are generated below out/bench as needed. The negative control
 runs first, whatever was asked for. Exit status: 1 when a program fails or the control does, and then there is no
@@ -27,7 +27,7 @@ import trained
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
-GROUPS = ("control", "call", "torch", "load")
+GROUPS = ("control", "call", "torch", "load", "telemetry")
 LOAD_REPORTS = ("load-verify", "load-sessions", "load-memory", "load-growth")
 
 
@@ -191,6 +191,19 @@ def measure_load(run: Run) -> list[str]:
     return stems
 
 
+def measure_telemetry(run: Run) -> list[str]:
+    """What telling and reading costs the frame loop; a poll of a tree of files that looks like an Orin Nano."""
+    sys.path.insert(0, str(ROOT / "tests/support"))
+    from sysfs_tree import SysfsTree
+
+    machine = run.out / "machine"
+    shutil.rmtree(machine, ignore_errors=True)
+    tree = SysfsTree("jetson_orin_nano_jp6", machine)
+    reads = 101_000 if run.is_quick else 10_000_000
+    return [run.program("bench_telemetry", "telemetry", "--root", tree.root, "--reads", reads),
+            run.program("bench_events", "events", "--rounds", 6 if run.is_quick else 101)]
+
+
 def commit() -> str:
     answer = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
                             capture_output=True, text=True, check=False)
@@ -240,7 +253,8 @@ def main() -> int:
     run.out.mkdir(parents=True, exist_ok=True)
     for old in ("report.json", "report.md"):  # a run that fails leaves none
         (run.out / old).unlink(missing_ok=True)
-    measures = {"control": measure_control, "call": measure_call, "torch": measure_torch, "load": measure_load}
+    measures = {"control": measure_control, "call": measure_call, "torch": measure_torch, "load": measure_load,
+                "telemetry": measure_telemetry}
     chosen = {"control", *arguments.only.split(",")}
     try:
         stems = [stem for group in GROUPS if group in chosen for stem in measures[group](run)]

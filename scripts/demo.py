@@ -253,12 +253,21 @@ def show_refusal(set_dir: Path) -> None:
     print(f"  one bit of byte {offset} of {engine.name} flipped in a copy of the set")
     inputs = OUT / "runs" / "demo_vpr" / "image-0.npy"
     report = skua("run", copy, "demo_vpr", "--input", f"image={inputs}", "--output-dir", OUT / "damaged" / "out",
-                  "--allow-unsigned", expect=REFUSED)
+                  "--allow-unsigned", "--recorder", OUT / "damaged" / "recorder", expect=REFUSED)
     error = report["error"]
     print(f"  refused: {error['class']} [{error['reason']}], exit status {error['exit_status']}")
     print(f"  {shown(error['message'])}")
     if engine.name not in error["message"] or list((OUT / "damaged" / "out").iterdir()):
         raise DemoFailure("the refusal does not name the damaged file, or something ran all the same")
+    show_recorded(OUT / "damaged" / "recorder", engine.name)
+
+
+def show_recorded(folder: Path, file: str) -> None:
+    """What the flight recorder kept of a refusal, as `skua recorder dump` gives it."""
+    records = skua("recorder", "dump", folder, "--kind", "c7.engine_refused")["records"]
+    print("  flight recorder:", "; ".join(f"{record['kind']} {record['payload']}" for record in records))
+    if [record["payload"]["file"] for record in records] != [file]:
+        raise DemoFailure("the flight recorder does not hold the one refusal")
 
 
 def demo() -> None:

@@ -2,10 +2,13 @@
 
 #include "bootstrap/config_yaml.h"
 #include "cli/commands.h"
+#include "cli/thermal_view.h"
 #include "core/json_strict.h"
 #include "inference/module_loader.h"
 #include "skua/runtime_factory.h"
 #include "skua_build_id.h"
+#include "telemetry/poller.h"
+#include "telemetry/reading_json.h"
 
 namespace skua {
 namespace {
@@ -53,6 +56,26 @@ void show_runtime(const RuntimeEntry& entry, const RuntimeConfig& config, Consol
   console.report()["runtimes"].push_back(std::move(json));
 }
 
+/// What the thermal source of the configuration says, and which one it is.
+void show_sensors(const RuntimeConfig& config, Console& console) {
+  ThermalPollerOptions options;
+  options.source.source = config.thermal_source;
+  options.source.replay = config.thermal_replay;
+  const auto poller = ThermalPoller::start(options, null_event_sink(), system_clock());
+  if (!poller.ok() || (*poller)->source() == nullptr) {
+    const std::string why = poller.ok() ? "the source does not answer" : poller.error().message;
+    console.report()["sensors"] = {{"source", nullptr}, {"reason", why}};
+    console.line("sensors  none: " + why);
+    return;
+  }
+  const ThermalReport report = (*poller)->report();
+  const ThermalSource& source = *(*poller)->source();
+  console.report()["sensors"] =
+      parse_json(encode_reading(source, report.reading, report.measured_at_ns)).value();
+  for (const std::string& line : thermal_lines(report, source, system_clock().monotonic_ns(), false))
+    console.line(line);
+}
+
 void show_configuration(const ConfigFile& file, const std::string& path, Console& console) {
   Json& fields = console.report()["configuration"] = Json::array();
   console.line("configuration");
@@ -79,6 +102,7 @@ Status doctor(const DoctorArguments& arguments, Session& session) {
   console.report()["runtimes"] = Json::array();
   console.line("runtimes");
   for (const RuntimeEntry& entry : runtime_registry()) show_runtime(entry, file.config, console);
+  show_sensors(file.config, console);
   show_configuration(file, arguments.config, console);
   return {};
 }

@@ -29,6 +29,8 @@ void add_inspect(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
+void add_thermal(CLI::App& app, Action& action);
+void add_recorder(CLI::App& app, Action& action);
 
 /// The whole program, for main and for tests: parses, acts, returns the exit status. Never throws.
 int run_skua(int argc, const char* const* argv, Session& session) noexcept;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <ostream>
 
 #include "core/json_strict.h"
 #include "events/escape.h"
+#include "events/log_record.h"
 
 namespace skua {
 
@@ -18,7 +20,21 @@ Console::Console(std::ostream& out, std::ostream& err, bool is_err_terminal)
 
 Console::~Console() = default;
 
-void Console::enable_log(Level minimum) { log_ = std::make_unique<JsonLogSink>(err_, minimum); }
+void Console::enable_log(Level minimum) { log_minimum_ = minimum; }
+
+void Console::enable_recorder(std::unique_ptr<EventPipeline> recorder) { recorder_ = std::move(recorder); }
+
+void Console::close_recorder() {
+  constexpr std::chrono::seconds kLongest{10};
+  if (!recorder_) return;
+  const bool is_drained = recorder_->drain(kLongest);
+  const PipelineCounts counts = recorder_->counts();
+  std::uint64_t lost = counts.dropped;
+  for (const std::uint64_t one : counts.recorder_lost) lost += one;
+  recorder_.reset();
+  if (!is_drained) warn("the flight recorder's disk stands still; its last records may be missing");
+  if (lost > 0) warn("the flight recorder lost " + std::to_string(lost) + " records");
+}
 
 void Console::line(std::string_view text) {
   if (is_json_) return;
@@ -30,7 +46,25 @@ void Console::line(std::string_view text) {
 void Console::print_report() {
   const std::lock_guard lock(mutex_);
   clear_progress();
-  if (is_json_) out_ << json_line(*report_) << '\n' << std::flush;
+  const bool is_told = is_streaming_ && report_->empty();
+  if (is_json_ && !is_told) out_ << json_line(*report_) << '\n' << std::flush;
+}
+
+void Console::stream(std::string_view json) {
+  const std::lock_guard lock(mutex_);
+  is_streaming_ = true;
+  out_ << json << '\n' << std::flush;
+}
+
+void Console::redraw(const std::vector<std::string>& lines) {
+  if (is_json_) return;
+  const std::lock_guard lock(mutex_);
+  clear_progress();
+  // ECMA-48: cursor up, then erase to the end of each line.
+  if (is_out_terminal_ && drawn_lines_ > 0) out_ << "\x1b[" << drawn_lines_ << "A";
+  for (const std::string& line : lines) out_ << line << (is_out_terminal_ ? "\x1b[K\n" : "\n");
+  out_ << std::flush;
+  drawn_lines_ = lines.size();
 }
 
 void Console::clear_progress() {
@@ -63,13 +97,19 @@ void Console::error(std::string_view text) {
   message("skua: error: ", text);
 }
 
+// A command lives shorter than a queue would be worth, and its lines must stand in order with its messages:
+// so it writes where it is.
+void Console::log(const Event& event) {
+  const std::string record = encode_log_record(event, system_clock().utc_us());
+  const std::lock_guard lock(mutex_);
+  clear_progress();
+  err_ << record << '\n' << std::flush;
+}
+
 void Console::emit(const Event& event) noexcept {
   try {
-    if (log_) {
-      const std::lock_guard lock(mutex_);
-      clear_progress();
-      log_->emit(event);
-    }
+    if (recorder_) recorder_->emit(event);
+    if (log_minimum_ && event.level >= *log_minimum_) log(event);
     if (event.level == Level::kError) error(event.message);
     if (event.level == Level::kWarn) warn(event.message);
     if (event.kind == "c7.build_progress") progress(event.message);

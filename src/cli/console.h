@@ -5,12 +5,13 @@
 #include <iosfwd>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/json_fwd.h"
-#include "events/json_log.h"
+#include "events/event_pipeline.h"
 #include "skua/error.h"
 #include "skua/ports.h"
 
@@ -27,12 +28,27 @@ class Console final : public EventSink {
   void enable_json() noexcept { is_json_ = true; }
   void enable_log(Level minimum);
   bool is_json() const noexcept { return is_json_; }
+  bool is_logging() const noexcept { return log_minimum_.has_value(); }
+  /// Events go to `recorder` too, until close_recorder().
+  void enable_recorder(std::unique_ptr<EventPipeline> recorder);
+  /// Results may carry colours, and blocks may be drawn over: a reader is at a terminal. Not called: plain
+  /// text.
+  void enable_terminal() noexcept { is_out_terminal_ = true; }
+  bool is_coloured() const noexcept { return is_out_terminal_; }
 
   /// One line of the result for a reader; nothing under --json.
   void line(std::string_view text);
   /// The result for scripts; printed once, at the end, under --json.
   Json& report() noexcept { return *report_; }
   void print_report();
+  /// Hands the recorder what is still on its way; tells what it lost. Once, at the end of a command.
+  void close_recorder();
+
+  /// One line of JSON now, as part or all of the result; without an error no report follows.
+  void stream(std::string_view json);
+  /// A block of lines; on a terminal it is drawn over the block before. The caller has made foreign text
+  /// harmless (printable_text); colours of its own pass.
+  void redraw(const std::vector<std::string>& lines);
 
   /// A status line, on a terminal only; the next message replaces it.
   void progress(std::string_view text);
@@ -45,15 +61,20 @@ class Console final : public EventSink {
  private:
   void message(std::string_view prefix, std::string_view text);  // requires mutex_
   void clear_progress();                                         // requires mutex_
+  void log(const Event& event);
 
   std::ostream& out_;
   std::ostream& err_;
   const bool is_err_terminal_;
   bool is_json_ = false;
+  bool is_out_terminal_ = false;
+  bool is_streaming_ = false;
   bool has_progress_ = false;
+  std::size_t drawn_lines_ = 0;
   std::mutex mutex_;
   std::vector<std::string> told_;
-  std::unique_ptr<JsonLogSink> log_;
+  std::optional<Level> log_minimum_;
+  std::unique_ptr<EventPipeline> recorder_;
   std::unique_ptr<Json> report_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "cli/commands.h"
@@ -34,6 +35,10 @@ int main(int argc, char** argv) {
   skua::keep_freed_memory();
   install_handlers();
   skua::Console console(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);
+  // https://no-color.org: any value but the empty one switches colours off.
+  const char* no_color = std::getenv("NO_COLOR");
+  const bool is_plain = no_color != nullptr && *no_color != '\0';
+  if (!is_plain && ::isatty(STDOUT_FILENO) == 1) console.enable_terminal();
   skua::Session session{console, &cancel_requested};
   return skua::run_skua(argc, argv, session);
 }

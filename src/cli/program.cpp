@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <sstream>
 #include <string>
 
+#include "bootstrap/event_setup.h"
 #include "cli/commands.h"
 #include "core/json_strict.h"
 #include "core/text.h"
@@ -13,17 +15,34 @@
 namespace skua {
 namespace {
 
-/// Options that every subcommand has.
+/// Options that every subcommand has; of one with subcommands of its own, each of these.
 struct CommonOptions {
   bool is_json = false;
   bool is_logging = false;
+  std::string recorder;
 };
 
 void add_common_options(CLI::App& app, CommonOptions& common) {
   for (CLI::App* command : app.get_subcommands({})) {
+    if (!command->get_subcommands({}).empty()) {
+      add_common_options(*command, common);
+      continue;
+    }
     command->add_flag("--json", common.is_json, "print the result as one JSON object");
     command->add_flag("--log", common.is_logging, "write every event to stderr as a JSON line");
+    command->add_option("--recorder", common.recorder,
+                        "keep warnings, errors and transitions in this folder");
   }
+}
+
+Status start_recorder(const std::string& folder, Console& console) {
+  if (folder.empty()) return {};
+  RuntimeConfig config;
+  config.log_sink = "none";
+  config.recorder_dir = std::filesystem::absolute(folder);
+  SKUA_ASSIGN_OR_RETURN(auto recorder, start_events(config));
+  console.enable_recorder(std::move(recorder));
+  return {};
 }
 
 int finish(const Status& status, Session& session) {
@@ -32,6 +51,7 @@ int finish(const Status& status, Session& session) {
     console.error(status.error().describe());
     console.report()["error"] = error_json(status.error());
   }
+  console.close_recorder();
   console.print_report();
   return status.ok() ? 0 : exit_status_of(status.error());
 }
@@ -64,8 +84,8 @@ int parse_and_act(int argc, const char* const* argv, Session& session) {
   app.set_version_flag("--version", std::string(SKUA_VERSION " (") + std::string(build_id()) + ")");
   Action action;
   CommonOptions common;
-  for (const auto add :
-       {add_doctor, add_compile, add_provision, add_verify, add_inspect, add_run, add_bench, add_quantize})
+  for (const auto add : {add_doctor, add_compile, add_provision, add_verify, add_inspect, add_run, add_bench,
+                         add_quantize, add_thermal, add_recorder})
     add(app, action);
   add_common_options(app, common);
   try {
@@ -75,7 +95,8 @@ int parse_and_act(int argc, const char* const* argv, Session& session) {
   }
   if (common.is_json) session.console.enable_json();
   if (common.is_logging) session.console.enable_log(Level::kDebug);
-  return finish(action(session), session);
+  Status recording = start_recorder(common.recorder, session.console);
+  return finish(recording.ok() ? action(session) : std::move(recording), session);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "cli/npy.h"
 #include "core/json_strict.h"
 #include "core/text.h"
+#include "inference/flight_load.h"
 #include "skua/runtime_factory.h"
 
 namespace skua {
@@ -63,8 +64,12 @@ Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments
                                      Session& session) {
   SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, gate_policy(arguments.settings, arguments.allow_unsigned));
   // The set gate comes first: a manifest that does not pass it must not choose the runtime.
-  SKUA_ASSIGN_OR_RETURN(const AdmittedSet admitted, admit_set(posix_file_system(), set_dir, policy));
-  const Manifest& manifest = admitted.manifest;
+  const auto admitted = admit_set(posix_file_system(), set_dir, policy);
+  if (!admitted.ok()) {
+    session.console.emit(refusal_event(set_dir.string(), admitted.error()));
+    return admitted.error();
+  }
+  const Manifest& manifest = admitted->manifest;
   SKUA_ASSIGN_OR_RETURN(const std::optional<Precision> precision, precision_of(arguments));
   SKUA_RETURN_IF_ERROR(check_in_set(manifest, arguments, precision));
   SKUA_ASSIGN_OR_RETURN(RuntimeConfig config,

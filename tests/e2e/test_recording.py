@@ -1,0 +1,57 @@
+"""What a command records with --recorder, and the configuration template of an aircraft."""
+
+import pytest
+
+import programs
+
+
+@pytest.fixture(name="folder")
+def recorder_folder(tmp_path):
+    return tmp_path / "recorder"
+
+
+def recorded(skua, folder, *options):
+    return skua.ok("recorder", "dump", folder, "--json", *options)["records"]
+
+
+def flipped(data):
+    return bytes([data[0] ^ 1]) + data[1:]
+
+
+@pytest.mark.parametrize("damage, is_of_the_engine", [(flipped, True), (lambda data: data[:-1], False)],
+                         ids=["engine gate", "set gate"])
+def test_a_refusal_is_recorded(skua, flight, inputs, folder, damage, is_of_the_engine):
+    engine = next(flight.current().glob("add_relu__*.onnx"))
+    engine.write_bytes(damage(engine.read_bytes()))
+    result = skua("run", flight.sets, "add_relu", *inputs, "--allow-unsigned", "--recorder", folder)
+    assert result.returncode == programs.REFUSED, result.stderr
+    [refusal] = recorded(skua, folder, "--kind", "c7.engine_refused")
+    assert refusal["payload"]["file"] == (engine.name if is_of_the_engine else str(engine.parent))
+
+
+def test_control_what_is_not_refused_is_not_recorded_as_refused(skua, flight, inputs, folder):
+    skua.ok("run", flight.sets, "add_relu", *inputs, "--allow-unsigned", "--recorder", folder)
+    assert recorded(skua, folder, "--kind", "c7.engine_refused") == []
+    assert [record["kind"] for record in recorded(skua, folder)].count("c7.engines_ready") == 1
+
+
+def test_each_run_begins_a_segment_and_keeps_the_earlier(skua, place, folder):
+    for name in ("one.onnx", "two.onnx"):
+        result = skua("compile", place.folder / name, "--runtime", "onnx_trt_ep", "--precision", "fp32", "--out", place.cache,
+                      "--set", "execution_provider=cpu", "--recorder", folder)
+        assert result.returncode == programs.BUILD_FAILED, result.stderr
+    messages = [record["payload"]["msg"] for record in recorded(skua, folder, "--kind", "log")]
+    assert len(messages) == 2 and "one.onnx" in messages[0] and "two.onnx" in messages[1]
+
+
+def test_recorder_that_cannot_be_had_stops_the_command(skua, tmp_path):
+    result = skua("doctor", "--json", "--recorder", tmp_path / "missing" / "recorder")
+    programs.error_of(result, programs.USAGE, None, "recorder_dir", "missing")
+
+
+def test_template_of_an_aircraft_is_read_and_polls_at_two_hertz(skua):
+    report = skua.ok("doctor", "--config", programs.ROOT / "docs/examples/airborne.yaml", "--json")
+    values = {field["field"]: field["value"] for field in report["configuration"]}
+    assert values["thermal_poll_hz"] == "2"
+    assert values["recorder_dir"] == "/var/lib/skua/recorder"
+    assert "source" in report["sensors"]
