@@ -7,17 +7,6 @@
 namespace skua {
 
 template <int kOptimisticTries>
-bool BasicThermalSnapshot<kOptimisticTries>::copy(const Slot& slot, ThermalState& state) noexcept {
-  const std::uint64_t before = slot.sequence.load(std::memory_order_acquire);
-  Words words;
-  for (std::size_t i = 0; i < kWords; ++i) words[i] = slot.words[i].load(std::memory_order_acquire);
-  if (before % 2 != 0 || slot.sequence.load(std::memory_order_relaxed) != before) return false;
-  if (before == 0) return true;  // nothing stored yet: the default state
-  std::memcpy(static_cast<void*>(&state), words.data(), sizeof(state));
-  return true;
-}
-
-template <int kOptimisticTries>
 void BasicThermalSnapshot<kOptimisticTries>::store(const ThermalState& state) noexcept {
   Words words{};
   std::memcpy(words.data(), &state, sizeof(state));

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "skua/thermal_state.h"
@@ -55,7 +56,15 @@ class BasicThermalSnapshot {
 
   /// False: the slot was written meanwhile, `state` is then meaningless. Loads that acquire stay in their
   /// order, so that the second look at the sequence comes last.
-  static bool copy(const Slot& slot, ThermalState& state) noexcept;
+  static bool copy(const Slot& slot, ThermalState& state) noexcept {
+    const std::uint64_t before = slot.sequence.load(std::memory_order_acquire);
+    Words words;
+    for (std::size_t i = 0; i < kWords; ++i) words[i] = slot.words[i].load(std::memory_order_acquire);
+    if (before % 2 != 0 || slot.sequence.load(std::memory_order_relaxed) != before) return false;
+    if (before == 0) return true;  // nothing stored yet: the default state
+    std::memcpy(static_cast<void*>(&state), words.data(), sizeof(state));
+    return true;
+  }
 
   std::array<Slot, kSlots> slots_{};
   alignas(64) std::atomic<std::size_t> newest_{0};

@@ -121,6 +121,7 @@ class RecordingSink final : public EventSink {
     events.push_back(event);
   }
   int count(std::string_view kind) const {
+    const std::lock_guard lock(mutex_);
     int found = 0;
     for (const Event& event : events) found += event.kind == kind ? 1 : 0;
     return found;
@@ -129,7 +130,7 @@ class RecordingSink final : public EventSink {
   std::vector<FrameEvent> frames;
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
 };
 
 }  // namespace skua::test

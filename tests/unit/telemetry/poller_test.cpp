@@ -37,6 +37,11 @@ struct Stage {
     std::unique_lock lock(mutex);
     return changed.wait_for(lock, std::chrono::seconds(10), predicate);
   }
+  template <typename Value>
+  Value get(Value Stage::*member) {
+    const std::lock_guard lock(mutex);
+    return this->*member;
+  }
   void set(bool Stage::*member, bool value) {
     const std::lock_guard lock(mutex);
     this->*member = value;
@@ -153,10 +158,11 @@ TEST_F(PollerTest, AHungDriverIsNoticedAndItsReturnToo) {
 TEST_F(PollerTest, AHungDriverDoesNotHoldUpTheEnd) {
   ASSERT_TRUE(start(at(50)).ok());
   stage->set(&Stage::is_hanging, true);
-  const int reads = stage->reads;
+  const int reads = stage->get(&Stage::reads);
   ASSERT_TRUE(stage->wait_for([&] { return stage->reads > reads; }));
   poller_.reset();  // with a joined reader this would never return
-  EXPECT_EQ(stage->sources_alive, 1) << "the source is still in use by the reader that was left behind";
+  EXPECT_EQ(stage->get(&Stage::sources_alive), 1)
+      << "the source is still in use by the reader that was left behind";
 }
 
 TEST_F(PollerTest, ASourceThatHangsWhileOpeningIsNotWaitedFor) {
@@ -182,7 +188,7 @@ TEST_F(PollerTest, ASourceThatHangsWhileOpeningDoesNotHoldUpTheEnd) {
 /// One poll a period on average: neither drift nor bursts. Ratios, because the machine is shared.
 TEST_F(PollerTest, TheScheduleDoesNotDrift) {
   ASSERT_TRUE(start(at(100)).ok());
-  const int first = stage->reads;
+  const int first = stage->get(&Stage::reads);
   const std::int64_t begun = system_clock().monotonic_ns();
   ASSERT_TRUE(stage->wait_for([&] { return stage->reads >= first + 100; }));
   const double periods = static_cast<double>(system_clock().monotonic_ns() - begun) / 1e7;
@@ -198,8 +204,8 @@ TEST_F(PollerTest, ThreadsKeepToTheirCoreAndPriority) {
     options.cpu = cpu;
     options.nice = 7;
     ASSERT_TRUE(start(options).ok());
-    EXPECT_EQ(stage->cpu, cpu);
-    EXPECT_EQ(stage->nice, 7);
+    EXPECT_EQ(stage->get(&Stage::cpu), cpu);
+    EXPECT_EQ(stage->get(&Stage::nice), 7);
     poller_.reset();
   }
 }
