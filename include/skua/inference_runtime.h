@@ -29,7 +29,8 @@ struct RuntimeState;
 struct EngineRecord;
 struct AdmissionSteps;
 
-/// Everything a runtime is built from. References must outlive the runtime.
+/// Everything a runtime is built from. References must outlive the runtime, and every BoundInference::run
+/// that began before the runtime went.
 struct RuntimeEnvironment {
   RuntimeConfig config;
   Role role = Role::kAirborne;
@@ -91,7 +92,9 @@ class InferenceRuntime {
   Status start_telemetry();
 
   /// The last snapshot; never fails, never blocks, asks no clock: a copy of a few nanoseconds, from any
-  /// thread. Before start_telemetry, and when no reading came for three periods: not available.
+  /// thread. Before start_telemetry, and when no reading came for three periods: not available. A child
+  /// process after fork() has no telemetry threads and keeps the last state for ever: start telemetry in the
+  /// process that uses it.
   ThermalState thermal_state() const noexcept;
 
   std::string_view current_runtime_label() const noexcept;

@@ -2,6 +2,7 @@
 
 #include "bootstrap/config_yaml.h"
 #include "cli/commands.h"
+#include "cli/thermal_poll.h"
 #include "cli/thermal_view.h"
 #include "core/json_strict.h"
 #include "inference/module_loader.h"
@@ -57,16 +58,16 @@ void show_runtime(const RuntimeEntry& entry, const RuntimeConfig& config, Consol
 }
 
 /// What the thermal source of the configuration says, and which one it is.
-void show_sensors(const RuntimeConfig& config, Console& console) {
-  ThermalPollerOptions options;
-  options.source.source = config.thermal_source;
-  options.source.replay = config.thermal_replay;
+Status show_sensors(const RuntimeConfig& config, Session& session) {
+  Console& console = session.console;
+  SKUA_ASSIGN_OR_RETURN(const ThermalPollerOptions options, thermal_options(config, "/"));
   const auto poller = ThermalPoller::start(options, null_event_sink(), system_clock());
-  if (!poller.ok() || (*poller)->source() == nullptr) {
-    const std::string why = poller.ok() ? "the source does not answer" : poller.error().message;
-    console.report()["sensors"] = {{"source", nullptr}, {"reason", why}};
-    console.line("sensors  none: " + why);
-    return;
+  const Status answers = poller.ok() ? wait_for_reading(**poller, session) : Status(poller.error());
+  if (!answers.ok() && answers.error().code != ErrorCode::kTelemetryUnavailable) return answers;
+  if (!answers.ok()) {
+    console.report()["sensors"] = {{"source", nullptr}, {"reason", answers.error().message}};
+    console.line("sensors  none: " + answers.error().message);
+    return {};
   }
   const ThermalReport report = (*poller)->report();
   const ThermalSource& source = *(*poller)->source();
@@ -74,6 +75,7 @@ void show_sensors(const RuntimeConfig& config, Console& console) {
       parse_json(encode_reading(source, report.reading, report.measured_at_ns)).value();
   for (const std::string& line : thermal_lines(report, source, system_clock().monotonic_ns(), false))
     console.line(line);
+  return {};
 }
 
 void show_configuration(const ConfigFile& file, const std::string& path, Console& console) {
@@ -102,7 +104,7 @@ Status doctor(const DoctorArguments& arguments, Session& session) {
   console.report()["runtimes"] = Json::array();
   console.line("runtimes");
   for (const RuntimeEntry& entry : runtime_registry()) show_runtime(entry, file.config, console);
-  show_sensors(file.config, console);
+  SKUA_RETURN_IF_ERROR(show_sensors(file.config, session));
   show_configuration(file, arguments.config, console);
   return {};
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -6,8 +7,8 @@
 
 #include "bootstrap/config_yaml.h"
 #include "cli/commands.h"
+#include "cli/thermal_poll.h"
 #include "cli/thermal_view.h"
-#include "telemetry/poller.h"
 #include "telemetry/reading_json.h"
 
 namespace skua {
@@ -21,7 +22,7 @@ struct ThermalArguments {
 };
 
 /// The configuration's fields, under what the command line says.
-Result<ThermalPollerOptions> poller_options(const ThermalArguments& arguments) {
+Result<RuntimeConfig> effective_config(const ThermalArguments& arguments) {
   ConfigFile file;
   if (!arguments.config.empty()) {
     SKUA_ASSIGN_OR_RETURN(file, read_config_yaml(arguments.config));
@@ -33,71 +34,58 @@ Result<ThermalPollerOptions> poller_options(const ThermalArguments& arguments) {
     config.thermal_replay = std::filesystem::absolute(arguments.replay);
   }
   if (arguments.hz) config.thermal_poll_hz = *arguments.hz;
-  SKUA_RETURN_IF_ERROR(config.validate());
-  ThermalPollerOptions options;
-  options.source.source = config.thermal_source;
-  options.source.root = std::filesystem::absolute(arguments.root);
-  options.source.replay = config.thermal_replay;
-  options.poll_hz = config.thermal_poll_hz;
-  options.cpu = config.thermal_cpu;
-  options.nice = config.thermal_nice;
-  return options;
+  return std::move(config);
 }
 
-bool is_cancelled(const Session& session) {
-  return session.cancel_requested != nullptr && session.cancel_requested->load();
-}
-
-/// Waits one period in short steps, so that Ctrl-C is heard.
-void wait_a_period(const Session& session, double hz) {
-  const std::int64_t until = system_clock().monotonic_ns() + std::llround(1e9 / hz);
-  while (!is_cancelled(session) && system_clock().monotonic_ns() < until) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-}
-
-/// False: there is no reading yet.
-bool show(const ThermalPoller& poller, Console& console) {
-  const ThermalReport report = poller.report();
-  if (report.status == ThermalStatus::kUnknown || poller.source() == nullptr) return false;
+/// There is a reading, and so a source.
+void show(const ThermalPoller& poller, const ThermalReport& report, Console& console) {
   const ThermalSource& source = *poller.source();
   if (console.is_json()) {
     console.stream(encode_reading(source, report.reading, report.measured_at_ns));
   } else {
     console.redraw(thermal_lines(report, source, system_clock().monotonic_ns(), console.is_coloured()));
   }
-  return true;
 }
 
+/// Waits for a reading after the one of `shown_ns`; at most a period and a half, so that a driver that hangs
+/// is seen.
+ThermalReport next_report(const ThermalPoller& poller, std::int64_t shown_ns, double hz,
+                          const Session& session) {
+  constexpr std::chrono::milliseconds kStep{10};
+  constexpr double kLongestWaitNs = 3.6e12;
+  const std::int64_t limit =
+      system_clock().monotonic_ns() + std::llround(std::min(1.5e9 / hz, kLongestWaitNs));
+  while (!is_cancelled(session) && system_clock().monotonic_ns() < limit) {
+    const ThermalReport report = poller.report();
+    if (report.measured_at_ns != shown_ns) return report;
+    std::this_thread::sleep_for(kStep);
+  }
+  return poller.report();
+}
+
+/// One block or line a reading.
 Status watch(const ThermalPoller& poller, double hz, std::int64_t count, const Session& session) {
-  for (std::int64_t shown = 0; !is_cancelled(session); wait_a_period(session, hz)) {
-    if (show(poller, session.console)) ++shown;
-    if (count > 0 && shown >= count) break;
+  std::int64_t shown_ns = 0;
+  for (std::int64_t shown = 0; count == 0 || shown < count; ++shown) {
+    const ThermalReport report = next_report(poller, shown_ns, hz, session);
+    if (is_cancelled(session)) break;
+    show(poller, report, session.console);
+    shown_ns = report.measured_at_ns;
   }
   return {};
 }
 
-/// A driver gets some time for its first answer.
-Status show_once(const ThermalPoller& poller, const Session& session) {
-  constexpr double kStepHz = 10.0;
-  constexpr int kSteps = 20;
-  for (int i = 0; i < kSteps && !is_cancelled(session); ++i, wait_a_period(session, kStepHz)) {
-    if (show(poller, session.console)) return {};
-  }
-  return make_error(
-      ErrorCode::kTelemetryUnavailable, Reason::kTelemetryUnavailable,
-      "the thermal source gave no reading within two seconds: a driver hangs; look into the kernel's "
-      "log");
-}
-
 Status thermal(const ThermalArguments& arguments, Session& session) {
   Console& console = session.console;
-  SKUA_ASSIGN_OR_RETURN(const ThermalPollerOptions options, poller_options(arguments));
-  // A watch shows the transitions itself; --log tells them.
-  EventSink& events = console.is_logging() ? static_cast<EventSink&>(console) : null_event_sink();
+  SKUA_ASSIGN_OR_RETURN(const RuntimeConfig config, effective_config(arguments));
+  SKUA_ASSIGN_OR_RETURN(const ThermalPollerOptions options, thermal_options(config, arguments.root));
+  // What is shown says it all; --log and --recorder want it told.
+  EventSink& events = console.is_listening() ? static_cast<EventSink&>(console) : null_event_sink();
   SKUA_ASSIGN_OR_RETURN(const auto poller, ThermalPoller::start(options, events, system_clock()));
-  return arguments.is_watching ? watch(*poller, options.poll_hz, arguments.count, session)
-                               : show_once(*poller, session);
+  SKUA_RETURN_IF_ERROR(wait_for_reading(*poller, session));
+  if (arguments.is_watching) return watch(*poller, options.poll_hz, arguments.count, session);
+  show(*poller, poller->report(), console);
+  return {};
 }
 
 }  // namespace

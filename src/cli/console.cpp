@@ -60,11 +60,17 @@ void Console::redraw(const std::vector<std::string>& lines) {
   if (is_json_) return;
   const std::lock_guard lock(mutex_);
   clear_progress();
-  // ECMA-48: cursor up, then erase to the end of each line.
-  if (is_out_terminal_ && drawn_lines_ > 0) out_ << "\x1b[" << drawn_lines_ << "A";
-  for (const std::string& line : lines) out_ << line << (is_out_terminal_ ? "\x1b[K\n" : "\n");
+  if (!width_) {
+    for (const std::string& line : lines) out_ << line << '\n';
+  } else {
+    // ECMA-48: cursor up, then erase to the end of each line. A line that wrapped would take two rows.
+    if (drawn_lines_ > 0) out_ << "\x1b[" << drawn_lines_ << "A";
+    const std::size_t width = width_();
+    for (const std::string& line : lines)
+      out_ << (width > 0 ? cut_to_width(line, width) : line) << "\x1b[K\n";
+    drawn_lines_ = lines.size();
+  }
   out_ << std::flush;
-  drawn_lines_ = lines.size();
 }
 
 void Console::clear_progress() {
@@ -116,6 +122,24 @@ void Console::emit(const Event& event) noexcept {
   } catch (...) {
     // Out of memory while telling about something: the command's own error still ends the program.
   }
+}
+
+std::string cut_to_width(std::string_view line, std::size_t width) {
+  constexpr std::string_view kMark = "...", kReset = "\x1b[0m";
+  const std::size_t kept = width - std::min(width, kMark.size());
+  std::size_t columns = 0, cut_at = line.size();
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\x1b') {  // up to the letter that ends it
+      while (i + 1 < line.size() && line[i] != 'm') ++i;
+      continue;
+    }
+    const bool is_continuation = (static_cast<unsigned char>(line[i]) & 0xC0U) == 0x80;
+    if (is_continuation) continue;
+    if (columns == kept) cut_at = i;
+    ++columns;
+  }
+  if (columns <= width) return std::string(line);
+  return std::string(line.substr(0, cut_at)) + std::string(kMark) + std::string(kReset);
 }
 
 std::string json_line(const Json& json) { return json.dump(-1, ' ', true, Json::error_handler_t::replace); }

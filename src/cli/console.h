@@ -2,6 +2,7 @@
 // prints.
 #pragma once
 
+#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <mutex>
@@ -28,13 +29,15 @@ class Console final : public EventSink {
   void enable_json() noexcept { is_json_ = true; }
   void enable_log(Level minimum);
   bool is_json() const noexcept { return is_json_; }
-  bool is_logging() const noexcept { return log_minimum_.has_value(); }
+  /// Whether anybody wants events, beside the reader of the command's own words.
+  bool is_listening() const noexcept { return log_minimum_.has_value() || recorder_ != nullptr; }
   /// Events go to `recorder` too, until close_recorder().
   void enable_recorder(std::unique_ptr<EventPipeline> recorder);
   /// Results may carry colours, and blocks may be drawn over: a reader is at a terminal. Not called: plain
   /// text.
-  void enable_terminal() noexcept { is_out_terminal_ = true; }
-  bool is_coloured() const noexcept { return is_out_terminal_; }
+  /// `width` gives the terminal's columns now; 0: not known.
+  void enable_terminal(std::function<std::size_t()> width) { width_ = std::move(width); }
+  bool is_coloured() const noexcept { return width_ != nullptr; }
 
   /// One line of the result for a reader; nothing under --json.
   void line(std::string_view text);
@@ -46,8 +49,8 @@ class Console final : public EventSink {
 
   /// One line of JSON now, as part or all of the result; without an error no report follows.
   void stream(std::string_view json);
-  /// A block of lines; on a terminal it is drawn over the block before. The caller has made foreign text
-  /// harmless (printable_text); colours of its own pass.
+  /// A block of lines; on a terminal it is drawn over the block before, each line cut to the width. The
+  /// caller has made foreign text harmless (printable_text); colours of its own pass.
   void redraw(const std::vector<std::string>& lines);
 
   /// A status line, on a terminal only; the next message replaces it.
@@ -67,7 +70,7 @@ class Console final : public EventSink {
   std::ostream& err_;
   const bool is_err_terminal_;
   bool is_json_ = false;
-  bool is_out_terminal_ = false;
+  std::function<std::size_t()> width_;  ///< of a terminal; empty: stdout is none
   bool is_streaming_ = false;
   bool has_progress_ = false;
   std::size_t drawn_lines_ = 0;
@@ -78,6 +81,9 @@ class Console final : public EventSink {
   std::unique_ptr<Json> report_;
 };
 
+/// `line` cut to `width` columns of a terminal, ending in "..." then; colour sequences (ECMA-48 SGR) take
+/// no column, and colours are reset behind a cut. A character counts as one column.
+std::string cut_to_width(std::string_view line, std::size_t width);
 /// JSON text that is one line of ASCII whatever the values hold.
 std::string json_line(const Json& json);
 /// {"class", "reason", "message", "native_code", "exit_status"}

@@ -1,4 +1,5 @@
 // skua: the ground tool. docs/reference/cli.md describes its subcommands.
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -16,6 +17,11 @@ std::atomic<bool> cancel_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void request_cancel(int) { cancel_requested.store(true); }
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 
 /// The first Ctrl-C asks the command to stop at a safe point; a second one ends the program at once, which is
 /// safe as well, because nothing becomes visible before it is whole.
@@ -38,7 +44,7 @@ int main(int argc, char** argv) {
   // https://no-color.org: any value but the empty one switches colours off.
   const char* no_color = std::getenv("NO_COLOR");
   const bool is_plain = no_color != nullptr && *no_color != '\0';
-  if (!is_plain && ::isatty(STDOUT_FILENO) == 1) console.enable_terminal();
+  if (!is_plain && ::isatty(STDOUT_FILENO) == 1) console.enable_terminal(terminal_width);
   skua::Session session{console, &cancel_requested};
   return skua::run_skua(argc, argv, session);
 }

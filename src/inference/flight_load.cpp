@@ -146,8 +146,9 @@ class SetLoader {
 
 std::string thermal_source_of(const RuntimeState& runtime) {
   const ThermalPoller* poller = runtime.thermal.load(std::memory_order_acquire);
-  const ThermalSource* source = poller == nullptr ? nullptr : poller->source();
-  return source == nullptr ? "none" : std::string(source->name());
+  if (poller == nullptr) return "none";
+  const ThermalSource* source = poller->source();
+  return source == nullptr ? "opening" : std::string(source->name());
 }
 
 void report_ready(const RuntimeState& runtime, const LoadedSet& set) {

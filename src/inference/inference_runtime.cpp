@@ -51,7 +51,7 @@ ThermalState InferenceRuntime::thermal_state() const noexcept {
 }
 
 Status InferenceRuntime::start_telemetry() {
-  const std::lock_guard lock(state_->load_mutex);
+  const std::lock_guard lock(state_->telemetry_mutex);
   if (state_->poller) return {};
   const RuntimeEnvironment& environment = state_->environment;
   ThermalPollerOptions options;

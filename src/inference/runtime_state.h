@@ -85,7 +85,8 @@ struct RuntimeState {
   std::string loaded_set_id;                ///< empty: no flight set is loaded
   std::vector<std::shared_ptr<EngineState>> flight_engines;
 
-  std::unique_ptr<ThermalPoller> poller;               ///< made under load_mutex, once
+  std::mutex telemetry_mutex;             ///< guards the making of `poller`; a load may take minutes
+  std::unique_ptr<ThermalPoller> poller;  ///< made once
   std::atomic<const ThermalPoller*> thermal{nullptr};  ///< the same, for readers on any thread
 };
 

@@ -86,6 +86,7 @@ void find_cooling(const fs::path& root, JetsonSensors& sensors) {
   for (const fs::path& folder :
        numbered_folders(root / "sys/class/thermal", "cooling_device", kMaxCoolingDevices)) {
     const SensorIdentity identity{(folder / "type").string(), read_sensor_text(folder / "type")};
+    sensors.has_unknown_cooling = sensors.has_unknown_cooling || identity.text.empty();
     const bool is_alert = contains(kAlerts, identity.text);
     if (!is_alert && !is_gpu_cap(identity.text)) continue;
     SysfsFile state((folder / "cur_state").string(), identity);

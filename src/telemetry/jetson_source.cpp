@@ -107,7 +107,8 @@ void JetsonSource::read_zones(ThermalReading& reading) noexcept {
 }
 
 // Any device above 0: yes. Every one readable and at 0, and alerts among them: no. Else unknown: what cannot
-// be read may be engaged, and the GPU's cap alone says nothing of the CPU.
+// be read may be engaged, a device that does not say what it is may be an alert, and the GPU's cap alone says
+// nothing of the CPU.
 void JetsonSource::read_throttle(ThermalReading& reading) noexcept {
   Figure throttle{SensorProblem::kNone, 0.0};
   bool has_alert = false;
@@ -118,7 +119,7 @@ void JetsonSource::read_throttle(ThermalReading& reading) noexcept {
     if (state.ok() && state.value > 0) reading.throttle_causes |= device.cause;
     if (!state.ok()) throttle = {state.problem, 0.0};
   }
-  if (!has_alert) throttle = {SensorProblem::kMissing, 0.0};
+  if (!has_alert || sensors_.has_unknown_cooling) throttle = {SensorProblem::kMissing, 0.0};
   if (reading.throttle_causes != 0) throttle = {SensorProblem::kNone, 1.0};
   put(reading, ThermalField::kThrottle, throttle);
 }

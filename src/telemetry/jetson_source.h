@@ -42,6 +42,7 @@ struct JetsonSensors {
   std::vector<RisingCounter> over_current;
   std::vector<SysfsFile> cpu_clocks;                  ///< kHz
   std::optional<SysfsFile> gpu_clock, gpu_clock_max;  ///< Hz
+  bool has_unknown_cooling = false;                   ///< a cooling device would not say what it is
   bool is_jetson = false;                             ///< something that only a Jetson has was found
 };
 

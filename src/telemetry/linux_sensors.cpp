@@ -114,6 +114,7 @@ void find_processors(const fs::path& root, LinuxSensors& sensors) {
   for (const fs::path& folder :
        numbered_folders(root / "sys/class/thermal", "cooling_device", kMaxCoolingDevices)) {
     const SensorIdentity device{(folder / "type").string(), read_sensor_text(folder / "type")};
+    sensors.has_unknown_cooling = sensors.has_unknown_cooling || device.text.empty();
     if (device.text != "Processor" || sensors.processors.size() == kMaxCpus) continue;
     sensors.processors.emplace_back((folder / "cur_state").string(), device);
   }

@@ -93,7 +93,7 @@ void LinuxSource::read_throttle(ThermalReading& reading) noexcept {
   };
   poll(sensors_.core_throttles, core_cause_);
   poll(sensors_.package_throttles, package_cause_);
-  throttle.problem = events.problem;
+  throttle.problem = sensors_.has_unknown_cooling ? SensorProblem::kMissing : events.problem;
   for (SysfsFile& file : sensors_.processors) {
     SensorValue state = file.read();
     if (state.ok() && state.value < 0) state = {SensorProblem::kImplausible};

@@ -23,8 +23,9 @@ struct LinuxSensors {
   std::optional<SysfsFile> gpu_clock;         ///< Hz
   /// x86 (arch/x86/kernel/cpu/mce/therm_throt.c): times a core, or its package, became too hot.
   std::vector<RisingCounter> core_throttles, package_throttles;
-  std::vector<SysfsFile>
-      processors;  ///< cooling devices of type "Processor": the ACPI driver's passive cooling
+  /// Cooling devices of type "Processor": the ACPI driver's passive cooling.
+  std::vector<SysfsFile> processors;
+  bool has_unknown_cooling = false;  ///< a cooling device would not say what it is
 };
 
 /// Finds everything by name under root/sys. Missing parts stay empty. Reads each counter once. Allocates;

@@ -43,7 +43,13 @@ std::string clock_text(std::int32_t mhz) {
   return mhz == 0 ? std::string("unknown") : std::to_string(mhz) + "mhz";
 }
 
-std::string causes_of(const ThermalReading& reading, const ThermalSource& source) {
+/// What holds a clock down, or why that is not known.
+std::string cause_of(const ThermalReading& reading, const ThermalSource& source) {
+  const FieldReading& throttle = reading[ThermalField::kThrottle];
+  if (throttle.status == FieldStatus::kUnsupported) return "this source has no throttle sensor";
+  if (throttle.status != FieldStatus::kValue) {
+    return std::string(source.origin(ThermalField::kThrottle)) + " " + std::string(throttle.problem);
+  }
   std::string text;
   for (std::size_t i = 0; i < 32; ++i) {
     if ((reading.throttle_causes >> i & 1U) == 0) continue;
@@ -81,7 +87,7 @@ ThermalState state_of(const ThermalReading& reading, std::int64_t measured_at_ns
 }
 
 ThermalMonitor::ThermalMonitor(EventSink& events, const Clock& clock, std::int64_t period_ns)
-    : events_(events), clock_(clock), period_ns_(period_ns), watched_since_ns_(clock.monotonic_ns()) {}
+    : events_(events), clock_(clock), period_ns_(period_ns), arrived_ns_(clock.monotonic_ns()) {}
 
 void ThermalMonitor::poll_once(ThermalSource& source) {
   const std::int64_t begun_ns = clock_.monotonic_ns();
@@ -91,25 +97,28 @@ void ThermalMonitor::poll_once(ThermalSource& source) {
 }
 
 void ThermalMonitor::take(const ThermalReading& reading, std::int64_t begun_ns, const ThermalSource& source) {
-  if (is_overdue(begun_ns)) return;  // what a hung driver hands out late is no longer so
-  watched_since_ns_ = begun_ns;
+  const std::int64_t now = clock_.monotonic_ns();
+  if (now - begun_ns >= kPeriodsUntilLost * period_ns_)
+    return;  // what a hung driver says late is no longer so
+  arrived_ns_ = now;
   const ThermalState state = state_of(reading, begun_ns);
   const ThermalStatus status = status_of(state);
   {
     const std::lock_guard lock(report_mutex_);
-    report_ = {reading, begun_ns, status};
+    report_ = {true, reading, begun_ns, status};
   }
   count_short_throttles(reading, status, source.name());
   source_name_ = source.name();
-  publish(state, status, source_name_, causes_of(reading, source));
+  publish(state, status, source_name_, cause_of(reading, source));
 }
 
-bool ThermalMonitor::is_overdue(std::int64_t begun_ns) const {
-  return clock_.monotonic_ns() - begun_ns >= kPeriodsUntilLost * period_ns_;
+std::int64_t ThermalMonitor::strikes_at_ns() const {
+  if (status_ == ThermalStatus::kUnavailable) return std::numeric_limits<std::int64_t>::max();
+  return arrived_ns_ + kPeriodsUntilLost * period_ns_;
 }
 
 void ThermalMonitor::check() {
-  if (!is_overdue(watched_since_ns_)) return;
+  if (clock_.monotonic_ns() - arrived_ns_ < kPeriodsUntilLost * period_ns_) return;
   ThermalState state;  // nothing measured: old figures must not pass for new ones
   state.measured_at_ns = last_state_.measured_at_ns;
   {
@@ -172,15 +181,17 @@ void ThermalMonitor::tell(const ThermalState& state, ThermalStatus previous, std
                  {"cause", std::move(cause)}}});
 }
 
-/// A throttle that began and ended between two polls shows in the kernel's count only.
+/// A throttle that began and ended between two polls shows in the kernel's count only. One that this poll
+/// sees begin is told as such; while one lasts, what the count does is part of it.
 void ThermalMonitor::count_short_throttles(const ThermalReading& reading, ThermalStatus status,
                                            std::string_view source) {
   const FieldReading& events = reading[ThermalField::kThrottleEvents];
   if (events.status != FieldStatus::kValue) return;
   const double more = events.value - std::exchange(throttle_events_, events.value);
-  const bool was_seen = status == ThermalStatus::kThrottled || status_ == ThermalStatus::kThrottled;
-  if (more <= 0.0 || was_seen) return;
-  const auto count = static_cast<std::int64_t>(more);
+  const bool is_throttled = status == ThermalStatus::kThrottled;
+  if (is_throttled && status_ == ThermalStatus::kThrottled) return;
+  const std::int64_t count = static_cast<std::int64_t>(more) - (is_throttled ? 1 : 0);
+  if (count <= 0) return;
   events_.emit({Level::kWarn,
                 "c7.throttle_counted",
                 "C7 thermal throttle between two polls: " + std::to_string(count) +

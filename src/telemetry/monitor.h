@@ -27,8 +27,9 @@ enum class ThermalStatus : std::uint8_t {
 /// As in a flight record: "unknown", "unavailable", "normal", "throttled".
 std::string_view to_string(ThermalStatus status) noexcept;
 
-/// A reading and when it was begun (monotonic clock). For people: `skua doctor`, a report.
+/// A reading and when it was begun (monotonic clock). For people: `skua thermal`, `skua doctor`.
 struct ThermalReport {
+  bool has_reading = false;  ///< false: there was none yet, and the figures mean nothing
   ThermalReading reading;
   std::int64_t measured_at_ns = 0;
   ThermalStatus status = ThermalStatus::kUnknown;
@@ -50,8 +51,13 @@ class ThermalMonitor {
   /// Publishes a reading that was begun at `begun_ns`, and tells of what has changed. A reading that took
   /// three periods is dropped.
   void take(const ThermalReading& reading, std::int64_t begun_ns, const ThermalSource& source);
-  /// The watchdog: after three periods without a reading the snapshot says "not available".
+  /// The watchdog: when for three periods no reading has arrived, the snapshot says "not available". (A
+  /// reading is at most three periods old when it arrives, so no figure older than six is ever called
+  /// available.)
   void check();
+  /// When check() is to be called at the latest, unless a reading arrives before; the far future when it has
+  /// struck already.
+  std::int64_t strikes_at_ns() const;
 
   ThermalState state() const noexcept { return snapshot_.load(); }
   /// The last reading; its values are `stale` once two periods have passed. Takes a lock: not for the frame
@@ -61,7 +67,7 @@ class ThermalMonitor {
  private:
   void publish(const ThermalState& state, ThermalStatus status, std::string_view source, std::string cause);
   void tell(const ThermalState& state, ThermalStatus previous, std::string_view source, std::string cause);
-  bool is_overdue(std::int64_t begun_ns) const;
+
   void remind_of_loss(std::string_view cause);
   void count_short_throttles(const ThermalReading& reading, ThermalStatus status, std::string_view source);
   Level level_of(ThermalStatus previous);
@@ -74,7 +80,7 @@ class ThermalMonitor {
   // Of the polling thread.
   ThermalStatus status_ = ThermalStatus::kUnknown;
   ThermalState last_state_;
-  std::int64_t watched_since_ns_;                     ///< the last reading, before the first one the start
+  std::int64_t arrived_ns_;  ///< when the last reading did; before the first one, the start
   std::optional<std::int64_t> next_loss_warning_ns_;  ///< not before
   bool is_loss_told_ = true;
   double throttle_events_ = 0.0;

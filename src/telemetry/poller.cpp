@@ -1,11 +1,17 @@
 #include "telemetry/poller.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <new>
+#include <optional>
+#include <system_error>
 #include <thread>
+
+#include "core/blocked_signals.h"
 
 #include "telemetry/reader.h"
 
@@ -18,6 +24,8 @@ using Phase = ReaderDesk::Phase;
 
 constexpr milliseconds kOpeningLimit{100};
 constexpr milliseconds kLeavingLimit{50};
+constexpr double kLongestPeriodNs =
+    3.6e12;  // an hour: what is slower is no telemetry, and three of them still fit
 
 std::string usable_cores(const cpu_set_t& cpus) {
   std::string text;
@@ -30,11 +38,19 @@ std::string usable_cores(const cpu_set_t& cpus) {
 Status check_core(int cpu) {
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
-  if (cpu < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) != 0) return {};
+  // Of the process: the calling thread may itself be bound to one core.
+  if (cpu < 0 || sched_getaffinity(getpid(), sizeof(cpus), &cpus) != 0) return {};
   if (cpu < CPU_SETSIZE && CPU_ISSET(static_cast<std::size_t>(cpu), &cpus)) return {};
   return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
                     "thermal_cpu is " + std::to_string(cpu) + "; this process may use the cores " +
                         usable_cores(cpus) + ": name one of them, or -1 for any");
+}
+
+void tell_unavailable(EventSink& events, const ThermalSourceOptions& source, const Error& error) {
+  events.emit({Level::kWarn,
+               "c7.telemetry_unavailable",
+               "C7 thermal telemetry unavailable: " + error.message,
+               {{"source", source.source}, {"cause", error.message}}});
 }
 
 /// The next moment of the schedule that began at `due`: no drift, and no burst after a pause.
@@ -50,13 +66,15 @@ class ThermalPoller::Impl {
       : options_(options),
         events_(events),
         clock_(clock),
-        period_ns_(std::llround(1e9 / options.poll_hz)),
+        period_ns_(std::llround(std::min(1e9 / options.poll_hz, kLongestPeriodNs))),
         monitor_(events, clock, period_ns_) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() { stop(); }
 
+  /// std::system_error when the system gives no thread.
   void start(OpenThermalSource open) {
+    const BlockedSignals blocked;  // the program's handlers must not run on these threads
     reader_ = std::thread(run_reader, desk_, options_.source, open, placement("skua-sensors"));
     poller_ = std::thread([this] { run(); });
   }
@@ -65,11 +83,15 @@ class ThermalPoller::Impl {
   Status wait_for_first() {
     std::unique_lock lock(desk_->mutex);
     desk_->changed.wait_for(lock, kOpeningLimit, [&] { return desk_->open_error || has_published_; });
-    if (desk_->open_error) return *desk_->open_error;
-    return {};
+    return desk_->open_error ? Status(*desk_->open_error) : Status();
   }
 
   const ThermalMonitor& monitor() const noexcept { return monitor_; }
+
+  std::optional<Error> open_error() const {
+    const std::lock_guard lock(desk_->mutex);
+    return desk_->open_error;
+  }
 
   const ThermalSource* source() const {
     const std::lock_guard lock(desk_->mutex);
@@ -103,27 +125,26 @@ class ThermalPoller::Impl {
     std::int64_t due = clock_.monotonic_ns();
     while (!desk_->is_stopping && desk_->phase != Phase::kFailed) {
       const std::int64_t now = clock_.monotonic_ns();
-      if (now >= due) due = tick(lock, due, now);
-      wait_for_news(lock, nanoseconds(std::max<std::int64_t>(due - clock_.monotonic_ns(), 0)));
+      if (now >= due) due = tick(due, now);
+      unlocked(lock, [&] { monitor_.check(); });
+      const std::int64_t wake = std::min(due, monitor_.strikes_at_ns());
+      wait_for_news(lock, nanoseconds(std::max<std::int64_t>(wake - clock_.monotonic_ns(), 0)));
       if (desk_->has_reading) take(lock);
       if (has_just_opened()) due = now;  // the first reading at once
       is_opening_ = desk_->phase == Phase::kOpening;
     }
-    if (desk_->phase == Phase::kFailed) tell_unavailable(lock);
+    if (desk_->phase == Phase::kFailed) tell_failure(lock);
   }
 
   bool has_just_opened() const { return is_opening_ && desk_->phase != Phase::kOpening; }
 
   /// A moment of the schedule: asks for a reading, unless the last one is still under way.
-  std::int64_t tick(std::unique_lock<std::mutex>& lock, std::int64_t due, std::int64_t now) {
+  std::int64_t tick(std::int64_t due, std::int64_t now) {
     if (desk_->phase == Phase::kIdle && !desk_->has_reading) {
       desk_->is_asked = true;
       desk_->asked_at_ns = now;
       desk_->changed.notify_all();
     }
-    lock.unlock();
-    monitor_.check();
-    lock.lock();
     return next_due(due, now, period_ns_);
   }
 
@@ -136,20 +157,26 @@ class ThermalPoller::Impl {
     const ThermalReading reading = desk_->reading;
     const std::int64_t asked_at_ns = desk_->asked_at_ns;
     desk_->has_reading = false;
-    lock.unlock();
-    monitor_.take(reading, asked_at_ns, *desk_->source);  // `source` is set once, and its names do not change
-    lock.lock();
+    // `source` is set once, and its names do not change.
+    unlocked(lock, [&] { monitor_.take(reading, asked_at_ns, *desk_->source); });
     has_published_ = true;
     desk_->changed.notify_all();
   }
 
-  void tell_unavailable(std::unique_lock<std::mutex>& lock) {
-    const std::string message = desk_->open_error->message;
+  void tell_failure(std::unique_lock<std::mutex>& lock) {
+    const Error error = *desk_->open_error;
+    unlocked(lock, [&] { tell_unavailable(events_, options_.source, error); });
+  }
+
+  /// Without the desk's lock: what may take a while, or makes texts. Memory may run out there; the next poll
+  /// tries again, and the flight goes on.
+  template <typename Work>
+  static void unlocked(std::unique_lock<std::mutex>& lock, Work work) {
     lock.unlock();
-    events_.emit({Level::kWarn,
-                  "c7.telemetry_unavailable",
-                  "C7 thermal telemetry unavailable: " + message,
-                  {{"source", options_.source.source}, {"cause", message}}});
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+    }
     lock.lock();
   }
 
@@ -178,13 +205,24 @@ Result<std::unique_ptr<ThermalPoller>> ThermalPoller::start(const ThermalPollerO
                                                             OpenSource open) {
   SKUA_RETURN_IF_ERROR(check_core(options.cpu));
   auto impl = std::make_unique<Impl>(options, events, clock);
-  impl->start(open);
+  try {
+    impl->start(open);
+  } catch (const std::system_error& error) {
+    const Error failure =
+        make_error(ErrorCode::kTelemetryUnavailable, Reason::kTelemetryUnavailable,
+                   "telemetry threads: expected two new threads, the system gives none (" +
+                       std::string(error.what()) + "); raise the limit on threads (ulimit -u, TasksMax)",
+                   error.code().value());
+    tell_unavailable(events, options.source, failure);
+    return failure;
+  }
   SKUA_RETURN_IF_ERROR(impl->wait_for_first());
   return std::unique_ptr<ThermalPoller>(new ThermalPoller(std::move(impl)));
 }
 
 ThermalState ThermalPoller::state() const noexcept { return impl_->monitor().state(); }
 const ThermalSource* ThermalPoller::source() const { return impl_->source(); }
+std::optional<Error> ThermalPoller::open_error() const { return impl_->open_error(); }
 ThermalReport ThermalPoller::report() const { return impl_->monitor().report(); }
 
 }  // namespace skua

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,18 +20,20 @@ namespace skua {
 
 struct ThermalPollerOptions {
   ThermalSourceOptions source;
-  double poll_hz = 1.0;  ///< > 0
-  int cpu = -1;          ///< the core that both threads keep to; -1: any
+  double poll_hz = 1.0;  ///< > 0; slower than once an hour is once an hour
+  int cpu = -1;          ///< the core that both threads keep to; -1: any of the process's
   int nice = 10;         ///< of both threads
 };
 
-/// Thread-safety: state(), source() and report() may be called from any thread.
+/// Thread-safety: state(), source(), open_error() and report() may be called from any thread.
 class ThermalPoller {
  public:
   /// Opens the source and waits for its first reading. A source that needs longer than 100 ms for that goes
   /// on in the background, and the state is "not available" until it has. TelemetryUnavailableError when
   /// there is no source, InvalidArgumentError for a core that this process may not use. A missing source is
-  /// also told as c7.telemetry_unavailable. `events` and `clock` must outlive the poller. Cost: two threads.
+  /// also told as c7.telemetry_unavailable. `events` and `clock` must outlive the poller.
+  /// TelemetryUnavailableError, too, when the system gives no thread. Cost: two threads, with all signals
+  /// blocked.
   static Result<std::unique_ptr<ThermalPoller>> start(const ThermalPollerOptions& options, EventSink& events,
                                                       const Clock& clock);
   /// The same with a source made by `open`, which is called on the reader thread.
@@ -47,6 +50,8 @@ class ThermalPoller {
   /// The source in use, for its name and origins, which do not change (never to read it); lives as long as
   /// the poller. nullptr while it is being opened. Takes a lock.
   const ThermalSource* source() const;
+  /// Why there is no source, when that showed after start() had returned. Takes a lock.
+  std::optional<Error> open_error() const;
   ThermalReport report() const;
 
  private:

@@ -58,12 +58,18 @@ void read_when_asked(ReaderDesk& desk) {
 
 void place_thread(const ThreadPlacement& placement) noexcept {
   pthread_setname_np(pthread_self(), placement.name.c_str());
+  // What the starting thread is bound to, and how urgent it is, must not be inherited.
+  constexpr sched_param kNoPriority{};
+  pthread_setschedparam(pthread_self(), SCHED_OTHER, &kNoPriority);
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  bool is_known = true;
   if (placement.cpu >= 0) {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
     CPU_SET(static_cast<std::size_t>(placement.cpu), &cpus);
-    pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+  } else {
+    is_known = sched_getaffinity(getpid(), sizeof(cpus), &cpus) == 0;
   }
+  if (is_known) pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
   // Linux has a nice value per thread (setpriority(2), NOTES).
   const auto thread = static_cast<id_t>(gettid());
   errno = 0;

@@ -18,7 +18,7 @@ using OpenThermalSource = Result<std::unique_ptr<ThermalSource>> (*)(const Therm
 /// How a telemetry thread runs.
 struct ThreadPlacement {
   std::string name;  ///< at most 15 bytes
-  int cpu = -1;      ///< the core it keeps to; -1: any
+  int cpu = -1;      ///< the core it keeps to; -1: any that the process may use
   int nice = 0;      ///< it never takes a higher priority than it was started with
 };
 /// Applies a placement to the calling thread. A core that went offline meanwhile is not kept to.

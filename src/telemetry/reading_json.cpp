@@ -1,10 +1,12 @@
 #include "telemetry/reading_json.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "core/json_strict.h"
 #include "core/text.h"
+#include "telemetry/sensors.h"
 
 namespace skua {
 namespace {
@@ -22,22 +24,42 @@ std::optional<FieldStatus> status_of(std::string_view text) {
 
 bool has_value(FieldStatus status) { return status == FieldStatus::kValue || status == FieldStatus::kStale; }
 
+struct Range {
+  double low = 0.0, high = 0.0;
+  std::string_view text;
+};
+
+// What the sources themselves would call plausible.
+Range range_of(const ThermalFieldInfo& info) {
+  if (info.unit == "C") return {kLowestPlausibleC, kHighestPlausibleC, "a number from -40 to 150"};
+  if (info.unit == "MHz") return {0.0, 1e6, "a number from 0 to 1000000"};
+  if (info.field == ThermalField::kThrottle || info.field == ThermalField::kLimitReached)
+    return {0.0, 1.0, "0 or 1"};
+  return {0.0, 1e15, "a count from 0 to 10^15"};
+}
+
+bool is_in(const Range& range, double value) {
+  const bool is_flag = range.high == 1.0;
+  return value >= range.low && value <= range.high && (!is_flag || value == range.low || value == range.high);
+}
+
+// Names come from the machine. Cut so that a line stays within kMaxReadingLine whatever they hold: a byte
+// that is no UTF-8 takes six.
+std::string_view bounded(std::string_view text) {
+  constexpr std::size_t kMostPlain = 4096, kMostForeign = 512;
+  const bool is_plain = std::all_of(text.begin(), text.end(),
+                                    [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  return text.substr(0, is_plain ? kMostPlain : kMostForeign);
+}
+
 Json field_to_json(const ThermalSource& source, ThermalField field, const FieldReading& reading) {
   Json json;
   json["status"] = to_string(reading.status);
   if (has_value(reading.status)) json["value"] = reading.value;
   if (reading.status == FieldStatus::kUnsupported) return json;
-  json["origin"] = source.origin(field);
+  json["origin"] = bounded(source.origin(field));
   if (reading.status == FieldStatus::kOffline && !reading.problem.empty()) json["problem"] = reading.problem;
   return json;
-}
-
-// Yes/no fields hold 0 or 1, counts no negative number.
-bool is_in_range(ThermalField field, double value) {
-  if (field == ThermalField::kThrottle || field == ThermalField::kLimitReached)
-    return value == 0.0 || value == 1.0;
-  const bool is_count = field == ThermalField::kThrottleEvents || field == ThermalField::kOverCurrentEvents;
-  return !is_count || value >= 0.0;
 }
 
 std::string optional_text(ObjectReader& reader, std::string_view key) {
@@ -52,8 +74,9 @@ void decode_field(ObjectReader& fields, const ThermalFieldInfo& info, RecordedRe
   FieldReading& field = into.reading[info.field];
   field.status = status.value_or(FieldStatus::kUnsupported);
   if (has_value(field.status)) field.value = reader.number("value");
-  if (!is_in_range(info.field, field.value)) {
-    reader.fail("value", "0 or 1, or a count", print_double(field.value));
+  const Range range = range_of(info);
+  if (has_value(field.status) && !is_in(range, field.value)) {
+    reader.fail("value", range.text, print_double(field.value));
   }
   if (field.status != FieldStatus::kUnsupported) {
     into.origins[static_cast<std::size_t>(info.field)] = reader.text("origin", kMaxOrigin);

@@ -11,13 +11,12 @@ void BasicThermalSnapshot<kOptimisticTries>::store(const ThermalState& state) no
   Words words{};
   std::memcpy(words.data(), &state, sizeof(state));
   while (hands_.load(std::memory_order_seq_cst) != 0) sched_yield();
-  const std::size_t next = (newest_.load(std::memory_order_relaxed) + 1) % kSlots;
-  Slot& slot = slots_[next];
-  const std::uint64_t before = slot.sequence.load(std::memory_order_relaxed);
-  slot.sequence.store(before + 1, std::memory_order_relaxed);
+  const std::uint64_t next = newest_.load(std::memory_order_relaxed) + 1;
+  Slot& slot = slots_[next % kSlots];
+  slot.sequence.store(2 * next - 1, std::memory_order_relaxed);
   // Each store releases, so that whoever sees a new word also sees the odd sequence.
   for (std::size_t i = 0; i < kWords; ++i) slot.words[i].store(words[i], std::memory_order_release);
-  slot.sequence.store(before + 2, std::memory_order_release);
+  slot.sequence.store(2 * next, std::memory_order_release);
   newest_.store(next, std::memory_order_seq_cst);
 }
 

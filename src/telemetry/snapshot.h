@@ -1,12 +1,13 @@
 // The thermal snapshot: one writer (the telemetry thread), any number of readers on any thread, C4 among them
 // on every frame. Lock-free, and bounded for a reader whatever the writer does.
 //
-// A ring of slots, each guarded by a sequence number that is odd while it is written (a seqlock; H.-J. Boehm,
-// "Can Seqlocks Get Along With Programming Language Memory Models?", MSPC 2012). A reader copies the newest
-// slot and looks whether its sequence stayed; the writer would have to go once around the ring during those
-// few loads to disturb it. A reader that was disturbed kOptimisticTries times raises a hand: the writer
-// begins no further slot while a hand is up. At most one write is then under way, and it goes to the slot
-// after the newest, so the newest can be copied undisturbed.
+// States are numbered, and number n lies in slot n % 8. A slot's sequence is 2n while it holds state n, and
+// odd while it is written (a seqlock; H.-J. Boehm, "Can Seqlocks Get Along With Programming Language Memory
+// Models?", MSPC 2012). A reader takes the newest number, copies its slot, and wants the sequence of that
+// very number before and after: so it gets whole states, and never an older one after a newer one. The writer
+// would have to go once around the ring during those few loads to disturb it. A reader that was disturbed
+// kOptimisticTries times raises a hand: the writer begins no further state while a hand is up. At most one
+// write is then under way, and it goes to the slot after the newest, so the newest is copied undisturbed.
 #pragma once
 
 #include <array>
@@ -31,11 +32,11 @@ class BasicThermalSnapshot {
   ThermalState load() const noexcept {
     ThermalState state;
     for (int i = 0; i < kOptimisticTries; ++i) {
-      if (copy(slots_[newest_.load(std::memory_order_acquire)], state)) return state;
+      if (copy(newest_.load(std::memory_order_acquire), state)) return state;
     }
     hands_.fetch_add(1, std::memory_order_seq_cst);
     // Sequentially consistent with the writer's look at hands_: see above.
-    copy(slots_[newest_.load(std::memory_order_seq_cst)], state);
+    copy(newest_.load(std::memory_order_seq_cst), state);
     hands_.fetch_sub(1, std::memory_order_release);
     return state;
   }
@@ -54,20 +55,21 @@ class BasicThermalSnapshot {
     std::array<std::atomic<std::uint64_t>, kWords> words{};
   };
 
-  /// False: the slot was written meanwhile, `state` is then meaningless. Loads that acquire stay in their
-  /// order, so that the second look at the sequence comes last.
-  static bool copy(const Slot& slot, ThermalState& state) noexcept {
-    const std::uint64_t before = slot.sequence.load(std::memory_order_acquire);
+  /// False: the slot holds another state, or was written meanwhile; `state` is then as it was. Loads that
+  /// acquire stay in their order, so that the second look at the sequence comes last.
+  bool copy(std::uint64_t number, ThermalState& state) const noexcept {
+    if (number == 0) return true;  // nothing stored yet: the default state
+    const Slot& slot = slots_[number % kSlots];
+    if (slot.sequence.load(std::memory_order_acquire) != 2 * number) return false;
     Words words;
     for (std::size_t i = 0; i < kWords; ++i) words[i] = slot.words[i].load(std::memory_order_acquire);
-    if (before % 2 != 0 || slot.sequence.load(std::memory_order_relaxed) != before) return false;
-    if (before == 0) return true;  // nothing stored yet: the default state
+    if (slot.sequence.load(std::memory_order_relaxed) != 2 * number) return false;
     std::memcpy(static_cast<void*>(&state), words.data(), sizeof(state));
     return true;
   }
 
   std::array<Slot, kSlots> slots_{};
-  alignas(64) std::atomic<std::size_t> newest_{0};
+  alignas(64) std::atomic<std::uint64_t> newest_{0};  ///< its number; 0: there is none
   alignas(64) mutable std::atomic<std::uint32_t> hands_{0};
 };
 

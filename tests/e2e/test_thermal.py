@@ -1,13 +1,16 @@
 """`skua thermal`: what a person and a script see, and the stack's spoof test: a value in sysfs changes, and the reader's
 view follows within the limit."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -152,9 +155,10 @@ def test_transitions_are_logged_when_asked(skua, orin):
     assert record["kv"]["new_state"] == "throttled"
 
 
-def on_a_terminal(skua, *arguments):
+def on_a_terminal(skua, *arguments, columns=80):
     """What the program writes to a terminal."""
     leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     child = subprocess.Popen(skua.command(*arguments), stdout=follower, stderr=subprocess.DEVNULL,
                              stdin=subprocess.DEVNULL, env=programs.environment(skua.home))
     os.close(follower)
@@ -174,11 +178,34 @@ def on_a_terminal(skua, *arguments):
 
 def test_watch_on_a_terminal_draws_over_itself_in_colour(skua, orin):
     orin.set(gpu_alert(orin), "1\n")
-    text = on_a_terminal(skua, "thermal", "--root", orin.root, "--watch", "--hz", "10", "--count", "2")
+    text = on_a_terminal(skua, "thermal", "--root", orin.root, "--watch", "--hz", "10", "--count", "2", columns=400)
     assert "\x1b[1;31mthrottled\x1b[0m" in text
     assert "\x1b[13A" in text, "the second block is drawn over the first: one head line and twelve fields"
     assert text.count("GPU temperature") == 2
     assert "now: gpu-throttle-alert" in text
+
+
+def test_no_line_of_a_watch_wraps(skua, orin):
+    """A line that took two rows would leave its head behind at every redraw."""
+    text = on_a_terminal(skua, "thermal", "--root", orin.root, "--watch", "--hz", "10", "--count", "2", columns=80)
+    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).replace("\r", "").split("\n")
+    assert max(map(len, lines)) == 80, "the longest is cut to the very width"
+    assert len(lines) == 2 * 13 + 1
+
+
+def test_every_reading_of_a_watch_is_printed_once(skua, orin):
+    seen = readings(skua("thermal", "--root", orin.root, "--watch", "--json", "--hz", "9", "--count", "20"))
+    times = [reading["measured_at_ns"] for reading in seen]
+    assert len(set(times)) == 20
+    gaps = sorted(later - earlier for earlier, later in zip(times, times[1:]))
+    assert gaps[len(gaps) // 2] < 1.5e9 / 9, "every second reading is missing"
+
+
+def test_doctor_refuses_what_the_aircraft_would_refuse(skua, tmp_path):
+    config = tmp_path / "c.yaml"
+    config.write_text("components: {c7_inference: {thermal_cpu: 900}}\n")
+    assert skua("doctor", "--config", config).returncode == programs.USAGE
+    assert skua("thermal", "--config", config).returncode == programs.USAGE
 
 
 def test_ctrl_c_ends_a_watch_in_order(skua, orin):

@@ -198,5 +198,13 @@ TEST(ExitStatus, FollowsTheTableOfTheDesign) {
   }
 }
 
+TEST(CutToWidth, ColoursTakeNoColumnAndAreResetBehindACut) {
+  EXPECT_EQ(cut_to_width("plain", 5), "plain");
+  EXPECT_EQ(cut_to_width("plains", 5), "pl...\x1b[0m");
+  EXPECT_EQ(cut_to_width("\x1b[1;31mplain\x1b[0m", 5), "\x1b[1;31mplain\x1b[0m");
+  EXPECT_EQ(cut_to_width("\x1b[1;31mplains\x1b[0m", 5), "\x1b[1;31mpl...\x1b[0m");
+  EXPECT_EQ(cut_to_width("\xc3\xa4\xc3\xb6\xc3\xbc", 3), "\xc3\xa4\xc3\xb6\xc3\xbc");
+}
+
 }  // namespace
 }  // namespace skua::test

@@ -78,6 +78,25 @@ TEST_F(TelemetryTest, AThrottleInSysfsIsSeenAndItsEndToo) {
   EXPECT_EQ(events_.count("c7.thermal_transition"), 2);
 }
 
+/// From the change in sysfs to C4's view.
+TEST_F(TelemetryTest, AThrottleIsVisibleWithinAPeriodAndNotMuchLater) {
+  const SysfsTree tree("jetson_orin_nano_jp6");
+  const std::string alert = cooling_device(tree, kGpuAlert) + "/cur_state";
+  const auto ms_until_seen = [&](double hz) {
+    tree.set(alert, "0");
+    RuntimeEnvironment settings = environment(tree.root());
+    settings.config.thermal_poll_hz = hz;
+    FakeRuntime runtime(settings, behaviour_);
+    EXPECT_TRUE(runtime.start_telemetry().ok());  // the worst moment: just after a poll
+    const std::int64_t changed = system_clock().monotonic_ns();
+    tree.set(alert, "1");
+    EXPECT_TRUE(becomes(runtime, [](const ThermalState& s) { return s.thermal_throttle_active; }));
+    return static_cast<double>(system_clock().monotonic_ns() - changed) / 1e6;
+  };
+  EXPECT_LE(ms_until_seen(2.0), 1000.0) << "the stack's limit, at the rate of the airborne template";
+  EXPECT_GT(ms_until_seen(0.8), 1000.0) << "the control: a period of 1250 ms cannot keep it";
+}
+
 TEST_F(TelemetryTest, WithoutASensorTheStateStaysUnavailableAndThatIsTold) {
   const TempFolder empty;
   RuntimeEnvironment bare = environment(empty.path());

@@ -90,6 +90,17 @@ TEST(BadSensors, AZoneThatComesBackUnderAnotherNameIsNotBelieved) {
   EXPECT_EQ(problem_of(*source, kCpuTemp), "belongs to another device than at the start");
 }
 
+// // It may be an alert, and its state may be 1.
+TEST(BadSensors, ACoolingDeviceThatDoesNotSayWhatItIsLeavesNoNo) {
+  SysfsTree tree("jetson_orin_nano_jp6");
+  tree.apply("!fifo /sys/class/thermal/cooling_device5/type");
+  tree.set("/sys/class/thermal/cooling_device5/cur_state", "1\n");
+  const auto source = open_tree(tree);
+  expect_field(*source, kThrottle, "offline");
+  tree.set("/sys/class/thermal/cooling_device6/cur_state", "1\n");
+  expect_field(*source, kThrottle, "value 1");
+}
+
 // Every file of the tree, one after the other, in every bad form: the poll gives an answer, and never 0 C.
 TEST(BadSensors, AnyOneBadFileSpoilsNoOtherField) {
   const SysfsTree tree("jetson_orin_nano_jp6");

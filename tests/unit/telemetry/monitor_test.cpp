@@ -160,6 +160,37 @@ TEST_F(MonitorTest, WatchdogCountsFromTheStartWhenNoReadingEverCame) {
   EXPECT_THAT(events_.lines(), ElementsAre("WARN unknown>unavailable"));
 }
 
+/// A driver that needs longer than a period is slow, not lost.
+TEST_F(MonitorTest, SlowReadingsKeepAThrottleThatIsKnown) {
+  const test::ScriptedSource source;
+  for (int i = 0; i < 10; ++i) {
+    const std::int64_t begun = clock_.now_ns;
+    clock_.now_ns += 3 * kSecond - 1;
+    monitor_.take(reading_of(true), begun, source);
+    clock_.now_ns += 3 * kSecond - 1;
+    monitor_.check();
+    EXPECT_TRUE(monitor_.state().thermal_throttle_active);
+  }
+  EXPECT_THAT(events_.lines(), ElementsAre("WARN unknown>throttled"));
+}
+
+TEST_F(MonitorTest, TheWatchdogSaysWhenItStrikes) {
+  EXPECT_EQ(monitor_.strikes_at_ns(), clock_.now_ns + 3 * kSecond);
+  poll(reading_of(false));
+  EXPECT_EQ(monitor_.strikes_at_ns(), clock_.now_ns + 3 * kSecond);
+  clock_.now_ns = monitor_.strikes_at_ns();
+  monitor_.check();
+  EXPECT_GT(monitor_.strikes_at_ns(), clock_.now_ns + 1000 * kSecond) << "it struck already";
+}
+
+TEST_F(MonitorTest, ALossNamesItsCause) {
+  ThermalReading reading = reading_of(false);
+  poll(reading);
+  reading[ThermalField::kThrottle] = {FieldStatus::kOffline, 0.0, "is no regular file"};
+  poll(reading);
+  EXPECT_EQ(test::KeptEvents::text_of(events_.all().at(0), "cause"), "a script is no regular file");
+}
+
 TEST_F(MonitorTest, AReadingThatTookThreePeriodsIsDropped) {
   poll(reading_of(false));
   const test::ScriptedSource source;
@@ -181,6 +212,23 @@ TEST_F(MonitorTest, AThrottleBetweenTwoPollsIsCounted) {
   EXPECT_EQ(std::get<std::int64_t>(events_.all().at(0).fields.at(0).value), 3);
 }
 
+TEST_F(MonitorTest, ShortThrottlesBesideASeenOneAreCounted) {
+  ThermalReading reading = reading_of(false);
+  std::vector<std::int64_t> counted;
+  for (const auto& [count, is_throttled] : {std::pair{0.0, false}, std::pair{3.0, true}, std::pair{4.0, true},
+                                            std::pair{6.0, false}, std::pair{6.0, false}}) {
+    reading[ThermalField::kThrottleEvents] = {FieldStatus::kValue, count};
+    reading[ThermalField::kThrottle].value = is_throttled ? 1.0 : 0.0;
+    poll(reading);
+  }
+  for (const Event& event : events_.all()) {
+    if (event.kind == "c7.throttle_counted")
+      counted.push_back(std::get<std::int64_t>(event.fields.at(0).value));
+  }
+  // Two before the one that the second poll saw, and two after the one that the third poll still saw.
+  EXPECT_THAT(counted, ElementsAre(2, 2));
+}
+
 TEST_F(MonitorTest, AThrottleThatWasSeenIsNotCountedAgain) {
   ThermalReading reading = reading_of(false);
   reading[ThermalField::kThrottleEvents] = {FieldStatus::kValue, 0.0};
@@ -191,6 +239,15 @@ TEST_F(MonitorTest, AThrottleThatWasSeenIsNotCountedAgain) {
   reading[ThermalField::kThrottle].value = 0.0;
   poll(reading);
   EXPECT_THAT(events_.lines(), ElementsAre("WARN normal>throttled", "WARN throttled>normal"));
+}
+
+TEST_F(MonitorTest, ReportHasNoReadingBeforeTheFirst) {
+  EXPECT_FALSE(monitor_.report().has_reading);
+  clock_.now_ns += 3 * kSecond;
+  monitor_.check();
+  EXPECT_FALSE(monitor_.report().has_reading);
+  poll(reading_of(false));
+  EXPECT_TRUE(monitor_.report().has_reading);
 }
 
 TEST_F(MonitorTest, ReportMarksOldValuesStale) {

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
+
+#include "core/json_strict.h"
 #include "source_check.h"
 #include "sysfs_tree.h"
 #include "telemetry/jetson_source.h"
@@ -53,6 +56,41 @@ std::string error_of(const std::string& recording) {
   if (source.ok()) return "none";
   EXPECT_EQ(source.error().code, ErrorCode::kTelemetryUnavailable);
   return source.error().message;
+}
+
+/// A figure that no sensor would give must not reach C4 from a recording either.
+TEST(ReadingJson, ImpossibleFiguresAreRefused) {
+  const std::string line = line_of(recorded_lines(), 1);
+  ASSERT_TRUE(decode_reading(line).ok());
+  const RecordedReading good = decode_reading(line).value();
+  for (const ThermalFieldInfo& info : thermal_field_table()) {
+    if (good.reading[info.field].status != FieldStatus::kValue) continue;
+    for (const char* value : {"1e300", "-99999.0"}) {
+      Json json = parse_json(line).value();
+      json["fields"][std::string(info.key)]["value"] = std::strtod(value, nullptr);
+      EXPECT_FALSE(decode_reading(json.dump()).ok()) << info.key << " " << value;
+    }
+  }
+}
+
+class HostileSource final : public ThermalSource {
+ public:
+  std::string_view name() const noexcept override { return "hostile"; }
+  void read(ThermalReading&) noexcept override {}
+  std::string_view origin(ThermalField) const noexcept override { return text_; }
+  std::string_view cause(std::size_t) const noexcept override { return "x"; }
+
+ private:
+  std::string text_ = std::string(100000, '\xff');
+};
+
+TEST(ReadingJson, WhatHostileNamesMakeIsReadAgain) {
+  ThermalReading reading;
+  for (FieldReading& field : reading.fields) field = {FieldStatus::kValue, 1.0};
+  reading.throttle_causes = 0xffffffff;
+  const std::string line = encode_reading(HostileSource(), reading, 1);
+  EXPECT_LE(line.size(), kMaxReadingLine);
+  EXPECT_TRUE(decode_reading(line).ok()) << decode_reading(line).error().message;
 }
 
 TEST(ReadingJson, WhatWasEncodedComesBack) {
