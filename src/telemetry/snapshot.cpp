@@ -6,8 +6,8 @@
 
 namespace skua {
 
-template <int kOptimisticTries>
-void BasicThermalSnapshot<kOptimisticTries>::store(const ThermalState& state) noexcept {
+template <int kOptimisticTries, std::size_t kSlots>
+void BasicThermalSnapshot<kOptimisticTries, kSlots>::store(const ThermalState& state) noexcept {
   Words words{};
   std::memcpy(words.data(), &state, sizeof(state));
   while (hands_.load(std::memory_order_seq_cst) != 0) sched_yield();
@@ -20,7 +20,8 @@ void BasicThermalSnapshot<kOptimisticTries>::store(const ThermalState& state) no
   newest_.store(next, std::memory_order_seq_cst);
 }
 
-template class BasicThermalSnapshot<0>;
-template class BasicThermalSnapshot<4>;
+template class BasicThermalSnapshot<4, 8>;
+template class BasicThermalSnapshot<4, 2>;
+template class BasicThermalSnapshot<0, 2>;
 
 }  // namespace skua

@@ -1,13 +1,14 @@
 // The thermal snapshot: one writer (the telemetry thread), any number of readers on any thread, C4 among them
 // on every frame. Lock-free, and bounded for a reader whatever the writer does.
 //
-// States are numbered, and number n lies in slot n % 8. A slot's sequence is 2n while it holds state n, and
-// odd while it is written (a seqlock; H.-J. Boehm, "Can Seqlocks Get Along With Programming Language Memory
-// Models?", MSPC 2012). A reader takes the newest number, copies its slot, and wants the sequence of that
-// very number before and after: so it gets whole states, and never an older one after a newer one. The writer
-// would have to go once around the ring during those few loads to disturb it. A reader that was disturbed
-// kOptimisticTries times raises a hand: the writer begins no further state while a hand is up. At most one
-// write is then under way, and it goes to the slot after the newest, so the newest is copied undisturbed.
+// States are numbered, and number n lies in slot n % kSlots. A slot's sequence is 2n while it holds state n,
+// and odd while it is written (a seqlock; H.-J. Boehm, "Can Seqlocks Get Along With Programming Language
+// Memory Models?", MSPC 2012). A reader takes the newest number, copies its slot, and wants the sequence of
+// that very number before and after: so it gets whole states, and never an older one after a newer one. The
+// writer would have to go once around the ring during those few loads to disturb it. A reader that was
+// disturbed kOptimisticTries times raises a hand: the writer begins no further state while a hand is up. At
+// most one write is then under way, and it goes to the slot after the newest, so the newest is copied
+// undisturbed.
 #pragma once
 
 #include <array>
@@ -21,11 +22,12 @@
 
 namespace skua {
 
-/// `kOptimisticTries` is a parameter for tests only: with 0 every read raises its hand.
-template <int kOptimisticTries>
+/// The parameters are for tests: with no tries every read raises its hand, with two slots a reader is
+/// disturbed all the time.
+template <int kOptimisticTries, std::size_t kSlots>
 class BasicThermalSnapshot {
  public:
-  static constexpr std::size_t kSlots = 8;
+  static_assert(kSlots >= 2);
 
   /// The newest state; before the first store, "not available". No lock, no allocation, no clock call. A few
   /// nanoseconds; at most kOptimisticTries + 1 copies.
@@ -73,9 +75,10 @@ class BasicThermalSnapshot {
   alignas(64) mutable std::atomic<std::uint32_t> hands_{0};
 };
 
-using ThermalSnapshot = BasicThermalSnapshot<4>;
+using ThermalSnapshot = BasicThermalSnapshot<4, 8>;
 
-extern template class BasicThermalSnapshot<0>;
-extern template class BasicThermalSnapshot<4>;
+extern template class BasicThermalSnapshot<4, 8>;
+extern template class BasicThermalSnapshot<4, 2>;
+extern template class BasicThermalSnapshot<0, 2>;
 
 }  // namespace skua

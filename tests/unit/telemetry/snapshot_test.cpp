@@ -118,10 +118,18 @@ TEST(ThermalSnapshot, NoStateIsTornUnderAWriterThatNeverPauses) {
   EXPECT_GE(outcome.stores, kEnoughStores);
 }
 
+/// With two slots nearly every read is disturbed: what guards the ring is used all the time.
+TEST(ThermalSnapshot, NoStateIsTornWhereEveryReadIsDisturbed) {
+  const auto reads = static_cast<std::uint64_t>(skua_test::count("snapshot_reads"));
+  const Outcome outcome = race<BasicThermalSnapshot<4, 2>>(reads);
+  EXPECT_EQ(outcome.torn, 0U);
+  EXPECT_EQ(outcome.older, 0U);
+}
+
 /// The way that bounds a reader's tries, taken on every read. A writer that starved would let this hang.
 TEST(ThermalSnapshot, NoStateIsTornWithARaisedHand) {
   const auto reads = static_cast<std::uint64_t>(skua_test::count("snapshot_reads"));
-  const Outcome outcome = race<BasicThermalSnapshot<0>>(reads);
+  const Outcome outcome = race<BasicThermalSnapshot<0, 2>>(reads);
   EXPECT_GE(outcome.reads, reads / 2 * 2);
   EXPECT_EQ(outcome.torn, 0U);
   EXPECT_EQ(outcome.older, 0U);
