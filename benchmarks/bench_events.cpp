@@ -31,6 +31,7 @@ class StalledLog final : public LogSink {
     is_released.wait(false);
   }
   void flush() noexcept override {}
+  std::uint64_t written_count() const noexcept override { return 0; }
   std::uint64_t lost_count() const noexcept override { return 0; }
   std::string last_problem() const override { return {}; }
 

@@ -50,14 +50,18 @@ class FlightRecorder {
 /// called on the event thread only; an exception out of it counts the record as lost.
 class CallbackRecorder final : public FlightRecorder {
  public:
-  explicit CallbackRecorder(std::function<void(const FlightRecord&)> callback);
-  std::string_view name() const noexcept override { return "callback"; }
+  /// `name` is what `c7.sink_lost` calls it.
+  explicit CallbackRecorder(std::function<void(const FlightRecord&)> callback, std::string name = "callback");
+  std::string_view name() const noexcept override { return name_; }
   void record(const FlightRecord& record) noexcept override;
   std::uint64_t lost_count() const noexcept override { return lost_; }
   std::string last_problem() const override { return problem_; }
 
  private:
+  void lose(const char* problem) noexcept;
+
   std::function<void(const FlightRecord&)> callback_;
+  std::string name_;
   std::uint64_t lost_ = 0;
   std::string problem_;
 };

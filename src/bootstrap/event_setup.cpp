@@ -47,8 +47,7 @@ Result<std::unique_ptr<EventPipeline>> start_events(const RuntimeConfig& config,
   options.log = log_of(config);
   options.recorders = std::move(recorders);
   if (!config.recorder_dir.empty()) {
-    SKUA_ASSIGN_OR_RETURN(auto recorder, recorder_of(config));
-    options.recorders.push_back(std::move(recorder));
+    SKUA_ASSIGN_OR_RETURN(options.own_recorder, recorder_of(config));
   }
   return EventPipeline::start(std::move(options));
 }

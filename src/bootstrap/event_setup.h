@@ -14,7 +14,8 @@ namespace skua {
 /// `config`, and starts the pipeline over them and over `recorders`, which a caller adds (CallbackRecorder).
 /// With `per_frame_debug_log` the log takes DEBUG records. Errors: those of FileRecorder::open, as
 /// InvalidArgumentError naming `recorder_dir`, so that a program does not start without the recorder it was
-/// told to have; a full disk is none. OutOfMemoryError. Cost: one thread; with a recorder, a few disk writes.
+/// told to have; a full disk is none. Served in the order embedded recorder, log, `recorders`.
+/// OutOfMemoryError. Cost: one thread; with a recorder, a few disk writes.
 Result<std::unique_ptr<EventPipeline>> start_events(
     const RuntimeConfig& config, std::vector<std::shared_ptr<FlightRecorder>> recorders = {});
 

@@ -15,6 +15,7 @@
 
 #include "core/filesystem.h"
 #include "core/process_memory.h"
+#include "core/standard_streams.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
 #include "inference/module_loader.h"
@@ -83,6 +84,7 @@ int run(int argc, char** argv) {
 }  // namespace skua
 
 int main(int argc, char** argv) {
+  skua::fill_standard_streams();
   skua::keep_freed_memory();
   try {
     return skua::run(argc, argv);

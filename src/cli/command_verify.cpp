@@ -6,6 +6,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/json_strict.h"
+#include "inference/flight_load.h"
 
 namespace skua {
 namespace {
@@ -38,7 +39,9 @@ void show_file(const FileVerdict& verdict, Console& console) {
   if (!is_good) json["error"] = error_json(verdict.status.error());
   console.report()["files"].push_back(std::move(json));
   console.line(std::string(is_good ? "go       " : "REFUSED  ") + verdict.kind + "  " + verdict.file);
-  if (!is_good) console.line("         " + verdict.status.error().describe());
+  if (is_good) return;
+  console.line("         " + verdict.status.error().describe());
+  console.emit(refusal_event(verdict.file, verdict.status.error()));
 }
 
 void show(const SetVerdict& verdict, const std::filesystem::path& set_dir, Console& console) {
@@ -63,6 +66,19 @@ void show(const SetVerdict& verdict, const std::filesystem::path& set_dir, Conso
                std::to_string(verdict.workers) + (verdict.workers == 1 ? " worker" : " workers"));
 }
 
+/// A set that is no set and a set that the gate turned down are told alike; a path that cannot be read is not
+/// a refusal.
+Error told(Error error, const std::filesystem::path& set_dir, Console& console) {
+  constexpr int kRefused = 5;
+  if (exit_status_of(error) == kRefused) console.emit(refusal_event(set_dir.string(), error));
+  return error;
+}
+
+Event unsigned_event(const std::string& set_id) {
+  return {
+      Level::kWarn, "c7.set_unsigned", set_id + " is not signed: for development only", {{"set_id", set_id}}};
+}
+
 Status verify(const VerifyArguments& arguments, Session& session) {
   if (!arguments.trust_key.empty()) {
     return make_error(ErrorCode::kInvalidArgument, Reason::kSignatureNotSupported,
@@ -71,14 +87,14 @@ Status verify(const VerifyArguments& arguments, Session& session) {
   SKUA_ASSIGN_OR_RETURN(const HostTuple host, host_of(arguments));
   SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, gate_policy(arguments.settings, arguments.allow_unsigned));
   SKUA_ASSIGN_OR_RETURN(const std::filesystem::path folder, absolute_path(arguments.folder));
-  SKUA_ASSIGN_OR_RETURN(const std::filesystem::path set_dir, find_set(posix_file_system(), folder));
-  session.console.progress("verifying " + set_dir.string());
-  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict, verify_set(posix_file_system(), set_dir, policy, host,
-                                                             system_clock(), arguments.workers));
-  if (verdict.is_unsigned)
-    session.console.warn(verdict.manifest.set_id + " is not signed: for development only");
-  show(verdict, set_dir, session.console);
-  return verdict.overall();
+  auto set_dir = find_set(posix_file_system(), folder);
+  if (!set_dir.ok()) return told(std::move(set_dir).error(), folder, session.console);
+  session.console.progress("verifying " + set_dir->string());
+  auto verdict = verify_set(posix_file_system(), *set_dir, policy, host, system_clock(), arguments.workers);
+  if (!verdict.ok()) return told(std::move(verdict).error(), *set_dir, session.console);
+  if (verdict->is_unsigned) session.console.emit(unsigned_event(verdict->manifest.set_id));
+  show(*verdict, *set_dir, session.console);
+  return verdict->overall();
 }
 
 }  // namespace

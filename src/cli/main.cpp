@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "core/process_memory.h"
+#include "core/standard_streams.h"
 
 namespace {
 
@@ -38,6 +39,7 @@ void install_handlers() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  skua::fill_standard_streams();
   skua::keep_freed_memory();
   install_handlers();
   skua::Console console(std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1);

@@ -31,7 +31,7 @@ void add_common_options(CLI::App& app, CommonOptions& common) {
     command->add_flag("--json", common.is_json, "print the result as one JSON object");
     command->add_flag("--log", common.is_logging, "write every event to stderr as a JSON line");
     command->add_option("--recorder", common.recorder,
-                        "keep warnings, errors and transitions in this folder");
+                        "keep events that warn, refuse or report a transition in this folder");
   }
 }
 

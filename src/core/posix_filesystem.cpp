@@ -13,6 +13,7 @@
 
 #include "core/filesystem.h"
 #include "core/posix_error.h"
+#include "core/standard_streams.h"
 #include "core/text.h"
 
 namespace skua {
@@ -30,9 +31,10 @@ auto retry(Call call) {
   }
 }
 
+/// What was just opened, never under the number of a standard stream.
 class Descriptor {
  public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  explicit Descriptor(int fd) noexcept : fd_(above_standard_streams(fd)) {}
   Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor& operator=(Descriptor&&) = delete;
   ~Descriptor() {

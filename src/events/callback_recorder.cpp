@@ -4,20 +4,28 @@
 
 namespace skua {
 
-CallbackRecorder::CallbackRecorder(std::function<void(const FlightRecord&)> callback)
-    : callback_(std::move(callback)) {}
+CallbackRecorder::CallbackRecorder(std::function<void(const FlightRecord&)> callback, std::string name)
+    : callback_(std::move(callback)), name_(std::move(name)) {}
 
 void CallbackRecorder::record(const FlightRecord& record) noexcept {
   try {
     callback_(record);
     problem_.clear();
-    return;
   } catch (const std::exception& error) {
-    problem_ = error.what();
+    lose(error.what());
   } catch (...) {
-    problem_ = "an exception of unknown type";
+    lose("an exception of unknown type");
   }
+}
+
+/// The callback may have failed because memory ran out, and then this text may have no room either.
+void CallbackRecorder::lose(const char* problem) noexcept {
   ++lost_;
+  try {
+    problem_ = problem;
+  } catch (...) {
+    problem_ = "no memory";  // short enough to need none
+  }
 }
 
 }  // namespace skua

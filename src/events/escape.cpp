@@ -46,8 +46,8 @@ Decoded decode_one(std::string_view text) {
 bool is_unsafe(char32_t c) {
   const bool is_control = c < 0x20 || (c >= 0x7F && c <= 0x9F);
   const bool is_separator = c == 0x2028 || c == 0x2029;
-  const bool is_bidi =
-      (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F;
+  const bool is_bidi = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E ||
+                       c == 0x200F || c == 0x061C;
   return is_control || is_separator || is_bidi;
 }
 

@@ -11,7 +11,7 @@ namespace skua {
 inline constexpr std::size_t kLogTextLimit = 2048;
 
 /// Appends `text` as a quoted JSON string. Control characters (C0, 0x7f, C1), the line separators U+2028/9
-/// and the bidirectional overrides become \uXXXX; bytes that are no UTF-8 become U+FFFD. Text beyond `limit`
+/// and the bidirectional controls become \uXXXX; bytes that are no UTF-8 become U+FFFD. Text beyond `limit`
 /// source bytes is cut between two characters and ends in "...".
 void append_json_string(std::string& out, std::string_view text, std::size_t limit = kLogTextLimit);
 

@@ -45,8 +45,8 @@ bool is_recorded(std::string_view kind, Level level) noexcept;
 /// The flight record of an event: its own kind with exactly the table's keys (a field that the event lacks,
 /// or has with another type, is null; a field that the table lacks is dropped), or kind "log" for a WARN or
 /// ERROR of another kind. nullopt: the recorder does not keep it. An event of a kind that is not in the table
-/// counts as kByLevel. Texts are cut after 2048 bytes, `kv` and `exc` of a "log" record after the field that
-/// reaches 4096. Allocates.
+/// counts as kByLevel. Texts keep 2048 bytes, with a "..." at the end of one that was cut; `kv` and `exc` of
+/// a "log" record stay JSON, without the fields that would pass that. Allocates.
 std::optional<FlightRecord> flight_record_of(const Event& event, std::int64_t utc_us,
                                              std::int64_t monotonic_ns);
 

@@ -16,21 +16,31 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// A signal handler of the program must not run here, and SIGPIPE must not end it. Those that a fault raises
-/// stay: blocked, they would end the process without its handler.
-void block_signals() {
-  sigset_t signals;
-  ::sigfillset(&signals);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-    ::sigdelset(&signals, fault);
+/// A signal handler of the program must not run on the event thread, and SIGPIPE must not end it. Blocked
+/// around the thread's start, which inherits the mask: it can take none in its first moments either. Those
+/// that a fault raises stay: blocked, they would end the process without its handler.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    sigset_t signals;
+    ::sigfillset(&signals);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+      ::sigdelset(&signals, fault);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
   }
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
 
 void run_event_thread(const std::shared_ptr<PipelineState>& state, EventWorker& worker) {
-  block_signals();
   ::pthread_setname_np(::pthread_self(), "skua-events");
   worker.run();
+  worker.finish();
   {
     const std::lock_guard lock(state->mutex);
     state->has_ended = true;
@@ -51,6 +61,7 @@ Result<std::unique_ptr<EventPipeline>> EventPipeline::start(PipelineOptions opti
   auto state = std::make_shared<PipelineState>(std::move(options));
   std::unique_ptr<EventPipeline> pipeline(new EventPipeline(state));
   try {
+    const BlockedSignals inherited;
     pipeline->thread_ =
         std::thread([state, worker = EventWorker(state)]() mutable { run_event_thread(state, worker); });
   } catch (const std::system_error& error) {
@@ -93,7 +104,9 @@ void EventPipeline::emit(const Event& event) noexcept {
 
 void EventPipeline::post(const FrameEvent& event) noexcept {
   const PipelineOptions& options = state_->options;
-  if (event.kind == FrameEvent::Kind::kTiming && options.minimum > Level::kDebug) return;
+  // Only a DEBUG log wants timings; taken in for nobody, they would push failures out of the ring.
+  const bool has_debug_log = options.log != nullptr && options.minimum == Level::kDebug;
+  if (event.kind == FrameEvent::Kind::kTiming && !has_debug_log) return;
   state_->frames.push({options.clock->utc_us(), options.clock->monotonic_ns(), event});
 }
 
@@ -114,7 +127,6 @@ PipelineCounts EventPipeline::counts() const {
   }
   counts.emitted = state_->emitted();
   counts.dropped = state_->dropped();
-  counts.log_written = counts.log_offered - counts.log_lost;
   return counts;
 }
 

@@ -1,5 +1,6 @@
 #include "events/event_worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "events/event_kinds.h"
@@ -22,13 +23,16 @@ std::shared_ptr<const Clock> clock_or_system(std::shared_ptr<const Clock> clock)
 
 PipelineOptions completed(PipelineOptions options) {
   options.clock = clock_or_system(std::move(options.clock));
+  auto& recorders = options.recorders;
+  recorders.insert(recorders.begin(), options.own_recorder);
+  recorders.erase(std::remove(recorders.begin(), recorders.end(), nullptr), recorders.end());
   return options;
 }
 
-Event overrun_event(std::uint64_t count) {
+Event overrun_event(std::uint64_t count, std::string_view cause) {
   return {Level::kWarn,
           "overrun",
-          "a full queue dropped its oldest " + std::to_string(count) + " events; their sinks are too slow",
+          std::string(cause) + " " + std::to_string(count) + " events; their sinks are too slow",
           {{"producer_id", std::string(FlightRecord::kProducer)},
            {"dropped_count", static_cast<std::int64_t>(count)}}};
 }
@@ -38,7 +42,8 @@ Event loss_event(std::string_view sink, std::uint64_t count, const std::string& 
   const std::string message =
       problem.empty()
           ? subject + " works again; " + std::to_string(count) + " records were lost since the start"
-          : subject + " has lost " + std::to_string(count) + " records since the start: " + problem;
+      : count == 0 ? subject + " does not work; no record was lost yet: " + problem
+                   : subject + " has lost " + std::to_string(count) + " records since the start: " + problem;
   return {Level::kWarn,
           "c7.sink_lost",
           message,
@@ -48,7 +53,10 @@ Event loss_event(std::string_view sink, std::uint64_t count, const std::string& 
 }  // namespace
 
 PipelineState::PipelineState(PipelineOptions given)
-    : options(completed(std::move(given))), queue(options.event_capacity), frames(options.frame_capacity) {
+    : options(completed(std::move(given))),
+      queue(options.event_capacity),
+      frames(options.frame_capacity),
+      own_count(options.own_recorder != nullptr ? 1 : 0) {
   published.recorder_lost.resize(options.recorders.size());
 }
 
@@ -107,15 +115,44 @@ bool EventWorker::deliver_next() {
   try {
     refill();
     if (!event_ && !frame_) return false;
-    const bool is_frame = !event_ || (frame_ && frame_->stamped.monotonic_ns < event_->stamped.monotonic_ns);
-    const HeldEvent next = std::move(*(is_frame ? frame_ : event_));
-    (is_frame ? frame_ : event_).reset();
-    deliver(next.stamped, nullptr);
+    deliver(take_earlier(), nullptr);
     ++counts_.handed;
   } catch (...) {
     ++state_->failed_after;  // out of memory: this entry is gone
   }
   return true;
+}
+
+/// Of the two that are held; there is at least one.
+StampedEvent EventWorker::take_earlier() {
+  const bool is_frame = !event_ || (frame_ && frame_->stamped.monotonic_ns < event_->stamped.monotonic_ns);
+  auto& held = is_frame ? frame_ : event_;
+  StampedEvent taken = std::move(held->stamped);
+  held.reset();
+  return taken;
+}
+
+/// is_stopping: nobody but the own recorder gets it.
+void EventWorker::hand_rest_to_own() {
+  for (refill(); event_ || frame_; refill()) deliver(take_earlier(), nullptr);
+}
+
+void EventWorker::finish() noexcept {
+  try {
+    hand_rest_to_own();
+    const std::uint64_t count = cut_short_;
+    report_overrun();
+    if (count > 0) {
+      report(overrun_event(count, "the end came before log and other recorders had the last"), nullptr);
+    }
+  } catch (...) {
+    // Out of memory at the end: nobody is left to be told.
+  }
+  // Here, and not on the thread of whoever comes last: a recorder syncs when it goes, as slowly as its disk.
+  auto& options = state_->options;
+  options.log.reset();
+  options.own_recorder.reset();
+  options.recorders.clear();
 }
 
 Settled EventWorker::settled() const {
@@ -124,24 +161,42 @@ Settled EventWorker::settled() const {
 }
 
 void EventWorker::deliver(const StampedEvent& stamped, const void* except) {
-  if (state_->options.log != nullptr && state_->options.log.get() != except) offer_to_log(stamped);
-  offer_to_recorders(stamped, except);
+  const auto& options = state_->options;
+  std::optional<FlightRecord> record;
+  if (!options.recorders.empty()) {
+    record = flight_record_of(stamped.event, stamped.utc_us, stamped.monotonic_ns);
+  }
+  is_cut_short_ = false;
+  if (record) offer_to_own(*record, except);
+  if (options.log != nullptr && options.log.get() != except) offer_to_log(stamped);
+  if (record) offer_to_others(*record, except);
+  if (is_cut_short_) ++cut_short_;
 }
 
 void EventWorker::offer_to_log(const StampedEvent& stamped) {
   if (stamped.event.level < state_->options.minimum) return;
+  if (state_->is_stopping) {
+    is_cut_short_ = true;
+    return;
+  }
   const std::string record = encode_log_record(stamped.event, stamped.utc_us);
   ++counts_.log_offered;
   state_->options.log->write(stamped.event, record);
 }
 
-void EventWorker::offer_to_recorders(const StampedEvent& stamped, const void* except) {
-  if (state_->options.recorders.empty()) return;
-  const auto record = flight_record_of(stamped.event, stamped.utc_us, stamped.monotonic_ns);
-  if (!record) return;
-  for (const auto& recorder : state_->options.recorders) {
-    if (state_->is_stopping) return;
-    if (recorder.get() != except) recorder->record(*record);
+void EventWorker::offer_to_own(const FlightRecord& record, const void* except) {
+  const auto& own = state_->options.own_recorder;
+  if (own != nullptr && own.get() != except) own->record(record);
+}
+
+void EventWorker::offer_to_others(const FlightRecord& record, const void* except) {
+  const auto& recorders = state_->options.recorders;
+  for (std::size_t i = state_->own_count; i < recorders.size(); ++i) {
+    if (state_->is_stopping) {
+      is_cut_short_ = true;
+      return;
+    }
+    if (recorders[i].get() != except) recorders[i]->record(record);
   }
 }
 
@@ -154,41 +209,47 @@ void EventWorker::report(Event event, const void* except) {
 void EventWorker::report_overrun() {
   const std::uint64_t dropped = state_->dropped();
   if (dropped == reported_dropped_) return;
-  report(overrun_event(dropped - reported_dropped_), nullptr);
+  report(overrun_event(dropped - reported_dropped_, "a full queue dropped its oldest"), nullptr);
   reported_dropped_ = dropped;
 }
 
 template <typename Output>
-void EventWorker::watch(const Output& output, LossWatch& watch) {
+void EventWorker::watch(const Output& output, LossWatch& watch, bool tells_problems_without_loss) {
   const std::uint64_t lost = output.lost_count();
-  if (lost == watch.reported && !watch.is_losing) return;
+  const std::string problem = output.last_problem();
+  const bool has_problem = !problem.empty();
+  const bool is_news = watch.has_problem ? !has_problem : has_problem && tells_problems_without_loss;
+  if (lost == watch.reported && !is_news) return;
   const std::int64_t now = state_->options.clock->monotonic_ns();
   if (now < watch.next_report_ns) return;
-  const std::string problem = output.last_problem();
-  const bool is_losing = !problem.empty();
-  if (is_losing && lost == watch.reported) return;
-  // An output that has lost a record would lose the report of it too, until it works again.
-  report(loss_event(output.name(), lost, problem), is_losing ? &output : nullptr);
-  watch = {lost, now + kReportInterval_ns, is_losing};
+  // An output that does not work would lose the report of it too, until it works again.
+  report(loss_event(output.name(), lost, problem), has_problem ? &output : nullptr);
+  watch = {lost, now + kReportInterval_ns, has_problem};
 }
 
 void EventWorker::report_losses() {
-  if (state_->options.log != nullptr) watch(*state_->options.log, log_watch_);
+  // A reader of the log may be slow for a moment. A recorder that began on a full disk has a problem before
+  // it has lost a record.
+  if (state_->options.log != nullptr) watch(*state_->options.log, log_watch_, false);
   for (std::size_t i = 0; i < recorder_watches_.size(); ++i) {
-    watch(*state_->options.recorders[i], recorder_watches_[i]);
+    watch(*state_->options.recorders[i], recorder_watches_[i], true);
   }
 }
 
 void EventWorker::flush() {
   idle_passes_ = 0;
+  for (std::size_t i = 0; i < state_->own_count; ++i) state_->options.recorders[i]->flush();
   if (state_->options.log != nullptr && !state_->is_stopping) state_->options.log->flush();
-  for (const auto& recorder : state_->options.recorders) {
-    if (!state_->is_stopping) recorder->flush();
+  for (std::size_t i = state_->own_count; i < state_->options.recorders.size(); ++i) {
+    if (!state_->is_stopping) state_->options.recorders[i]->flush();
   }
 }
 
 void EventWorker::publish(const Settled& settled) {
-  if (state_->options.log != nullptr) counts_.log_lost = state_->options.log->lost_count();
+  if (state_->options.log != nullptr) {
+    counts_.log_written = state_->options.log->written_count();
+    counts_.log_lost = state_->options.log->lost_count();
+  }
   for (std::size_t i = 0; i < counts_.recorder_lost.size(); ++i) {
     counts_.recorder_lost[i] = state_->options.recorders[i]->lost_count();
   }

@@ -57,6 +57,12 @@ std::array<std::uint8_t, 16> boot_id(FileSystem& files) {
   return id;
 }
 
+/// A file takes whole blocks: so many small ones would otherwise fill the disk that the limit protects.
+std::uint64_t disk_bytes(std::uint64_t file_bytes) noexcept {
+  constexpr std::uint64_t kBlock = 4096;
+  return std::max(file_bytes, kBlock);
+}
+
 bool is_full(const Error& error) noexcept {
   return error.native_code == ENOSPC || error.native_code == EDQUOT;
 }
@@ -107,6 +113,7 @@ void FileRecorder::flush() noexcept {
     const std::uint64_t count = std::exchange(unsynced_, 0);
     if (status.ok()) return problem_.clear();  // whoever listens has been told: it works again
     lose(count, status.error());
+    in_segment_ -= count;  // should it be gone as well, they do not count twice
     end_segment();
   } catch (...) {
     ++lost_;
@@ -158,7 +165,7 @@ Status FileRecorder::attach() {
     next_number_ = std::max(next_number_, segment.number + 1);
     if (!segment.is_regular) continue;  // not ours: neither read nor removed
     closed_.push_back(segment);
-    closed_bytes_ += segment.size;
+    closed_bytes_ += disk_bytes(segment.size);
   }
   folder_ = std::move(folder);
   return {};
@@ -224,7 +231,7 @@ void FileRecorder::end_segment() {
   if (!status.ok()) lose(unsynced_, status.error());
   // A torn piece counts as well; the file never has more than this.
   current_.size = segment_->is_torn() ? options_.segment_bytes : segment_->size();
-  closed_bytes_ += current_.size;
+  closed_bytes_ += disk_bytes(current_.size);
   closed_.push_back(current_);
   segment_.reset();
 }
@@ -243,7 +250,7 @@ bool FileRecorder::drop_unlinked() {
 Status FileRecorder::remove_oldest() {
   const Status status = folder_->remove(closed_.front().name);
   if (!status.ok() && status.error().reason != Reason::kNotFound) return status;
-  closed_bytes_ -= closed_.front().size;
+  closed_bytes_ -= disk_bytes(closed_.front().size);
   closed_.pop_front();
   return {};
 }

@@ -24,7 +24,8 @@ inline constexpr std::uint64_t kMinSegmentBytes = 128U << 10U;
 
 struct FileRecorderOptions {
   std::filesystem::path folder;  ///< made when it alone is missing; links are not followed
-  /// All segments together never have more; the oldest go first. At least two segments.
+  /// All segments together never have more, each counted as at least 4 KiB, the block of a disk; the oldest
+  /// go first. At least two segments.
   std::uint64_t limit_bytes = std::uint64_t{64} << 20U;
   /// One segment; kMinSegmentBytes to kMaxSegmentBytes. 0: limit_bytes / 8, within these bounds.
   std::uint64_t segment_bytes = 0;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/json_strict.h"
 #include "core/text.h"
@@ -50,11 +52,15 @@ void append_payload(std::string& out, const FlightRecord& record, std::size_t te
   const auto begin = record.payload.begin();
   const auto end = begin + static_cast<std::ptrdiff_t>(std::min(record.payload.size(), kMaxKeys));
   char separator = '{';
+  std::vector<std::string> keys;  // as written: escaping and cutting can make two alike
   for (auto pair = begin; pair != end; ++pair) {
-    const auto is_same_key = [&](const auto& earlier) { return earlier.first == pair->first; };
-    if (std::any_of(begin, pair, is_same_key)) continue;  // a JSON object must not name one twice
+    std::string key;
+    append_json_string(key, pair->first, kMaxKeyBytes);
+    if (std::find(keys.begin(), keys.end(), key) != keys.end())
+      continue;  // an object must not name one twice
     out += std::exchange(separator, ',');
-    append_json_string(out, pair->first, kMaxKeyBytes);
+    out += key;
+    keys.push_back(std::move(key));
     out += ':';
     append_value(out, pair->second, text_limit);
   }

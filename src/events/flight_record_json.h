@@ -21,7 +21,7 @@ inline constexpr std::size_t kMaxRecordBytes = 64U << 10U;
 /// always with a point or an exponent; NaN and infinities are null. Texts are made harmless by escape.h: one
 /// that was cut ends in "...", bytes that are no UTF-8 are U+FFFD. Bounds: kind and keys 128 bytes, values
 /// kLogTextLimit bytes (less, down to 16, where the line would pass kMaxRecordBytes), 64 keys; of several
-/// equal keys the first counts. Times outside the years 0 to 9999 are clamped. Allocates.
+/// that are written alike the first counts. Times outside the years 0 to 9999 are clamped. Allocates.
 std::string encode_flight_record(const FlightRecord& record);
 
 /// Reads such a line back. For every record within the bounds above decoding what was encoded gives the same

@@ -10,15 +10,17 @@ namespace {
 
 using Value = FlightRecord::Value;
 
-/// A record must stay small whatever an event carries; the log has the rest.
-constexpr std::size_t kObjectLimit = 4096;
-
-/// The first kLogTextLimit bytes, cut between two UTF-8 characters.
+/// At most kLogTextLimit bytes, so that the record's encoder never cuts it again; what was cut, between two
+/// UTF-8 characters, ends in "...".
 std::string bounded(std::string_view text) {
-  std::size_t length = std::min(text.size(), kLogTextLimit);
-  if (length == text.size()) return std::string(text);
-  while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) --length;
-  return std::string(text.substr(0, length));
+  constexpr std::string_view kMark = "...";
+  constexpr int kLongestCharacter = 4;
+  if (text.size() <= kLogTextLimit) return std::string(text);
+  std::size_t length = kLogTextLimit - kMark.size();
+  for (int i = 1; i < kLongestCharacter && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U; ++i) {
+    --length;
+  }
+  return std::string(text.substr(0, length)).append(kMark);
 }
 
 template <typename T>
@@ -64,8 +66,8 @@ FlightRecord log_record(const Event& event) {
   add("log_kind", bounded(event.kind));
   add("frame_id", std::move(frame));
   add("msg", bounded(event.message));
-  add("kv", kv_json(event, kObjectLimit));
-  add("exc", exc_json(event, kObjectLimit));
+  add("kv", kv_json(event, kLogTextLimit));
+  add("exc", exc_json(event, kLogTextLimit));
   return record;
 }
 

@@ -159,6 +159,7 @@ void JournalSocket::send(std::string_view entry) {
   int error_number = send_datagram(entry);
   if (error_number == EMSGSIZE || error_number == ENOBUFS) error_number = send_memory_file(entry);
   if (error_number == 0) {
+    ++written_;
     problem_.clear();
     return;
   }

@@ -28,6 +28,7 @@ class JournalSocket {
   /// An entry that is too large for a datagram goes as a sealed memory file. Three system calls at most.
   void send(std::string_view entry);
 
+  std::uint64_t written_count() const noexcept { return written_; }
   std::uint64_t lost_count() const noexcept { return lost_; }
   const std::string& problem() const noexcept { return problem_; }
 
@@ -39,6 +40,7 @@ class JournalSocket {
   const std::filesystem::path path_;
   const int fd_;
   std::uint64_t lost_ = 0;
+  std::uint64_t written_ = 0;
   std::string problem_;
 };
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "events/escape.h"
 #include "events/timestamp.h"
@@ -49,25 +51,49 @@ bool is_frame_field(const Event::Field& field) {
 
 bool is_exception_field(const Event::Field& field) { return field.key.starts_with(kExceptionPrefix); }
 
-/// Whether an earlier field has the same key: a JSON object must not name one twice.
-bool is_repeated(const std::vector<Event::Field>& fields, std::size_t index) {
-  const auto end = fields.begin() + static_cast<std::ptrdiff_t>(index);
-  return std::any_of(fields.begin(), end, [&](const Event::Field& f) { return f.key == fields[index].key; });
-}
+/// An object of at most `limit` bytes that is JSON whatever is added to it.
+class BoundedObject {
+ public:
+  explicit BoundedObject(std::size_t limit) : limit_(limit) {}
+
+  /// False: there is no room, and nothing must follow. A key that was there is passed over: keys are compared
+  /// as they are written, for escaping and cutting can make two alike, and an object must not name one twice.
+  bool add(std::string_view key, const Event::Value& value) {
+    std::string written;
+    append_json_string(written, key, kMaxKeyBytes);
+    if (std::find(keys_.begin(), keys_.end(), written) != keys_.end()) return true;
+    std::string field = (keys_.empty() ? "" : ",") + written + ":";
+    append_value(field, value);
+    if (field.size() > limit_ - std::min(limit_, out_.size() + kReserve)) {
+      if (std::find(keys_.begin(), keys_.end(), R"("...")") == keys_.end()) {
+        out_ += keys_.empty() ? kLeftOut.substr(1) : kLeftOut;
+      }
+      return false;
+    }
+    out_ += field;
+    keys_.push_back(std::move(written));
+    return true;
+  }
+  std::string text() && { return std::move(out_) + "}"; }
+
+ private:
+  static constexpr std::string_view kLeftOut = R"(,"...":null)";
+  static constexpr std::size_t kReserve = kLeftOut.size() + 1;  // and the last brace
+  const std::size_t limit_;
+  std::string out_ = "{";
+  std::vector<std::string> keys_;
+};
 
 /// The fields that `is_wanted` takes, as an object; `skip` bytes of their keys are a prefix.
 template <typename Predicate>
-std::string object_of(const std::vector<Event::Field>& fields, std::size_t skip, std::size_t soft_limit,
+std::string object_of(const std::vector<Event::Field>& fields, std::size_t skip, std::size_t limit,
                       Predicate is_wanted) {
-  std::string out = "{";
-  for (std::size_t i = 0; i < std::min(fields.size(), kMaxFields) && out.size() <= soft_limit; ++i) {
-    if (!is_wanted(fields[i]) || is_repeated(fields, i)) continue;
-    if (out.size() > 1) out += ',';
-    append_json_string(out, std::string_view(fields[i].key).substr(skip), kMaxKeyBytes);
-    out += ':';
-    append_value(out, fields[i].value);
+  BoundedObject object(limit);
+  for (std::size_t i = 0; i < std::min(fields.size(), kMaxFields); ++i) {
+    if (!is_wanted(fields[i])) continue;
+    if (!object.add(std::string_view(fields[i].key).substr(skip), fields[i].value)) break;
   }
-  return out + "}";
+  return std::move(object).text();
 }
 
 }  // namespace
@@ -84,13 +110,13 @@ std::optional<std::int64_t> frame_id_of(const Event& event) noexcept {
   return *std::get_if<std::int64_t>(&found->value);
 }
 
-std::string kv_json(const Event& event, std::size_t soft_limit) {
-  return object_of(event.fields, 0, soft_limit,
+std::string kv_json(const Event& event, std::size_t limit) {
+  return object_of(event.fields, 0, limit,
                    [](const Event::Field& f) { return !is_frame_field(f) && !is_exception_field(f); });
 }
 
-std::string exc_json(const Event& event, std::size_t soft_limit) {
-  std::string exception = object_of(event.fields, kExceptionPrefix.size(), soft_limit, is_exception_field);
+std::string exc_json(const Event& event, std::size_t limit) {
+  std::string exception = object_of(event.fields, kExceptionPrefix.size(), limit, is_exception_field);
   return exception == "{}" ? "null" : exception;
 }
 

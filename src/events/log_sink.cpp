@@ -42,6 +42,7 @@ class StdoutOutput {
   explicit StdoutOutput(const LogSinkOptions& options) : writer_(options.fd, options.patience) {}
   void put(const Event&, std::string_view line) { writer_.write(line); }
   void flush() { writer_.flush(); }
+  std::uint64_t written_count() const { return writer_.written_count(); }
   std::uint64_t lost_count() const { return writer_.lost_count(); }
   std::string problem() const { return writer_.problem(); }
 
@@ -57,6 +58,7 @@ class JournaldOutput {
     socket_.send(encode_journal_entry(event, line.substr(0, line.size() - 1)));
   }
   void flush() {}
+  std::uint64_t written_count() const { return socket_.written_count(); }
   std::uint64_t lost_count() const { return socket_.lost_count(); }
   std::string problem() const { return socket_.problem(); }
 
@@ -121,6 +123,7 @@ class SpdlogSink final : public LogSink {
       ++failed_;
     }
   }
+  std::uint64_t written_count() const noexcept override { return sink_->output.written_count(); }
   std::uint64_t lost_count() const noexcept override { return failed_ + sink_->output.lost_count(); }
   std::string last_problem() const override { return failure_.empty() ? sink_->output.problem() : failure_; }
 

@@ -25,6 +25,9 @@ class LogSink {
   /// Finishes what a full pipe left over, as far as it goes without waiting. Called after each batch and
   /// about every 100 ms while there is none.
   virtual void flush() noexcept = 0;
+  /// Records that went out whole, since the start. A record is written or lost, but for one whose beginning
+  /// is out and whose reader stands still.
+  virtual std::uint64_t written_count() const noexcept = 0;
   /// Records that could not be written, since the start.
   virtual std::uint64_t lost_count() const noexcept = 0;
   /// Why the last one could not be written; empty while all is well.

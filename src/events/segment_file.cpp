@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/posix_error.h"
+#include "core/standard_streams.h"
 
 namespace skua {
 namespace {
@@ -28,7 +29,8 @@ SegmentCalls posix_segment_calls() { return {::write, ::ftruncate, ::fdatasync};
 Result<SegmentFile> SegmentFile::create(const std::filesystem::path& file, const SegmentCalls& calls) {
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
   constexpr mode_t kMode = 0640;
-  const int fd = retry([&] { return ::open(file.c_str(), kFlags, kMode); });
+  // Under 1 or 2 it would take in what the program prints.
+  const int fd = above_standard_streams(retry([&] { return ::open(file.c_str(), kFlags, kMode); }));
   if (fd < 0) return posix_error("creating", file.string(), errno);
   return SegmentFile(fd, file.string(), calls);
 }

@@ -1,5 +1,7 @@
 """What a command records with --recorder, and the configuration template of an aircraft."""
 
+import json
+
 import pytest
 
 import programs
@@ -55,3 +57,46 @@ def test_template_of_an_aircraft_is_read_and_polls_at_two_hertz(skua):
     assert values["thermal_poll_hz"] == "2"
     assert values["recorder_dir"] == "/var/lib/skua/recorder"
     assert "source" in report["sensors"]
+
+
+# ---- closed streams: what is printed must not land in the recorder's files -------------------------------------------
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", [("doctor",), ("thermal",), ("verify", "{sets}")], ids=["doctor", "thermal", "verify"])
+def test_closed_streams_leave_the_recorder_whole(skua, flight, folder, command, closing):
+    arguments = [argument.format(sets=flight.sets) for argument in command]
+    skua(*arguments, "--recorder", folder, prefix=("sh", "-c", f'exec "$@" {closing}', "sh"))
+    report = skua.ok("recorder", "dump", folder, "--json")
+    assert report["damage"] == []
+    assert len(report["segments"]) == 1
+
+
+# ---- skua verify -----------------------------------------------------------------------------------------------------
+
+def test_what_verify_refuses_is_recorded_and_logged(skua, flight, folder):
+    engine = next(flight.current().glob("add_relu__*.onnx"))
+    engine.write_bytes(flipped(engine.read_bytes()))
+    result = skua("verify", flight.sets, "--allow-unsigned", "--recorder", folder, "--log")
+    assert result.returncode == programs.REFUSED, result.stderr
+    logged = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    assert [record["kind"] for record in logged] == ["c7.set_unsigned", "c7.engine_refused"]
+    [refusal] = recorded(skua, folder, "--kind", "c7.engine_refused")
+    assert refusal["payload"] == {"file": engine.name, "error": "EngineHashMismatchError", "reason": "sidecar_hash_mismatch"}
+    [warning] = recorded(skua, folder, "--kind", "log")
+    assert warning["payload"]["log_kind"] == "c7.set_unsigned"
+
+
+def test_set_that_is_none_is_recorded_as_refused(skua, tmp_path, folder):
+    (tmp_path / "bad").mkdir()
+    result = skua("verify", tmp_path / "bad", "--recorder", folder, "--log")
+    assert result.returncode == programs.REFUSED, result.stderr
+    [refusal] = recorded(skua, folder)
+    assert refusal["kind"] == "c7.engine_refused" and refusal["payload"]["file"] == str(tmp_path / "bad")
+    assert result.stderr.count("skua: error:") == 1
+
+
+def test_control_what_verify_does_not_refuse_is_not_recorded_as_refused(skua, flight, tmp_path, folder):
+    skua.ok("verify", flight.sets, "--allow-unsigned", "--recorder", folder)
+    result = skua("verify", flight.sets, "--host", tmp_path / "missing", "--recorder", folder)
+    assert result.returncode == programs.USAGE, result.stderr
+    assert recorded(skua, folder, "--kind", "c7.engine_refused") == []

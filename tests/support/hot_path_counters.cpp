@@ -9,10 +9,12 @@
 namespace {
 
 thread_local bool g_is_counting = false;
+thread_local bool g_is_failing = false;
 thread_local skua::test::HotPathCounts g_counts;
 
 void* counted(std::size_t size) {
   if (g_is_counting) ++g_counts.allocations;
+  if (g_is_failing) return nullptr;
   return std::malloc(size != 0 ? size : 1);
 }
 
@@ -62,6 +64,12 @@ HotPathCounts count_hot_path(const std::function<void()>& function) {
   function();
   g_is_counting = false;
   return g_counts;
+}
+
+void run_without_memory(const std::function<void()>& function) {
+  g_is_failing = true;
+  function();
+  g_is_failing = false;
 }
 
 }  // namespace skua::test

@@ -14,4 +14,7 @@ struct HotPathCounts {
 
 HotPathCounts count_hot_path(const std::function<void()>& function);
 
+/// Runs a function in which every C++ allocation of the calling thread fails.
+void run_without_memory(const std::function<void()>& function);
+
 }  // namespace skua::test

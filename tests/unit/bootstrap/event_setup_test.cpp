@@ -3,6 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "events/recorder_format.h"
 #include "events/recorder_reader.h"
 #include "temp_folder.h"
 
@@ -46,6 +51,30 @@ TEST_F(EventSetupTest, ARecorderThatCannotBeHadStopsTheStartAndNamesTheField) {
   EXPECT_EQ(second.error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(second.error().reason, Reason::kFolderBusy);
   EXPECT_THAT(second.error().message, HasSubstr("recorder_dir: "));
+}
+
+/// A callback that never returns keeps from the embedded recorder neither the event that it is handed nor,
+/// when the pipeline ends and it returns at last, those that came behind.
+TEST_F(EventSetupTest, CallbackThatStandsStillKeepsNothingFromTheEmbeddedRecorder) {
+  std::promise<void> reached, released;
+  const auto callback = std::make_shared<CallbackRecorder>([&, is_first = true](const FlightRecord&) mutable {
+    if (!std::exchange(is_first, false)) return;
+    reached.set_value();
+    released.get_future().wait();
+  });
+  auto events = start_events(config_, {callback}).value();
+  const auto recorded = [&] {
+    const auto folder = posix_file_system().open_folder(config_.recorder_dir).value();
+    const std::string bytes = read_segment(*folder, "segment-00000001.skfr").value();
+    return recover(std::as_bytes(std::span(bytes))).frames.size();
+  };
+  for (int i = 0; i < 3; ++i) events->emit({Level::kError, "c7.engine_refused", "x", {}});
+  reached.get_future().wait();
+  EXPECT_EQ(recorded(), 1U);
+  events.reset();
+  released.set_value();
+  while (callback.use_count() > 1) std::this_thread::yield();
+  EXPECT_EQ(recorded(), 4U);  // the three, and an overrun: two of them the callback did not get
 }
 
 TEST_F(EventSetupTest, WithoutOutputsNothingIsTakenIn) {

@@ -91,6 +91,22 @@ TEST_F(PipelineTest, FrameTimingsAreForTheDebugLogOnly) {
   EXPECT_EQ(pipeline_->counts().emitted, 0U);
 }
 
+TEST_F(PipelineTest, TimingsWithoutADebugLogPushNoFailureOutOfTheRing) {
+  options_.minimum = Level::kDebug;  // and no log
+  options_.recorders = {recorder_};
+  options_.frame_capacity = 4;
+  start();
+  recorder_->gate.close();
+  emit("c7.engine_refused", "held", Level::kError);
+  ASSERT_TRUE(recorder_->gate.await_one());
+  pipeline_->post(frame_event(FrameEvent::Kind::kOutOfMemory, 1));
+  for (std::uint64_t i = 0; i < 8; ++i) pipeline_->post(frame_event(FrameEvent::Kind::kTiming, i));
+  recorder_->gate.open();
+  ASSERT_TRUE(pipeline_->drain(kPlenty));
+  EXPECT_THAT(recorder_->of_kind("c7.out_of_memory"), SizeIs(1));
+  EXPECT_THAT(recorder_->of_kind("overrun"), IsEmpty());
+}
+
 TEST_F(PipelineTest, FailuresOfARunReachTheRecorderWithBackboneAndFrame) {
   start_with_fakes();
   pipeline_->post(frame_event(FrameEvent::Kind::kOutOfMemory, 12345));

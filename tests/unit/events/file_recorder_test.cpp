@@ -97,6 +97,17 @@ TEST(FileRecorder, LimitCountsWhatEarlierStartsLeft) {
                                          "segment-00000009.skfr", "segment-00000010.skfr"));
 }
 
+/// A file takes a block however little is in it.
+TEST(FileRecorder, LimitCountsSmallSegmentsAsTheDiskDoes) {
+  const TempFolder place;
+  for (int i = 1; i <= 200; ++i) place.write(segment_name(static_cast<std::uint32_t>(i)), "x");
+  const auto options = small_recorder(place.path());
+  const auto recorder = opened(options);
+  const std::size_t most = (options.limit_bytes - options.segment_bytes) / 4096 + 1;
+  EXPECT_EQ(content_of(place.path()).names.size(), most);
+  EXPECT_EQ(content_of(place.path()).names.back(), "segment-00000201.skfr");
+}
+
 TEST(FileRecorder, SecondRecorderIsRefusedUntilTheFirstIsGone) {
   const TempFolder place;
   auto first = opened(small_recorder(place.path()));

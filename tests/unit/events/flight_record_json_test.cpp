@@ -197,5 +197,19 @@ TEST(Timestamp, ParsesWhatItPrintsAndNothingElse) {
   }
 }
 
+TEST(FlightRecordJson, KeysThatAreAlikeOnlyOnceWrittenAreWrittenOnce) {
+  const std::string prefix(131, 'k');
+  const FlightRecord record{0,
+                            0,
+                            "k",
+                            {{"a\xff", std::int64_t{1}},
+                             {"a\xfe", std::int64_t{2}},
+                             {prefix + "1", std::int64_t{3}},
+                             {prefix + "2", std::int64_t{4}}}};
+  EXPECT_EQ(round_trip(record).payload,
+            (std::vector<std::pair<std::string, Value>>{{"a\xef\xbf\xbd", std::int64_t{1}},
+                                                        {std::string(128, 'k') + "...", std::int64_t{3}}}));
+}
+
 }  // namespace
 }  // namespace skua

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <termios.h>
 
 #include <chrono>
+#include <future>
 #include <string>
 
 #include "pipe.h"
@@ -79,6 +82,7 @@ TEST_F(LineWriterTest, BegunLineIsFinishedBeforeTheNextIsBegun) {
   LineWriter writer(pipe.write_end(), kPatience);
   writer.write(line_of(10000));  // three writes; the pipe holds the first
   EXPECT_EQ(writer.lost_count(), 0U);
+  EXPECT_EQ(writer.written_count(), 0U);  // nor written
   writer.write("lost\n");
   EXPECT_EQ(writer.lost_count(), 1U);
   std::string text = pipe.read_available();
@@ -91,6 +95,7 @@ TEST_F(LineWriterTest, BegunLineIsFinishedBeforeTheNextIsBegun) {
   text += pipe.read_available();
   EXPECT_EQ(text, line_of(10000) + "next\n");
   EXPECT_EQ(writer.lost_count(), 2U);
+  EXPECT_EQ(writer.written_count(), 2U);
 }
 
 TEST_F(LineWriterTest, FlushNoticesThatTheReaderIsBack) {
@@ -165,6 +170,78 @@ TEST_F(LineWriterTest, SocketsWorkToo) {  // stdout of a systemd service is one
   ::close(ends[1]);
   writer.write("x\n");
   EXPECT_THAT(writer.problem(), HasSubstr("Broken pipe"));
+}
+
+/// A terminal whose reader is the test; closes both ends.
+class Terminal {
+ public:
+  explicit Terminal(bool is_raw) {
+    if (::grantpt(reader_) != 0 || ::unlockpt(reader_) != 0) throw std::runtime_error("no pseudo-terminals");
+    fd_ = ::open(::ptsname(reader_), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    termios mode{};
+    if (::tcgetattr(fd_, &mode) != 0) throw std::runtime_error("tcgetattr failed");
+    if (is_raw) ::cfmakeraw(&mode);
+    ::tcsetattr(fd_, TCSANOW, &mode);
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+  ~Terminal() {
+    ::close(fd_);
+    ::close(reader_);
+  }
+  int fd() const { return fd_; }
+  /// Reads what is there until there is nothing for `quiet_ms`.
+  std::size_t read_all(int quiet_ms) const {
+    std::size_t size = 0;
+    pollfd readable{reader_, POLLIN, 0};
+    while (::poll(&readable, 1, quiet_ms) == 1) {
+      std::array<char, 4096> part{};
+      const ssize_t got = ::read(reader_, part.data(), part.size());
+      if (got <= 0) break;
+      size += static_cast<std::size_t>(got);
+    }
+    return size;
+  }
+
+ private:
+  const int reader_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  int fd_ = -1;
+};
+
+/// poll calls a terminal writable as long as one byte has room; the rest of the line must not wait for ever.
+TEST_F(LineWriterTest, TerminalWhoseReaderStandsStillHoldsUpNobody) {
+  for (const bool is_raw : {false, true}) {
+    for (std::size_t size = 40; size < 4096; size += 135) {
+      const Terminal terminal(is_raw);
+      LineWriter writer(terminal.fd(), kPatience);
+      auto filled = std::async(std::launch::async, [&] {
+        for (int i = 0; i < 3000 && writer.lost_count() < 3; ++i) writer.write(line_of(size));
+      });
+      const bool is_stuck = filled.wait_for(std::chrono::seconds(20)) != std::future_status::ready;
+      while (filled.wait_for(std::chrono::seconds(0)) != std::future_status::ready) terminal.read_all(10);
+      ASSERT_FALSE(is_stuck) << size << (is_raw ? " raw" : " cooked");
+      EXPECT_THAT(writer.problem(), HasSubstr("stands still"));
+      writer.flush();
+      EXPECT_THAT(writer.problem(), HasSubstr("stands still")) << "poll's word is not enough";
+      terminal.read_all(0);
+      for (int i = 0; i < 100 && writer.problem() != ""; ++i) {
+        writer.write("again\n");
+        terminal.read_all(1);
+      }
+      EXPECT_EQ(writer.problem(), "");
+    }
+  }
+}
+
+TEST_F(LineWriterTest, NobodyElsesDescriptionBecomesNonBlocking) {
+  Pipe pipe;
+  const Terminal terminal(false);
+  for (const int fd : {pipe.write_end(), terminal.fd()}) {
+    LineWriter writer(fd, kPatience);
+    writer.write("x\n");
+    EXPECT_EQ(writer.written_count(), 1U);
+    EXPECT_EQ(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+  }
 }
 
 }  // namespace

@@ -141,12 +141,40 @@ TEST(LogRecord, PartsAreThoseOfTheWholeRecord) {
   EXPECT_EQ(frame_id_of(event_with("x")), std::nullopt);
 }
 
-TEST(LogRecord, PartsEndAfterTheFieldThatReachesTheirLimit) {
+TEST(LogRecord, PartsEndBeforeTheFieldThatWouldPassTheirLimit) {
   std::vector<Event::Field> fields;
   for (int i = 0; i < 60; ++i) fields.push_back({"k" + std::to_string(i), std::string(1000, 'x')});
   const std::string text = kv_json(event_with("x", fields), 8000);
-  EXPECT_EQ(parsed(text).size(), 8U);  // each field takes a little more than 1000 bytes
-  EXPECT_LT(text.size(), 9100U);
+  EXPECT_EQ(parsed(text).size(), 8U);  // seven, and the mark: each takes a little more than 1000 bytes
+  EXPECT_TRUE(parsed(text)["..."].is_null());
+  EXPECT_LE(text.size(), 8000U);
+  for (std::size_t limit = 16; limit < 2100; ++limit) {
+    const std::string part = kv_json(event_with("x", fields), limit);
+    ASSERT_TRUE(parse_json(part).ok()) << part;
+    ASSERT_LE(part.size(), limit);
+  }
+  const std::string own = kv_json(event_with("x", {{"...", true}, {"a", std::string(100, 'x')}}), 40);
+  EXPECT_EQ(own, R"({"...":true})");  // a field of that name stands for itself
+}
+
+TEST(LogRecord, KeysThatAreAlikeOnlyOnceWrittenAreWrittenOnce) {
+  const std::string prefix(131, 'k');
+  const Json json = parsed(encode_log_record(event_with("x", {{"a\xff", std::int64_t{1}},
+                                                              {"a\xfe", std::int64_t{2}},
+                                                              {prefix + "1", std::int64_t{3}},
+                                                              {prefix + "2", std::int64_t{4}},
+                                                              {"exc.b\xff", std::int64_t{5}},
+                                                              {"exc.b\xfe", std::int64_t{6}}}),
+                                             0));
+  EXPECT_EQ(json["kv"], Json({{"a\xef\xbf\xbd", 1}, {std::string(128, 'k') + "...", 3}}));
+  EXPECT_EQ(json["exc"], Json({{"b\xef\xbf\xbd", 5}}));
+}
+
+TEST(Escape, EveryBidirectionalControlIsEscaped) {  // Unicode 15.0, PropList.txt: Bidi_Control
+  EXPECT_EQ(printable_text("\xd8\x9c"), "\\u061c");
+  EXPECT_EQ(printable_text("\xe2\x80\x8e\xe2\x80\x8f"), "\\u200e\\u200f");
+  EXPECT_EQ(printable_text("\xe2\x80\xaa\xe2\x80\xae"), "\\u202a\\u202e");
+  EXPECT_EQ(printable_text("\xe2\x81\xa6\xe2\x81\xa9"), "\\u2066\\u2069");
 }
 
 }  // namespace

@@ -148,14 +148,16 @@ class HostileTexts {
   std::mt19937_64 random_{20260101};  // the same texts in every run
 };
 
-/// One event a text: in the message, as a value and as a key.
+/// One event a text: in the message, as a value and as keys, two of which differ in their last byte alone.
 Event hostile_event(HostileTexts& texts, std::int64_t number) {
+  const std::string key = texts.next();
   return {Level::kWarn,
           "c7.engine_refused",
           texts.next(),
           {{"number", number},
            {"file", texts.next()},
-           {texts.next(), texts.next()},
+           {key + "\xff", texts.next()},
+           {key + "\xfe", texts.next()},
            {"exc." + texts.next(), number}}};
 }
 

@@ -88,6 +88,7 @@ class FakeLog final : public LogSink {
     }
   }
   void flush() noexcept override {}
+  std::uint64_t written_count() const noexcept override { return lines.all().size(); }
   std::uint64_t lost_count() const noexcept override { return lost_; }
   std::string last_problem() const override { return is_failing ? "it is broken" : ""; }
 

@@ -4,6 +4,10 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <map>
 #include <random>
 #include <set>
 
@@ -184,6 +188,60 @@ TEST(RecorderKill, EveryFlushedRecordOutlivesAKilledProcess) {
 TEST(RecorderKill, ControlARecorderThatWritesLaterLosesRecords) {
   const TempFolder place;
   EXPECT_GE(missing_after_kill(place.path(), 20, true), 20U);
+}
+
+/// A disk that keeps what was synced and nothing else, as a power cut in the worst case does.
+class SyncedOnly {
+ public:
+  SegmentCalls calls() {
+    SegmentCalls calls = posix_segment_calls();
+    calls.sync = [this](int fd) {
+      const auto file = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd));
+      std::ifstream stream(file, std::ios::binary);
+      kept_[file].assign(std::istreambuf_iterator<char>(stream), {});
+      return 0;
+    };
+    return calls;
+  }
+  std::size_t record_count() const {
+    std::size_t count = 0;
+    for (const auto& [file, bytes] : kept_) count += recover(bytes_of(bytes)).frames.size();
+    return count;
+  }
+  std::size_t file_count() const { return kept_.size(); }
+
+ private:
+  std::map<std::filesystem::path, std::string> kept_;
+};
+
+/// The most records that were flushed and not on the disk, over three segments.
+std::size_t most_missing_after_power_cut(std::int64_t sync_interval_ns) {
+  const TempFolder place;
+  SyncedOnly disk;
+  FileRecorderOptions options;
+  options.folder = place.path();
+  options.limit_bytes = 8U << 20U;
+  options.segment_bytes = kMinSegmentBytes;
+  options.sync_interval_ns = sync_interval_ns;
+  options.calls = disk.calls();
+  const auto recorder = opened(options);
+  std::size_t most = 0;
+  for (std::size_t i = 1; disk.file_count() < 3 && i < 3000; ++i) {
+    recorder->record(numbered(static_cast<std::int64_t>(i)));
+    if (i % 5 != 0) continue;  // so that a segment can end with records that no flush has synced
+    recorder->flush();
+    most = std::max(most, i - disk.record_count());
+  }
+  EXPECT_EQ(disk.file_count(), 3U);
+  return most;
+}
+
+TEST(RecorderCuts, EveryFlushedRecordIsOnTheDiskAfterAPowerCut) {
+  EXPECT_EQ(most_missing_after_power_cut(0), 0U);
+}
+
+TEST(RecorderCuts, ControlWithoutSyncsAPowerCutTakesFlushedRecords) {
+  EXPECT_GT(most_missing_after_power_cut(std::numeric_limits<std::int64_t>::max()), 100U);
 }
 
 }  // namespace

@@ -246,6 +246,20 @@ TEST(RecorderFaults, RemovedSegmentCountsWhatWasInIt) {
   EXPECT_THAT(content_of(place.path() / "recorder").numbers, ElementsAre(5));
 }
 
+TEST(RecorderFaults, RecordsWhoseSyncFailedDoNotCountAgainWhenTheSegmentGoes) {
+  const TempFolder place;
+  auto options = small_recorder(place.path() / "recorder");
+  options.calls.sync = [&](int) {
+    std::filesystem::remove(place.path() / "recorder" / "segment-00000001.skfr");
+    errno = EIO;
+    return -1;
+  };
+  const auto recorder = opened(options);
+  for (int i = 0; i < 3; ++i) recorder->record(numbered(i));
+  recorder->flush();
+  EXPECT_EQ(recorder->lost_count(), 3U);
+}
+
 TEST(RecorderFaults, RemovedFolderIsMadeAnew) {
   const TempFolder place;
   const auto folder = place.path() / "above" / "recorder";

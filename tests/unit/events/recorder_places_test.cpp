@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "child_process.h"
+#include "core/standard_streams.h"
 #include "recorder_testing.h"
 
 namespace skua {
@@ -148,6 +149,54 @@ TEST(RecorderPlaces, LostPermissionIsCountedAndItsReturnNoticed) {
     ASSERT_EQ(chown(folder.c_str(), 65534, 65534), 0);
   }
   EXPECT_EQ(in_child([&] { return lost_permission(folder); }), "good");
+}
+
+/// What a program prints goes to descriptors 1 and 2, whatever stands there.
+std::string record_with_closed_streams(const std::filesystem::path& folder) {
+  for (const int fd : {0, 1, 2}) close(fd);
+  const auto recorder = opened(small_recorder(folder));
+  for (const int fd : {0, 1, 2}) {
+    if (write(fd, "printed", 7) >= 0) return "descriptor " + std::to_string(fd) + " is open";
+  }
+  const auto read = test::folder_at(folder)->open_read("segment-00000001.skfr");
+  if (!read.ok() || fcntl(0, F_GETFD) != -1) return "a file that is read stands there";
+  recorder->record(numbered(0));
+  const auto content = content_of(folder);
+  return content.numbers.size() == 1 && content.damage.empty() ? "good" : "damaged";
+}
+
+TEST(RecorderPlaces, ClosedStandardStreamsAreNeverTheRecordersFiles) {
+  const TempFolder place;
+  EXPECT_EQ(in_child([&] { return record_with_closed_streams(place.path()); }), "good");
+}
+
+std::string fill_closed_streams() {
+  for (const int fd : {1, 2}) close(fd);
+  fill_standard_streams();
+  struct stat null {};
+  stat("/dev/null", &null);
+  for (const int fd : {1, 2}) {
+    struct stat found {};
+    if (fstat(fd, &found) != 0 || found.st_rdev != null.st_rdev) return std::to_string(fd) + " is not filled";
+    if (write(fd, "x", 1) != 1) return std::to_string(fd) + " takes nothing";
+  }
+  close(1);
+  const int moved = above_standard_streams(dup(2));  // dup() took 1
+  return moved > 2 && fcntl(1, F_GETFD) == -1 ? "good" : "a stream's number is taken";
+}
+
+TEST(StandardStreams, ClosedOnesAreFilledWithNothing) { EXPECT_EQ(in_child(fill_closed_streams), "good"); }
+
+TEST(StandardStreams, OpenOnesAndErrorsStayAsTheyAre) {
+  struct stat before {
+  }, after{};
+  ASSERT_EQ(fstat(1, &before), 0);
+  fill_standard_streams();
+  ASSERT_EQ(fstat(1, &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino);
+  errno = ENOENT;
+  EXPECT_EQ(above_standard_streams(-1), -1);
+  EXPECT_EQ(errno, ENOENT);
 }
 
 }  // namespace
