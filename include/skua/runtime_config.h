@@ -31,7 +31,7 @@ struct RuntimeConfig {
   std::filesystem::path thermal_replay;  ///< recorded readings, absolute; for `replay` only
   int thermal_cpu = -1;                  ///< the core that the telemetry threads keep to; -1: any
   int thermal_nice = 10;                 ///< 0 (as the program) to 19 (last)
-  bool per_frame_debug_log = false;
+  bool per_frame_debug_log = false;  ///< infer() tells c7.infer; BoundInference::run never does on success
   std::uint64_t gpu_memory_budget_bytes =
       4294967296ULL;                        ///< resident engines and lanes; CPU devices count here too
   int trtexec_timeout_s = 600;              ///< also the limit of every other build process
@@ -41,7 +41,9 @@ struct RuntimeConfig {
   std::filesystem::path state_dir = "/var/lib/skua/state";
   std::uint64_t flight_set_limit_bytes = 2147483648ULL;
 
-  // events
+  // events: read by start_events (src/bootstrap/event_setup.h), which a program calls; the airborne one will
+  // (release Airborne). A runtime by itself neither logs nor records: it tells its EventSink. Of today's
+  // programs skua --recorder alone uses the recorder's fields, with a folder of its own.
   std::string log_sink = "stdout";     ///< stdout, journald, none
   std::string log_level = "INFO";      ///< DEBUG, INFO, WARN, ERROR: the least that is logged
   std::filesystem::path recorder_dir;  ///< the flight recorder's folder, absolute; empty: no recorder

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/blocked_signals.h"
 #include "events/event_kinds.h"
 #include "events/event_worker.h"
 
@@ -15,27 +16,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-/// A signal handler of the program must not run on the event thread, and SIGPIPE must not end it. Blocked
-/// around the thread's start, which inherits the mask: it can take none in its first moments either. Those
-/// that a fault raises stay: blocked, they would end the process without its handler.
-class BlockedSignals {
- public:
-  BlockedSignals() {
-    sigset_t signals;
-    ::sigfillset(&signals);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-      ::sigdelset(&signals, fault);
-    }
-    ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
-  }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
 
 void run_event_thread(const std::shared_ptr<PipelineState>& state, EventWorker& worker) {
   ::pthread_setname_np(::pthread_self(), "skua-events");
