@@ -7,7 +7,8 @@ Threads, beside the first one of each process:
 
 | program | threads | why |
 |---|---|---|
-| doctor, compile, provision, inspect, verify | 0 | ONNX Runtime's one intra-op thread is the caller's own |
+| compile, provision, inspect, verify | 0 | ONNX Runtime's one intra-op thread is the caller's own |
+| doctor, thermal | 2 | one that reads the sensors, and one that a hung driver does not hold up |
 | skua-build | 0 | the same; it is one process per model |
 | run from an engine cache | 0 | one engine: nothing to do beside it |
 | run from a flight set | one per engine, one after another | it verifies the next engine while this one is deserialised |
@@ -28,6 +29,7 @@ from places import CPU
 NO_TRACE = tracing.can_trace()
 FORBIDDEN = NO_TRACE is not None and "PTRACE" in NO_TRACE.upper() and "permitted" in NO_TRACE
 pytestmark = pytest.mark.skipif(FORBIDDEN, reason=f"ptrace is forbidden here: {NO_TRACE}")
+SENSORS = 2  # reader and poller
 SET_READER = 1  # reads one engine of a set while the one before it is deserialised
 
 
@@ -61,7 +63,13 @@ def names(report):
 
 def test_doctor(trace, home):
     report = trace(programs.SKUA, "doctor", "--json")
-    judge(report, [], home)
+    judge(report, [], home, threads=SENSORS)
+    assert names(report) == ["skua"] and report.changed == set()
+
+
+def test_thermal(trace, home, tmp_path):
+    report = trace(programs.SKUA, "thermal", "--root", tmp_path, "--json")
+    judge(report, [], home, status=8, threads=SENSORS)  # no sensor there
     assert names(report) == ["skua"] and report.changed == set()
 
 
