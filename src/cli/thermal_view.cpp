@@ -61,9 +61,7 @@ std::string_view colour_of(ThermalStatus status) {
 
 std::string causes_text(const ThermalReading& reading, const ThermalSource& source) {
   std::string text;
-  for (std::size_t i = 0; i < 32; ++i) {
-    if ((reading.throttle_causes >> i & 1U) != 0) text += " " + std::string(source.cause(i));
-  }
+  for (const std::string_view cause : causes_of(reading, source)) text += " " + std::string(cause);
   return text.empty() ? "" : "  now:" + text;
 }
 

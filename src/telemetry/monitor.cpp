@@ -51,9 +51,8 @@ std::string cause_of(const ThermalReading& reading, const ThermalSource& source)
     return std::string(source.origin(ThermalField::kThrottle)) + " " + std::string(throttle.problem);
   }
   std::string text;
-  for (std::size_t i = 0; i < 32; ++i) {
-    if ((reading.throttle_causes >> i & 1U) == 0) continue;
-    text += (text.empty() ? "" : ", ") + std::string(source.cause(i));
+  for (const std::string_view cause : causes_of(reading, source)) {
+    text += (text.empty() ? "" : ", ") + std::string(cause);
   }
   return text;
 }
@@ -109,7 +108,9 @@ void ThermalMonitor::take(const ThermalReading& reading, std::int64_t begun_ns, 
   }
   count_short_throttles(reading, status, source.name());
   source_name_ = source.name();
-  publish(state, status, source_name_, cause_of(reading, source));
+  // A steady poll has nothing to tell, and composes nothing.
+  const bool may_tell = status != status_ || status == ThermalStatus::kUnavailable;
+  publish(state, status, source_name_, may_tell ? cause_of(reading, source) : std::string());
 }
 
 std::int64_t ThermalMonitor::strikes_at_ns() const {

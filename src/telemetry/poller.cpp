@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "core/blocked_signals.h"
-
 #include "telemetry/reader.h"
 
 namespace skua {

@@ -113,9 +113,7 @@ std::string encode_reading(const ThermalSource& source, const ThermalReading& re
     fields[std::string(info.key)] = field_to_json(source, info.field, reading[info.field]);
   }
   Json& causes = json["throttle_causes"] = Json::array();
-  for (std::size_t i = 0; i < kMaxCauses; ++i) {
-    if ((reading.throttle_causes >> i & 1U) != 0) causes.push_back(source.cause(i));
-  }
+  for (const std::string_view cause : causes_of(reading, source)) causes.push_back(cause);
   return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 

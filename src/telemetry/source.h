@@ -31,6 +31,15 @@ class ThermalSource {
   virtual std::string_view cause(std::size_t index) const noexcept = 0;
 };
 
+/// The names of what holds a clock down now, in the order of their bits. Allocates.
+inline std::vector<std::string_view> causes_of(const ThermalReading& reading, const ThermalSource& source) {
+  std::vector<std::string_view> causes;
+  for (std::size_t i = 0; i < 32; ++i) {
+    if ((reading.throttle_causes >> i & 1U) != 0) causes.push_back(source.cause(i));
+  }
+  return causes;
+}
+
 struct ThermalSourceOptions {
   std::string source = "auto";       ///< as RuntimeConfig::thermal_source
   std::filesystem::path root = "/";  ///< sysfs is sought under it: root/sys/class/thermal, ...

@@ -49,9 +49,8 @@ inline std::string_view problem_of(ThermalSource& source, ThermalField field) {
 /// Names of the causes in a reading, joined by blanks.
 inline std::string causes_of(const ThermalSource& source, const ThermalReading& reading) {
   std::string text;
-  for (std::size_t i = 0; i < 32; ++i) {
-    if ((reading.throttle_causes >> i & 1U) == 0) continue;
-    text += (text.empty() ? "" : " ") + std::string(source.cause(i));
+  for (const std::string_view cause : skua::causes_of(reading, source)) {
+    text += (text.empty() ? "" : " ") + std::string(cause);
   }
   return text;
 }
