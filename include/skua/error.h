@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,6 +42,7 @@ struct Error {
   Reason reason = Reason::kNone;
   int native_code = 0;  ///< errno, or the SDK's own status; 0 when there is none
   std::string message;
+  std::shared_ptr<const Error> cause = nullptr;  ///< what this error was raised from; null: nothing
 
   /// "<class>: <message> [<reason>]". Allocates.
   std::string describe() const;

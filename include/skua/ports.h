@@ -44,13 +44,14 @@ struct Event {
 
 /// What one run tells: fixed size and no heap memory, so that the frame loop can post it. Trivially copyable.
 struct FrameEvent {
-  enum class Kind : std::uint8_t { kInferenceFailed, kOutOfMemory, kTiming };
+  enum class Kind : std::uint8_t { kInferenceFailed, kOutOfMemory, kTiming, kFrameDropped };
   Kind kind = Kind::kInferenceFailed;
   Reason reason = Reason::kNone;  ///< of a failure
   std::int32_t native_code = 0;   ///< the SDK's own status; 0: none
   std::int64_t took_ns = 0;       ///< of kTiming
   std::optional<std::uint64_t> frame;
-  std::array<char, 65> backbone{};  ///< NUL-terminated; a model name has at most 64 characters
+  /// NUL-terminated; a model name has at most 64 characters. Of kFrameDropped: the stage of the frame loop.
+  std::array<char, 65> backbone{};
 };
 
 /// The same as an Event, with the texts of the flight stack's logging table. Allocates: not in the frame

@@ -18,6 +18,8 @@ namespace skua {
   X(kAirborneCannotBuild,      "airborne_cannot_build",     "an airborne runtime never compiles an engine") \
   X(kNotInFlightSet,           "not_in_flight_set",         "the engine is not one of the verified flight set") \
   X(kLaneNotDeclared,          "lane_not_declared",         "the lane was not declared before the runtime was sealed") \
+  X(kPreConstructedMissing,    "pre_constructed_missing",   "an instance that a consumer needs was not constructed") \
+  X(kRuntimeNotAirborne,       "runtime_not_airborne",      "the runtime is for research and never flies") \
   /* engine gate, in its order */ \
   X(kEngineNameMalformed,      "engine_name_malformed",     "the file name is not an engine name") \
   X(kHostMismatch,             "host_mismatch",             "SM, JetPack or TensorRT of the engine is not this host's") \
@@ -103,7 +105,10 @@ namespace skua {
   X(kOutputOverflow,           "output_overflow",           "an output is larger than its recorded capacity") \
   X(kExecutionFailed,          "execution_failed",          "the SDK failed while it ran the network") \
   X(kOutOfMemory,              "out_of_memory",             "memory could not be allocated") \
+  X(kDeviceLost,               "device_lost",               "the device answers no more until the program is started again") \
   X(kTelemetryUnavailable,     "telemetry_unavailable",     "no thermal sensor answers") \
+  X(kFlightStateMalformed,     "flight_state_malformed",    "the record of the flight in progress is not well formed") \
+  X(kFrameUnreadable,          "frame_unreadable",          "the frame's image is damaged or of an unknown kind") \
   /* files */ \
   X(kNotFound,                 "not_found",                 "the file or folder does not exist") \
   X(kExists,                   "exists",                    "the file or folder exists already") \

@@ -14,6 +14,7 @@ namespace skua {
 /// One consumer's private execution resources, declared before the flight.
 struct LaneDeclaration {
   std::string consumer;  ///< the consumer's slug, e.g. "c2_vpr"; also the lane's name
+  std::string engine;    ///< the one engine it runs, by logical name; empty: every engine gets memory for it
 };
 
 /// Who runs us. Decided by the factory that builds the runtime, never by files that happen to be there.
@@ -41,9 +42,14 @@ struct RuntimeConfig {
   std::filesystem::path state_dir = "/var/lib/skua/state";
   std::uint64_t flight_set_limit_bytes = 2147483648ULL;
 
-  // events: read by start_events (src/bootstrap/event_setup.h), which a program calls; the airborne one will
-  // (release Airborne). A runtime by itself neither logs nor records: it tells its EventSink. Of today's
-  // programs skua --recorder alone uses the recorder's fields, with a folder of its own.
+  // the airborne bootstrap
+  bool allow_unsigned = false;                ///< load a flight set without a signature; WARN on every start
+  std::string lightglue_model = "lightglue";  ///< logical name of the matcher that C2.5 and C3 share
+  int lightglue_lanes = 2;  ///< 1..8: pairs of match_batch that may run at once; each has a thread and memory
+
+  // events: read by start_events (src/bootstrap/event_setup.h), which a program calls. A runtime by itself
+  // neither logs nor records: it tells its EventSink. Of today's programs skua --recorder alone uses the
+  // recorder's fields, with a folder of its own.
   std::string log_sink = "stdout";     ///< stdout, journald, none
   std::string log_level = "INFO";      ///< DEBUG, INFO, WARN, ERROR: the least that is logged
   std::filesystem::path recorder_dir;  ///< the flight recorder's folder, absolute; empty: no recorder

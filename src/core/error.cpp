@@ -50,7 +50,7 @@ bool Error::is_load_refusal() const noexcept {
 }
 
 Error make_error(ErrorCode code, Reason reason, std::string message, int native_code) {
-  return Error{code, reason, native_code, std::move(message)};
+  return Error{code, reason, native_code, std::move(message), nullptr};
 }
 
 SkuaError::SkuaError(Error error) : std::runtime_error(error.describe()), error_(std::move(error)) {}

@@ -64,7 +64,9 @@ Result<DType> dtype_from_json(const Json& json, const std::string& path) {
 
 Result<LaneDeclaration> lane_from_json(const Json& json, const std::string& path) {
   ObjectReader reader(json, path);
-  LaneDeclaration lane{reader.text("consumer", 64)};
+  LaneDeclaration lane;
+  lane.consumer = reader.text("consumer", 64);
+  if (reader.optional("engine") != nullptr) lane.engine = reader.text("engine", 64);
   SKUA_RETURN_IF_ERROR(reader.finish());
   return lane;
 }
@@ -169,7 +171,9 @@ Json to_json(const RuntimeConfig& config) {
   }
   json["lanes"] = Json::array();
   for (const LaneDeclaration& lane : config.lanes) {
-    json["lanes"].push_back(Json::object({{"consumer", lane.consumer}}));
+    Json declared = Json::object({{"consumer", lane.consumer}});
+    if (!lane.engine.empty()) declared["engine"] = lane.engine;
+    json["lanes"].push_back(std::move(declared));
   }
   return json;
 }

@@ -56,10 +56,25 @@ Event failure_event(const FrameEvent& event) {
            {"native_code", std::int64_t{event.native_code}}}};
 }
 
+Event dropped_event(const FrameEvent& event) {
+  const std::string frame = event.frame ? std::to_string(*event.frame) : "none";
+  const std::string stage = event.backbone.data();
+  return {
+      Level::kWarn,
+      "c7.frame_dropped",
+      "C7 frame dropped; stage=" + stage + "; frame=" + frame + ": " + std::string(sentence_of(event.reason)),
+      {{"stage", stage}, {"reason", std::string(to_string(event.reason))}}};
+}
+
+Event without_frame(const FrameEvent& event) {
+  if (event.kind == FrameEvent::Kind::kTiming) return timing_event(event);
+  return event.kind == FrameEvent::Kind::kFrameDropped ? dropped_event(event) : failure_event(event);
+}
+
 }  // namespace
 
 Event to_event(const FrameEvent& event) {
-  Event result = event.kind == FrameEvent::Kind::kTiming ? timing_event(event) : failure_event(event);
+  Event result = without_frame(event);
   if (const auto frame = frame_id_of(event)) result.fields.push_back({"frame_id", *frame});
   return result;
 }

@@ -28,11 +28,18 @@ constexpr std::array<std::string_view, 6> kThermalSources = {"auto",  "jetson_sy
 constexpr std::array<std::string_view, 3> kLogSinks = {"stdout", "journald", "none"};
 constexpr std::array<std::string_view, 4> kLogLevels = {"DEBUG", "INFO", "WARN", "ERROR"};
 constexpr int kMostThreads = 64;
+constexpr int kMostMatcherLanes = 8;
 constexpr int kMostCpus = 1024;
 constexpr int kLowestPriority = 19;
 constexpr int kLongestSyncMs = 60000;
 constexpr std::uint64_t kSmallestRecorder = 1U << 20U;
 constexpr double kFastestPollHz = 10.0;
+
+// A slug, so that it can stand in log fields and file names.
+bool is_legal_name(std::string_view name) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  return !name.empty() && name.size() <= 64 && name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
 
 bool is_absolute_or_empty(const std::filesystem::path& path) { return path.empty() || path.is_absolute(); }
 
@@ -77,6 +84,15 @@ const std::array kFields = {
                 "an absolute path"},
     ConfigField{"flight_set_limit_bytes", &Config::flight_set_limit_bytes,
                 [](const Config& c) { return c.flight_set_limit_bytes > 0; }, "a number of bytes above 0"},
+    ConfigField{"allow_unsigned", &Config::allow_unsigned, [](const Config&) { return true; },
+                "true or false"},
+    ConfigField{"lightglue_model", &Config::lightglue_model,
+                [](const Config& c) { return is_legal_name(c.lightglue_model); },
+                "a model's logical name: 1 to 64 characters of a-z, 0-9 and _"},
+    ConfigField{
+        "lightglue_lanes", &Config::lightglue_lanes,
+        [](const Config& c) { return c.lightglue_lanes >= 1 && c.lightglue_lanes <= kMostMatcherLanes; },
+        "a whole number from 1 to 8"},
     ConfigField{"log_sink", &Config::log_sink,
                 [](const Config& c) { return is_one_of(c.log_sink, kLogSinks); }, "stdout, journald or none"},
     ConfigField{"log_level", &Config::log_level,
@@ -157,12 +173,6 @@ std::string print_field(const RuntimeConfig& config, const ConfigField& field) {
   return std::visit([&](auto member) { return print_value(config.*member); }, field.member);
 }
 
-// A slug, so that it can stand in log fields and file names.
-bool is_consumer(std::string_view name) {
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
-  return !name.empty() && name.size() <= 64 && name.find_first_not_of(kAllowed) == std::string_view::npos;
-}
-
 Status check_replay(const RuntimeConfig& config) {
   const bool is_replay = config.thermal_source == "replay";
   if (is_replay == !config.thermal_replay.empty()) return {};
@@ -176,9 +186,13 @@ Status check_replay(const RuntimeConfig& config) {
 Status check_lanes(const RuntimeConfig& config) {
   std::set<std::string_view> names = {"default"};
   for (const LaneDeclaration& lane : config.lanes) {
-    if (!is_consumer(lane.consumer)) {
+    if (!is_legal_name(lane.consumer)) {
       return config_error("lanes: consumer " + quote(lane.consumer) +
                           " is not allowed; expected 1 to 64 characters of a-z, 0-9 and _");
+    }
+    if (!lane.engine.empty() && !is_legal_name(lane.engine)) {
+      return config_error("lanes: engine " + quote(lane.engine) + " of " + quote(lane.consumer) +
+                          " is not allowed; expected a model's logical name");
     }
     if (!names.insert(lane.consumer).second) {
       return config_error("lanes: consumer " + quote(lane.consumer) +

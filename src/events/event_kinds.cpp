@@ -15,6 +15,8 @@ constexpr std::array<PayloadKey, 3> kBackboneResident{
 constexpr std::array<PayloadKey, 2> kCalibrationCacheRejected{{{"file", kText}, {"reason", kText}}};
 constexpr std::array<PayloadKey, 3> kCpuFallback{
     {{"model_name", kText}, {"requested_providers", kText}, {"active_provider", kText}}};
+constexpr std::array<PayloadKey, 3> kCrashLoop{
+    {{"set_id", kText}, {"start_count", kInteger}, {"window_s", kInteger}}};
 constexpr std::array<PayloadKey, 2> kEngineBuildFailed{{{"model_path", kText}, {"reason", kText}}};
 constexpr std::array<PayloadKey, 2> kEngineBuilt{{{"model", kText}, {"engine_sha256", kText}}};
 constexpr std::array<PayloadKey, 6> kEngineDeserialized{{{"model", kText},
@@ -29,10 +31,22 @@ constexpr std::array<PayloadKey, 5> kEnginesReady{{{"runtime", kText},
                                                    {"set_id", kText},
                                                    {"total_ns", kInteger},
                                                    {"thermal_source", kText}}};
+constexpr std::array<PayloadKey, 4> kFlightBegun{
+    {{"set_id", kText}, {"runtime", kText}, {"phase", kText}, {"start_count", kInteger}}};
+constexpr std::array<PayloadKey, 6> kFlightEnded{{{"set_id", kText},
+                                                  {"cause", kText},
+                                                  {"frame_count", kInteger},
+                                                  {"no_result_count", kInteger},
+                                                  {"late_count", kInteger},
+                                                  {"missed_count", kInteger}}};
+constexpr std::array<PayloadKey, 3> kFrameDropped{
+    {{"stage", kText}, {"reason", kText}, {"frame_id", kInteger}}};
 constexpr std::array<PayloadKey, 3> kInfer{
     {{"backbone", kText}, {"took_ns", kInteger}, {"frame_id", kInteger}}};
 constexpr std::array<PayloadKey, 4> kFailure{
     {{"backbone", kText}, {"reason", kText}, {"native_code", kInteger}, {"frame_id", kInteger}}};
+constexpr std::array<PayloadKey, 2> kRebootInFlight{{{"set_id", kText}, {"start_count", kInteger}}};
+constexpr std::array<PayloadKey, 2> kRuntimeBuilt{{{"runtime", kText}, {"role", kText}}};
 constexpr std::array<PayloadKey, 2> kRuntimeFaulted{{{"runtime", kText}, {"reason", kText}}};
 constexpr std::array<PayloadKey, 1> kSetUnsigned{{{"set_id", kText}}};
 constexpr std::array<PayloadKey, 3> kSinkLost{
@@ -53,19 +67,25 @@ constexpr std::array<PayloadKey, 6> kLog{{{"level", kText},
                                           {"exc", kText}}};
 constexpr std::array<PayloadKey, 2> kOverrun{{{"producer_id", kText}, {"dropped_count", kInteger}}};
 
-constexpr std::array<EventKind, 20> kKinds{{
+constexpr std::array<EventKind, 26> kKinds{{
     {"c7.backbone_resident", Level::kInfo, Recorded::kByLevel, kBackboneResident},
     {"c7.build_progress", Level::kDebug, Recorded::kByLevel, {}},
     {"c7.calibration_cache_rejected", Level::kError, Recorded::kAlways, kCalibrationCacheRejected},
     {"c7.cpu_fallback", Level::kWarn, Recorded::kDecodeOnly, kCpuFallback},
+    {"c7.crash_loop", Level::kError, Recorded::kAlways, kCrashLoop},
     {"c7.engine_build_failed", Level::kError, Recorded::kByLevel, kEngineBuildFailed},
     {"c7.engine_built", Level::kInfo, Recorded::kByLevel, kEngineBuilt},
     {"c7.engine_deserialized", Level::kInfo, Recorded::kByLevel, kEngineDeserialized},
     {"c7.engine_refused", Level::kError, Recorded::kAlways, kEngineRefused},
     {"c7.engines_ready", Level::kInfo, Recorded::kAlways, kEnginesReady},
+    {"c7.flight_begun", Level::kInfo, Recorded::kAlways, kFlightBegun},
+    {"c7.flight_ended", Level::kInfo, Recorded::kAlways, kFlightEnded},
+    {"c7.frame_dropped", Level::kWarn, Recorded::kByLevel, kFrameDropped},
     {"c7.infer", Level::kDebug, Recorded::kByLevel, kInfer},
     {"c7.inference_failed", Level::kWarn, Recorded::kAlways, kFailure},
     {"c7.out_of_memory", Level::kError, Recorded::kAlways, kFailure},
+    {"c7.reboot_in_flight", Level::kWarn, Recorded::kAlways, kRebootInFlight},
+    {"c7.runtime_built", Level::kInfo, Recorded::kByLevel, kRuntimeBuilt},
     {"c7.runtime_faulted", Level::kError, Recorded::kAlways, kRuntimeFaulted},
     {"c7.set_unsigned", Level::kWarn, Recorded::kByLevel, kSetUnsigned},
     {"c7.sink_lost", Level::kWarn, Recorded::kByLevel, kSinkLost},

@@ -140,10 +140,13 @@ Status reserve_with_lanes(RuntimeState& runtime, EngineState& engine, std::size_
   return {};
 }
 
-std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime) {
+/// The lanes that run `model`.
+std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime, std::string_view model) {
   const std::lock_guard lock(runtime.table_mutex);
   std::vector<std::shared_ptr<LaneState>> lanes;
-  for (const auto& [name, lane] : runtime.lanes) lanes.push_back(lane);
+  for (const auto& [name, lane] : runtime.lanes) {
+    if (lane->engine.empty() || lane->engine == model) lanes.push_back(lane);
+  }
   return lanes;
 }
 
@@ -182,7 +185,7 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
   auto engine = std::make_shared<EngineState>();
   engine->runtime = runtime.share;
   engine->record = verified.record();
-  const auto lanes = lanes_of(runtime);
+  const auto lanes = lanes_of(runtime, engine->record.model);
   SKUA_RETURN_IF_ERROR(steps.check_record(engine->record));
   SKUA_RETURN_IF_ERROR(reserve_with_lanes(runtime, *engine, lanes.size()));
 

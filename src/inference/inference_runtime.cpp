@@ -32,7 +32,8 @@ InferenceRuntime::InferenceRuntime(RuntimeEnvironment environment, std::string l
   state_->environment = std::move(environment);
   state_->label = std::move(label);
   state_->default_lane = ensure_lane(*state_, kDefaultLane);
-  for (const LaneDeclaration& lane : state_->environment.config.lanes) ensure_lane(*state_, lane.consumer);
+  for (const LaneDeclaration& lane : state_->environment.config.lanes)
+    ensure_lane(*state_, lane.consumer, lane.engine);
 }
 
 InferenceRuntime::~InferenceRuntime() { state_->share->is_alive.store(false, std::memory_order_release); }

@@ -28,6 +28,7 @@ struct RuntimeShare {
 
 struct LaneState {
   std::string consumer;
+  std::string engine;  ///< the one engine that load places memory for; empty: every engine
   std::shared_ptr<const RuntimeShare> runtime;
   std::atomic<bool> is_busy{false};
 };

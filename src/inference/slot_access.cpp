@@ -11,10 +11,12 @@ Error argument_error(Reason reason, std::string message) {
 
 }  // namespace
 
-std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view consumer) {
+std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view consumer,
+                                       std::string_view engine) {
   if (const auto found = state.lanes.find(consumer); found != state.lanes.end()) return found->second;
   auto lane = std::make_shared<LaneState>();
   lane->consumer = std::string(consumer);
+  lane->engine = std::string(engine);
   lane->runtime = state.share;
   state.lanes.emplace(lane->consumer, lane);
   return lane;

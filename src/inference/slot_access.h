@@ -10,9 +10,10 @@ namespace skua {
 /// InvalidArgumentError (foreign_handle) for an empty handle or another runtime's.
 Status check_handle(const RuntimeState& state, const EngineState* engine);
 
-/// The lane of a name, made on first use. Requires the table mutex, or a runtime that nobody else can see
+/// The lane of a name, made on first use (`engine`: see LaneState). Requires the table mutex, or a runtime that nobody else can see
 /// yet.
-std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view consumer);
+std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view consumer,
+                                       std::string_view engine = {});
 
 /// The lane that every runtime has.
 std::shared_ptr<LaneState> default_lane(const RuntimeState& state);
