@@ -14,7 +14,8 @@ namespace skua {
 /// One consumer's private execution resources, declared before the flight.
 struct LaneDeclaration {
   std::string consumer;  ///< the consumer's slug, e.g. "c2_vpr"; also the lane's name
-  std::string engine;    ///< the one engine it runs, by logical name; empty: every engine gets memory for it
+  std::string engine =
+      {};  ///< the one engine it runs, by logical name; empty: every engine gets memory for it
 };
 
 /// Who runs us. Decided by the factory that builds the runtime, never by files that happen to be there.
