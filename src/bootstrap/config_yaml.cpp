@@ -1,6 +1,7 @@
 #include "bootstrap/config_yaml.h"
 
-#include "bootstrap/yaml_fields.h"
+#include <utility>
+
 #include "core/text.h"
 
 namespace skua {
@@ -8,59 +9,101 @@ namespace {
 
 constexpr const char* kBlock = "components.c7_inference";
 
-/// The value of `key` in a mapping that may have any other keys; undefined when absent. Twice is an error: a
-/// reader that took one of them would be guessing.
-Result<YAML::Node> child(const YAML::Node& node, const std::string& key, const std::string& file) {
-  YAML::Node found(YAML::NodeType::Undefined);
-  if (!node.IsMap()) return found;
-  for (const auto& pair : node) {
-    if (!pair.first.IsScalar() || pair.first.Scalar() != key) continue;
-    if (found.IsDefined()) return yaml_error(file, pair.first, quote(key) + " is given twice");
-    found.reset(pair.second);
+/// `c2_vpr`, or `{consumer: c2_vpr, engine: ultravpr}`.
+Result<LaneDeclaration> lane_of(const YAML::Node& node, const std::string& file) {
+  const std::string where = std::string(kBlock) + ".lanes: a lane";
+  LaneDeclaration lane;
+  if (!node.IsMap()) {
+    SKUA_ASSIGN_OR_RETURN(lane.consumer, yaml_text(node, file, where));
+    return lane;
   }
-  return found;
+  YamlFields fields(node, file, where);
+  fields.require("consumer");
+  lane.consumer = fields.text("consumer").value_or("");
+  lane.engine = fields.text("engine").value_or("");
+  SKUA_RETURN_IF_ERROR(fields.finish());
+  return lane;
 }
 
 Status read_lanes(YamlFields& fields, const std::string& file, ConfigFile& result) {
-  const auto consumers = fields.texts("lanes");
-  if (!fields.ok() || !consumers) return {};
-  result.given.insert("lanes");
-  for (const std::string& consumer : *consumers) {
-    for (const LaneDeclaration& lane : result.config.lanes) {
-      if (lane.consumer != consumer) continue;
-      return yaml_error(file, *fields.node("lanes"), "lanes: " + quote(consumer) + " is declared twice");
-    }
-    result.config.lanes.push_back({consumer});
+  const auto list = fields.node("lanes");
+  if (!list) return {};
+  for (const YAML::Node& node : fields.sequence("lanes")) {
+    SKUA_ASSIGN_OR_RETURN(LaneDeclaration lane, lane_of(node, file));
+    const Status added = add_lane(result.config, std::move(lane));
+    if (!added.ok()) return yaml_error(file, node, added.error().message, added.error().reason);
+  }
+  result.sources["lanes"] = yaml_line(file, *list);
+  return {};
+}
+
+/// An error of `fields` itself is left for its finish().
+Status read_scalars(YamlFields& fields, const std::string& file, ConfigFile& result) {
+  for (const auto& [key, node] : fields.remaining()) {
+    const auto value = fields.text(key);
+    if (!value) break;
+    const Status set = set_field(result.config, key, *value);
+    if (!set.ok()) return yaml_error(file, node, set.error().message, set.error().reason);
+    result.sources[key] = yaml_line(file, node);
   }
   return {};
 }
 
-Status read_scalars(YamlFields& fields, const std::string& file, ConfigFile& result) {
-  for (const auto& [key, node] : fields.remaining()) {
-    SKUA_ASSIGN_OR_RETURN(const std::string value, yaml_text(node, file, std::string(kBlock) + "." + key));
-    const Status set = set_field(result.config, key, value);
-    if (!set.ok()) return yaml_error(file, node, set.error().message, set.error().reason);
-    result.given.insert(key);
+}  // namespace
+
+std::string ConfigFile::source_of(std::string_view field) const {
+  const auto found = sources.find(field);
+  return found == sources.end() ? "default" : found->second;
+}
+
+Result<YamlChild> yaml_child(const YAML::Node& node, const std::string& key, const std::string& file) {
+  YamlChild found{YAML::Node(YAML::NodeType::Undefined), YAML::Node(YAML::NodeType::Undefined)};
+  if (!node.IsDefined() || node.IsNull()) return found;
+  if (!node.IsMap()) return yaml_error(file, node, "expected a mapping, such as one with " + quote(key));
+  for (const auto& pair : node) {
+    if (!pair.first.IsScalar() || pair.first.Scalar() != key) continue;
+    if (found.value.IsDefined()) return yaml_error(file, pair.first, quote(key) + " is given twice");
+    found.key.reset(pair.first);
+    found.value.reset(pair.second);
   }
+  return found;
+}
+
+std::string lanes_text(const std::vector<LaneDeclaration>& lanes) {
+  std::string text;
+  for (const LaneDeclaration& lane : lanes) {
+    text += (text.empty() ? "" : ", ") + lane.consumer + (lane.engine.empty() ? "" : ":" + lane.engine);
+  }
+  return text;
+}
+
+Status add_lane(RuntimeConfig& config, LaneDeclaration lane) {
+  if (config.lanes.size() == kMostLanes) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "lanes: more than " + std::to_string(kMostLanes) + " lanes are declared");
+  }
+  RuntimeConfig probe;  // the defaults are valid: what is wrong is a lane
+  probe.lanes = config.lanes;
+  probe.lanes.push_back(std::move(lane));
+  SKUA_RETURN_IF_ERROR(probe.validate());
+  config.lanes = std::move(probe.lanes);
   return {};
 }
 
 Result<ConfigFile> config_of(const YAML::Node& root, const std::string& file) {
   if (!root.IsMap()) return yaml_error(file, root, "expected a mapping with 'components' at the top");
   ConfigFile result;
-  SKUA_ASSIGN_OR_RETURN(const YAML::Node components, child(root, "components", file));
-  SKUA_ASSIGN_OR_RETURN(const YAML::Node block, child(components, "c7_inference", file));
+  SKUA_ASSIGN_OR_RETURN(const YamlChild components, yaml_child(root, "components", file));
+  SKUA_ASSIGN_OR_RETURN(const YamlChild child, yaml_child(components.value, "c7_inference", file));
+  const YAML::Node& block = child.value;
+  result.has_block = block.IsDefined();
   if (!block.IsDefined() || block.IsNull()) return result;
   YamlFields fields(block, file, kBlock);
   SKUA_RETURN_IF_ERROR(read_lanes(fields, file, result));
   SKUA_RETURN_IF_ERROR(read_scalars(fields, file, result));
   SKUA_RETURN_IF_ERROR(fields.finish());
-  const Status valid = result.config.validate();
-  if (!valid.ok()) return yaml_error(file, block, valid.error().message, valid.error().reason);
   return result;
 }
-
-}  // namespace
 
 Result<ConfigFile> parse_config_yaml(const std::string& text, const std::string& file) {
   SKUA_ASSIGN_OR_RETURN(const YAML::Node root, parse_yaml(text, file));

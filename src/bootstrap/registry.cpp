@@ -34,6 +34,15 @@ Status start_airborne_telemetry(InferenceRuntime& runtime, Role role) {
   return started;
 }
 
+void tell_built(const InferenceRuntime& runtime, Role role, EventSink& events) {
+  const std::string label(runtime.current_runtime_label());
+  const std::string name = role == Role::kAirborne ? "airborne" : "ground";
+  events.emit({Level::kInfo,
+               "c7.runtime_built",
+               "runtime " + label + " constructed, " + name,
+               {{"runtime", label}, {"role", name}}});
+}
+
 std::string known_labels() {
   std::string labels;
   for (const RuntimeEntry& entry : kRuntimes)
@@ -70,8 +79,10 @@ Result<std::unique_ptr<InferenceRuntime>> build_inference_runtime(RuntimeEnviron
   SKUA_RETURN_IF_ERROR(resolve_defaults(environment.config));
   SKUA_ASSIGN_OR_RETURN(const RuntimeModule* module, open_runtime_module(environment.config.runtime));
   const Role role = environment.role;
+  EventSink& events = *environment.events;
   SKUA_ASSIGN_OR_RETURN(std::unique_ptr<InferenceRuntime> runtime, module->create(std::move(environment)));
   SKUA_RETURN_IF_ERROR(start_airborne_telemetry(*runtime, role));
+  tell_built(*runtime, role, events);
   return runtime;
 }
 

@@ -1,5 +1,6 @@
 #include "bootstrap/yaml_fields.h"
 
+#include "bootstrap/yaml_guard.h"
 #include "core/filesystem.h"
 #include "core/text.h"
 
@@ -7,14 +8,10 @@ namespace skua {
 namespace {
 
 constexpr std::size_t kYamlLimit = 1U << 20U;
+constexpr std::size_t kMostKeys = 1024;  // each is compared with the others; far beyond any mapping of ours
 
 Error invalid(Reason reason, std::string message) {
   return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
-}
-
-std::string position(const std::string& file, const YAML::Mark& mark) {
-  if (mark.is_null()) return file + ": ";
-  return file + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1) + ": ";
 }
 
 std::string kind_of(const YAML::Node& node) {
@@ -34,11 +31,21 @@ std::string kind_of(const YAML::Node& node) {
 
 }  // namespace
 
+std::string yaml_position(const std::string& file, const YAML::Mark& mark) {
+  if (mark.is_null()) return file + ": ";
+  return file + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1) + ": ";
+}
+
 Error yaml_error(const std::string& file, const YAML::Node& node, const std::string& message, Reason reason) {
-  return invalid(reason, position(file, node.Mark()) + message);
+  return invalid(reason, yaml_position(file, node.Mark()) + message);
+}
+
+std::string yaml_line(const std::string& file, const YAML::Node& node) {
+  return file + ":" + std::to_string(node.Mark().line + 1);
 }
 
 Result<YAML::Node> parse_yaml(const std::string& text, const std::string& file) {
+  SKUA_RETURN_IF_ERROR(check_yaml_shape(text, file));
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.size() != 1) {
@@ -47,7 +54,7 @@ Result<YAML::Node> parse_yaml(const std::string& text, const std::string& file) 
     }
     return documents.front();
   } catch (const YAML::Exception& error) {
-    return invalid(Reason::kMalformed, position(file, error.mark) + "not YAML: " + error.msg);
+    return invalid(Reason::kMalformed, yaml_position(file, error.mark) + "not YAML: " + error.msg);
   }
 }
 
@@ -74,7 +81,13 @@ YamlFields::YamlFields(const YAML::Node& map, std::string file, std::string wher
     fail(map, where_ + ": expected a mapping, found " + kind_of(map));
     return;
   }
-  for (const auto& pair : map) add_entry(pair.first, pair.second);
+  for (const auto& pair : map) {
+    if (entries_.size() == kMostKeys) {
+      fail(pair.first, where_ + ": more than " + std::to_string(kMostKeys) + " keys");
+    }
+    if (!ok()) return;
+    add_entry(pair.first, pair.second);
+  }
 }
 
 void YamlFields::add_entry(const YAML::Node& key, const YAML::Node& value) {
@@ -109,7 +122,10 @@ std::optional<std::string> YamlFields::text(std::string_view key) {
   if (entry == nullptr) return std::nullopt;
   auto text = yaml_text(entry->value, file_, name_of(key));
   if (text.ok()) return *std::move(text);
-  fail(text.error());
+  // yaml-cpp places what has no value at the next thing in the file, which may be lines away.
+  const bool is_null = entry->value.IsNull();
+  fail(is_null ? yaml_error(file_, entry->key_node, name_of(key) + ": expected a value, found nothing")
+               : text.error());
   return std::nullopt;
 }
 

@@ -16,7 +16,8 @@
 namespace skua {
 
 /// The one document of a YAML file of at most 1 MiB. InvalidArgumentError: not_found, not_regular_file,
-/// too_large, malformed (with line and column).
+/// permission_denied, too_large, malformed (with line and column; see yaml_guard.h for what else a file may
+/// not be). Never blocks, a FIFO included. Bounded: the largest file allowed takes about a second and 100 MB.
 Result<YAML::Node> load_yaml(const std::filesystem::path& file);
 /// The same from text; `file` is for messages.
 Result<YAML::Node> parse_yaml(const std::string& text, const std::string& file);
@@ -24,6 +25,11 @@ Result<YAML::Node> parse_yaml(const std::string& text, const std::string& file);
 /// InvalidArgumentError "<file>:<line>:<column>: <message>".
 Error yaml_error(const std::string& file, const YAML::Node& node, const std::string& message,
                  Reason reason = Reason::kInvalidArgument);
+
+/// "<file>:<line>" of a node: where a value came from.
+std::string yaml_line(const std::string& file, const YAML::Node& node);
+/// "<file>:<line>:<column>: "; without a position "<file>: ".
+std::string yaml_position(const std::string& file, const YAML::Mark& mark);
 
 /// Reads one mapping and remembers the first error, so that a decoder is a straight list. Getters answer
 /// "absent" after an error; `finish()` gives that error, or complains of a key that nobody asked for.

@@ -1,6 +1,6 @@
 #include <memory>
 
-#include "bootstrap/config_yaml.h"
+#include "bootstrap/config_layers.h"
 #include "cli/commands.h"
 #include "cli/thermal_poll.h"
 #include "cli/thermal_view.h"
@@ -78,26 +78,21 @@ Status show_sensors(const RuntimeConfig& config, Session& session) {
   return {};
 }
 
-void show_configuration(const ConfigFile& file, const std::string& path, Console& console) {
+void show_configuration(const ConfigFile& file, Console& console) {
   Json& fields = console.report()["configuration"] = Json::array();
   console.line("configuration");
   const auto show = [&](const std::string& key, const std::string& value) {
-    const std::string source = file.given.count(key) > 0 ? path : "default";
+    const std::string source = file.source_of(key);
     fields.push_back({{"field", key}, {"value", value}, {"source", source}});
     console.line("  " + key + ": " + (value.empty() ? "-" : value) + "  (" + source + ")");
   };
   for (const auto& [key, value] : fields_of(file.config)) show(key, value);
-  std::string lanes;
-  for (const LaneDeclaration& lane : file.config.lanes) lanes += (lanes.empty() ? "" : ", ") + lane.consumer;
-  show("lanes", lanes);
+  show("lanes", lanes_text(file.config.lanes));
 }
 
 Status doctor(const DoctorArguments& arguments, Session& session) {
   Console& console = session.console;
-  ConfigFile file;
-  if (!arguments.config.empty()) {
-    SKUA_ASSIGN_OR_RETURN(file, read_config_yaml(arguments.config));
-  }
+  SKUA_ASSIGN_OR_RETURN(const ConfigFile file, read_config(arguments.config, process_environment()));
   console.report()["skua"] = {{"version", SKUA_VERSION}, {"build_id", std::string(build_id())}};
   console.line("skua  " SKUA_VERSION "  (" + std::string(build_id()) + ")");
   show_host(console);
@@ -105,7 +100,7 @@ Status doctor(const DoctorArguments& arguments, Session& session) {
   console.line("runtimes");
   for (const RuntimeEntry& entry : runtime_registry()) show_runtime(entry, file.config, console);
   SKUA_RETURN_IF_ERROR(show_sensors(file.config, session));
-  show_configuration(file, arguments.config, console);
+  show_configuration(file, console);
   return {};
 }
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <thread>
 
-#include "bootstrap/config_yaml.h"
+#include "bootstrap/config_layers.h"
 #include "cli/commands.h"
 #include "cli/thermal_poll.h"
 #include "cli/thermal_view.h"
@@ -23,10 +23,7 @@ struct ThermalArguments {
 
 /// The configuration's fields, under what the command line says.
 Result<RuntimeConfig> effective_config(const ThermalArguments& arguments) {
-  ConfigFile file;
-  if (!arguments.config.empty()) {
-    SKUA_ASSIGN_OR_RETURN(file, read_config_yaml(arguments.config));
-  }
+  SKUA_ASSIGN_OR_RETURN(ConfigFile file, read_config(arguments.config, process_environment()));
   RuntimeConfig& config = file.config;
   if (!arguments.source.empty()) config.thermal_source = arguments.source;
   if (!arguments.replay.empty()) {

@@ -39,6 +39,9 @@ const FieldCase kCases[] = {
     {"flight_sets_dir", {"/x"}, {"", "sets"}},
     {"state_dir", {"/x"}, {"", "state"}},
     {"flight_set_limit_bytes", {"1"}, {"0", "-1"}},
+    {"allow_unsigned", {"true", "false"}, {"", "no", "0"}},
+    {"lightglue_model", {"lightglue", "demo_matcher"}, {"", "LightGlue", "a.engine", std::string(65, 'a')}},
+    {"lightglue_lanes", {"1", "8"}, {"0", "9", "-1", ""}},
     {"log_sink", {"stdout", "journald", "none"}, {"", "stderr", "syslog"}},
     {"log_level", {"DEBUG", "INFO", "WARN", "ERROR"}, {"", "info", "TRACE"}},
     {"recorder_dir", {"/x", ""}, {"x"}},
@@ -156,8 +159,9 @@ TEST(RuntimeConfig, LanesAreSlugsNamedOnce) {
   expect_refused([](C& c) { c.lanes = {{"default"}}; }, "'default'");
   expect_refused([](C& c) { c.lanes = {{""}}; }, "''");
   expect_refused([](C& c) { c.lanes = {{"C2 VPR"}}; }, "'C2 VPR'");
+  expect_refused([](C& c) { c.lanes = {{"c2_vpr", "Ultra VPR"}}; }, "engine 'Ultra VPR' of 'c2_vpr'");
   RuntimeConfig config;
-  config.lanes = {{"c2_vpr"}, {"c3_matcher"}};
+  config.lanes = {{"c2_vpr", "ultravpr"}, {"c3_matcher"}};
   EXPECT_TRUE(is_ok(config.validate()));
 }
 
