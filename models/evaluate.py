@@ -45,6 +45,11 @@ PHOTOGRAPHS = {
 }
 
 
+def photograph_file(name: str) -> Path:
+    """The file of one photograph, which is checked to be the one that is meant."""
+    return _photograph_file(*PHOTOGRAPHS[name])
+
+
 def _photograph_file(file_name: str, sha256: str) -> Path:
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
@@ -77,7 +82,7 @@ def load_image(path: Path) -> FloatArray:
 
 def photograph(name: str) -> FloatArray:
     """One photograph, gray 0..1, float32 [480,640]."""
-    return load_image(_photograph_file(*PHOTOGRAPHS[name]))
+    return load_image(photograph_file(name))
 
 
 def photographs() -> list[tuple[str, FloatArray]]:
@@ -115,14 +120,20 @@ def warp(image: FloatArray, homography: np.ndarray) -> FloatArray:
     ys, xs = np.mgrid[0:height, 0:width]
     targets = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float64)
     sources = project(targets, np.linalg.inv(homography))
-    x = np.clip(sources[:, 0], 0.0, width - 1.0)
-    y = np.clip(sources[:, 1], 0.0, height - 1.0)
+    return sample(image, sources).reshape(height, width)
+
+
+def sample(image: FloatArray, points: np.ndarray) -> FloatArray:
+    """The image at points [N,2], bilinearly; outside of it the nearest border pixel."""
+    height, width = image.shape
+    x = np.clip(points[:, 0], 0.0, width - 1.0)
+    y = np.clip(points[:, 1], 0.0, height - 1.0)
     left = np.minimum(x.astype(np.int64), width - 2)
     top = np.minimum(y.astype(np.int64), height - 2)
     fx, fy = x - left, y - top
     upper = image[top, left] * (1.0 - fx) + image[top, left + 1] * fx
     lower = image[top + 1, left] * (1.0 - fx) + image[top + 1, left + 1] * fx
-    return (upper * (1.0 - fy) + lower * fy).reshape(height, width).astype(np.float32)
+    return (upper * (1.0 - fy) + lower * fy).astype(np.float32)
 
 
 def normalise_keypoints(keypoints: np.ndarray, image_size: tuple[int, int]) -> FloatArray:

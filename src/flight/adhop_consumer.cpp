@@ -86,7 +86,7 @@ void AdhopConsumer::cut(const Image& frame, const Image& tile, const Homography&
     for (int x = 0; x < input_.width(); ++x) {
       const Point at{origin[0] + x, origin[1] + y};
       sample(frame, at, query);
-      sample(tile, apply(map, at), reference);
+      sample(tile, map_point(map, at), reference);
       query += query_.channels;
       reference += reference_.channels;
     }
@@ -102,7 +102,7 @@ bool AdhopConsumer::apply_offsets(const Image& frame, Homography& map) noexcept 
   for (std::size_t i = 0; i < corners.size(); ++i) {
     matches[i].from = {corners[i][0] + static_cast<double>(offsets[2 * i]),
                        corners[i][1] + static_cast<double>(offsets[2 * i + 1])};
-    matches[i].to = apply(map, corners[i]);
+    matches[i].to = map_point(map, corners[i]);
   }
   Homography refined{};
   if (!map_of_four(matches, refined) || !(std::abs(refined[8]) > 1e-9)) return false;

@@ -1,5 +1,7 @@
 #include "flight/flight_program.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 
@@ -65,8 +67,6 @@ class Flight {
   Status compose_and_fly();
   Status open_inputs();
   Status compose();
-  Result<ConsumerFactory> factory_of(std::string_view slug);
-  const EngineHandle* engine_of(const std::string& model) const { return built_.engines.find(model); }
   Status take_consumers();
   Status index_map();
   Status fly();
@@ -283,7 +283,8 @@ Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
     last_words_.state = nullptr;
   }
   events_->emit(ended_event(flown));
-  Status reported = arguments_.report.empty() ? Status() : write_report(arguments_.report, report_of(flown));
+  Status reported =
+      arguments_.report.empty() ? Status() : write_report(arguments_.report, report_text(flown));
   static_cast<void>(events_->drain(kDrainLimit));
   if (end != FlightEnd::kDeviceLost) return reported;
   return make_error(ErrorCode::kInference, Reason::kDeviceLost,

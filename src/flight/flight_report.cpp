@@ -95,7 +95,7 @@ Json memory_of(const MemoryWatch& memory) {
 
 }  // namespace
 
-Json report_of(const FlownFlight& flight) {
+std::string report_text(const FlownFlight& flight) {
   const FlightStatistics& statistics = flight.loop.statistics();
   Json report;
   report["schema_version"] = 1;
@@ -119,11 +119,10 @@ Json report_of(const FlownFlight& flight) {
   report["refined"] = statistics.refined();
   report["stages"] = stages_of(flight);
   report["memory"] = memory_of(flight.loop.memory());
-  return report;
+  return report.dump(2) + "\n";
 }
 
-Status write_report(const std::filesystem::path& file, const Json& report) {
-  const std::string text = report.dump(2) + "\n";
+Status write_report(const std::filesystem::path& file, const std::string& text) {
   const auto parent = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
   auto folder = posix_file_system().open_folder(parent);
   Status written = folder.ok()

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <string>
 
-#include "core/json_fwd.h"
 #include "flight/flight_loop.h"
 #include "flight/flight_settings.h"
 #include "flight/flight_state.h"
@@ -26,10 +25,10 @@ struct FlownFlight {
   std::int64_t ready_ns = 0;  ///< from the program's start to engines warm and consumers composed
 };
 
-/// docs/formats/flight-report.md.
-Json report_of(const FlownFlight& flight);
+/// docs/formats/flight-report.md, as text.
+std::string report_text(const FlownFlight& flight);
 /// Writes it, whole or not at all. InvalidArgumentError naming the file.
-Status write_report(const std::filesystem::path& file, const Json& report);
+Status write_report(const std::filesystem::path& file, const std::string& text);
 /// c7.flight_ended.
 Event ended_event(const FlownFlight& flight);
 

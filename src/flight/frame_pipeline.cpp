@@ -171,7 +171,7 @@ Status FramePipeline::locate(const Image& image, const InferOptions& options, Fr
   result.took(Stage::kSolve) = clock_->monotonic_ns() - start_ns;
   refine(image, options, result, fit);
   const Point centre{(image.width - 1) / 2.0, (image.height - 1) / 2.0};
-  const Point on_tile = apply(fit.map, centre);
+  const Point on_tile = map_point(fit.map, centre);
   const Point variance = solver_.variance_at(centre, result.covariance);
   const Tile& tile = tiles_->tile(result.tile);
   result.position = {tile.x + on_tile[0], tile.y + on_tile[1]};
