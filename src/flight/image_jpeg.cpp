@@ -98,7 +98,7 @@ bool Jpeg::read_pixels(unsigned char* pixels, std::size_t row_bytes) noexcept {
     JSAMPROW row = pixels + row_bytes * decoder_.output_scanline;
     jpeg_read_scanlines(&decoder_, &row, 1);
   }
-  jpeg_finish_decompress(&decoder_);  // reads to the end mark
+  jpeg_finish_decompress(&decoder_);  // to the end mark: rows that the header does not count would pass
   return true;
 }
 
