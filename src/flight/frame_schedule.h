@@ -19,6 +19,8 @@ class FrameSchedule {
   /// Requires 1e-6 <= rate_hz <= 1e6 and tolerance_ns >= 0.
   FrameSchedule(std::int64_t start_ns, double rate_hz, std::int64_t tolerance_ns) noexcept
       : start_ns_(start_ns), tolerance_ns_(tolerance_ns), rate_hz_(rate_hz) {}
+  /// A period in nanoseconds would pass for a rate.
+  FrameSchedule(std::int64_t start_ns, std::int64_t period_ns, std::int64_t tolerance_ns) = delete;
 
   /// The slot that is to be waited for; the first is 0.
   std::uint64_t slot() const noexcept { return slot_; }

@@ -114,10 +114,12 @@ void HomographySolver::take_usable(const std::vector<PointMatch>& matches) noexc
   }
 }
 
-bool HomographySolver::find_consensus(Homography& map) const noexcept {
+// All zeros, with which nothing agrees, when no sample was a view from above.
+Homography HomographySolver::find_consensus() const noexcept {
   const double bound = options_.inlier_px * options_.inlier_px;
   Random random;
   Score best;
+  Homography map{};
   double needed = options_.max_iterations;
   for (int i = 0; i < options_.max_iterations && i < needed; ++i) {
     const auto picked = pick_four(usable_.size(), random);
@@ -131,7 +133,7 @@ bool HomographySolver::find_consensus(Homography& map) const noexcept {
     map = candidate;
     needed = samples_needed(best.inliers, usable_.size());
   }
-  return best.inliers >= options_.min_inliers;
+  return map;
 }
 
 void HomographySolver::collect_inliers(const Homography& map) noexcept {
@@ -160,9 +162,9 @@ bool HomographySolver::refine(Homography& map, PlaneFit& plane) noexcept {
 bool HomographySolver::solve(const std::vector<PointMatch>& matches, HomographyFit& fit) noexcept {
   take_usable(matches);
   if (usable_.size() < options_.min_inliers) return false;
-  Homography map{};
+  Homography map = find_consensus();
   PlaneFit plane;
-  if (!find_consensus(map) || !refine(map, plane) || !scale_to_one(map)) return false;
+  if (!refine(map, plane) || !scale_to_one(map)) return false;
   const double rms = std::sqrt(plane.squared_error / plane.matches);
   if (!(rms <= options_.inlier_px)) return false;  // the refinement has run away
   fit = {map, inliers_.size(), rms};

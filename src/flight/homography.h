@@ -49,7 +49,7 @@ class HomographySolver {
 
  private:
   void take_usable(const std::vector<PointMatch>& matches) noexcept;
-  bool find_consensus(Homography& map) const noexcept;
+  Homography find_consensus() const noexcept;
   bool refine(Homography& map, PlaneFit& plane) noexcept;
   void collect_inliers(const Homography& map) noexcept;
 

@@ -1,7 +1,6 @@
 #include <csetjmp>
 #include <cstdio>  // jpeglib.h needs FILE
 
-#include <jerror.h>
 #include <jpeglib.h>
 
 #include <algorithm>
@@ -98,7 +97,7 @@ bool Jpeg::read_pixels(unsigned char* pixels, std::size_t row_bytes) noexcept {
     JSAMPROW row = pixels + row_bytes * decoder_.output_scanline;
     jpeg_read_scanlines(&decoder_, &row, 1);
   }
-  jpeg_finish_decompress(&decoder_);  // reads to the end mark: without it a missing tail would pass
+  jpeg_finish_decompress(&decoder_);  // to the end mark: rows that the header does not count would pass
   return true;
 }
 

@@ -65,7 +65,7 @@ void Png::on_read(png_structp png, png_bytep into, std::size_t bytes) {
 
 void Png::be_strict() noexcept {
   png_set_crc_action(png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-  png_set_benign_errors(png_, 0);  // a wrong check sum of the pixels is "benign" to libpng
+  png_set_benign_errors(png_, 0);  // more pixels than the header says are "benign" to libpng
   // Chunks that do not make pixels (text, profiles, gamma) are stepped over unread, with their check sums.
   png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_set_chunk_malloc_max(png_, kMostChunkBytes);

@@ -16,8 +16,6 @@ using Matrix8 = std::array<double, kSize * kSize>;
 
 // A triangle lower than this share of its longest side counts as three points on one line.
 constexpr double kLeastHeight = 0.01;
-// A determinant in normalised coordinates is about 1; less than this squeezes a thousand to one.
-constexpr double kLeastDeterminant = 1e-3;
 constexpr double kLeastDenominator = 1e-6;
 constexpr double kLeastPivot = 1e-12;
 constexpr Point kUnknown = {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
@@ -223,11 +221,6 @@ double least_spread(std::span<const PointMatch> matches, Point PointMatch::*side
   return std::sqrt(std::max(smaller, 0.0) / static_cast<double>(matches.size()));
 }
 
-double determinant(const Homography& h) noexcept {
-  return h[0] * (h[4] * h[8] - h[5] * h[7]) - h[1] * (h[3] * h[8] - h[5] * h[6]) +
-         h[2] * (h[3] * h[7] - h[4] * h[6]);
-}
-
 void measure_mapped(std::span<const PointMatch> matches, PlaneFit& fit) noexcept {
   const Homography map = pixel_map(fit);
   fit.mapped_centre = {};
@@ -283,8 +276,8 @@ bool begin_fit(std::span<const PointMatch> matches, const Homography& start, dou
     return false;
   }
   Homography normalised = to_normalised(start, fit.from, fit.to);
-  const double last = normalised[8];  // the denominator at the matches' centre
-  if (last == 0.0) return false;
+  // The denominator at the matches' centre; what its being 0 leaves is not finite and goes no further.
+  const double last = normalised[8];
   for (double& value : normalised) value /= last;
   fit.normalised = normalised;
   return true;
@@ -306,7 +299,7 @@ bool judge(std::span<const PointMatch> matches, PlaneFit& fit) noexcept {
   Equations equations;
   if (!add_all(matches, fit, equations)) return false;
   fit.factor = equations.matrix();
-  if (!factorise(fit.factor) || !(determinant(fit.normalised) > kLeastDeterminant)) return false;
+  if (!factorise(fit.factor)) return false;
   fit.squared_error = equations.squared_error / (fit.to.scale * fit.to.scale);
   fit.matches = static_cast<double>(matches.size());
   measure_mapped(matches, fit);

@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <type_traits>
+
 namespace skua::flight {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+
+static_assert(std::is_constructible_v<FrameSchedule, std::int64_t, double, std::int64_t>);
+static_assert(!std::is_constructible_v<FrameSchedule, std::int64_t, std::int64_t, std::int64_t>);
 
 TEST(FrameSchedule, SlotsAreDueAtStartAndEveryPeriodAfter) {
   const FrameSchedule schedule(5 * kSecond, 2.0, 0);

@@ -130,6 +130,62 @@ TEST(HomographyTest, DegenerateAgreementIsRefused) {
   EXPECT_FALSE(solver.solve(changed(good, [](Match& m, double) { std::swap(m.to[0], m.to[1]); }), fit));
 }
 
+// A majority that no view from above explains must not win over the minority that one does.
+TEST(HomographyTest, AMirroredOrStraightMajorityDoesNotHideTheMap) {
+  const auto good = make_matches(slanted(), {.count = 120, .noise_px = 0.3});
+  std::mt19937_64 random(6);
+  std::uniform_real_distribution<double> x(0.0, kWidth), y(0.0, kHeight), wide(-0.3, 0.3);
+  std::vector<PointMatch> mirrored = good, straight = good;
+  for (int i = 0; i < 180; ++i) {
+    const Point from = {x(random), y(random)};
+    mirrored.push_back({from, {kWidth - from[0], from[1]}});
+    const double along = 0.7 * from[0];
+    straight.push_back({{along, 100 + wide(random)}, {along + 90, 300 + wide(random)}});
+  }
+  HomographySolver solver(300);
+  for (const auto& matches : {mirrored, straight}) {
+    HomographyFit fit;
+    ASSERT_TRUE(solver.solve(matches, fit));
+    EXPECT_LT(largest_difference(fit.map, slanted()), 1.0);
+    EXPECT_NEAR(static_cast<double>(fit.inliers), 120.0, 3.0);
+  }
+}
+
+// A strip two pixels wide, as far from a line as 60 to 2; stretched to 60 x 60 it is none any more.
+TEST(HomographyTest, AStripNarrowerThanTheBoundIsRefusedOnEitherSide) {
+  std::vector<PointMatch> narrow_from, narrow_to, wide;
+  for (int i = 0; i < 100; ++i) {
+    const Point strip = {60.0 * std::sin(i), std::sin(3.7 * i)};
+    const Point square = {strip[0], 30.0 * strip[1]};
+    narrow_from.push_back({strip, square});
+    narrow_to.push_back({square, strip});
+    wide.push_back({square, square});
+  }
+  HomographySolver solver(100);
+  HomographyFit fit;
+  EXPECT_TRUE(solver.solve(wide, fit));  // the control
+  EXPECT_FALSE(solver.solve(narrow_from, fit));
+  EXPECT_FALSE(solver.solve(narrow_to, fit));
+  HomographySolver exact(100, {.inlier_px = 0.3});
+  EXPECT_TRUE(exact.solve(narrow_from, fit));  // for its bound it is no strip
+  EXPECT_TRUE(exact.solve(narrow_to, fit));
+}
+
+// The formula goes on behind the horizon; the ground does not.
+TEST(HomographyTest, MatchesBehindTheHorizonDoNotAgree) {
+  const Homography steep = {1, 0, 0, 0, 1, 0, -1e-3, 0, 1};  // its horizon: x = 1000
+  auto matches = make_matches(steep, {.count = 100, .noise_px = 0.0});
+  for (int i = 0; i < 40; ++i) {
+    const Point behind = {1200.0 + 20.0 * i, 10.0 * (i % 7)};
+    matches.push_back({behind, map_point(steep, behind)});
+  }
+  HomographySolver solver(140);
+  HomographyFit fit;
+  ASSERT_TRUE(solver.solve(matches, fit));
+  EXPECT_EQ(fit.inliers, 100U);
+  EXPECT_LT(largest_difference(fit.map, steep), 1e-6);
+}
+
 TEST(HomographyTest, MatchesThatAreNotFiniteAreLeftOut) {
   const auto good = make_matches(slanted(), {.count = 100});
   HomographyFit expected, found;

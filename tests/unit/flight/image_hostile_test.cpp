@@ -147,10 +147,54 @@ TEST(ImageHostile, AHeaderThatClaimsTooMuchIsRefusedBeforeMemoryIsTaken) {
   EXPECT_TRUE(is_error(decode(with_png_size(png, 0, 64)), kInvalid, Reason::kFrameUnreadable));
 }
 
-TEST(ImageHostile, ASizeThatTheDataDoesNotFillIsRefused) {
-  for (const unsigned side : {97U, 128U, 1000U}) {
-    EXPECT_FALSE(decode(with_png_size(pngs()[0], 96, side), kSmall).ok()) << side;
-    EXPECT_FALSE(decode(with_jpeg_size(jpegs()[0], 96, side), kSmall).ok()) << side;
+// From its length to its check sum, which is right.
+std::string png_chunk(const std::string& type_and_data) {
+  const auto size = static_cast<std::uint32_t>(type_and_data.size() - 4);
+  const auto sum = static_cast<std::uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(type_and_data.data()),
+                                                    static_cast<uInt>(type_and_data.size())));
+  std::string chunk;
+  for (const std::uint32_t value : {size, sum}) {
+    for (int shift = 24; shift >= 0; shift -= 8) chunk += static_cast<char>(value >> shift);
+  }
+  return chunk.insert(4, type_and_data);
+}
+
+constexpr std::size_t kBehindHeader = 33;  // signature, IHDR
+
+TEST(ImageHostile, AChunkThatMakesNoPixelsIsSteppedOverWhateverItHolds) {
+  const std::string good = pngs()[0];
+  for (const std::string chunk :
+       {"gAMA!", "tIMEx", "iCCPno profile at all", "zTXtkey", "sBIT", "abCdunknown"}) {
+    std::string file = good;
+    EXPECT_TRUE(is_ok(decode(file.insert(kBehindHeader, png_chunk(chunk))))) << chunk;
+    std::string damaged = png_chunk(chunk);
+    damaged.back() = static_cast<char>(damaged.back() ^ 1);
+    EXPECT_FALSE(decode(std::string(good).insert(kBehindHeader, damaged)).ok()) << chunk;
+  }
+  // One that may make pixels and is not known.
+  EXPECT_FALSE(decode(std::string(good).insert(kBehindHeader, png_chunk("ABCDunknown"))).ok());
+}
+
+// The pixels' own check sum (Adler-32, at the end of the compressed data), within a chunk whose sum is right.
+TEST(ImageHostile, AWrongCheckSumOfThePixelsIsAnError) {
+  const std::string good = pngs()[0];
+  const std::size_t type = good.find("IDAT"), end = good.rfind("IEND") - 8;
+  ASSERT_EQ(good.find("IDAT", type + 4), std::string::npos);
+  std::string data = good.substr(type, end - type);
+  const auto with = [&](const std::string& chunk) {
+    return good.substr(0, type - 4) + png_chunk(chunk) + good.substr(end + 4);
+  };
+  EXPECT_EQ(with(data), good);  // the control
+  data.back() = static_cast<char>(data.back() ^ 1);
+  EXPECT_FALSE(decode(with(data)).ok());
+}
+
+// Too little data for the header's size, or too much: one of the two is damaged.
+TEST(ImageHostile, ASizeThatIsNotTheDatasIsRefused) {
+  for (const unsigned height : {32U, 48U, 63U, 73U, 128U, 1000U}) {
+    EXPECT_FALSE(decode(with_png_size(pngs()[0], 96, height), kSmall).ok()) << height;
+    if (height == 63U) continue;  // of the same blocks of 8 rows
+    EXPECT_FALSE(decode(with_jpeg_size(jpegs()[0], 96, height), kSmall).ok()) << height;
   }
 }
 

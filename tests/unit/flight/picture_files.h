@@ -1,13 +1,15 @@
 // Pictures and picture files for tests, made by libjpeg and libpng themselves.
 #pragma once
 
+#include <cstddef>
+#include <cstdio>  // jpeglib.h needs both
+
 #include <jpeglib.h>
 #include <png.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <span>
 #include <string>

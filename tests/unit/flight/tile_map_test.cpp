@@ -81,6 +81,7 @@ TEST(TileMapTest, EveryFieldWrongInTurnIsRefusedByName) {
       {"t00.png", ".t00.png", "tiles[0].file"},
       {"t00.png", "t\\u0000.png", "tiles[0].file"},
       {"t00.png", "t\\n.png", "tiles[0].file"},
+      {"t00.png", "t\x7F.png", "tiles[0].file"},
       {"t01.png", "t00.png", "tiles[1].file"},
       {"\"x\": 0", "\"x\": null", "tiles[0].x"},
       {"\"x\": 0", "\"x\": 1.1e9", "tiles[0].x"},

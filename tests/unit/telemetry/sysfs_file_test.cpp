@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "as_nobody.h"
 #include "source_check.h"
 #include "sysfs_tree.h"
 #include "telemetry/jetson_source.h"
@@ -111,22 +112,9 @@ TEST(SysfsFile, AnErrorOfTheSystemIsNoValue) {
   EXPECT_EQ(read_text(file), "cannot be read");
 }
 
-// This process without its right to read everything; restored at the end. Threads of tests are none here.
-class AsNobody {
- public:
-  AsNobody() : is_done_(geteuid() != 0 || seteuid(65534) == 0) {}
-  ~AsNobody() {
-    if (getuid() == 0 && seteuid(0) != 0) std::abort();
-  }
-  bool is_done() const { return is_done_; }
-
- private:
-  bool is_done_;
-};
-
 TEST(SysfsFile, AFileThatMayNotBeReadIsDeniedAndTheOtherFieldsStay) {
   const SysfsTree tree("denied");
-  const AsNobody nobody;
+  const test::AsNobody nobody;
   if (!nobody.is_done()) GTEST_SKIP() << "root reads everything, and this sandbox allows no other user id";
   const auto source = open_jetson_source(tree.root()).value();
   test::expect_field(*source, ThermalField::kCpuTemp, "offline");
