@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benchmarks and leaves one report: out/bench/report.json and report.md, which it also prints.
 
-    python benchmarks/run.py --build build/bench [--only control,call,torch,load,telemetry] [--full] [--quick]
+    python benchmarks/run.py --build build/bench [--only control,call,torch,load,telemetry,lightglue] [--full] [--quick]
 
 Started by scripts/bench.sh after the build. Networks are generated below out/bench as needed. The negative control
 runs first, whatever was asked for. Exit status: 1 when a program fails or the control does, and then there is no
@@ -27,7 +27,7 @@ import trained
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
-GROUPS = ("control", "call", "torch", "load", "telemetry")
+GROUPS = ("control", "call", "torch", "load", "telemetry", "lightglue")
 LOAD_REPORTS = ("load-verify", "load-sessions", "load-memory", "load-growth")
 
 
@@ -204,6 +204,18 @@ def measure_telemetry(run: Run) -> list[str]:
             run.program("bench_events", "events", "--rounds", 6 if run.is_quick else 101)]
 
 
+def measure_lightglue(run: Run) -> list[str]:
+    """Batches of pairs on two lanes, on every runtime that is built."""
+    stems = []
+    for runtime in ("pytorch_fp16", "onnx_trt_ep"):
+        if not any((run.build / "lib").glob(f"libskua_runtime_{runtime}.so*")):
+            print(f"bench: lightglue: {runtime} skipped, it is not built", file=sys.stderr)
+            continue
+        stems.append(run.program("bench_lightglue", f"lightglue-{runtime}", "--set-dir", demo(run, runtime).folder,
+                                 "--model", "demo_matcher", "--rounds", 6 if run.is_quick else 101))
+    return stems
+
+
 def commit() -> str:
     answer = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
                             capture_output=True, text=True, check=False)
@@ -254,7 +266,7 @@ def main() -> int:
     for old in ("report.json", "report.md"):  # a run that fails leaves none
         (run.out / old).unlink(missing_ok=True)
     measures = {"control": measure_control, "call": measure_call, "torch": measure_torch, "load": measure_load,
-                "telemetry": measure_telemetry}
+                "telemetry": measure_telemetry, "lightglue": measure_lightglue}
     chosen = {"control", *arguments.only.split(",")}
     try:
         stems = [stem for group in GROUPS if group in chosen for stem in measures[group](run)]

@@ -18,9 +18,8 @@
 #include "skua/lightglue.h"
 #include "skua/runtime_factory.h"
 
+namespace skua {
 namespace {
-
-using namespace skua;
 
 struct Arguments {
   std::filesystem::path set_dir, features;
@@ -164,14 +163,17 @@ Arguments parse(std::span<char*> words) {
   return arguments;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc < 9) return 2;
-  const auto report = run(parse({argv, static_cast<std::size_t>(argc)}));
+int report_on(std::span<char*> words) {
+  if (words.size() < 9) return 2;
+  const auto report = run(parse(words));
   if (!report.ok()) {
     std::fprintf(stderr, "%s\n", report.error().describe().c_str());
     return 1;
   }
   return std::printf("%s\n", report->dump().c_str()) < 0 ? 1 : 0;
 }
+
+}  // namespace
+}  // namespace skua
+
+int main(int argc, char** argv) { return skua::report_on({argv, static_cast<std::size_t>(argc)}); }

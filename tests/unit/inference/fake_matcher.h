@@ -7,12 +7,14 @@
 #include <cmath>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
+#include "cache/engine_record.h"
 #include "cache/half.h"
-#include "fake_cache.h"
+#include "cache/verified_engine.h"
 #include "inference/lightglue_contract.h"
+#include "inference/strategy.h"
+#include "skua/inference_runtime.h"
 
 namespace skua::test {
 
@@ -188,40 +190,5 @@ class FakeMatcherRuntime final : public InferenceRuntime {
  private:
   MatcherBehaviour& behaviour_;
 };
-
-/// All keypoints of zeroes: each is matched with the first of the other set.
-inline std::vector<std::byte> matcher_golden(const MatcherShape& shape) {
-  TensorMap inputs, outputs;
-  for (const TensorSpec& spec : matcher_inputs(shape)) {
-    const Shape usual{1, shape.usual, spec.shape[2]};
-    inputs.insert(spec.name, Tensor::allocate(spec.dtype, usual).value()).value();
-  }
-  const bool is_dense = shape.form == lightglue::OutputForm::kPerKeypoint;
-  const Shape rows = is_dense ? Shape{1, shape.usual} : Shape{shape.usual, 2};
-  Tensor matches = Tensor::allocate(DType::kInt64, rows).value();
-  for (std::int64_t i = 0; !is_dense && i < shape.usual; ++i)
-    matches.as<std::int64_t>()[static_cast<std::size_t>(2 * i)] = i;
-  outputs.insert("matches", std::move(matches)).value();
-  const Shape scores = is_dense ? rows : Shape{shape.usual};
-  outputs.insert("scores", Tensor::allocate(DType::kFloat32, scores).value()).value();
-  return encode_golden(inputs, outputs).value();
-}
-
-/// Publishes an engine of that shape into a cache.
-inline EngineCacheEntry publish_matcher(const std::filesystem::path& cache_dir, const MatcherShape& shape) {
-  EngineRecord record = fake_record("matcher");
-  record.inputs = matcher_inputs(shape);
-  record.outputs = matcher_outputs(shape);
-  record.profiles = matcher_profiles(shape);
-  record.golden.tolerances = {{"matches", Tolerance{0.0, 0.0, false, 0.0}},
-                              {"scores", Tolerance{1e-6, 1e-6, false, 0.0}}};
-  WriterLock cache = WriterLock::take(posix_file_system(), cache_dir).value();
-  const std::string staging = cache.make_staging().value();
-  write_bytes(cache_dir / staging / record.file, std::vector<std::byte>(16, std::byte{0x5a}));
-  write_bytes(cache_dir / staging / record.golden.file, matcher_golden(shape));
-  record = publish_engine(cache, staging, std::move(record)).value();
-  cache.discard(staging);
-  return to_entry(record, cache_dir);
-}
 
 }  // namespace skua::test
