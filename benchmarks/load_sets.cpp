@@ -4,8 +4,9 @@
 
 #include "bootstrap/recorded_config.h"
 #include "cache/set_files.h"
+#include "core/parallel.h"
 #include "inference/engine_folder.h"
-#include "inference/engine_stream.h"
+#include "inference/prepared_engine.h"
 #include "skua/runtime_factory.h"
 
 namespace skua::bench {
@@ -57,8 +58,14 @@ Status verify_into_memory(const fs::path& set_dir, std::size_t workers) {
     const EngineRecord& record = artifact.engine;
     expectations.push_back({record.file, record, record.precision, set.manifest.host, uses_gpu(record)});
   }
-  EngineStream stream(*set.folder, *golden, expectations, system_clock(), workers);
-  for (std::size_t i = 0; i < expectations.size(); ++i) SKUA_RETURN_IF_ERROR(stream.next().status());
+  std::vector<Status> verdicts(expectations.size());
+  BufferPool pool(workers, expectations.size());
+  const Reading reading = workers > 1 ? Reading::kInTurn : Reading::kBesideHashing;
+  for_each_index(expectations.size(), workers, [&](std::size_t, std::size_t i) {
+    auto engine = EngineGate::admit(*set.folder, expectations[i], pool, reading);
+    verdicts[i] = prepare_engine(std::move(engine), *golden, system_clock(), 0).status();
+  });
+  for (Status& verdict : verdicts) SKUA_RETURN_IF_ERROR(std::move(verdict));
   return {};
 }
 

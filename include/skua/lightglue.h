@@ -40,7 +40,8 @@ enum class BatchMode : std::uint8_t {
 /// "one_lane", "lanes", "batched".
 std::string_view to_string(BatchMode mode) noexcept;
 
-/// What warm-up found for one mode; 0: not possible with this engine and these lanes, or another answer.
+/// What warm-up found for one mode; 0: not possible with this engine and these lanes, or with another answer
+/// than kOneLane (other indices, or scores further away than 1e-3).
 struct BatchTiming {
   BatchMode mode = BatchMode::kOneLane;
   std::int64_t median_ns = 0;  ///< of one batch of `pairs`
@@ -50,8 +51,9 @@ struct LightGlueOptions {
   /// Lanes to run on, at least one; made by the same runtime and used by nobody else. One thread of ours per
   /// lane but the first.
   std::vector<Lane> lanes;
-  std::size_t warm_up_pairs = 10;  ///< pairs of a batch that is timed at creation; 0: not timed, kLanes
-  int warm_up_rounds = 5;          ///< interleaved rounds over the possible modes
+  /// Pairs of a batch that is timed at creation; 0: not timed, kLanes where there are several.
+  std::size_t warm_up_pairs = 10;
+  int warm_up_rounds = 5;  ///< interleaved rounds over the possible modes; at least 1
 };
 
 /// Engine contract: inputs `kpts0`, `kpts1` float32 [B,N,2], normalised so that the image's centre is 0 and
@@ -67,22 +69,28 @@ class LightGlueRuntime {
   /// found. Cost: warm-up, some tens of runs.
   static Result<std::unique_ptr<LightGlueRuntime>> create(std::shared_ptr<InferenceRuntime> runtime,
                                                           const EngineHandle& engine,
-                                                          LightGlueOptions options);
+                                                          const LightGlueOptions& options);
   ~LightGlueRuntime();
   LightGlueRuntime(const LightGlueRuntime&) = delete;
   LightGlueRuntime& operator=(const LightGlueRuntime&) = delete;
 
   /// Matches one pair on the first lane. `out` is replaced; it keeps its memory, so that calls after the
   /// first do not allocate. On an error `out` is empty. InvalidArgumentError (shape_mismatch, dtype_mismatch,
-  /// device_mismatch); InferenceError: those of BoundInference::run, and lane_busy for a call that comes
-  /// while another is running, from whichever thread: it is refused, never queued.
+  /// device_mismatch, invalid_argument), with a text, which allocates; InferenceError: those of
+  /// BoundInference::run, without a text; execution_failed also for an answer that names a keypoint which is
+  /// not in the sets; lane_busy for a call that comes while another is running, from whichever thread: it is
+  /// refused, never queued, and leaves `out` as it was. A set of other keypoint counts than the one before
+  /// gives the engine another shape, for which the SDK may allocate. NaN and infinity pass through. `lane`
+  /// of the options is not looked at.
   Status match(const KeypointSet& a, const KeypointSet& b, CorrespondenceSet& out,
                const InferOptions& options = {}) noexcept;
 
   /// Matches as[i] with bs[i] for every i; `out[i]` and `status[i]` answer for that pair alone: one failed
   /// pair leaves the others standing (status[i] says why, out[i] is empty). The answers are those of `match`.
   /// Spans of equal length; InvalidArgumentError otherwise, and lane_busy as above; these leave `out` as it
-  /// was. A set that several neighbouring pairs have in common (same memory) is normalised and copied once.
+  /// was. A set that several neighbouring pairs have in common (same memory) is normalised and copied once a
+  /// lane. With kBatched a failed inference is that of all its pairs, and pairs whose sets differ in their
+  /// counts are run the fastest other way.
   Status match_batch(std::span<const KeypointSet> as, std::span<const KeypointSet> bs,
                      std::span<CorrespondenceSet> out, std::span<Status> status,
                      const InferOptions& options = {}) noexcept;

@@ -108,6 +108,7 @@ namespace skua {
   X(kDeviceLost,               "device_lost",               "the device answers no more until the program is started again") \
   X(kTelemetryUnavailable,     "telemetry_unavailable",     "no thermal sensor answers") \
   X(kFlightStateMalformed,     "flight_state_malformed",    "the record of the flight in progress is not well formed") \
+  X(kNoPosition,               "no_position",               "too few matches agree on a place") \
   X(kFrameUnreadable,          "frame_unreadable",          "the frame's image is damaged or of an unknown kind") \
   /* files */ \
   X(kNotFound,                 "not_found",                 "the file or folder does not exist") \

@@ -6,7 +6,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "core/json_strict.h"
-#include "inference/flight_load.h"
+#include "inference/load_events.h"
 
 namespace skua {
 namespace {

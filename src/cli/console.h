@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/exit_status.h"
 #include "core/json_fwd.h"
 #include "events/event_pipeline.h"
 #include "skua/error.h"
@@ -88,8 +89,6 @@ std::string cut_to_width(std::string_view line, std::size_t width);
 std::string json_line(const Json& json);
 /// {"class", "reason", "message", "native_code", "exit_status"}
 Json error_json(const Error& error);
-/// The exit status of design: 0 to 10.
-int exit_status_of(const Error& error) noexcept;
 
 /// `value` with `digits` after the point.
 std::string fixed(double value, int digits);

@@ -9,7 +9,7 @@
 #include "cli/npy.h"
 #include "core/json_strict.h"
 #include "core/text.h"
-#include "inference/flight_load.h"
+#include "inference/load_events.h"
 #include "skua/runtime_factory.h"
 
 namespace skua {

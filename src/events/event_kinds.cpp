@@ -39,6 +39,8 @@ constexpr std::array<PayloadKey, 6> kFlightEnded{{{"set_id", kText},
                                                   {"no_result_count", kInteger},
                                                   {"late_count", kInteger},
                                                   {"missed_count", kInteger}}};
+constexpr std::array<PayloadKey, 2> kTakeoffRefused{{{"error", kText}, {"reason", kText}}};
+constexpr std::array<PayloadKey, 1> kFlightState{{{"folder", kText}}};
 constexpr std::array<PayloadKey, 3> kFrameDropped{
     {{"stage", kText}, {"reason", kText}, {"frame_id", kInteger}}};
 constexpr std::array<PayloadKey, 3> kInfer{
@@ -67,7 +69,7 @@ constexpr std::array<PayloadKey, 6> kLog{{{"level", kText},
                                           {"exc", kText}}};
 constexpr std::array<PayloadKey, 2> kOverrun{{{"producer_id", kText}, {"dropped_count", kInteger}}};
 
-constexpr std::array<EventKind, 26> kKinds{{
+constexpr std::array<EventKind, 29> kKinds{{
     {"c7.backbone_resident", Level::kInfo, Recorded::kByLevel, kBackboneResident},
     {"c7.build_progress", Level::kDebug, Recorded::kByLevel, {}},
     {"c7.calibration_cache_rejected", Level::kError, Recorded::kAlways, kCalibrationCacheRejected},
@@ -79,7 +81,9 @@ constexpr std::array<EventKind, 26> kKinds{{
     {"c7.engine_refused", Level::kError, Recorded::kAlways, kEngineRefused},
     {"c7.engines_ready", Level::kInfo, Recorded::kAlways, kEnginesReady},
     {"c7.flight_begun", Level::kInfo, Recorded::kAlways, kFlightBegun},
+    {"c7.flight_cut_short", Level::kWarn, Recorded::kAlways, {}},
     {"c7.flight_ended", Level::kInfo, Recorded::kAlways, kFlightEnded},
+    {"c7.flight_state", Level::kWarn, Recorded::kByLevel, kFlightState},
     {"c7.frame_dropped", Level::kWarn, Recorded::kByLevel, kFrameDropped},
     {"c7.infer", Level::kDebug, Recorded::kByLevel, kInfer},
     {"c7.inference_failed", Level::kWarn, Recorded::kAlways, kFailure},
@@ -89,6 +93,7 @@ constexpr std::array<EventKind, 26> kKinds{{
     {"c7.runtime_faulted", Level::kError, Recorded::kAlways, kRuntimeFaulted},
     {"c7.set_unsigned", Level::kWarn, Recorded::kByLevel, kSetUnsigned},
     {"c7.sink_lost", Level::kWarn, Recorded::kByLevel, kSinkLost},
+    {"c7.takeoff_refused", Level::kError, Recorded::kAlways, kTakeoffRefused},
     {"c7.telemetry_unavailable", Level::kWarn, Recorded::kByLevel, kTelemetryUnavailable},
     {"c7.thermal_transition", Level::kWarn, Recorded::kAlways, kThermalTransition},
     {"c7.throttle_counted", Level::kWarn, Recorded::kByLevel, kThrottleCounted},

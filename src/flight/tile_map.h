@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "flight/image_file.h"
+#include "skua/result.h"
 
 namespace skua::flight {
 
@@ -14,16 +14,16 @@ struct Tile {
   double x = 0, y = 0;  ///< of the tile's first pixel on the map, pixels
 };
 
-/// Reads `<folder>/map.json`:
-///   {"schema_version": 1, "tile_width": 640, "tile_height": 480, "tiles": [{"file": "t00.png", "x": 0, "y":
-///   0}, ...]}
-/// At most 4096 tiles, each file named once, plain names without a folder. InvalidArgumentError naming the
-/// file and the field: not_found, malformed, too_large.
 struct TileMap {
   std::filesystem::path folder;
   int tile_width = 0, tile_height = 0;
-  std::vector<Tile> tiles;
+  std::vector<Tile> tiles;  ///< at least one, in the file's order
 };
+
+/// Reads `<folder>/map.json` (docs/formats/tile-map.md). Whether the tiles' files are there and of that size
+/// is found out when they are decoded. Errors: InvalidArgumentError naming the file and the field: not_found,
+/// not_regular_file, permission_denied, malformed, too_large, io_error. Links are not followed in the last
+/// part of `folder`, nor for map.json.
 Result<TileMap> read_tile_map(const std::filesystem::path& folder);
 
 }  // namespace skua::flight

@@ -4,61 +4,11 @@
 #include "cache/safe_file.h"
 #include "cache/set_files.h"
 #include "cache/set_gate.h"
-#include "inference/engine_stream.h"
+#include "inference/load_events.h"
+#include "inference/set_loader.h"
 
 namespace skua {
 namespace {
-
-/// Every refusal is told, with what an operator keys on.
-void report_refusal(const RuntimeState& runtime, std::string_view file, const Error& error) {
-  runtime.environment.events->emit(refusal_event(file, error));
-}
-
-/// The two steps of a load: the SDK took the verified bytes; the golden vectors were reproduced and every
-/// declared lane has its memory.
-void report_loaded(const RuntimeState& runtime, const EngineState& engine, const EngineLoadTimes& times) {
-  EventSink& events = *runtime.environment.events;
-  const std::string name = engine.record.model + "@" + std::string(to_string(engine.record.precision));
-  events.emit({Level::kInfo,
-               "c7.engine_deserialized",
-               "C7 engine deserialised: " + name,
-               {{"model", engine.record.model},
-                {"engine_sha256", engine.record.engine_sha256.hex()},
-                {"device", engine.report.device},
-                {"arithmetic", engine.report.arithmetic},
-                {"verify_ns", times.verify_ns},
-                {"deserialize_ns", times.deserialize_ns}}});
-  events.emit({Level::kInfo,
-               "c7.backbone_resident",
-               "C7 backbone resident: " + name,
-               {{"backbone", engine.record.model},
-                {"resident_bytes", static_cast<std::int64_t>(engine.resident_bytes)},
-                {"golden_ns", times.golden_ns}}});
-}
-
-/// The rest of the gate for a prepared engine.
-Result<std::shared_ptr<EngineState>> admit_prepared(RuntimeState& runtime, const AdmissionSteps& steps,
-                                                    PreparedEngine prepared, EngineLoadTimes& times) {
-  times.verify_ns = prepared.verify_ns;
-  SKUA_RETURN_IF_ERROR(prepared.status());
-  return admit_engine(runtime, steps, *std::move(prepared.engine), *prepared.golden, times);
-}
-
-std::vector<EngineExpectation> expectations_of(const RuntimeState& runtime, const Manifest& manifest,
-                                               bool uses_gpu) {
-  std::vector<EngineExpectation> expectations;
-  for (const ManifestArtifact& artifact : manifest.artifacts) {
-    const EngineRecord& record = artifact.engine;
-    expectations.push_back({record.file, record, record.precision, runtime.environment.host, uses_gpu});
-  }
-  return expectations;
-}
-
-Status check_airborne_precision(const RuntimeState& runtime, const EngineRecord& record) {
-  if (runtime.environment.role == Role::kGround || record.precision != Precision::kFp32) return {};
-  return make_error(ErrorCode::kEngineSchemaMismatch, Reason::kPrecisionNotAirborne,
-                    record.file + " is fp32: reference artifacts never fly; provision the set with fp16");
-}
 
 Status check_set_matches(const RuntimeState& runtime, const Manifest& manifest) {
   if (manifest.runtime_label == runtime.label) return {};
@@ -68,81 +18,6 @@ Status check_set_matches(const RuntimeState& runtime, const Manifest& manifest) 
                         "'; nothing is substituted: provision a set for it or change "
                         "the configuration");
 }
-
-/// The state of one flight-set load.
-class SetLoader {
- public:
-  SetLoader(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu, AdmittedSet set)
-      : runtime_(runtime), steps_(steps), uses_gpu_(uses_gpu), set_(std::move(set)) {}
-
-  Status open_golden() {
-    if (set_.manifest.artifacts.empty()) return {};
-    auto golden = set_.folder->open_folder(kGoldenFolder);
-    if (!golden.ok()) return as_load_error(golden.error(), file_text(*set_.folder, kGoldenFolder));
-    golden_ = *std::move(golden);
-    return {};
-  }
-
-  /// Judges every engine, also after a first refusal; loads while there is none. While one engine is
-  /// deserialised and proven, the next is read and hashed.
-  void run() {
-    const auto& artifacts = set_.manifest.artifacts;
-    const auto expectations = expectations_of(runtime_, set_.manifest, uses_gpu_);
-    EngineStream stream(*set_.folder, *golden_, expectations, *runtime_.environment.clock);
-    for (const ManifestArtifact& artifact : artifacts) take(artifact, stream.next());
-  }
-
-  Result<LoadedSet> finish() {
-    if (first_error_) {
-      if (refused_ > 1)
-        first_error_->message += " (" + std::to_string(refused_ - 1) + " more engines refused; see the log)";
-      return *std::move(first_error_);
-    }
-    loaded_.set_id = set_.manifest.set_id;
-    loaded_.release_sequence = set_.manifest.release_sequence;
-    return std::move(loaded_);
-  }
-
- private:
-  void take(const ManifestArtifact& artifact, PreparedEngine prepared) {
-    EngineLoadTimes times;
-    times.model = artifact.name;
-    times.size_bytes = artifact.engine.size_bytes;
-    auto engine = judge(artifact, std::move(prepared), times);
-    if (!engine.ok()) {
-      const Error error = as_refusal(std::move(engine).error(), artifact.engine.file);
-      report_refusal(runtime_, artifact.engine.file, error);
-      if (!first_error_) first_error_ = error;
-      ++refused_;
-      loaded_.engines.clear();
-      return;
-    }
-    if (*engine == nullptr) return;
-    report_loaded(runtime_, **engine, times);
-    loaded_.engines.push_back(*std::move(engine));
-    loaded_.times.push_back(times);
-  }
-
-  /// nullptr: it passed, but nothing is loaded any more because another engine was refused.
-  Result<std::shared_ptr<EngineState>> judge(const ManifestArtifact& artifact, PreparedEngine prepared,
-                                             EngineLoadTimes& times) {
-    SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, artifact.engine));
-    if (first_error_ && prepared.status().ok()) {
-      SKUA_RETURN_IF_ERROR(steps_.check_record(artifact.engine));
-      return std::shared_ptr<EngineState>();
-    }
-    return admit_prepared(runtime_, steps_, std::move(prepared), times);
-  }
-
-  RuntimeState& runtime_;
-  const AdmissionSteps& steps_;
-  bool uses_gpu_;
-  AdmittedSet set_;
-  std::unique_ptr<Folder> golden_;
-  LoadedSet loaded_;
-  std::optional<Error> first_error_;
-  int refused_ = 0;
-};
 
 std::string thermal_source_of(const RuntimeState& runtime) {
   const ThermalPoller* poller = runtime.thermal.load(std::memory_order_acquire);
@@ -220,25 +95,10 @@ Result<LoadedSet> load_admitted(RuntimeState& runtime, const AdmissionSteps& ste
     report_refusal(runtime, set_dir.string(), error);
     return error;
   }
-  SetLoader loader(runtime, steps, uses_gpu, *std::move(set));
-  if (const Status opened = loader.open_golden(); !opened.ok()) {
-    report_refusal(runtime, set_dir.string(), opened.error());
-    return Error(opened.error());
-  }
-  loader.run();
-  return loader.finish();
+  return load_engines(runtime, steps, uses_gpu, *std::move(set));
 }
 
 }  // namespace
-
-Event refusal_event(std::string_view file, const Error& error) {
-  return {Level::kError,
-          "c7.engine_refused",
-          error.describe(),
-          {{"file", std::string(file)},
-           {"error", std::string(error_class_name(error.code))},
-           {"reason", std::string(to_string(error.reason))}}};
-}
 
 Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, const AdmissionSteps& steps,
                                                      bool uses_gpu, const EngineCacheEntry& entry) {

@@ -27,11 +27,11 @@ std::uint64_t lane_bytes(const EngineRecord& record) {
 
 Result<std::size_t> index_of(const std::vector<TensorSpec>& specs, std::string_view name,
                              std::string_view what) {
-  std::string known;
   for (std::size_t i = 0; i < specs.size(); ++i) {
     if (specs[i].name == name) return i;
-    known += (known.empty() ? "" : ", ") + specs[i].name;
   }
+  std::string known;
+  for (const TensorSpec& spec : specs) known += (known.empty() ? "" : ", ") + spec.name;
   return make_error(
       ErrorCode::kInvalidArgument, Reason::kUnknownName,
       "no " + std::string(what) + " is named '" + std::string(name) + "'; the engine has: " + known);

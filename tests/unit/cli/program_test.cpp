@@ -196,6 +196,7 @@ TEST(ExitStatus, FollowsTheTableOfTheDesign) {
   for (const auto& [code, status] : table) {
     EXPECT_EQ(exit_status_of(make_error(code, Reason::kNone, "x")), status) << error_class_name(code);
   }
+  EXPECT_EQ(exit_status_of(make_error(ErrorCode::kInference, Reason::kDeviceLost, "x")), 10);
 }
 
 TEST(CutToWidth, ColoursTakeNoColumnAndAreResetBehindACut) {

@@ -20,6 +20,7 @@ namespace skua::test {
 /// What the fake does at each step; tests change single members.
 struct FakeBehaviour {
   std::function<void()> on_run = [] {};
+  std::function<Status(const EngineRecord&)> on_deserialize = [](const EngineRecord&) { return Status(); };
   Error run_error;  ///< used when `fail_run`
   bool fail_run = false;
   bool wrong_result = false;
@@ -86,6 +87,7 @@ class FakeRuntime final : public InferenceRuntime {
  protected:
   Result<std::unique_ptr<LoadedEngine>> deserialize(VerifiedEngine engine) override {
     ++behaviour_.deserialize_count;
+    SKUA_RETURN_IF_ERROR(behaviour_.on_deserialize(engine.record()));
     if (engine.bytes().empty())
       return make_error(ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed, "empty");
     return std::unique_ptr<LoadedEngine>(std::make_unique<FakeEngine>(behaviour_));

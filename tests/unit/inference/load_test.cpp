@@ -216,6 +216,24 @@ TEST_F(LoadTest, OneBadEngineLoadsNoneAndAllAreJudged) {
   EXPECT_EQ(behaviour_.engines_alive, 0);
 }
 
+TEST_F(LoadTest, ALaneOfOneEngineCostsNothingInTheOthers) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
+  const EngineRecord b = publish_fake(cache_dir_, fake_record("bravo"));
+  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a, b});
+  RuntimeEnvironment environment;
+  environment.config.lanes = {{"matcher", "bravo"}};
+  environment.host = fake_host();
+  FakeRuntime runtime(environment, behaviour_);
+  const EngineSet set = runtime.load_flight_set(set_dir, ground_policy()).value();
+  const std::uint64_t lane = 100U + 16U + 16U;
+  EXPECT_EQ(runtime.info(*set.find("alpha"))->resident_bytes, 4096U + lane);
+  EXPECT_EQ(runtime.info(*set.find("bravo"))->resident_bytes, 4096U + 2 * lane);
+  runtime.seal();
+  const Lane matcher = runtime.create_lane("matcher").value();
+  EXPECT_TRUE(runtime.bind(*set.find("bravo"), matcher).ok());
+  EXPECT_EQ(runtime.bind(*set.find("alpha"), matcher).error().reason, Reason::kLaneNotDeclared);
+}
+
 TEST_F(LoadTest, UnsignedSetNeedsThePolicy) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
   const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});

@@ -1,0 +1,109 @@
+#include "flight/flight_loop.h"
+
+#include <algorithm>
+#include <new>
+
+namespace skua::flight {
+namespace {
+
+/// Time to reach the first frame's sleep in; nothing depends on it.
+constexpr std::int64_t kLeadNs = 20'000'000;
+
+std::int64_t now_ns() noexcept { return system_clock().monotonic_ns(); }
+
+}  // namespace
+
+std::string_view to_string(FlightEnd end) noexcept {
+  switch (end) {
+    case FlightEnd::kSignal:
+      return "signal";
+    case FlightEnd::kDuration:
+      return "duration";
+    case FlightEnd::kFrames:
+      return "frames";
+    case FlightEnd::kDeviceLost:
+      return "device_lost";
+  }
+  return "signal";
+}
+
+FlightLoop::FlightLoop(const LoopParts& parts, const FrameFormat& format, double rate_hz)
+    : parts_(parts), format_(format), rate_hz_(rate_hz), schedule_(0, rate_hz, kLateNs) {}
+
+/// The picture of a slot, before it is due where there is time.
+Status FlightLoop::acquire(std::uint64_t slot) noexcept {
+  const std::int64_t start_ns = now_ns();
+  Status read;
+  try {
+    read = parts_.frames->read(slot, format_.width, format_.height, format_.channels);
+  } catch (const std::bad_alloc&) {
+    read = Error{ErrorCode::kOutOfMemory, Reason::kOutOfMemory, 0, {}};
+  }
+  acquire_ns_ = now_ns() - start_ns;
+  return read;
+}
+
+/// A slot that was missed took its picture with it: what is flown on is the newest.
+FrameResult FlightLoop::work_up(std::uint64_t slot, std::uint64_t acquired, Status& picture) noexcept {
+  if (slot != acquired) picture = acquire(slot);
+  FrameResult result;
+  if (picture.ok()) {
+    InferOptions options;
+    options.frame = slot;
+    options.deadline_ns = schedule_.due_ns(slot + 1);
+    result = parts_.pipeline->run(parts_.frames->image(), options);
+  } else {
+    result.frame = slot;
+    result.reason = picture.error().reason;
+    result.failed_stage = Stage::kAcquire;
+  }
+  result.took(Stage::kAcquire) = acquire_ns_;
+  return result;
+}
+
+/// Failed runs have told themselves; this tells what nobody else knows of.
+void FlightLoop::post_dropped(const FrameResult& result) noexcept {
+  if (result.failed_stage != Stage::kAcquire && result.failed_stage != Stage::kSolve) return;
+  FrameEvent event;
+  event.kind = FrameEvent::Kind::kFrameDropped;
+  event.reason = result.reason;
+  event.frame = result.frame;
+  const std::string_view stage = to_string(result.failed_stage);
+  std::copy(stage.begin(), stage.end(), event.backbone.begin());
+  parts_.events->post(event);
+}
+
+void FlightLoop::account(const FrameResult& result) noexcept {
+  statistics_.add(result);
+  memory_.sample(result.frame);
+  if (!result.has_position()) post_dropped(result);
+  if (parts_.trace != nullptr) {
+    const std::string_view tile =
+        result.has_position() ? parts_.tiles->tile(result.tile).name : std::string_view();
+    parts_.trace->write(result, parts_.frames->name(result.frame), tile);
+  }
+  parts_.supervisor->alive(now_ns());
+}
+
+FlightEnd FlightLoop::run(std::optional<std::int64_t> duration_ns) noexcept {
+  const std::int64_t start_ns = now_ns() + kLeadNs;
+  schedule_ = FrameSchedule(start_ns, rate_hz_, kLateNs);
+  for (;;) {
+    const std::uint64_t wanted = schedule_.slot();
+    flown_ns_ = now_ns() - start_ns;
+    if (parts_.signals->is_requested()) return FlightEnd::kSignal;
+    if (duration_ns && schedule_.due_ns() >= start_ns + *duration_ns) return FlightEnd::kDuration;
+    if (!duration_ns && wanted >= parts_.frames->size()) return FlightEnd::kFrames;
+    Status picture = acquire(wanted);
+    if (!parts_.signals->sleep_until(schedule_.due_ns())) return FlightEnd::kSignal;
+    const std::uint64_t slot = schedule_.begin(now_ns());
+    const FrameResult result = work_up(slot, wanted, picture);
+    schedule_.end();
+    account(result);
+    if (result.reason != Reason::kDeviceLost) continue;
+    native_code_ = result.native_code;
+    return FlightEnd::kDeviceLost;
+  }
+}
+
+}  // namespace skua::flight

@@ -1,0 +1,311 @@
+#include "flight/flight_program.h"
+
+#include <atomic>
+#include <memory>
+
+#include "bootstrap/airborne_config.h"
+#include "bootstrap/event_setup.h"
+#include "core/host_probe.h"
+#include "flight/flight_report.h"
+#include "flight/flight_state.h"
+#include "flight/tile_map.h"
+
+namespace skua::flight {
+namespace {
+
+constexpr double kNsPerSecond = 1e9;
+constexpr std::chrono::milliseconds kDrainLimit{40};
+
+Error usage_error(std::string message) {
+  return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument, std::move(message));
+}
+
+/// What must be said when the program is ended from outside while it is inside of something that cannot be
+/// interrupted. Filled in as the program gets on; read by the signal watcher's thread.
+struct LastWords {
+  std::atomic<EventPipeline*> events{nullptr};
+  std::atomic<FlightState*> state{nullptr};
+
+  void say() noexcept {
+    if (FlightState* const flight = state.load(); flight != nullptr) flight->end();
+    EventPipeline* const pipeline = events.load();
+    if (pipeline == nullptr) return;
+    pipeline->emit(
+        {Level::kWarn, "c7.flight_cut_short", "C7 ended by a signal while a run or a load was going on", {}});
+    static_cast<void>(pipeline->drain(kDrainLimit));
+  }
+};
+
+/// The components of one flight, in the order in which they are made; each needs those above it.
+class Flight {
+ public:
+  Flight(const FlightArguments& arguments, const ProcessSurroundings& surroundings, Supervisor supervisor,
+         const SignalWatcher& signals, LastWords& last_words)
+      : arguments_(arguments),
+        surroundings_(surroundings),
+        supervisor_(std::move(supervisor)),
+        signals_(signals),
+        last_words_(last_words) {}
+  Flight(const Flight&) = delete;
+  Flight& operator=(const Flight&) = delete;
+  ~Flight() {
+    last_words_.state = nullptr;
+    last_words_.events = nullptr;
+  }
+
+  Status run() {
+    SKUA_RETURN_IF_ERROR(configure());
+    Status flown = compose_and_fly();
+    if (!flown.ok()) tell_refusal(flown.error());
+    return flown;
+  }
+
+ private:
+  Status configure();
+  Status compose_and_fly();
+  Status open_inputs();
+  Status compose();
+  Result<ConsumerFactory> factory_of(std::string_view slug);
+  const EngineHandle* engine_of(const std::string& model) const { return built_.engines.find(model); }
+  Status take_consumers();
+  Status index_map();
+  Status fly();
+  Status finish(const FlightLoop& loop, FlightEnd end);
+  void tell_refusal(const Error& error);
+
+  const FlightArguments& arguments_;
+  const ProcessSurroundings& surroundings_;
+  Supervisor supervisor_;
+  const SignalWatcher& signals_;
+  LastWords& last_words_;
+
+  AirborneConfig config_;
+  FlightSettings settings_;
+  std::unique_ptr<EventPipeline> events_;
+  std::optional<FlightState> state_;
+  std::optional<FrameSource> frames_;
+  std::optional<TraceWriter> trace_;
+  TileMap map_;
+  PreConstruction built_;
+  std::shared_ptr<InferenceRuntime> runtime_;
+  std::shared_ptr<LightGlueRuntime> lightglue_;
+  std::vector<std::unique_ptr<Consumer>> owned_;
+  FlightConsumers consumers_;
+  std::optional<TileIndex> tiles_;
+  int channels_ = 1;
+  FlightPhase phase_ = FlightPhase::kTakeOff;
+  int start_count_ = 1;
+  std::int64_t ready_ns_ = 0;
+};
+
+/// A lane of its own for every consumer, for the engine that it runs and no other.
+void declare_lanes(RuntimeConfig& config, const FlightSettings& settings) {
+  const std::array<LaneDeclaration, 3> wanted{{{std::string(kVprSlug), settings.vpr_model},
+                                               {std::string(kMatcherSlug), settings.features_model},
+                                               {std::string(kAdhopSlug), settings.adhop_model}}};
+  for (const LaneDeclaration& lane : wanted) {
+    const bool is_declared =
+        std::any_of(config.lanes.begin(), config.lanes.end(),
+                    [&](const LaneDeclaration& own) { return own.consumer == lane.consumer; });
+    if (!is_declared) config.lanes.push_back(lane);
+  }
+}
+
+Status Flight::configure() {
+  SKUA_ASSIGN_OR_RETURN(config_, read_airborne_config(arguments_.config, surroundings_.environment));
+  SKUA_ASSIGN_OR_RETURN(settings_, read_flight_settings(arguments_.config));
+  if (!arguments_.frames.empty()) settings_.frames = arguments_.frames;
+  declare_lanes(config_.inference, settings_);
+  SKUA_ASSIGN_OR_RETURN(events_, start_events(config_.inference));
+  last_words_.events = events_.get();
+  return {};
+}
+
+void Flight::tell_refusal(const Error& error) {
+  if (error.reason == Reason::kDeviceLost || error.reason == Reason::kCancelled) return;
+  events_->emit({Level::kError,
+                 "c7.takeoff_refused",
+                 error.describe(),
+                 {{"error", std::string(error_class_name(error.code))},
+                  {"reason", std::string(to_string(error.reason))}}});
+}
+
+Status Flight::compose_and_fly() {
+  SKUA_RETURN_IF_ERROR(open_inputs());
+  AirborneSurroundings surroundings;
+  surroundings.host = probe_host();
+  surroundings.events = events_.get();
+  SKUA_ASSIGN_OR_RETURN(built_, build_pre_constructed(config_, surroundings));
+  SKUA_RETURN_IF_ERROR(compose());
+  if (owned_.empty()) return {};  // a replay without inference: there is nothing to fly
+  SKUA_RETURN_IF_ERROR(index_map());
+  ready_ns_ = system_clock().monotonic_ns() - surroundings_.started_ns;
+  return arguments_.check_only ? Status() : fly();
+}
+
+/// What can be wrong without any engine is found out before one is loaded.
+Status Flight::open_inputs() {
+  SKUA_ASSIGN_OR_RETURN(FlightState state,
+                        FlightState::open(posix_file_system(), config_.inference.state_dir, *events_));
+  state_.emplace(std::move(state));
+  const bool is_empty_replay = config_.mode == FlightMode::kReplay && !config_.has_inference_block;
+  if (is_empty_replay) return {};
+  if (settings_.frames.empty())
+    return usage_error("no frames: give --frames FOLDER, or flight.frames in " + arguments_.config.string());
+  if (settings_.map.empty())
+    return usage_error("no map: give flight.map, a folder with map.json, in " + arguments_.config.string());
+  SKUA_ASSIGN_OR_RETURN(FrameSource frames, FrameSource::open(settings_.frames));
+  frames_.emplace(std::move(frames));
+  SKUA_ASSIGN_OR_RETURN(map_, read_tile_map(settings_.map));
+  if (arguments_.trace.empty()) return {};
+  SKUA_ASSIGN_OR_RETURN(TraceWriter trace, TraceWriter::open(arguments_.trace));
+  trace_.emplace(std::move(trace));
+  return {};
+}
+
+/// The engine behind a consumer, or why it has none.
+Result<const EngineHandle*> named_engine(const EngineSet& set, std::string_view field,
+                                         const std::string& model) {
+  if (const EngineHandle* const engine = set.find(model); engine != nullptr) return engine;
+  std::string known;
+  for (const EngineSet::Item& item : set.engines) known += (known.empty() ? "" : ", ") + item.model;
+  return make_error(ErrorCode::kInvalidArgument, Reason::kUnknownName,
+                    "flight." + std::string(field) + " is '" + model + "'; expected an engine of set " +
+                        set.set_id + ": " + known + "; name one of them, or provision the network");
+}
+
+Status Flight::compose() {
+  const EngineSet& set = built_.engines;
+  const std::size_t most = settings_.candidates;
+  const std::array<ConsumerFactory, 4> factories{
+      {{kVprSlug,
+        [&](const Injected& injected) -> Result<std::unique_ptr<Consumer>> {
+          SKUA_ASSIGN_OR_RETURN(const EngineHandle* engine,
+                                named_engine(set, "vpr_model", settings_.vpr_model));
+          SKUA_ASSIGN_OR_RETURN(auto made, VprConsumer::create(injected, *engine));
+          consumers_.vpr = made.get();
+          return std::unique_ptr<Consumer>(std::move(made));
+        }},
+       {kRerankSlug,
+        [&](const Injected& injected) -> Result<std::unique_ptr<Consumer>> {
+          SKUA_ASSIGN_OR_RETURN(auto made, RerankConsumer::create(injected, most));
+          consumers_.rerank = made.get();
+          return std::unique_ptr<Consumer>(std::move(made));
+        }},
+       {kMatcherSlug,
+        [&](const Injected& injected) -> Result<std::unique_ptr<Consumer>> {
+          SKUA_ASSIGN_OR_RETURN(const EngineHandle* engine,
+                                named_engine(set, "features_model", settings_.features_model));
+          SKUA_ASSIGN_OR_RETURN(auto made, MatcherConsumer::create(injected, *engine, most));
+          consumers_.matcher = made.get();
+          return std::unique_ptr<Consumer>(std::move(made));
+        }},
+       {kAdhopSlug, [&](const Injected& injected) -> Result<std::unique_ptr<Consumer>> {
+          SKUA_ASSIGN_OR_RETURN(const EngineHandle* engine,
+                                named_engine(set, "adhop_model", settings_.adhop_model));
+          SKUA_ASSIGN_OR_RETURN(auto made, AdhopConsumer::create(injected, *engine));
+          consumers_.adhop = made.get();
+          return std::unique_ptr<Consumer>(std::move(made));
+        }}}};
+  SKUA_ASSIGN_OR_RETURN(owned_, compose_root(config_, built_.entries, factories));
+  return take_consumers();
+}
+
+/// The frame loop needs three of the four; AdHoP may be left out.
+Status Flight::take_consumers() {
+  if (owned_.empty() && built_.entries.empty()) return {};
+  runtime_ = std::get<std::shared_ptr<InferenceRuntime>>(built_.entries.at(std::string(kInferenceKey)));
+  lightglue_ = std::get<std::shared_ptr<LightGlueRuntime>>(built_.entries.at(std::string(kLightGlueKey)));
+  std::string missing;
+  if (consumers_.vpr == nullptr) missing += " c2_vpr";
+  if (consumers_.rerank == nullptr) missing += " c2_5_rerank";
+  if (consumers_.matcher == nullptr) missing += " c3_matcher";
+  if (missing.empty()) return {};
+  return usage_error("components of " + arguments_.config.string() + ":" + missing +
+                     " missing; the frame loop needs c2_vpr, c2_5_rerank and c3_matcher: add them");
+}
+
+Status Flight::index_map() {
+  const MatcherConsumer& matcher = *consumers_.matcher;
+  if (map_.tile_width != matcher.width() || map_.tile_height != matcher.height()) {
+    return usage_error("the map's tiles are " + std::to_string(map_.tile_width) + "x" +
+                       std::to_string(map_.tile_height) + "; expected " + std::to_string(matcher.width()) +
+                       "x" + std::to_string(matcher.height()) + ", what " + settings_.features_model +
+                       " takes: cut the map anew");
+  }
+  channels_ = std::max(consumers_.vpr->channels(), matcher.channels());
+  SKUA_ASSIGN_OR_RETURN(TileIndex tiles, TileIndex::build(map_, *consumers_.vpr, *consumers_.matcher,
+                                                          channels_, consumers_.adhop != nullptr,
+                                                          [&] { return signals_.is_requested(); }));
+  tiles_.emplace(std::move(tiles));
+  return {};
+}
+
+Status Flight::fly() {
+  const std::string& set_id = built_.engines.set_id;
+  phase_ = state_->phase_for(set_id);
+  SKUA_ASSIGN_OR_RETURN(start_count_, state_->begin(set_id, boot_moment()));
+  last_words_.state = &*state_;
+  events_->emit({Level::kInfo,
+                 "c7.flight_begun",
+                 "C7 flight begun (" + std::string(to_string(phase_)) + "): set " + set_id,
+                 {{"set_id", set_id},
+                  {"runtime", std::string(runtime_->current_runtime_label())},
+                  {"phase", std::string(to_string(phase_))},
+                  {"start_count", std::int64_t{start_count_}}}});
+  SKUA_ASSIGN_OR_RETURN(FramePipeline pipeline,
+                        FramePipeline::create(consumers_, *tiles_, *runtime_, settings_));
+  supervisor_.ready("flying set " + set_id);
+  const LoopParts parts{
+      &pipeline, &*frames_, &*tiles_, &signals_, &supervisor_, events_.get(), trace_ ? &*trace_ : nullptr};
+  const FrameFormat format{consumers_.matcher->width(), consumers_.matcher->height(), channels_};
+  const auto loop =
+      std::make_unique<FlightLoop>(parts, format, settings_.rate_hz);  // its histograms are large
+  std::optional<std::int64_t> duration_ns;
+  if (arguments_.duration_s) duration_ns = static_cast<std::int64_t>(*arguments_.duration_s * kNsPerSecond);
+  return finish(*loop, loop->run(duration_ns));
+}
+
+/// A lost device leaves the flight's record where it is: the next start is a reboot in flight.
+Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
+  supervisor_.stopping(to_string(end));
+  const FlownFlight flown{built_, *runtime_, *lightglue_,  settings_, config_.inference.lightglue_model,
+                          loop,   phase_,    start_count_, end,       ready_ns_};
+  if (end == FlightEnd::kDeviceLost) {
+    events_->emit(
+        {Level::kError,
+         "c7.runtime_faulted",
+         "C7 device lost; native code " + std::to_string(loop.native_code()) + ": ending for a restart",
+         {{"runtime", std::string(runtime_->current_runtime_label())},
+          {"reason", std::string(to_string(Reason::kDeviceLost))}}});
+  } else {
+    state_->end();
+    last_words_.state = nullptr;
+  }
+  events_->emit(ended_event(flown));
+  Status reported = arguments_.report.empty() ? Status() : write_report(arguments_.report, report_of(flown));
+  static_cast<void>(events_->drain(kDrainLimit));
+  if (end != FlightEnd::kDeviceLost) return reported;
+  return make_error(ErrorCode::kInference, Reason::kDeviceLost,
+                    "the device is lost; the supervisor is to start the program again", loop.native_code());
+}
+
+}  // namespace
+
+Status run_flight(const FlightArguments& arguments, const ProcessSurroundings& surroundings) {
+  LastWords last_words;
+  SignalWatcher::Options options;
+  options.last_words = [&] { last_words.say(); };
+  SKUA_ASSIGN_OR_RETURN(const auto signals, SignalWatcher::start(std::move(options)));
+  SKUA_ASSIGN_OR_RETURN(Supervisor supervisor,
+                        Supervisor::connect(surroundings.notify_socket, surroundings.watchdog_usec));
+  Status ended;
+  {
+    Flight flight(arguments, surroundings, std::move(supervisor), *signals, last_words);
+    ended = flight.run();
+  }
+  const bool is_signal = !ended.ok() && ended.error().reason == Reason::kCancelled && signals->is_requested();
+  return is_signal ? Status() : std::move(ended);
+}
+
+}  // namespace skua::flight

@@ -1,0 +1,98 @@
+#include "flight/flight_settings.h"
+
+#include "bootstrap/yaml_fields.h"
+#include "core/text.h"
+
+namespace skua::flight {
+namespace {
+
+constexpr std::size_t kMostCandidates = 100;
+constexpr std::size_t kMostInliers = 10000;
+constexpr std::size_t kFewestInliers = 5;  // four always agree
+
+/// A number of the block within bounds.
+void read_number(YamlFields& fields, const char* key, double above, double most, double& into) {
+  const auto value = fields.number(key);
+  if (!value) return;
+  if (*value > above && *value <= most) {
+    into = *value;
+    return;
+  }
+  fields.fail(*fields.node(key), std::string("flight.") + key + ": expected a number above " +
+                                     print_double(above) + " and at most " + print_double(most) + ", found " +
+                                     print_double(*value));
+}
+
+void read_count(YamlFields& fields, const char* key, std::size_t least, std::size_t most, std::size_t& into) {
+  const auto value = fields.integer(key, static_cast<std::int64_t>(least), static_cast<std::int64_t>(most));
+  if (value) into = static_cast<std::size_t>(*value);
+}
+
+void read_path(YamlFields& fields, const char* key, const std::filesystem::path& base,
+               std::filesystem::path& into) {
+  const auto text = fields.text(key);
+  if (text && !text->empty()) into = base / *text;  // an absolute one replaces the base
+}
+
+void read_name(YamlFields& fields, const char* key, std::string& into) {
+  if (auto text = fields.text(key)) into = *std::move(text);
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  const bool is_legal =
+      !into.empty() && into.size() <= 64 && into.find_first_not_of(kAllowed) == std::string::npos;
+  if (!is_legal) {
+    fields.fail(*fields.node(key),
+                std::string("flight.") + key +
+                    ": expected a model's logical name, 1 to 64 characters of a-z, 0-9 and _, "
+                    "found " +
+                    quote(into));
+  }
+}
+
+Result<FlightSettings> settings_of(const YAML::Node& block, const std::filesystem::path& file) {
+  FlightSettings settings;
+  YamlFields fields(block, file.string(), "flight");
+  const auto base = file.parent_path();
+  read_path(fields, "frames", base, settings.frames);
+  read_path(fields, "map", base, settings.map);
+  read_number(fields, "rate_hz", 0.0, 100.0, settings.rate_hz);
+  read_name(fields, "vpr_model", settings.vpr_model);
+  read_name(fields, "features_model", settings.features_model);
+  read_name(fields, "adhop_model", settings.adhop_model);
+  read_count(fields, "candidates", 1, kMostCandidates, settings.candidates);
+  read_count(fields, "matches", 1, kMostCandidates, settings.matches);
+  read_count(fields, "matches_throttled", 1, kMostCandidates, settings.matches_throttled);
+  read_count(fields, "min_inliers", kFewestInliers, kMostInliers, settings.min_inliers);
+  if (const auto share = fields.number("adhop_below_share")) {
+    settings.adhop_below_share = *share;
+    if (!(*share >= 0.0 && *share <= 1.0))
+      fields.fail(*fields.node("adhop_below_share"),
+                  "flight.adhop_below_share: expected a share from 0 to 1, found " + print_double(*share));
+  }
+  read_number(fields, "adhop_min_period_s", 0.0, 3600.0, settings.adhop_min_period_s);
+  SKUA_RETURN_IF_ERROR(fields.finish());
+  const bool is_ordered =
+      settings.matches_throttled <= settings.matches && settings.matches <= settings.candidates;
+  if (is_ordered) return settings;
+  return yaml_error(file.string(), block,
+                    "flight: expected matches_throttled <= matches <= candidates, found " +
+                        std::to_string(settings.matches_throttled) + ", " + std::to_string(settings.matches) +
+                        ", " + std::to_string(settings.candidates));
+}
+
+}  // namespace
+
+Result<FlightSettings> read_flight_settings(const std::filesystem::path& file) {
+  SKUA_ASSIGN_OR_RETURN(const YAML::Node root, load_yaml(file));
+  if (!root.IsMap())
+    return FlightSettings();  // what else is wrong with it is the components' reader's to say
+  YAML::Node block(YAML::NodeType::Undefined);
+  for (const auto& pair : root) {
+    if (!pair.first.IsScalar() || pair.first.Scalar() != "flight") continue;
+    if (block.IsDefined()) return yaml_error(file.string(), pair.first, "'flight' is given twice");
+    block.reset(pair.second);
+  }
+  if (!block.IsDefined() || block.IsNull()) return FlightSettings();
+  return settings_of(block, file);
+}
+
+}  // namespace skua::flight

@@ -1,0 +1,39 @@
+// How much memory the process holds, and whether it grows with the frames.
+#pragma once
+
+#include <cstdint>
+
+namespace skua::flight {
+
+/// Samples the resident set (/proc/self/statm) and fits a line through the samples. No allocation; one
+/// thread.
+class MemoryWatch {
+ public:
+  MemoryWatch() noexcept;
+  MemoryWatch(const MemoryWatch&) = delete;
+  MemoryWatch& operator=(const MemoryWatch&) = delete;
+  ~MemoryWatch();
+
+  /// Takes a sample for frame `frame`; samples of the first `kWarmUpFrames` calls are left out of the line.
+  /// Nothing without /proc.
+  void sample(std::uint64_t frame) noexcept;
+
+  std::uint64_t samples() const noexcept { return count_; }  ///< behind the warm-up
+  std::int64_t first_bytes() const noexcept { return first_; }
+  std::int64_t last_bytes() const noexcept { return last_; }
+  std::int64_t peak_bytes() const noexcept { return peak_; }
+  /// Bytes per frame of the least-squares line; 0 with fewer than two samples.
+  double slope() const noexcept;
+
+  static constexpr std::uint64_t kWarmUpFrames = 30;
+
+ private:
+  std::int64_t resident_bytes() const noexcept;
+
+  int fd_;
+  std::uint64_t calls_ = 0, count_ = 0;
+  std::int64_t first_ = 0, last_ = 0, peak_ = 0;
+  double mean_x_ = 0, mean_y_ = 0, xx_ = 0, xy_ = 0;  ///< running means and sums of products about them
+};
+
+}  // namespace skua::flight

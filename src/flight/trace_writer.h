@@ -1,0 +1,33 @@
+// One JSON line per frame, for whoever looks at a flight afterwards (--trace).
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "flight/frame_result.h"
+#include "skua/result.h"
+
+namespace skua::flight {
+
+/// Writes between two frames, from the frame loop's thread, through a buffer on the stack: a disk that stands
+/// still holds the loop up. For the ground. docs/formats/flight-trace.md.
+class TraceWriter {
+ public:
+  /// Creates or empties `file`. InvalidArgumentError naming it.
+  static Result<TraceWriter> open(const std::filesystem::path& file);
+  TraceWriter(TraceWriter&& other) noexcept;
+  TraceWriter& operator=(TraceWriter&&) = delete;
+  ~TraceWriter();
+
+  /// `picture`: the frame's file; `tile`: the tile's name, for a frame with a position. A line that cannot be
+  /// written is lost and counted.
+  void write(const FrameResult& result, std::string_view picture, std::string_view tile) noexcept;
+  std::uint64_t lost() const noexcept { return lost_; }
+
+ private:
+  explicit TraceWriter(int fd) noexcept : fd_(fd) {}
+  int fd_;
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace skua::flight

@@ -1,0 +1,29 @@
+// Which way of running a batch is the fastest on this device: measured, never assumed.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "inference/lightglue_matcher.h"
+
+namespace skua::lightglue {
+
+/// The way that was fastest, and the one for batches that kBatched cannot take.
+struct ChosenModes {
+  BatchMode mode = BatchMode::kOneLane;
+  BatchMode unbatched = BatchMode::kOneLane;
+  std::vector<BatchTiming> timings;  ///< of every mode, kOneLane first; empty when nothing was timed
+};
+
+/// Without a measurement: the lanes where there are several.
+ChosenModes untimed_modes(const Matcher& matcher);
+
+/// Runs batches of `pairs` pairs in every possible mode, `rounds` times in turn, and takes the smallest
+/// median. A mode whose answers are not those of kOneLane is out: other indices, or scores further away than
+/// 1e-3. Errors are those of the runs of kOneLane. Requires pairs > 0, rounds > 0.
+Result<ChosenModes> time_modes(Matcher& matcher, std::size_t pairs, std::size_t rounds);
+
+/// Whether two answers of a pair may pass for each other. Exposed for its test.
+bool is_same_answer(const CorrespondenceSet& one, const CorrespondenceSet& other) noexcept;
+
+}  // namespace skua::lightglue

@@ -1,0 +1,176 @@
+#include "inference/set_loader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "cache/safe_file.h"
+#include "cache/set_files.h"
+#include "core/parallel.h"
+#include "inference/load_events.h"
+
+namespace skua {
+namespace {
+
+constexpr std::size_t kMostLoaders = 4;
+
+std::vector<EngineExpectation> expectations_of(const RuntimeState& runtime, const Manifest& manifest,
+                                               bool uses_gpu) {
+  std::vector<EngineExpectation> expectations;
+  for (const ManifestArtifact& artifact : manifest.artifacts) {
+    const EngineRecord& record = artifact.engine;
+    expectations.push_back({record.file, record, record.precision, runtime.environment.host, uses_gpu});
+  }
+  return expectations;
+}
+
+Status check_airborne_precision(const RuntimeState& runtime, const EngineRecord& record) {
+  if (runtime.environment.role == Role::kGround || record.precision != Precision::kFp32) return {};
+  return make_error(ErrorCode::kEngineSchemaMismatch, Reason::kPrecisionNotAirborne,
+                    record.file + " is fp32: reference artifacts never fly; provision the set with fp16");
+}
+
+/// The state of one flight-set load. `step` may run on several threads at once, with different indices.
+class SetLoader {
+ public:
+  SetLoader(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu, AdmittedSet set)
+      : runtime_(runtime),
+        steps_(steps),
+        set_(std::move(set)),
+        expectations_(expectations_of(runtime, set_.manifest, uses_gpu)),
+        workers_(
+            loader_count(set_.manifest, runtime.environment.config.gpu_memory_budget_bytes, usable_cores())),
+        pool_(workers_, expectations_.size()),
+        slots_(expectations_.size()) {}
+
+  Status open_golden() {
+    if (set_.manifest.artifacts.empty()) return {};
+    auto golden = set_.folder->open_folder(kGoldenFolder);
+    if (!golden.ok()) return as_load_error(golden.error(), file_text(*set_.folder, kGoldenFolder));
+    golden_ = *std::move(golden);
+    return {};
+  }
+
+  void run() {
+    for_each_index(slots_.size(), workers_, [this](std::size_t, std::size_t index) { step(index); });
+  }
+
+  Result<LoadedSet> finish() {
+    const auto is_refused = [](const Slot& slot) { return slot.refusal.has_value(); };
+    const auto first = std::find_if(slots_.begin(), slots_.end(), is_refused);
+    if (first != slots_.end()) {
+      Error error = *std::move(first->refusal);
+      const auto more = std::count_if(first + 1, slots_.end(), is_refused);
+      if (more > 0) error.message += " (" + std::to_string(more) + " more engines refused; see the log)";
+      return error;
+    }
+    LoadedSet loaded;
+    loaded.set_id = set_.manifest.set_id;
+    loaded.release_sequence = set_.manifest.release_sequence;
+    for (Slot& slot : slots_) {
+      loaded.engines.push_back(std::move(slot.engine));
+      loaded.times.push_back(std::move(slot.times));
+    }
+    return loaded;
+  }
+
+ private:
+  struct Slot {
+    std::shared_ptr<EngineState> engine;
+    EngineLoadTimes times;
+    std::optional<Error> refusal;
+  };
+
+  void step(std::size_t index) {
+    const ManifestArtifact& artifact = set_.manifest.artifacts[index];
+    Slot& slot = slots_[index];
+    slot.times.model = artifact.name;
+    slot.times.size_bytes = artifact.engine.size_bytes;
+    auto engine = judge(index, slot.times);
+    if (!engine.ok()) {
+      slot.refusal = as_refusal(std::move(engine).error(), artifact.engine.file);
+      report_refusal(runtime_, artifact.engine.file, *slot.refusal);
+      note_refusal(index);
+      return;
+    }
+    if (*engine == nullptr) return;
+    report_loaded(runtime_, **engine, slot.times);
+    slot.engine = *std::move(engine);
+  }
+
+  /// nullptr: it passed, but is not loaded because a more critical engine was refused. Only those decide:
+  /// every engine before the first refused one is judged whole, whatever the others did meanwhile, so that
+  /// the same set is always refused for the same reason.
+  Result<std::shared_ptr<EngineState>> judge(std::size_t index, EngineLoadTimes& times) {
+    PreparedEngine prepared = prepare(index);
+    const EngineRecord& record = set_.manifest.artifacts[index].engine;
+    SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, record));
+    if (first_refused_.load() < index && prepared.status().ok()) {
+      SKUA_RETURN_IF_ERROR(steps_.check_record(record));
+      return std::shared_ptr<EngineState>();
+    }
+    return admit_prepared(runtime_, steps_, std::move(prepared), times);
+  }
+
+  /// One engine alone is read beside its hashing. Where several are worked on every core has one, and a
+  /// thread more for each would only move bytes between the cores.
+  PreparedEngine prepare(std::size_t index) {
+    const Clock& clock = *runtime_.environment.clock;
+    const std::int64_t start_ns = clock.monotonic_ns();
+    const Reading reading = workers_ > 1 ? Reading::kInTurn : Reading::kBesideHashing;
+    auto engine = EngineGate::admit(*set_.folder, expectations_[index], pool_, reading);
+    return prepare_engine(std::move(engine), *golden_, clock, start_ns);
+  }
+
+  void note_refusal(std::size_t index) noexcept {
+    std::size_t first = first_refused_.load();
+    while (index < first && !first_refused_.compare_exchange_weak(first, index)) {
+    }
+  }
+
+  RuntimeState& runtime_;
+  const AdmissionSteps& steps_;
+  AdmittedSet set_;
+  std::unique_ptr<Folder> golden_;
+  const std::vector<EngineExpectation> expectations_;
+  const std::size_t workers_;
+  BufferPool pool_;
+  std::vector<Slot> slots_;  ///< by index of the manifest
+  std::atomic<std::size_t> first_refused_{std::numeric_limits<std::size_t>::max()};
+};
+
+}  // namespace
+
+std::size_t loader_count(const Manifest& manifest, std::uint64_t budget_bytes, std::size_t cores) noexcept {
+  std::uint64_t resident = 0, largest = 1;
+  for (const ManifestArtifact& artifact : manifest.artifacts) {
+    resident += artifact.engine.size_bytes;
+    largest = std::max(largest, artifact.engine.size_bytes);
+  }
+  const std::uint64_t room = budget_bytes > resident ? (budget_bytes - resident) / largest : 0;
+  const std::uint64_t most = std::min<std::uint64_t>({cores, kMostLoaders, room});
+  return std::max<std::size_t>(static_cast<std::size_t>(most), 1);
+}
+
+Result<std::shared_ptr<EngineState>> admit_prepared(RuntimeState& runtime, const AdmissionSteps& steps,
+                                                    PreparedEngine prepared, EngineLoadTimes& times) {
+  times.verify_ns = prepared.verify_ns;
+  SKUA_RETURN_IF_ERROR(prepared.status());
+  return admit_engine(runtime, steps, *std::move(prepared.engine), *prepared.golden, times);
+}
+
+Result<LoadedSet> load_engines(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
+                               AdmittedSet set) {
+  const std::string place = set.folder->path().string();
+  SetLoader loader(runtime, steps, uses_gpu, std::move(set));
+  if (const Status opened = loader.open_golden(); !opened.ok()) {
+    report_refusal(runtime, place, opened.error());
+    return Error(opened.error());
+  }
+  loader.run();
+  return loader.finish();
+}
+
+}  // namespace skua

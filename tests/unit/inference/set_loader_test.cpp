@@ -1,0 +1,137 @@
+// Engines of a set that are worked on at once: how many, in which order, and whose refusal decides.
+#include "inference/set_loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+
+#include "core/parallel.h"
+#include "fake_cache.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr std::chrono::seconds kLimit{20};  // of a wait that ends at once unless something is wrong
+
+class SetLoaderTest : public ::testing::Test {
+ protected:
+  SetLoaderTest() {
+    std::filesystem::create_directories(sets_dir_);
+    std::filesystem::create_directories(cache_dir_);
+    for (const char* const name : {"alpha", "bravo", "charlie", "delta", "echo", "foxtrot"})
+      records_.push_back(publish_fake(cache_dir_, fake_record(name)));
+    set_dir_ = publish_fake_set(sets_dir_, cache_dir_, records_);
+  }
+  void damage(const EngineRecord& record) {
+    std::fstream file(set_dir_ / record.file, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(77);
+    file.put('\x02');
+  }
+  void wait_for_a_refusal() {
+    const auto end = std::chrono::steady_clock::now() + kLimit;
+    while (events_.count("c7.engine_refused") == 0 && std::chrono::steady_clock::now() < end)
+      std::this_thread::yield();
+  }
+  Result<EngineSet> load() {
+    RuntimeEnvironment environment;
+    environment.host = fake_host();
+    environment.events = &events_;
+    runtime_ = std::make_unique<FakeRuntime>(environment, behaviour_);
+    GatePolicy policy;
+    policy.allow_unsigned = true;
+    return runtime_->load_flight_set(set_dir_, policy);
+  }
+
+  TempFolder root_;
+  std::filesystem::path cache_dir_ = root_.path() / "cache", sets_dir_ = root_.path() / "sets", set_dir_;
+  std::vector<EngineRecord> records_;
+  FakeBehaviour behaviour_;
+  RecordingSink events_;
+  std::unique_ptr<FakeRuntime> runtime_;
+};
+
+TEST_F(SetLoaderTest, AsManyAtOnceAsThereAreCoresAndNoMore) {
+  const std::size_t expected = std::min<std::size_t>(usable_cores(), 4);
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t now = 0, most = 0;
+  behaviour_.on_deserialize = [&](const EngineRecord&) -> Status {
+    std::unique_lock lock(mutex);
+    most = std::max(most, ++now);
+    changed.notify_all();
+    // The first ones wait for each other: were they taken one by one, this would end by the limit.
+    changed.wait_for(lock, kLimit, [&] { return most >= expected; });
+    --now;
+    return {};
+  };
+  const auto set = load();
+  ASSERT_TRUE(set.ok()) << set.error().describe();
+  EXPECT_EQ(most, expected);
+  ASSERT_EQ(set->engines.size(), records_.size());
+  for (std::size_t i = 0; i < records_.size(); ++i) {
+    EXPECT_EQ(set->engines[i].model, records_[i].model) << "most critical first, whoever was ready first";
+    EXPECT_EQ(set->times[i].model, records_[i].model);
+    EXPECT_GT(set->times[i].verify_ns, 0);
+  }
+}
+
+TEST_F(SetLoaderTest, TheMostCriticalRefusalDecidesHoweverLateItComes) {
+  if (usable_cores() < 2) GTEST_SKIP() << "one core: engines are taken one by one here";
+  damage(records_[1]);
+  behaviour_.on_deserialize = [&](const EngineRecord& record) -> Status {
+    if (record.model != "alpha") return {};
+    wait_for_a_refusal();
+    return make_error(ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed,
+                      record.file + ": refused late");
+  };
+  const auto refused = load();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, Reason::kDeserializeFailed);
+  EXPECT_THAT(refused.error().message, HasSubstr(records_[0].file));
+  EXPECT_THAT(refused.error().message, HasSubstr("1 more"));
+  EXPECT_EQ(behaviour_.engines_alive, 0);
+}
+
+TEST_F(SetLoaderTest, BehindARefusalEnginesAreJudgedAndNotDeserialised) {
+  damage(records_[0]);
+  damage(records_[5]);
+  behaviour_.on_deserialize = [&](const EngineRecord&) -> Status { return wait_for_a_refusal(), Status(); };
+  const auto refused = load();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr(records_[0].file));
+  EXPECT_EQ(events_.count("c7.engine_refused"), 2);
+  // What the other cores had begun by then; everything later is judged alone.
+  EXPECT_LT(behaviour_.deserialize_count, static_cast<int>(std::max<std::size_t>(usable_cores(), 2)));
+  EXPECT_EQ(behaviour_.engines_alive, 0);
+}
+
+Manifest manifest_of(std::initializer_list<std::uint64_t> sizes) {
+  Manifest manifest;
+  for (const std::uint64_t size : sizes) {
+    EngineRecord record = fake_record("alpha");
+    record.size_bytes = size;
+    manifest.artifacts.push_back({record.model, manifest.artifacts.size(), record, {}});
+  }
+  return manifest;
+}
+
+TEST(LoaderCount, CoresAtMostFourAndWhatTheBudgetLeaves) {
+  constexpr std::uint64_t kPlenty = 1ULL << 40U;
+  const Manifest manifest = manifest_of({500, 100, 400});
+  EXPECT_EQ(loader_count(manifest, kPlenty, 2), 2U);
+  EXPECT_EQ(loader_count(manifest, kPlenty, 64), 4U);
+  EXPECT_EQ(loader_count(manifest, kPlenty, 1), 1U);
+  EXPECT_EQ(loader_count(manifest, 1000 + 3 * 500, 64), 3U);
+  EXPECT_EQ(loader_count(manifest, 1000 + 3 * 500 - 1, 64), 2U);
+  EXPECT_EQ(loader_count(manifest, 1000, 64), 1U) << "a set that fits without a copy to spare still loads";
+  EXPECT_EQ(loader_count(manifest, 1, 64), 1U) << "the budget itself is checked for each engine";
+  EXPECT_EQ(loader_count(manifest_of({}), 1, 8), 1U);
+}
+
+}  // namespace
+}  // namespace skua::test
