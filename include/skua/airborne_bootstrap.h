@@ -109,7 +109,8 @@ struct ConsumerFactory {
 /// Gives every configured consumer that has a factory what it needs, then seals the runtime. Every required
 /// key must be present and not null: AirborneBootstrapError (pre_constructed_missing) naming every missing
 /// key with every consumer that needs it. A factory's error is passed on. Without known consumers
-/// (`config.consumers` is nullopt) every factory is one.
+/// (`config.consumers` is nullopt) every factory is one, but in a replay without the `c7_inference` block
+/// none is. InternalError for a consumer, or a matcher, that holds another runtime than `c7_inference`.
 Result<std::vector<std::unique_ptr<Consumer>>> compose_root(const AirborneConfig& config,
                                                             const PreConstructed& pre_constructed,
                                                             std::span<const ConsumerFactory> factories);

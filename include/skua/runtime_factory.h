@@ -34,8 +34,9 @@ Status resolve_defaults(RuntimeConfig& config);
 /// refers to must outlive it. Errors: those of find_built_runtime, before anything of the strategy is loaded;
 /// RuntimeNotAvailableError (module_missing, module_foreign, sdk_missing, sdk_foreign,
 /// provider_not_available); InvalidArgumentError for a configuration that is not valid. An airborne runtime
-/// comes with its telemetry started; without a sensor it comes all the same, after a WARN. Cost: opens the
-/// runtime's module, once per process; airborne, up to about 100 ms for a slow sensor.
+/// comes with its telemetry started; without a sensor it comes all the same, after a WARN. What was built is
+/// told once, as `c7.runtime_built`. Cost: opens the runtime's module, once per process; airborne, up to
+/// about 100 ms for a slow sensor.
 Result<std::unique_ptr<InferenceRuntime>> build_inference_runtime(RuntimeEnvironment environment);
 
 }  // namespace skua

@@ -17,7 +17,7 @@ namespace skua {
 
 /// The one document of a YAML file of at most 1 MiB. InvalidArgumentError: not_found, not_regular_file,
 /// permission_denied, too_large, malformed (with line and column; see yaml_guard.h for what else a file may
-/// not be). Never blocks, a FIFO included. Bounded: the largest file allowed takes about a second and 100 MB.
+/// not be). Never blocks, a FIFO included. Bounded: the worst file allowed takes about a second and 256 MB.
 Result<YAML::Node> load_yaml(const std::filesystem::path& file);
 /// The same from text; `file` is for messages.
 Result<YAML::Node> parse_yaml(const std::string& text, const std::string& file);

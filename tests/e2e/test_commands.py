@@ -36,11 +36,28 @@ def test_doctor_shows_where_a_value_comes_from(skua, place):
     config.write_text("components:\n  c7_inference:\n    runtime: onnx_trt_ep\n    execution_provider: cpu\n"
                       "  c4_pose:\n    anything: 1\n")
     fields = {entry["field"]: entry for entry in skua.ok("doctor", "--config", config, "--json")["configuration"]}
-    assert (fields["runtime"]["value"], fields["runtime"]["source"]) == ("onnx_trt_ep", str(config))
+    assert (fields["runtime"]["value"], fields["runtime"]["source"]) == ("onnx_trt_ep", f"{config}:3")
     assert fields["intra_op_threads"]["source"] == "default"
+    environment = ("env", "SKUA_C7_INTRA_OP_THREADS=3", "SKUA_C7_RUNTIME=pytorch_fp16", "SKUA_C7_LANES=c2_vpr:ultravpr")
+    fields = {entry["field"]: entry for entry in skua.ok("doctor", "--config", config, "--json",
+                                                         prefix=environment)["configuration"]}
+    assert (fields["intra_op_threads"]["value"], fields["intra_op_threads"]["source"]) == ("3", "SKUA_C7_INTRA_OP_THREADS")
+    assert (fields["runtime"]["value"], fields["runtime"]["source"]) == ("pytorch_fp16", "SKUA_C7_RUNTIME")
+    assert (fields["lanes"]["value"], fields["lanes"]["source"]) == ("c2_vpr:ultravpr", "SKUA_C7_LANES")
+    assert fields["execution_provider"]["source"] == f"{config}:4"
     config.write_text("components:\n  c7_inference:\n    ort_disallow_cpu_fallback: false\n")
     result = skua("doctor", "--config", config, "--json")
     programs.error_of(result, USAGE, "invalid_argument", "execution_provider: cpu", "config.yaml:3")
+
+
+@pytest.mark.parametrize("command", ["doctor", "thermal"])
+def test_a_variable_that_is_unknown_or_wrong_is_named(skua, command):
+    wrong = skua(command, "--json", prefix=("env", "SKUA_C7_RUNTIMES=tensorrt"))
+    programs.error_of(wrong, USAGE, "invalid_argument", "'SKUA_C7_RUNTIMES' is unknown", "SKUA_C7_RUNTIME,")
+    wrong = skua(command, "--json", prefix=("env", "SKUA_C7_THERMAL_NICE=20"))
+    programs.error_of(wrong, USAGE, "invalid_argument", "environment variable SKUA_C7_THERMAL_NICE", "from 0 to 19")
+    fine = skua(command, "--json", prefix=("env", "SKUA_C8_RUNTIME=x", "SKUA_C7_THERMAL_NICE=19"))
+    assert "SKUA_C7" not in fine.stderr
 
 
 def test_verify_names_every_file(skua, flight):

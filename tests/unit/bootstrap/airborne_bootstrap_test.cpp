@@ -153,14 +153,16 @@ TEST_F(ComposeTest, AMissingMatcherDoesNotConcernWhoNeedsNone) {
   EXPECT_FALSE(compose_root(config_, pre.entries, factories_for({"c3_matcher"})).ok());
 }
 
-TEST_F(ComposeTest, ASkippedReplayIsToldHowToBeComposed) {
+TEST_F(ComposeTest, ASkippedReplayComposesNobodyAndSaysHowToWhereAConsumerIsConfigured) {
   config_.mode = FlightMode::kReplay;
   config_.has_inference_block = false;
   const PreConstruction pre = built();
+  EXPECT_THAT(*compose_root(config_, pre.entries, factories_for(kFour)), IsEmpty());  // none is known
+  config_.consumers.emplace();
+  EXPECT_THAT(*compose_root(config_, pre.entries, factories_for(kFour)), IsEmpty());
+  config_.consumers = {{"c2_vpr"}};
   EXPECT_THAT(compose_error(pre.entries, factories_for(kFour)).message,
               HasSubstr("only where the configuration has the block components.c7_inference: add it"));
-  config_.consumers.emplace();
-  EXPECT_TRUE(compose_root(config_, pre.entries, factories_for(kFour)).ok());
 }
 
 TEST_F(ComposeTest, AFactorysErrorIsPassedOnAndLeavesTheRuntimeOpen) {

@@ -90,7 +90,7 @@ TEST(Program, DoctorListsHostRuntimesAndWhereValuesCameFrom) {
   EXPECT_TRUE(json["host"].contains("sm"));
   for (const Json& field : json["configuration"]) {
     const bool is_given = field["field"] == "intra_op_threads";
-    EXPECT_EQ(field["source"], is_given ? file.string() : "default");
+    EXPECT_EQ(field["source"], is_given ? file.string() + ":1" : "default");
     EXPECT_TRUE(!is_given || field["value"] == "2");
   }
 }
