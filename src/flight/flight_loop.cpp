@@ -8,6 +8,7 @@ namespace {
 
 /// Time to reach the first frame's sleep in; nothing depends on it.
 constexpr std::int64_t kLeadNs = 20'000'000;
+constexpr double kNsPerMs = 1e6;
 
 std::int64_t now_ns() noexcept { return system_clock().monotonic_ns(); }
 
@@ -27,8 +28,12 @@ std::string_view to_string(FlightEnd end) noexcept {
   return "signal";
 }
 
-FlightLoop::FlightLoop(const LoopParts& parts, const FrameFormat& format, double rate_hz)
-    : parts_(parts), format_(format), rate_hz_(rate_hz), schedule_(0, rate_hz, kLateNs) {}
+FlightLoop::FlightLoop(const LoopParts& parts, const FrameFormat& format, const FlightSettings& settings)
+    : parts_(parts),
+      format_(format),
+      rate_hz_(settings.rate_hz),
+      deadline_ns_(static_cast<std::int64_t>(settings.deadline_ms * kNsPerMs)),
+      schedule_(0, settings.rate_hz, kLateNs) {}
 
 /// The picture of a slot, before it is due where there is time.
 Status FlightLoop::acquire(std::uint64_t slot) noexcept {
@@ -50,7 +55,7 @@ FrameResult FlightLoop::work_up(std::uint64_t slot, std::uint64_t acquired, Stat
   if (picture.ok()) {
     InferOptions options;
     options.frame = slot;
-    options.deadline_ns = schedule_.due_ns(slot + 1);
+    options.deadline_ns = schedule_.due_ns(slot) + deadline_ns_;
     result = parts_.pipeline->run(parts_.frames->image(), options);
   } else {
     result.frame = slot;

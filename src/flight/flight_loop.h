@@ -38,13 +38,14 @@ struct FrameFormat {
 };
 
 /// A frame that is due late is late, one that is not begun in its slot is missed, one without a result is
-/// dropped; none of them stops the next one. A frame's deadline is the next one's due time. One thread.
+/// dropped; none of them stops the next one. A frame without an answer `deadline_ms` after it was due has
+/// none. One thread.
 class FlightLoop {
  public:
   /// A frame that begins so much after it was due counts as late.
   static constexpr std::int64_t kLateNs = 5'000'000;
 
-  FlightLoop(const LoopParts& parts, const FrameFormat& format, double rate_hz);
+  FlightLoop(const LoopParts& parts, const FrameFormat& format, const FlightSettings& settings);
 
   /// Flies. Without `duration_ns` every frame of the source once; with it the source begins again at its end.
   FlightEnd run(std::optional<std::int64_t> duration_ns) noexcept;
@@ -66,6 +67,7 @@ class FlightLoop {
   LoopParts parts_;
   FrameFormat format_;
   double rate_hz_;
+  std::int64_t deadline_ns_;
   FrameSchedule schedule_;
   FlightStatistics statistics_;
   MemoryWatch memory_;

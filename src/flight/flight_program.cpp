@@ -260,7 +260,7 @@ Status Flight::fly() {
       &pipeline, &*frames_, &*tiles_, &signals_, &supervisor_, events_.get(), trace_ ? &*trace_ : nullptr};
   const FrameFormat format{consumers_.matcher->width(), consumers_.matcher->height(), channels_};
   const auto loop =
-      std::make_unique<FlightLoop>(parts, format, settings_.rate_hz);  // its histograms are large
+      std::make_unique<FlightLoop>(parts, format, settings_);  // its histograms are large
   std::optional<std::int64_t> duration_ns;
   if (arguments_.duration_s) duration_ns = static_cast<std::int64_t>(*arguments_.duration_s * kNsPerSecond);
   return finish(*loop, loop->run(duration_ns));

@@ -55,6 +55,7 @@ Result<FlightSettings> settings_of(const YAML::Node& block, const std::filesyste
   read_path(fields, "frames", base, settings.frames);
   read_path(fields, "map", base, settings.map);
   read_number(fields, "rate_hz", 0.0, 100.0, settings.rate_hz);
+  read_number(fields, "deadline_ms", 0.0, 60000.0, settings.deadline_ms);
   read_name(fields, "vpr_model", settings.vpr_model);
   read_name(fields, "features_model", settings.features_model);
   read_name(fields, "adhop_model", settings.adhop_model);

@@ -126,7 +126,7 @@ def test_the_frame_loop_needs_its_consumers(flight_place, consumer):
 
 BAD_FLIGHT = {"rate_hz": (0, -1, 101, "fast", [3], None), "candidates": (0, 101, 1.5, "ten"), "matches": (0, 11),
               "matches_throttled": (0, 4), "min_inliers": (4, 10001), "adhop_below_share": (-0.1, 1.1, "half"),
-              "adhop_min_period_s": (0, 3601), "vpr_model": ("", "Demo", "a/b"), "features_model": ("a" * 65,),
+              "adhop_min_period_s": (0, 3601), "deadline_ms": (0, 60001, "soon"), "vpr_model": ("", "Demo", "a/b"), "features_model": ("a" * 65,),
               "adhop_model": ("..",), "map": ([1],), "frames": ({},), "frame": ("typo",)}
 
 
@@ -172,7 +172,7 @@ def test_bad_frames_are_dropped_and_the_next_one_flies(flight_place, tmp_path):
            "gone.jpg": "not_found", "folder.jpg": None, "pipe.jpg": "not_regular_file"}
     lines = [line for pair in zip(good, bad) for line in pair]
     (tmp_path / "replay.txt").write_text("# good and bad in turn\n" + "".join(f"{line}\n" for line in lines))
-    flight_place.flight_block.update(frames=tmp_path / "replay.txt", rate_hz=4)
+    flight_place.flight_block.update(frames=tmp_path / "replay.txt")
     flown = flight_place.ok()
     assert len(flown.trace) == len(lines)
     for name, line in zip(map(str, lines), flown.trace):
@@ -192,7 +192,7 @@ def test_frames_of_somewhere_else_have_no_position(flight_place, tmp_path):
     noise = np.random.default_rng(3).integers(0, 256, (480, 640), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "else" / "noise.png")
     Image.new("L", (640, 480)).save(tmp_path / "else" / "black.png")
-    flight_place.flight_block.update(frames=tmp_path / "else", rate_hz=4)
+    flight_place.flight_block.update(frames=tmp_path / "else")
     flown = flight_place.ok()
     assert flown.report["positions"] == 0 and flown.report["frames"] == 2, flown.report
     assert {line["reason"] for line in flown.trace} <= {"no_position", "execution_failed"}
