@@ -102,6 +102,7 @@ class LightGlueRuntime {
   std::size_t fixed_keypoint_count() const noexcept;
   /// The largest M; reserve so much in a CorrespondenceSet to have no allocation even in the first call.
   std::size_t max_matches() const noexcept;
+  /// The way that was measured to be the fastest; kOneLane only where it was faster by 5 %.
   BatchMode batch_mode() const noexcept;
   std::span<const BatchTiming> batch_timings() const noexcept;
   /// Of the last match or match_batch: time inside the runtime's runs; with several lanes, of the lane that

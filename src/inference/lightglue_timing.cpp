@@ -12,6 +12,7 @@ namespace skua::lightglue {
 namespace {
 
 constexpr std::array<BatchMode, 3> kModes = {BatchMode::kOneLane, BatchMode::kLanes, BatchMode::kBatched};
+constexpr std::int64_t kOneLaneHandicap = 20;  // one part in so many
 constexpr float kScoreTolerance = 1e-3F;
 // libtorch compiles a graph anew at its second run on a shape; the first round may hold one run of it.
 constexpr std::size_t kUntimedRounds = 2;
@@ -83,15 +84,21 @@ Status run_round(Matcher& matcher, std::vector<Entrant>& entrants, Batch& batch,
   return {};
 }
 
-BatchMode fastest(const std::vector<BatchTiming>& timings, std::size_t count) {
-  const BatchTiming* best = &timings.front();
-  for (std::size_t i = 1; i < count; ++i) {
-    if (timings[i].median_ns > 0 && timings[i].median_ns < best->median_ns) best = &timings[i];
-  }
-  return best->mode;
+/// What a timing counts for. The lanes lose nothing where no core is free just now, and gain where one is.
+std::int64_t weighed(const BatchTiming& timing) noexcept {
+  const bool is_handicapped = timing.mode == BatchMode::kOneLane;
+  return timing.median_ns + (is_handicapped ? timing.median_ns / kOneLaneHandicap : 0);
 }
 
 }  // namespace
+
+BatchMode fastest_of(std::span<const BatchTiming> timings) noexcept {
+  const BatchTiming* best = &timings.front();
+  for (const BatchTiming& timing : timings) {
+    if (timing.median_ns > 0 && weighed(timing) < weighed(*best)) best = &timing;
+  }
+  return best->mode;
+}
 
 bool is_same_answer(const CorrespondenceSet& one, const CorrespondenceSet& other) noexcept {
   return one.indices == other.indices &&
@@ -112,8 +119,9 @@ Result<ChosenModes> time_modes(Matcher& matcher, std::size_t pairs, std::size_t 
   ChosenModes chosen;
   for (const Entrant& entrant : entrants)
     chosen.timings.push_back({entrant.mode, entrant.is_in ? median_of(entrant.times_ns) : 0});
-  chosen.mode = fastest(chosen.timings, chosen.timings.size());
-  chosen.unbatched = fastest(chosen.timings, 2);  // kBatched is the last
+  const std::span<const BatchTiming> timings(chosen.timings);
+  chosen.mode = fastest_of(timings);
+  chosen.unbatched = fastest_of(timings.first(2));  // kBatched is the last
   return chosen;
 }
 

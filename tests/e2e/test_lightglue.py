@@ -188,7 +188,8 @@ def test_the_fastest_possible_way_is_chosen(reports, case):
     possible = {way: took for way, took in report["timings_ns"].items() if took > 0}
     assert set(report["timings_ns"]) == {"one_lane", "lanes", "batched"} and {"one_lane", "lanes"} <= set(possible)
     assert ("batched" in possible) == (case[1] == "lightglue_batched")
-    assert report["mode"] == min(possible, key=possible.get)
+    one_lane = possible["one_lane"] + possible["one_lane"] // 20  # less than 5 % is noise
+    assert report["mode"] == min(possible, key=(possible | {"one_lane": one_lane}).get)
 
 
 def test_what_the_engines_take(reports):

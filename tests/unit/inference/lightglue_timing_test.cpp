@@ -163,6 +163,21 @@ TEST(LightGlueSamplesTest, HalvesAreTheRoundedSingles) {
   }
 }
 
+BatchMode fastest(std::int64_t one_lane, std::int64_t lanes, std::int64_t batched) {
+  const std::array<BatchTiming, 3> timings{
+      {{BatchMode::kOneLane, one_lane}, {BatchMode::kLanes, lanes}, {BatchMode::kBatched, batched}}};
+  return lightglue::fastest_of(timings);
+}
+
+TEST(LightGlueTimingAnswers, TheSmallestTimeWinsAndOneLaneByFivePercent) {
+  EXPECT_EQ(fastest(1000, 600, 700), BatchMode::kLanes);
+  EXPECT_EQ(fastest(1000, 600, 500), BatchMode::kBatched);
+  EXPECT_EQ(fastest(1000, 1040, 0), BatchMode::kLanes);
+  EXPECT_EQ(fastest(1000, 1060, 0), BatchMode::kOneLane);
+  EXPECT_EQ(fastest(1000, 1060, 1040), BatchMode::kBatched);
+  EXPECT_EQ(fastest(1000, 0, 0), BatchMode::kOneLane);
+}
+
 TEST(LightGlueTimingAnswers, DifferByTheirIndicesOrByScoresBeyondTheBound) {
   const CorrespondenceSet one{{{0, 1}, {2, 3}}, {0.5F, 0.25F}};
   CorrespondenceSet other = one;
