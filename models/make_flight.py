@@ -2,9 +2,11 @@
 
     python models/make_flight.py --out DIR [--frames N] [--seed S]
 
-DIR/map holds the tiles and map.json, DIR/frames the frames in their order, DIR/truth.json where each was taken.
-The photograph is one that the scikit-image wheel contains, enlarged threefold: at its own size it would make six
-tiles, fewer than the ten candidates that place recognition hands on.
+DIR/map holds the tiles and map.json, DIR/frames the frames in their order, DIR/truth.json where each was taken. Quick
+when DIR holds all of it already.
+The photograph is the largest that the scikit-image wheel contains, enlarged twofold: at its own size it would make four
+tiles, fewer than the ten candidates that place recognition hands on. On pictures without large structures (stars, gravel)
+`demo_vpr` misses the right tile in one of seven such frames; it is a demo network.
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ import numpy as np
 from PIL import Image
 
 import evaluate
+from generated import RECORD, are_unchanged, file_sha256, identity, read_record, write_record
 
-PHOTOGRAPH = "hubble"
-ENLARGEMENT = 3
+SOURCES = ("evaluate.py", "generated.py", "make_flight.py")
+PACKAGES = ("numpy", "pillow", "scikit-image")
+PHOTOGRAPH = "retina"
+ENLARGEMENT = 2
 TILE_WIDTH, TILE_HEIGHT = evaluate.IMAGE_SIZE
 JPEG_QUALITY = 90
 MAX_SHIFT_PX = 80  # of a frame's centre from its tile's, along either axis: the nearest tile stays the right one
@@ -105,15 +110,29 @@ def write_frames(picture: np.ndarray, grid: dict[str, tuple[int, int]], count: i
     return truth
 
 
+def wanted(count: int, seed: int) -> dict[str, object]:
+    """What the files depend on."""
+    return identity(SOURCES, PACKAGES) | {"frames": count, "seed": seed}
+
+
+def is_up_to_date(out: Path, count: int, seed: int) -> bool:
+    record = read_record(out)
+    return record.get("generator") == wanted(count, seed) and are_unchanged(out, record.get("files", {"": ""}))
+
+
 def generate(out: Path, count: int, seed: int) -> None:
     picture = large_photograph()
     grid = tile_grid(picture)
+    (out / RECORD).unlink(missing_ok=True)
     for name in ("map", "frames"):
         shutil.rmtree(out / name, ignore_errors=True)
         (out / name).mkdir(parents=True)
     write_map(picture, grid, out / "map")
     truth = write_frames(picture, grid, count, seed, out / "frames")
     (out / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", "ascii")
+    files = [*(out / "map").iterdir(), *(out / "frames").iterdir(), out / "truth.json"]
+    digests = {str(file.relative_to(out)): file_sha256(file) for file in sorted(files)}
+    write_record(out, {"generator": wanted(count, seed), "files": digests})
 
 
 def main() -> None:
@@ -122,7 +141,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60, metavar="N", help="how many (default: 60)")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
     arguments = parser.parse_args()
-    generate(arguments.out, arguments.frames, arguments.seed)
+    if not is_up_to_date(arguments.out, arguments.frames, arguments.seed):
+        generate(arguments.out, arguments.frames, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The demo: three networks are compiled, published as a flight set, verified, loaded and run on photographs, by the
-default runtime and, beside it, by ONNX Runtime.
+default runtime and, beside it, by ONNX Runtime. It ends with a short flight.
 
     python scripts/demo.py [BUILD_DIR]
 
@@ -30,6 +30,8 @@ OUT = ROOT / "out" / "demo"
 MODELS = ("demo_features", "demo_matcher", "demo_vpr")
 REFUSED = 5  # exit status of every gate refusal
 MIN_MATCHES, MIN_SHARE = 300, 0.90
+FLIGHT_FRAMES, FLIGHT_S = 15, 5  # at the stack's 3 Hz
+MIN_TILES, MIN_POSITIONS, MAX_POSITION_ERROR_PX = 0.95, 0.90, 5.0
 REPEATS = 2  # of every run, for the latency
 SAME_KEYPOINT_PX = 1.0
 
@@ -54,10 +56,14 @@ class DemoFailure(Exception):
     """The demo did not show what it promises."""
 
 
+def program(name: str) -> str:
+    build = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SKUA_BUILD_DIR", ROOT / "build" / "release"))
+    return str(build / "bin" / name)
+
+
 def skua(*arguments: object, expect: int = 0) -> dict:
     """Runs the ground tool and returns its JSON report."""
-    build = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SKUA_BUILD_DIR", ROOT / "build" / "release"))
-    command = [str(build / "bin" / "skua"), *map(str, arguments), "--json"]
+    command = [program("skua"), *map(str, arguments), "--json"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != expect:
         raise DemoFailure(f"{' '.join(command)}: exit status {result.returncode}, expected {expect}\n{result.stderr}")
@@ -270,6 +276,71 @@ def show_recorded(folder: Path, file: str) -> None:
         raise DemoFailure("the flight recorder does not hold the one refusal")
 
 
+def flight_config() -> Path:
+    """The configuration of an aircraft, as far as this machine is one: the set is not signed, and the log is off."""
+    for name in ("state", "recorder"):
+        (OUT / name).mkdir(exist_ok=True)
+    path = OUT / "flight.yaml"
+    path.write_text(f"""mode: live
+components:
+  c7_inference:
+    flight_sets_dir: {OUT / DEFAULT.folder}
+    state_dir: {OUT / "state"}
+    recorder_dir: {OUT / "recorder"}
+    allow_unsigned: true
+    lightglue_model: demo_matcher
+    log_sink: none
+  c2_vpr:
+  c2_5_rerank:
+  c3_matcher:
+flight:
+  map: flight/map
+  frames: flight/frames
+  vpr_model: demo_vpr
+  features_model: demo_features
+""")
+    return path
+
+
+def fly() -> tuple[dict, list[dict]]:
+    """A short flight of skua-flight: its report, and its trace, a frame each."""
+    maker = [sys.executable, str(ROOT / "models" / "make_flight.py"), "--out", str(OUT / "flight")]
+    subprocess.run([*maker, "--frames", str(FLIGHT_FRAMES)], check=True)
+    report, trace = OUT / "flight-report.json", OUT / "flight-trace.jsonl"
+    command = [program("skua-flight"), "--config", flight_config(), "--duration", FLIGHT_S, "--report", report,
+               "--trace", trace]
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise DemoFailure(f"skua-flight: exit status {result.returncode}\n{result.stderr}")
+    return json.loads(report.read_text()), [json.loads(line) for line in trace.read_text().splitlines()]
+
+
+def show_flight() -> None:
+    """Where the aircraft thought it was, beside where it was."""
+    report, trace = fly()
+    truth = {entry["picture"]: entry for entry in json.loads((OUT / "flight" / "truth.json").read_text())}
+    print(f"  set {report['set_id']} ready {report['ready_ms'] / 1e3:.1f} s after the start; "
+          f"{report['frames']} frames at {report['rate_hz']:g} Hz, {report['missed']} missed, {report['late']} late")
+    print("  frame   found on   position, px (sigma)                      true position     error    frame time")
+    right = near = 0
+    for line in trace:
+        known = truth[line["picture"]]
+        if "tile" not in line:
+            print(f"  {line['frame']:5}   no result: {line['reason']}")
+            continue
+        error = float(np.hypot(line["x"] - known["x"], line["y"] - known["y"]))
+        right, near = right + (line["tile"] == known["tile"]), near + (error <= MAX_POSITION_ERROR_PX)
+        print(f"  {line['frame']:5}   {line['tile']:8}   {line['x']:7.1f} ({line['sigma_x']:.2f}) {line['y']:7.1f} "
+              f"({line['sigma_y']:.2f})   {line['inliers']:3}/{line['matches']:3} inliers   {known['x']:7.1f} "
+              f"{known['y']:7.1f}   {error:6.2f} px   {line['ms']['frame']:6.1f} ms")
+    for name, stage in report["stages"].items():
+        print(f"  {name:9} p50 {stage['p50_ms']:7.2f}  p95 {stage['p95_ms']:7.2f}  max {stage['max_ms']:7.2f} ms   "
+              f"{stage.get('backbone', '')}")
+    if right < MIN_TILES * len(trace) or near < MIN_POSITIONS * len(trace):
+        raise DemoFailure(f"of {len(trace)} frames {right} are on the right tile and {near} within "
+                          f"{MAX_POSITION_ERROR_PX:g} px")
+
+
 def demo() -> None:
     generator = [sys.executable, str(ROOT / "models" / "make_demo.py"), "--out", str(OUT / "models")]
     subprocess.run(generator, check=True)
@@ -291,6 +362,8 @@ def demo() -> None:
     print("\n".join(line for lines in zip(outcome.latencies, other.latencies) for line in lines))
     print("a damaged engine")
     show_refusal(set_dir)
+    print("a short flight over a large photograph cut into tiles; the frames are warped crops of it")
+    show_flight()
     if short:
         raise DemoFailure(f"fewer than {MIN_MATCHES} matches or {MIN_SHARE:.0%} within 3 px: {', '.join(short)}")
 

@@ -102,3 +102,27 @@ def inputs_of_add_relu(tmp_path):
     """Arguments of `skua run SET add_relu`."""
     np.save(tmp_path / "x.npy", np.linspace(-1, 1, 8, dtype=np.float32).reshape(1, 8))
     return ("--input", f"x={tmp_path / 'x.npy'}", "--output-dir", tmp_path / "out")
+
+
+@pytest.fixture(scope="session", name="flown_original")
+def provisioned_flight(tmp_path_factory):
+    """Sets, map and frames for skua-flight, made once. Never touched: see `flight_place`."""
+    import flights  # numpy and the tables of models/ are imported only where they are needed
+
+    shared = tmp_path_factory.mktemp("flown")
+    home = shared / "home"
+    home.mkdir()
+    flights.generate(shared)
+    place = Place(shared)
+    yaml = place.set_yaml(flights.demo_networks(place.models), runtime=None, execution_provider=None)
+    programs.Programs(home).ok(*place.provision_arguments(yaml), "--json")
+    before = trees.tree(place.sets)
+    yield shared
+    assert trees.tree(place.sets) == before, "a flight changed the sets"
+
+
+@pytest.fixture(name="flight_place")
+def place_of_a_flight(flown_original, tmp_path, home):
+    import flights
+
+    return flights.FlightPlace(tmp_path, flown_original, home)

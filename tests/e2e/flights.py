@@ -1,0 +1,158 @@
+"""Flights: skua-flight on the demo set over a map, with what it tells."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+import programs
+
+ROOT = programs.ROOT
+FLIGHT = programs.BUILD / "bin" / "skua-flight"
+DEMO = ("demo_features", "demo_matcher", "demo_vpr")
+sys.path.insert(0, str(ROOT / "models"))
+import parity_table  # noqa: E402  (models/ is no package)
+
+FRAMES = 20
+DEVICE_LOST = 10
+
+
+def generate(folder):
+    """Demo networks, map and frames, and the flight set of the default runtime."""
+    for script, out, more in (("make_demo.py", "models", ()), ("make_flight.py", "flight", ("--frames", FRAMES))):
+        subprocess.run([sys.executable, ROOT / "models" / script, "--out", folder / out, *map(str, more)], check=True,
+                       capture_output=True)
+
+
+def demo_networks(models):
+    """The networks of SET.yaml as the demo has them."""
+    return [{"name": name, "pt": models / f"{name}.pt", "precision": "fp16",
+             "golden": {"file": models / f"{name}.golden", "origin": "eager PyTorch, fp32"},
+             "tolerances": {output: allowed.as_yaml()
+                            for output, allowed in parity_table.tolerances(name, "widened").items()}}
+            for name in DEMO]
+
+
+class Flown:
+    """What a flight left: exit status, log records, stderr, report and trace."""
+
+    def __init__(self, status, stdout, stderr, place):
+        self.status, self.stdout, self.stderr = status, stdout, stderr
+        self.log = [json.loads(line) for line in stdout.splitlines()]
+        self.report = json.loads(place.report.read_text()) if place.report.exists() else None
+        self.trace = [json.loads(line) for line in place.trace.read_text().splitlines()] if place.trace.exists() else []
+
+    def told(self, kind):
+        return [record for record in self.log if record["kind"] == kind]
+
+    def explain(self):
+        return f"status {self.status}\n{self.stderr}\n" + "\n".join(map(str, self.log[-20:]))
+
+
+class FlightPlace:
+    """One test's state, recorder and configuration, over sets, map and frames that tests share unless they copy them."""
+
+    def __init__(self, folder, shared, home):
+        self.folder, self.home = pathlib.Path(folder), home
+        self.sets, self.map, self.frames = shared / "sets", shared / "flight" / "map", shared / "flight" / "frames"
+        self.truth = {entry["picture"]: entry for entry in json.loads((shared / "flight" / "truth.json").read_text())}
+        self.state, self.recorder = self.folder / "state", self.folder / "recorder"
+        self.state.mkdir(exist_ok=True)
+        self.recorder.mkdir(exist_ok=True)
+        self.report, self.trace = self.folder / "report.json", self.folder / "trace.jsonl"
+        self.flight_block = {"map": self.map, "frames": self.frames, "vpr_model": "demo_vpr",
+                             "features_model": "demo_features"}
+        self.components = {"c7_inference": {
+            "flight_sets_dir": self.sets, "state_dir": self.state, "recorder_dir": self.recorder, "allow_unsigned": True,
+            "lightglue_model": "demo_matcher", "thermal_source": "auto"},
+            "c2_vpr": {}, "c2_5_rerank": {}, "c3_matcher": {}}
+        self.mode = "live"
+
+    @property
+    def c7(self):
+        return self.components["c7_inference"]
+
+    def config(self):
+        """Writes the configuration as it is now (JSON, which YAML contains)."""
+        path = self.folder / "flight.yaml"
+        document = {"mode": self.mode, "components": self.components, "flight": self.flight_block}
+        path.write_text(json.dumps(document, default=str, indent=1) + "\n", "ascii")
+        return path
+
+    def command(self, *args):
+        return [str(FLIGHT), "--config", str(self.config()), "--report", str(self.report), "--trace", str(self.trace),
+                *map(str, args)]
+
+    def environment(self, more=None):
+        return {**programs.environment(self.home), **(more or {})}
+
+    def start(self, *args, prefix=(), env=None):
+        for old in (self.report, self.trace):
+            old.unlink(missing_ok=True)
+        return subprocess.Popen([*map(str, prefix), *self.command(*args)], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, env=self.environment(env), stdin=subprocess.DEVNULL)
+
+    def end(self, process, timeout=programs.TIMEOUT_S):
+        stdout, stderr = process.communicate(timeout=timeout)
+        return Flown(process.returncode, stdout, stderr, self)
+
+    def fly(self, *args, prefix=(), env=None, timeout=programs.TIMEOUT_S):
+        return self.end(self.start(*args, prefix=prefix, env=env), timeout)
+
+    def ok(self, *args, **options):
+        flown = self.fly(*args, **options)
+        assert flown.status == programs.DONE, flown.explain()
+        return flown
+
+    def refused(self, status, reason, *words, **options):
+        """skua-flight does not fly: this status, and on stderr one line with the prefix, the reason and the words."""
+        flown = self.fly(**options)
+        assert flown.status == status, flown.explain()
+        assert flown.stderr.startswith("airborne_bootstrap: ") and f"[{reason}]" in flown.stderr, flown.explain()
+        for word in words:
+            assert str(word) in flown.stderr, f"expected {word!r}: {flown.explain()}"
+        assert flown.report is None and not flown.told("c7.flight_begun"), flown.explain()
+        return flown
+
+    def errors(self, trace):
+        """Of every frame with a position: whether the tile is right, and how far the position is off, in pixels."""
+        found = [line for line in trace if "tile" in line]
+        right = [line["tile"] == self.truth[line["picture"]]["tile"] for line in found]
+        off = [float(np.hypot(line["x"] - self.truth[line["picture"]]["x"],
+                              line["y"] - self.truth[line["picture"]]["y"])) for line in found]
+        return np.array(right, bool), np.array(off)
+
+
+def throttled_replay(readings=10_000):
+    """A recording (docs/formats/thermal-reading.md) of a clock that is held down; for every poll of a test's flight."""
+    fields = {key: {"status": "unsupported"} for key in (
+        "cpu_temp_c", "gpu_temp_c", "hottest_temp_c", "passive_trip_c", "critical_trip_c", "limit_reached",
+        "throttle_events", "over_current_events", "gpu_clock_mhz", "gpu_clock_max_mhz", "cpu_clock_mhz")}
+    fields["throttle"] = {"status": "value", "value": 1, "origin": "test"}
+    lines = ({"schema": 1, "source": "replay", "measured_at_ns": n * 1_000_000_000, "fields": fields,
+              "throttle_causes": ["test"]} for n in range(readings))
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def wait_for(condition, what, process=None, limit_s=60.0):
+    """Waits until `condition()`; fails when it does not come, or when the process ends."""
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, f"waited {limit_s} s for {what}"
+        assert process is None or process.poll() is None, f"ended before {what}: {process.communicate()}"
+        time.sleep(0.005)
+
+
+def in_flight(place):
+    return (place.state / "in_flight.json").exists()
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        stream.close()

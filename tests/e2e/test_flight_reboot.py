@@ -1,0 +1,124 @@
+"""F8: skua-flight killed at any moment and started again, and what the record of the flight says."""
+
+import json
+import os
+import random
+import shutil
+import time
+
+import flights
+import numpy as np
+import programs
+from flights import in_flight, wait_for
+
+
+def quantiles(values):
+    return f"p50 {np.quantile(values, 0.5):.2f} s, p99 {np.quantile(values, 0.99):.2f} s, max {max(values):.2f} s"
+
+
+def test_killed_at_any_moment_it_comes_back_with_the_same_set(flight_place):
+    """kill -9 at a random moment of start or flight; every start that gets through has the set, its golden vectors
+    reproduced (a load without that is refused), and says truly whether it is a take-off or a reboot."""
+    expected = (flight_place.sets / "CURRENT").read_text("ascii").strip()
+    moments, kills, starts = random.Random(7), programs.repeats("e2e_flight_kills"), []
+    for number in range(kills):
+        was_in_flight = in_flight(flight_place)
+        process = flight_place.start("--duration", 600)
+        time.sleep(moments.uniform(0.0, 1.2))
+        flights.kill(process)
+        if number % 5 != 4 and number != kills - 1:
+            continue
+        was_in_flight = in_flight(flight_place)
+        flown = flight_place.ok("--duration", 0.3)
+        assert flown.report["set_id"] == expected and flown.report["positions"] == flown.report["frames"] > 0
+        assert flown.report["phase"] == ("F8" if was_in_flight else "F2"), flown.explain()
+        assert {engine["model"] for engine in flown.report["engines"]} == set(flights.DEMO)
+        assert all(engine["golden_ms"] > 0 for engine in flown.report["engines"])
+        assert not in_flight(flight_place), "an orderly end clears the record"
+        starts.append(flown.report["ready_ms"] / 1e3)
+    print(f"\n{kills} kills; start to ready: {quantiles(starts)}")
+
+
+def test_a_reboot_in_flight_is_recognised_and_told(flight_place, skua):
+    for count in (1, 2, 3):
+        process = flight_place.start("--duration", 600)
+        wait_for(lambda: flight_place.trace.exists() and flight_place.trace.stat().st_size, "a frame", process)
+        assert json.loads((flight_place.state / "in_flight.json").read_text())["start_count"] == count
+        flights.kill(process)
+    flown = flight_place.ok("--duration", 0.3)
+    (reboot,) = flown.told("c7.reboot_in_flight")
+    assert reboot["level"] == "WARN" and reboot["kv"]["start_count"] == 4
+    assert flown.told("c7.flight_begun")[0]["kv"] == {"set_id": flown.report["set_id"], "runtime": "pytorch_fp16",
+                                                      "phase": "F8", "start_count": 4}
+    assert not flown.told("c7.crash_loop")
+    recorded = skua.ok("recorder", "dump", flight_place.recorder, "--kind", "c7.reboot_in_flight", "--json")["records"]
+    assert [record["payload"]["start_count"] for record in recorded] == [2, 3, 4]
+    assert flight_place.ok("--duration", 0.3).report["phase"] == "F2"
+
+
+def state_of(flight_place, **fields):
+    document = {"schema_version": 1, "set_id": (flight_place.sets / "CURRENT").read_text("ascii").strip(),
+                "boot_id": open("/proc/sys/kernel/random/boot_id").read().strip(), "start_count": 4,
+                "recent_starts_s": [int(time.clock_gettime(time.CLOCK_BOOTTIME)) - 5] * 4, **fields}
+    (flight_place.state / "in_flight.json").write_text(json.dumps(document))
+
+
+def test_a_crash_loop_is_an_error(flight_place):
+    state_of(flight_place)
+    flown = flight_place.ok("--duration", 0.1)
+    (loop,) = flown.told("c7.crash_loop")
+    assert loop["level"] == "ERROR" and loop["kv"]["start_count"] == 5
+
+
+def test_control_old_starts_are_no_crash_loop(flight_place):
+    state_of(flight_place, recent_starts_s=[0, 0, 0, 0])
+    assert not flight_place.ok("--duration", 0.1).told("c7.crash_loop")
+    state_of(flight_place, boot_id="another boot")
+    flown = flight_place.ok("--duration", 0.1)
+    assert not flown.told("c7.crash_loop") and flown.report["phase"] == "F8"
+
+
+def test_a_record_of_another_set_is_a_take_off_and_told(flight_place):
+    state_of(flight_place, set_id="set-9")
+    flown = flight_place.ok("--duration", 0.1)
+    assert flown.report["phase"] == "F2" and flown.report["start_count"] == 1
+    (told,) = flown.told("c7.flight_state")
+    assert "set-9" in told["msg"] and told["level"] == "WARN"
+
+
+def test_a_damaged_record_is_kept_and_told(flight_place):
+    for damage in ("", "{", "[]", '{"schema_version": 2}', "\0" * 100, "x" * 100_000):
+        path = flight_place.state / "in_flight.json"
+        path.write_text(damage)
+        flown = flight_place.ok("--duration", 0.1)
+        assert flown.report["phase"] == "F2" and len(flown.told("c7.flight_state")) == 1, flown.explain()
+        aside = flight_place.state / "in_flight.json.rejected"
+        assert aside.read_text() == damage
+        aside.unlink()
+
+
+def test_integrity_is_not_skipped_in_the_air(flight_place, tmp_path):
+    """F8 uses the same gates: an engine that changed between two starts is refused."""
+    sets = tmp_path / "sets"
+    shutil.copytree(flight_place.sets, sets)
+    flight_place.c7["flight_sets_dir"] = sets
+    process = flight_place.start("--duration", 600)
+    wait_for(lambda: in_flight(flight_place), "the frame loop", process)
+    flights.kill(process)
+    (engine,) = sets.glob("*/demo_matcher__*.pt")
+    content = bytearray(engine.read_bytes())
+    content[100] ^= 4
+    engine.write_bytes(content)
+    flight_place.refused(programs.REFUSED, "sidecar_hash_mismatch", engine.name)
+    assert in_flight(flight_place), "a refused start does not end the flight's record"
+    content[100] ^= 4
+    engine.write_bytes(content)
+    assert flight_place.ok("--duration", 0.1).report["phase"] == "F8"
+
+
+def test_most_critical_engine_first(flight_place):
+    flown = flight_place.ok("--duration", 0.1)
+    (manifest,) = flight_place.sets.glob("*/flight-manifest.json")
+    ordered = sorted(json.loads(manifest.read_text())["artifacts"], key=lambda artifact: artifact["criticality"])
+    assert [engine["model"] for engine in flown.report["engines"]] == [artifact["name"] for artifact in ordered]
+    assert os.listdir(flight_place.state) == []
