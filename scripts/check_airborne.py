@@ -123,8 +123,8 @@ def check(root: pathlib.Path) -> list[str]:
         if path.is_file() and path.read_bytes()[:4] == b"\x7fELF":
             elf = Elf(path)
             found += findings_of_elf(name, elf)
-            said = (f"needs {len(elf.needed)} libraries, {len(elf.dynamic)} dynamic and {len(elf.static)} static symbols, "
-                    f"{len(elf.loaded)} bytes of loaded sections")
+            said = (f"needs {len(elf.needed)} libraries, {len(elf.dynamic)} dynamic and {len(elf.static)} static "
+                    f"symbols, {len(elf.loaded)} bytes of loaded sections")
         print(f"{'bad ' if found else 'good'}  {name}: {said}")
         problems += [f"{name}: {text}" for text in found]
     if PROGRAM not in names or not any(LIBRARY.fullmatch(name) for name in names):

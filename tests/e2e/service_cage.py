@@ -3,8 +3,9 @@ of system calls can keep. Linux, as root; started by test_service.py:
 
     unshare --mount --net python service_cage.py PLAN.json COMMAND...
 
-PLAN.json is what `plan` of test_service.py makes of the unit. What is not kept here: cgroups (DevicePolicy, IPAddressDeny;
-a /dev of its own and a network of its own stand for them), PrivateTmp's cleaning, the supervision itself.
+PLAN.json is what `cage_plan` of units.py makes of the unit. What is not kept here: cgroups (DevicePolicy,
+IPAddressDeny; a /dev and a network of its own stand for them), what only restricts further system calls by their
+arguments (RestrictNamespaces and its like), the supervision itself.
 """
 
 import ctypes
@@ -75,7 +76,7 @@ def place_folders(plan):
 
 
 def all_mounts():
-    """Their places; the kernel writes a space as \\040. (A codec would be loaded from a folder that is hidden by now.)"""
+    """Their places; the kernel writes a space as \\040. (A codec would be loaded from a folder that is hidden now.)"""
     lines = pathlib.Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
     return [re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4]) for line in lines]
 

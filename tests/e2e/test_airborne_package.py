@@ -35,7 +35,8 @@ def configuration_without_engines(tmp_path):
     (tmp_path / "map" / "map.json").write_text(json.dumps({
         "schema_version": 1, "tile_width": 8, "tile_height": 8, "tiles": [{"file": "t0.png", "x": 0, "y": 0}]}))
     (tmp_path / "config.yaml").write_text(
-        "components:\n  c2_vpr: {}\n  c2_5_rerank: {}\n  c3_matcher: {}\n  c7_inference:\n    runtime: pytorch_fp16\n    log_sink: none\n"
+        "components:\n  c2_vpr: {}\n  c2_5_rerank: {}\n  c3_matcher: {}\n"
+        "  c7_inference:\n    runtime: pytorch_fp16\n    log_sink: none\n"
         f"    flight_sets_dir: {tmp_path}/sets\n    state_dir: {tmp_path}/state\n"
         "flight: {frames: frames, map: map}\n")
     return tmp_path / "config.yaml"
@@ -85,6 +86,23 @@ def test_control_libtorchs_compile_half_is_found(prefix):
     shutil.copy(COMPILE_BRIDGE, prefix / "lib" / "libskua_torch_run.so")
     told = findings(prefix)
     assert "lib/libskua_torch_run.so: exports ['skua_torch_compile_bridge']" in told, told
+
+
+def test_control_a_parser_is_found_by_its_library_and_its_symbol(prefix, tmp_path):
+    """A library that calls TensorRT's ONNX parser, and seeks it where no package lies."""
+    parser, caller = tmp_path / "libnvonnxparser.so.10", tmp_path / "caller.c"
+    source = tmp_path / "parser.c"
+    source.write_text("void createNvOnnxParser_INTERNAL(void) {}\n")
+    caller.write_text("void createNvOnnxParser_INTERNAL(void);\nvoid skua_torch_run_bridge(void) "
+                      "{ createNvOnnxParser_INTERNAL(); }\n")
+    name = "lib/libskua_torch_run.so"
+    for command in (["-o", parser, "-Wl,-soname,libnvonnxparser.so.10", source],
+                    ["-o", prefix / name, caller, parser, f"-Wl,-rpath,{tmp_path}"]):
+        subprocess.run(["cc", "-shared", "-fPIC", *command], check=True)
+    told = findings(prefix)
+    for finding in ("needs libnvonnxparser.so.10", "symbol createNvOnnxParser_INTERNAL",
+                    f"seeks libraries in '{tmp_path}'"):
+        assert f"{name}: {finding}" in told, told
 
 
 @pytest.mark.parametrize("name", ["bin/skua", "bin/skua-build", "bin/other", "lib/libnvonnxparser.so.10"])

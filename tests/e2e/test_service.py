@@ -1,7 +1,7 @@
 """The systemd unit: what systemd itself says of it, and the program run under what it says.
 
-No systemd runs here. service_cage.py keeps the directives that mounts, user, capabilities and seccomp can keep; a socket
-of the test's is the supervisor that READY=1, WATCHDOG=1 and STOPPING=1 go to."""
+No systemd runs here. service_cage.py keeps the directives that mounts, user, capabilities and seccomp can keep; a
+socket of the test's is the supervisor that READY=1, WATCHDOG=1 and STOPPING=1 go to."""
 
 import json
 import os
@@ -198,7 +198,7 @@ def caged_service(unit, flight_place, tmp_path):
 
 
 def test_it_flies_as_the_unit_starts_it(service, unit, skua, flight_place):
-    """Everything between READY=1 and STOPPING=1: the watchdog fed in its time, an orderly end, a recorder that tells."""
+    """READY=1 to STOPPING=1: the watchdog fed in its time, an orderly end, a recorder that tells."""
     watchdog_s = unit.seconds("WatchdogSec")
     running = service(watchdog_s)
     running.start()
