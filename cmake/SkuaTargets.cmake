@@ -1,4 +1,11 @@
 # One function per kind of target. A folder's CMakeLists.txt calls them and holds nothing else.
+#
+# Install components: `airborne` is what flies and nothing else (scripts/check_airborne.py proves it), `ground` is
+# everything that compiles, measures or inspects, on top of it. A target is ground unless it says AIRBORNE.
+set(SKUA_AIRBORNE_COMPONENT airborne)
+set(SKUA_GROUND_COMPONENT ground)
+# Nothing of ours goes into CMake's unnamed component, where a package could forget it.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME ${SKUA_GROUND_COMPONENT})
 
 # "NAME x ..." and "x ..." both name the target x.
 macro(skua_take_name)
@@ -38,12 +45,21 @@ function(skua_folder NAME)
   target_link_libraries(skua_${NAME} PUBLIC ${ARG_LINK})
 endfunction()
 
-# skua_module(skua_runtime_onnx_trt_ep SOURCES ... [LINK ...])
+# skua_component(OUT is_airborne): the install component of a target.
+function(skua_component OUT IS_AIRBORNE)
+  if(IS_AIRBORNE)
+    set(${OUT} ${SKUA_AIRBORNE_COMPONENT} PARENT_SCOPE)
+  else()
+    set(${OUT} ${SKUA_GROUND_COMPONENT} PARENT_SCOPE)
+  endif()
+endfunction()
+
+# skua_module(skua_runtime_onnx_trt_ep [AIRBORNE] SOURCES ... [LINK ...])
 # libNAME.so beside libskua.so, opened with dlopen. Its one exported symbol is its entry function; the linker
 # hides the rest (not -fvisibility, which would hide the types that the module shares with libskua).
 function(skua_module NAME)
   skua_take_name(${ARGN})
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${arguments})
+  cmake_parse_arguments(ARG "AIRBORNE" "" "SOURCES;LINK" ${arguments})
   skua_check_arguments(skua_module ${NAME} "${ARG_SOURCES}" "${ARG_UNPARSED_ARGUMENTS}")
   add_library(${NAME} MODULE ${ARG_SOURCES})
   skua_configure_target(${NAME})
@@ -52,19 +68,21 @@ function(skua_module NAME)
   target_link_options(${NAME} PRIVATE -Wl,--version-script=${exports})
   set_target_properties(${NAME} PROPERTIES PREFIX lib INSTALL_RPATH "$ORIGIN" LINK_DEPENDS ${exports})
   set_property(GLOBAL APPEND PROPERTY SKUA_MODULES ${NAME})
-  install(TARGETS ${NAME} LIBRARY DESTINATION lib)
+  skua_component(component ${ARG_AIRBORNE})
+  install(TARGETS ${NAME} LIBRARY DESTINATION lib COMPONENT ${component})
 endfunction()
 
-# skua_program(skua SOURCES main.cpp ... [LINK ...])
+# skua_program(skua [AIRBORNE] SOURCES main.cpp ... [LINK ...])
 # Executable NAME in bin/ (its target is program_NAME).
 function(skua_program NAME)
   skua_take_name(${ARGN})
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${arguments})
+  cmake_parse_arguments(ARG "AIRBORNE" "" "SOURCES;LINK" ${arguments})
   skua_check_arguments(skua_program ${NAME} "${ARG_SOURCES}" "${ARG_UNPARSED_ARGUMENTS}")
   set(target program_${NAME})
   add_executable(${target} ${ARG_SOURCES})
   skua_configure_target(${target})
   target_link_libraries(${target} PRIVATE ${ARG_LINK} skua)
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${NAME})
-  install(TARGETS ${target} RUNTIME DESTINATION bin)
+  skua_component(component ${ARG_AIRBORNE})
+  install(TARGETS ${target} RUNTIME DESTINATION bin COMPONENT ${component})
 endfunction()

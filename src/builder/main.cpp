@@ -18,7 +18,7 @@
 #include "core/standard_streams.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
-#include "inference/module_loader.h"
+#include "inference/module_open.h"
 
 namespace skua {
 namespace {
@@ -55,7 +55,9 @@ Status write_file(const std::filesystem::path& path, const std::string& text) {
 Result<EngineRecord> compile(const std::filesystem::path& request_path) {
   SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(request_path));
   SKUA_ASSIGN_OR_RETURN(const CompileRequest request, decode_request(text));
-  auto module = open_compiler_module(request.runtime_label);
+  const std::string& label = request.runtime_label;
+  auto module = open_module<CompilerModule, CompilerModuleFunction>(
+      module_file(library_folder(), "compiler", label), label, kCompilerModuleSymbol);
   if (!module.ok()) {
     return make_error(ErrorCode::kEngineBuild, Reason::kBuilderMissing, module.error().message);
   }

@@ -2,21 +2,27 @@
 
 #include <dlfcn.h>
 
-#include <cstring>
 #include <string>
 
+#include "inference/module_open.h"
 #include "skua_build_id.h"
 
 namespace skua {
 namespace {
 
+namespace fs = std::filesystem;
+
 Error not_available(Reason reason, std::string message) {
   return make_error(ErrorCode::kRuntimeNotAvailable, reason, std::move(message));
 }
 
-/// Opens a module and looks its one function up. The handle is never closed: SDK libraries do not survive
-/// dlclose.
-Result<void*> open_symbol(const std::filesystem::path& file, const char* symbol) {
+}  // namespace
+
+fs::path module_file(const fs::path& folder, std::string_view kind, std::string_view label) {
+  return folder / ("libskua_" + std::string(kind) + "_" + std::string(label) + ".so");
+}
+
+Result<void*> open_module_symbol(const fs::path& file, const char* symbol) {
   void* module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) {
     return not_available(Reason::kModuleMissing, "cannot open the module " + file.string() + ": " +
@@ -32,33 +38,17 @@ Result<void*> open_symbol(const std::filesystem::path& file, const char* symbol)
   return function;
 }
 
-/// `Module` is RuntimeModule, CompilerModule or RawModule. The table's size and build id are its first fields
-/// and are compared before anything that depends on the C++ types is touched.
-template <typename Module, typename Function>
-Result<const Module*> open_module(const std::filesystem::path& file, std::string_view label,
-                                  const char* symbol) {
-  SKUA_ASSIGN_OR_RETURN(void* address, open_symbol(file, symbol));
-  const Module* module = reinterpret_cast<Function>(address)();
-  if (module == nullptr || module->struct_size != sizeof(Module) || build_id() != module->build_id) {
-    const bool is_readable = module != nullptr && module->struct_size >= 2 * sizeof(const char*);
-    return not_available(Reason::kModuleForeign, file.string() +
-                                                     " was built for another Skua: expected build id '" +
-                                                     std::string(build_id()) + "', found '" +
-                                                     (is_readable ? module->build_id : "unknown") +
-                                                     "'; install modules and library from one release");
-  }
-  if (label != module->label) {
-    return not_available(Reason::kModuleForeign, file.string() + " holds the runtime '" + module->label +
-                                                     "', expected '" + std::string(label) + "'");
-  }
-  return module;
+Error other_build_error(const fs::path& file, std::string_view found) {
+  return not_available(Reason::kModuleForeign,
+                       file.string() + " was built for another Skua: expected build id '" +
+                           std::string(build_id()) + "', found '" + std::string(found) +
+                           "'; install modules and library from one release");
 }
 
-std::string file_name(std::string_view kind, std::string_view label) {
-  return "libskua_" + std::string(kind) + "_" + std::string(label) + ".so";
+Error other_label_error(const fs::path& file, std::string_view found, std::string_view expected) {
+  return not_available(Reason::kModuleForeign, file.string() + " holds the runtime '" + std::string(found) +
+                                                   "', expected '" + std::string(expected) + "'");
 }
-
-}  // namespace
 
 std::string_view build_id() noexcept { return SKUA_BUILD_ID; }
 
@@ -67,38 +57,27 @@ std::string loader_text() {
   return text != nullptr ? text : "no reason given";
 }
 
-std::filesystem::path library_folder() {
+fs::path library_folder() {
   Dl_info info{};
   // The address of a function of ours lies in libskua.so, or in the program when linked statically.
   if (::dladdr(reinterpret_cast<void*>(&build_id), &info) == 0 || info.dli_fname == nullptr) return {};
   std::error_code ignored;
-  const auto path = std::filesystem::canonical(info.dli_fname, ignored);
+  const auto path = fs::canonical(info.dli_fname, ignored);
   return path.parent_path();
 }
 
-Result<const RuntimeModule*> open_runtime_module(const std::filesystem::path& folder,
-                                                 std::string_view label) {
-  return open_module<RuntimeModule, RuntimeModuleFunction>(folder / file_name("runtime", label), label,
+Result<const RuntimeModule*> open_runtime_module(const fs::path& folder, std::string_view label) {
+  return open_module<RuntimeModule, RuntimeModuleFunction>(module_file(folder, "runtime", label), label,
                                                            kRuntimeModuleSymbol);
 }
 
-Result<const CompilerModule*> open_compiler_module(const std::filesystem::path& folder,
-                                                   std::string_view label) {
-  return open_module<CompilerModule, CompilerModuleFunction>(folder / file_name("compiler", label), label,
-                                                             kCompilerModuleSymbol);
-}
-
-Result<const RawModule*> open_raw_module(const std::filesystem::path& folder, std::string_view label) {
-  return open_module<RawModule, RawModuleFunction>(folder / file_name("bench", label), label,
+Result<const RawModule*> open_raw_module(const fs::path& folder, std::string_view label) {
+  return open_module<RawModule, RawModuleFunction>(module_file(folder, "bench", label), label,
                                                    kRawModuleSymbol);
 }
 
 Result<const RuntimeModule*> open_runtime_module(std::string_view label) {
   return open_runtime_module(library_folder(), label);
-}
-
-Result<const CompilerModule*> open_compiler_module(std::string_view label) {
-  return open_compiler_module(library_folder(), label);
 }
 
 Result<const RawModule*> open_raw_module(std::string_view label) {

@@ -1,4 +1,5 @@
 // Finds and opens a runtime's modules beside libskua.so, never through a search path or the environment.
+// Compiler modules are opened by skua-build alone (module_open.h).
 #pragma once
 
 #include <filesystem>
@@ -20,13 +21,10 @@ std::string loader_text();
 
 /// RuntimeNotAvailableError: module_missing (with the loader's text), module_foreign.
 Result<const RuntimeModule*> open_runtime_module(std::string_view label);
-Result<const CompilerModule*> open_compiler_module(std::string_view label);
 /// The raw SDK beside it, for measuring; module_missing where the package or the runtime has none.
 Result<const RawModule*> open_raw_module(std::string_view label);
 /// The same from a given folder; for tests.
 Result<const RuntimeModule*> open_runtime_module(const std::filesystem::path& folder, std::string_view label);
-Result<const CompilerModule*> open_compiler_module(const std::filesystem::path& folder,
-                                                   std::string_view label);
 Result<const RawModule*> open_raw_module(const std::filesystem::path& folder, std::string_view label);
 
 }  // namespace skua

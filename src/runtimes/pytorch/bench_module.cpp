@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtimes/pytorch/ground_bridges.h"
 #include "runtimes/pytorch/pytorch_runtime.h"
 #include "runtimes/pytorch/record_options.h"
 #include "runtimes/pytorch/torch_library.h"

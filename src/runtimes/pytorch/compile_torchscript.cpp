@@ -7,6 +7,7 @@
 #include "compile/steps.h"
 #include "core/filesystem.h"
 #include "runtimes/pytorch/compile_steps.h"
+#include "runtimes/pytorch/ground_bridges.h"
 #include "runtimes/pytorch/record_options.h"
 #include "runtimes/pytorch/torch_library.h"
 

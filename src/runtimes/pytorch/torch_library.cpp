@@ -57,15 +57,6 @@ Status open_library(const fs::path& library) {
                                                 "; install it, or set torch_library to its libtorch.so");
 }
 
-template <typename Bridge>
-const RunBridge& run_part(const Bridge& bridge) {
-  if constexpr (std::is_same_v<Bridge, RunBridge>) {
-    return bridge;
-  } else {
-    return bridge.run;
-  }
-}
-
 Status check_version(const RunBridge& bridge, const fs::path& library) {
   SKUA_ASSIGN_OR_RETURN(const TorchFacts facts, bridge.facts());
   // "2.13.0+cpu" and "2.13.0" are one release.
@@ -74,33 +65,6 @@ Status check_version(const RunBridge& bridge, const fs::path& library) {
                                                 " (its C++ interface changes with every release), found " +
                                                 facts.version +
                                                 "; install that one, or build Skua against this one");
-}
-
-template <typename Bridge, typename Function>
-Result<const Bridge*> open_bridge(const RuntimeConfig& config, const char* file, const char* symbol) {
-  const fs::path library = library_path(config);
-  SKUA_RETURN_IF_ERROR(open_library(library));
-  const fs::path path = library_folder() / file;
-  void* handle = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
-  if (handle == nullptr) {
-    return not_available(Reason::kModuleMissing,
-                         "cannot open " + path.string() + " behind " + library.string() + ": " +
-                             loader_text() +
-                             "; install the package that holds this runtime, or set torch_library to a "
-                             "libtorch.so");
-  }
-  void* address = ::dlsym(handle, symbol);
-  const Bridge* bridge = address != nullptr ? reinterpret_cast<Function>(address)() : nullptr;
-  const bool is_ours = bridge != nullptr && run_part(*bridge).struct_size == sizeof(RunBridge) &&
-                       std::string_view(SKUA_BUILD_ID) == run_part(*bridge).build_id;
-  if (!is_ours) {
-    return not_available(Reason::kModuleForeign,
-                         path.string() +
-                             " was built for another Skua; install modules and library from "
-                             "one release");
-  }
-  SKUA_RETURN_IF_ERROR(check_version(run_part(*bridge), library));
-  return bridge;
 }
 
 }  // namespace
@@ -113,17 +77,39 @@ std::string device_of(const RuntimeConfig& config) {
   return config.device.empty() ? std::string(SKUA_TORCH_DEVICE) : config.device;
 }
 
+Result<void*> open_bridge_symbol(const RuntimeConfig& config, const char* file, const char* symbol) {
+  const fs::path library = library_path(config);
+  SKUA_RETURN_IF_ERROR(open_library(library));
+  const fs::path path = library_folder() / file;
+  void* handle = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (handle == nullptr) {
+    return not_available(Reason::kModuleMissing,
+                         "cannot open " + path.string() + " behind " + library.string() + ": " +
+                             loader_text() +
+                             "; install the package that holds this runtime, or set torch_library to a "
+                             "libtorch.so");
+  }
+  return ::dlsym(handle, symbol);
+}
+
+Status check_bridge(const RunBridge* bridge, const RuntimeConfig& config, const char* file) {
+  const bool is_ours = bridge != nullptr && bridge->struct_size == sizeof(RunBridge) &&
+                       std::string_view(SKUA_BUILD_ID) == bridge->build_id;
+  if (!is_ours) {
+    return not_available(Reason::kModuleForeign,
+                         (library_folder() / file).string() +
+                             " was built for another Skua; install modules and library from "
+                             "one release");
+  }
+  return check_version(*bridge, library_path(config));
+}
+
 Result<const RunBridge*> open_run_bridge(const RuntimeConfig& config) {
-  return open_bridge<RunBridge, RunBridgeFunction>(config, "libskua_torch_run.so", kRunBridgeSymbol);
-}
-
-Result<const CompileBridge*> open_compile_bridge(const RuntimeConfig& config) {
-  return open_bridge<CompileBridge, CompileBridgeFunction>(config, "libskua_torch_compile.so",
-                                                           kCompileBridgeSymbol);
-}
-
-Result<const BenchBridge*> open_bench_bridge(const RuntimeConfig& config) {
-  return open_bridge<BenchBridge, BenchBridgeFunction>(config, "libskua_torch_bench.so", kBenchBridgeSymbol);
+  constexpr char kFile[] = "libskua_torch_run.so";
+  SKUA_ASSIGN_OR_RETURN(void* address, open_bridge_symbol(config, kFile, kRunBridgeSymbol));
+  const RunBridge* bridge = address != nullptr ? reinterpret_cast<RunBridgeFunction>(address)() : nullptr;
+  SKUA_RETURN_IF_ERROR(check_bridge(bridge, config, kFile));
+  return bridge;
 }
 
 Status check_device(const TorchFacts& facts, const std::string& device) {

@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "runtimes/pytorch/torch_bridge.h"
-#include "runtimes/pytorch/torch_raw.h"
 #include "skua/runtime_config.h"
 
 namespace skua::pytorch {
@@ -25,8 +24,11 @@ std::string device_of(const RuntimeConfig& config);
 /// where the process has mapped a libtorch that is not ours (`import torch`): two of them in one process
 /// crash. Maps libtorch; the second call is quick. Nothing is ever closed.
 Result<const RunBridge*> open_run_bridge(const RuntimeConfig& config);
-Result<const CompileBridge*> open_compile_bridge(const RuntimeConfig& config);
-Result<const BenchBridge*> open_bench_bridge(const RuntimeConfig& config);
+
+/// The two steps of that, for other libraries behind libtorch (ground_bridges.h): the entry function of
+/// `file` beside libskua, and whether the table that it returned is of this build.
+Result<void*> open_bridge_symbol(const RuntimeConfig& config, const char* file, const char* symbol);
+Status check_bridge(const RunBridge* bridge, const RuntimeConfig& config, const char* file);
 
 /// Whether the configured device is there. RuntimeNotAvailableError (provider_not_available) otherwise; the
 /// CPU never stands in for a GPU.

@@ -1,6 +1,7 @@
 // Which libtorch is opened, and when none is.
 #include <dlfcn.h>
 
+#include "runtimes/pytorch/ground_bridges.h"
 #include "torch_fixture.h"
 
 namespace skua::test {
