@@ -53,7 +53,9 @@ struct LightGlueOptions {
   std::vector<Lane> lanes;
   /// Pairs of a batch that is timed at creation; 0: not timed, kLanes where there are several.
   std::size_t warm_up_pairs = 10;
-  int warm_up_rounds = 5;  ///< interleaved rounds over the possible modes; at least 1
+  /// Interleaved rounds over the possible modes; at least 1. Slow engines get fewer: none is begun after two
+  /// seconds once each mode has a figure.
+  int warm_up_rounds = 5;
 };
 
 /// Engine contract: inputs `kpts0`, `kpts1` float32 [B,N,2], normalised so that the image's centre is 0 and

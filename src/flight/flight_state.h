@@ -23,7 +23,8 @@ std::string_view to_string(FlightPhase phase) noexcept;
 inline constexpr std::string_view kFlightStateFile = "in_flight.json";
 /// So many starts of one flight within so many seconds are a crash loop; systemd's start limit is the same.
 inline constexpr int kCrashLoopStarts = 5;
-inline constexpr std::int64_t kCrashLoopSeconds = 60;
+/// Five starts of 30 s each, the longest that the stack allows, have to fit into it.
+inline constexpr std::int64_t kCrashLoopSeconds = 300;
 
 /// A moment, as restarts of one machine can be compared by: seconds since its boot, and which boot.
 struct BootMoment {

@@ -16,6 +16,8 @@ constexpr std::int64_t kOneLaneHandicap = 20;  // one part in so many
 constexpr float kScoreTolerance = 1e-3F;
 // libtorch compiles a graph anew at its second run on a shape; the first round may hold one run of it.
 constexpr std::size_t kUntimedRounds = 2;
+/// A take-off does not wait for a better median: no round is begun after this, once there is one.
+constexpr std::int64_t kLongestContestNs = 2'000'000'000;
 
 bool is_near(float one, float other) noexcept {
   return one == other || std::fabs(one - other) <= kScoreTolerance || (std::isnan(one) && std::isnan(other));
@@ -114,8 +116,12 @@ Result<ChosenModes> time_modes(Matcher& matcher, std::size_t pairs, std::size_t 
   SKUA_ASSIGN_OR_RETURN(Batch batch, make_batch(matcher.contract(), pairs));
   std::vector<Entrant> entrants;
   for (const BatchMode mode : kModes) entrants.push_back({mode, matcher.knows(mode), {}});
-  for (std::size_t round = 0; round < kUntimedRounds + rounds; ++round)
+  const std::int64_t start_ns = system_clock().monotonic_ns();
+  for (std::size_t round = 0; round < kUntimedRounds + rounds; ++round) {
+    const bool has_figure = round > kUntimedRounds;
+    if (has_figure && system_clock().monotonic_ns() - start_ns > kLongestContestNs) break;
     SKUA_RETURN_IF_ERROR(run_round(matcher, entrants, batch, round >= kUntimedRounds));
+  }
   ChosenModes chosen;
   for (const Entrant& entrant : entrants)
     chosen.timings.push_back({entrant.mode, entrant.is_in ? median_of(entrant.times_ns) : 0});
