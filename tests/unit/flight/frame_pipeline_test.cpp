@@ -5,7 +5,6 @@
 
 #include "flight_fixture.h"
 #include "hot_path_counters.h"
-#include "sysfs_tree.h"
 
 namespace skua::flight {
 namespace {
@@ -160,9 +159,12 @@ TEST_F(FramePipelineTest, KAndTheCovarianceFollowTheThermalState) {
   for (const bool is_throttled : {true, false}) {
     environment_.config.thermal_source = "replay";
     environment_.config.thermal_replay = root_.write("thermal.jsonl", recording(is_throttled));
-    environment_.config.thermal_poll_hz = 10.0;
+    environment_.config.thermal_poll_hz = 1.0;  // a reading is good for three seconds
     create();
     ASSERT_TRUE(skua::test::is_ok(runtime_->start_telemetry()));
+    for (int i = 0; i < 6000 && !runtime_->thermal_state().is_telemetry_available; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ASSERT_TRUE(runtime_->thermal_state().is_telemetry_available);
     const FrameResult result = run(pictures_[0]);
     expect_position(result, 0, 0.0, 0.0);
     EXPECT_EQ(result.is_throttled, is_throttled);

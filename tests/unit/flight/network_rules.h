@@ -85,7 +85,7 @@ inline void run_matcher(const TensorView& first, const TensorView& second, std::
   for (std::size_t i = 0; i < kPoints; ++i) {
     matches[i] = -1;
     for (std::size_t j = 0; j < kPoints && matches[i] < 0; ++j) {
-      if (std::memcmp(&a[kDim * i], &b[kDim * j], kDim * sizeof(float)) == 0)
+      if (a[kDim * i] == b[kDim * j] && std::memcmp(&a[kDim * i], &b[kDim * j], kDim * sizeof(float)) == 0)
         matches[i] = static_cast<std::int64_t>(j);
     }
     scores[i] = matches[i] < 0 ? 0.0F : 1.0F;
