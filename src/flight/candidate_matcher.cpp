@@ -20,4 +20,18 @@ Status CandidateMatcher::run(const KeypointSet& frame, std::span<const KeypointS
                                  {status_.data(), size_}, options);
 }
 
+Status CandidateMatcher::verdict() const noexcept {
+  const Error* first = nullptr;
+  bool has_answer = size_ == 0;
+  for (std::size_t pair = 0; pair < size_; ++pair) {
+    const Status& status = status_[pair];
+    has_answer = has_answer || status.ok();
+    if (status.ok()) continue;
+    if (first == nullptr || status.error().reason == Reason::kDeviceLost) first = &status.error();
+    if (first->reason == Reason::kDeviceLost) break;
+  }
+  if (first == nullptr || (has_answer && first->reason != Reason::kDeviceLost)) return {};
+  return Error{first->code, first->reason, first->native_code, {}};
+}
+
 }  // namespace skua::flight

@@ -20,6 +20,11 @@ class CandidateMatcher {
   Status run(const KeypointSet& frame, std::span<const KeypointSet> tiles,
              const InferOptions& options) noexcept;
 
+  /// Of the last run(): good when a pair has an answer (or there was none to match), otherwise the first
+  /// pair's error. A lost device is an error even beside answers: from here on it answers nobody. Without a
+  /// text.
+  Status verdict() const noexcept;
+
   std::size_t size() const noexcept { return size_; }
   const Status& status(std::size_t pair) const noexcept { return status_[pair]; }
   const CorrespondenceSet& matches(std::size_t pair) const noexcept { return out_[pair]; }

@@ -90,6 +90,12 @@ void FlightLoop::account(const FrameResult& result) noexcept {
   parts_.supervisor->alive(now_ns());
 }
 
+/// When the next frame begins. Where every frame is flown once, a loop that is behind must not begin again
+/// with the first ones: the last slot lasts until it is flown.
+std::int64_t FlightLoop::begin_ns(bool repeats) const noexcept {
+  return repeats ? now_ns() : std::min(now_ns(), schedule_.due_ns(parts_.frames->size()) - 1);
+}
+
 FlightEnd FlightLoop::run(std::optional<std::int64_t> duration_ns) noexcept {
   const std::int64_t start_ns = now_ns() + kLeadNs;
   schedule_ = FrameSchedule(start_ns, rate_hz_, kLateNs);
@@ -101,7 +107,7 @@ FlightEnd FlightLoop::run(std::optional<std::int64_t> duration_ns) noexcept {
     if (!duration_ns && wanted >= parts_.frames->size()) return FlightEnd::kFrames;
     Status picture = acquire(wanted);
     if (!parts_.signals->sleep_until(schedule_.due_ns())) return FlightEnd::kSignal;
-    const std::uint64_t slot = schedule_.begin(now_ns());
+    const std::uint64_t slot = schedule_.begin(begin_ns(duration_ns.has_value()));
     const FrameResult result = work_up(slot, wanted, picture);
     schedule_.end();
     account(result);

@@ -47,7 +47,8 @@ class FlightLoop {
 
   FlightLoop(const LoopParts& parts, const FrameFormat& format, const FlightSettings& settings);
 
-  /// Flies. Without `duration_ns` every frame of the source once; with it the source begins again at its end.
+  /// Flies. Without `duration_ns` every frame of the source once, but for missed slots; with it the source
+  /// begins again at its end.
   FlightEnd run(std::optional<std::int64_t> duration_ns) noexcept;
 
   const FlightStatistics& statistics() const noexcept { return statistics_; }
@@ -61,6 +62,7 @@ class FlightLoop {
  private:
   Status acquire(std::uint64_t slot) noexcept;
   FrameResult work_up(std::uint64_t slot, std::uint64_t acquired, Status& picture) noexcept;
+  std::int64_t begin_ns(bool repeats) const noexcept;
   void account(const FrameResult& result) noexcept;
   void post_dropped(const FrameResult& result) noexcept;
 

@@ -96,14 +96,25 @@ Result<int> FlightState::begin(std::string_view set_id, const BootMoment& now) {
   const Record record = next_record(set_id, now);
   if (phase == FlightPhase::kReboot) tell_restart(record);
   if (const Status written = write(record); !written.ok()) {
-    if (phase == FlightPhase::kTakeOff)
+    if (phase == FlightPhase::kTakeOff) {
+      withdraw(set_id);
       return as_state_error(written.error(), lock_.folder().path(),
                             "make it writable and free space: no take-off");
+    }
     warn("the flight's record cannot be brought up to date: " + written.error().message +
          "; the flight goes on, restarts are not counted");
   }
   found_ = record;
   return static_cast<int>(std::min<std::uint64_t>(record.start_count, 1U << 30U));
+}
+
+/// A refused take-off whose record is there all the same (only its sync failed) must not make the next start
+/// a reboot. Best effort: the refusal is what is told.
+void FlightState::withdraw(std::string_view set_id) {
+  const auto text = read_text(lock_.folder(), kFlightStateFile, kMostBytes);
+  const auto record = text.ok() ? decode(*text) : Result<Record>(text.error());
+  if (!record.ok() || record->set_id != set_id) return;
+  static_cast<void>(lock_.folder().remove(kFlightStateFile).ok() && lock_.folder().sync().ok());
 }
 
 void FlightState::tell_restart(const Record& record) const {

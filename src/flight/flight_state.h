@@ -65,6 +65,7 @@ class FlightState {
   Status read();
   Record next_record(std::string_view set_id, const BootMoment& now) const;
   Status write(const Record& record);
+  void withdraw(std::string_view set_id);
   void warn(std::string text);
   void tell_restart(const Record& record) const;
   static Result<Record> decode(std::string_view text);

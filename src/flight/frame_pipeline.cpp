@@ -72,7 +72,10 @@ Status FramePipeline::describe(const Image& image, const InferOptions& options,
   nearest_.resize(tiles_->nearest(descriptor_, nearest_, similarity_));
   Status extracted = consumers_.matcher->extract(image, features_, options);
   result.took(Stage::kFeatures) = consumers_.matcher->last_extract_ns();
-  return failed_in(Stage::kFeatures, std::move(extracted), result);
+  SKUA_RETURN_IF_ERROR(failed_in(Stage::kFeatures, std::move(extracted), result));
+  // Water, fog: the matcher would refuse the fewest, and the rest cannot be located.
+  if (features_.count >= settings_.min_inliers) return {};
+  return failed_in(Stage::kSolve, bare(ErrorCode::kInference, Reason::kNoPosition), result);
 }
 
 /// C2.5: the candidates by how many keypoints they share with the frame, the best K.
@@ -82,7 +85,7 @@ Status FramePipeline::rerank(const InferOptions& options, FrameResult& result) n
   const auto best = consumers_.rerank->best(features_.view(), {sets_.data(), nearest_.size()},
                                             {order_.data(), std::min(k, order_.size())}, options);
   result.took(Stage::kRerank) = consumers_.rerank->last_inference_ns();
-  if (!best.ok()) return failed_in(Stage::kRerank, bare(best.error().code, best.error().reason), result);
+  if (!best.ok()) return failed_in(Stage::kRerank, best.error(), result);
   chosen_.clear();
   for (std::size_t i = 0; i < *best; ++i) chosen_.push_back(nearest_[order_[i]]);
   result.candidates = static_cast<int>(*best);
@@ -95,14 +98,7 @@ Status FramePipeline::match(const InferOptions& options, FrameResult& result) no
   Status ran = consumers_.matcher->match(features_.view(), {sets_.data(), chosen_.size()}, options);
   result.took(Stage::kMatch) = consumers_.matcher->pairs().last_inference_ns();
   SKUA_RETURN_IF_ERROR(failed_in(Stage::kMatch, std::move(ran), result));
-  const CandidateMatcher& pairs = consumers_.matcher->pairs();
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    if (pairs.status(i).ok()) return {};
-  }
-  if (pairs.size() == 0)
-    return failed_in(Stage::kMatch, bare(ErrorCode::kInference, Reason::kNoPosition), result);
-  const Error& first = pairs.status(0).error();
-  return failed_in(Stage::kMatch, Error{first.code, first.reason, first.native_code, {}}, result);
+  return failed_in(Stage::kMatch, consumers_.matcher->pairs().verdict(), result);
 }
 
 /// The pair's matches as points: frame pixels to tile pixels.
@@ -159,7 +155,7 @@ void FramePipeline::refine(const Image& image, const InferOptions& options, Fram
   result.took(Stage::kAdhop) = consumers_.adhop->last_inference_ns();
   // Passed through: the position stands. Only a lost device ends more than this refinement.
   if (!status.ok() && status.error().reason == Reason::kDeviceLost)
-    static_cast<void>(failed_in(Stage::kAdhop, bare(ErrorCode::kInference, Reason::kDeviceLost), result));
+    static_cast<void>(failed_in(Stage::kAdhop, std::move(status), result));
 }
 
 /// What C4 does with it: the frame's centre on the map, and how sure that is.

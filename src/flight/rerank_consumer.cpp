@@ -12,6 +12,7 @@ Result<std::unique_ptr<RerankConsumer>> RerankConsumer::create(const Injected& i
 Result<std::size_t> RerankConsumer::best(const KeypointSet& frame, std::span<const KeypointSet> tiles,
                                          std::span<std::size_t> order, const InferOptions& options) noexcept {
   SKUA_RETURN_IF_ERROR(matcher_.run(frame, tiles, options));
+  SKUA_RETURN_IF_ERROR(matcher_.verdict());
   std::size_t count = 0;
   const auto matched = [&](std::size_t tile) { return matcher_.matches(tile).indices.size(); };
   for (std::size_t tile = 0; tile < matcher_.size(); ++tile) {
@@ -26,9 +27,7 @@ Result<std::size_t> RerankConsumer::best(const KeypointSet& frame, std::span<con
                        order.begin() + static_cast<std::ptrdiff_t>(count));
     order[place] = tile;
   }
-  if (count > 0 || matcher_.size() == 0) return count;
-  const Error& first = matcher_.status(0).error();
-  return Error{first.code, first.reason, first.native_code, {}};  // without its text, which would allocate
+  return count;
 }
 
 }  // namespace skua::flight

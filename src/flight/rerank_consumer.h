@@ -21,7 +21,7 @@ class RerankConsumer final : public Consumer {
   const InferenceRuntime* inference() const noexcept override { return matcher_.lightglue()->source().get(); }
 
   /// Writes into `order` the indices of the `order.size()` best of `tiles`, best first, and returns how many
-  /// it wrote. Candidates whose inference failed are dropped; all failed: the first one's error.
+  /// it wrote. Candidates whose inference failed are dropped; errors: CandidateMatcher::run and verdict.
   Result<std::size_t> best(const KeypointSet& frame, std::span<const KeypointSet> tiles,
                            std::span<std::size_t> order, const InferOptions& options) noexcept;
   std::int64_t last_inference_ns() const noexcept { return matcher_.last_inference_ns(); }

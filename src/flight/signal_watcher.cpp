@@ -28,10 +28,15 @@ void raise_flag(int event_fd) noexcept {
   static_cast<void>(!::write(event_fd, &one, sizeof(one)));  // a counter of 64 bits is never full
 }
 
-/// Whether `fd` is readable before `milliseconds` have passed; -1: waits for ever.
-bool is_readable(int fd, int milliseconds) noexcept {
-  pollfd wanted{fd, POLLIN, 0};
-  return ::poll(&wanted, 1, milliseconds) == 1;
+/// Whether `fd` is readable before `until_ns`. Another signal's handler (a profiler's) does not shorten it.
+bool is_readable(int fd, std::int64_t until_ns) noexcept {
+  constexpr std::int64_t kNsPerMs = 1'000'000;
+  for (;;) {
+    const std::int64_t left_ms = (until_ns - monotonic_ns() + kNsPerMs - 1) / kNsPerMs;
+    pollfd wanted{fd, POLLIN, 0};
+    if (::poll(&wanted, 1, static_cast<int>(left_ms > 0 ? left_ms : 0)) == 1) return true;
+    if (left_ms <= 0) return false;
+  }
 }
 
 Error no_watcher(const char* what) {
@@ -94,9 +99,11 @@ void SignalWatcher::watch() noexcept {
   while (::poll(wanted, 2, -1) < 0) {
   }
   if ((wanted[1].revents & POLLIN) != 0) return;
+  const std::int64_t until_ns =
+      monotonic_ns() + std::chrono::duration_cast<std::chrono::nanoseconds>(options_.grace).count();
   is_requested_.store(true, std::memory_order_release);
   raise_flag(wake_);
-  if (is_readable(over_, static_cast<int>(options_.grace.count()))) return;
+  if (is_readable(over_, until_ns)) return;
   // What the program is inside of cannot be interrupted. The rest is said from here, then everything ends.
   options_.last_words();
   ::_exit(options_.exit_status);

@@ -75,6 +75,14 @@ TraceWriter::~TraceWriter() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+bool TraceWriter::append(std::string_view line) noexcept {
+  const ssize_t written = ::write(fd_, line.data(), line.size());
+  if (written == static_cast<ssize_t>(line.size())) return true;
+  // A full disk takes a part: what it took goes, or the next line would be glued to it.
+  if (written > 0) static_cast<void>(!::ftruncate(fd_, ::lseek(fd_, -static_cast<off_t>(written), SEEK_CUR)));
+  return false;
+}
+
 void TraceWriter::write(const FrameResult& result, std::string_view picture, std::string_view tile) noexcept {
   Line line;
   line.add("{\"frame\":%llu,", static_cast<unsigned long long>(result.frame));
@@ -92,8 +100,7 @@ void TraceWriter::write(const FrameResult& result, std::string_view picture, std
              static_cast<double>(result.took_ns[i]) / kNsPerMs);
   }
   line.add("}}\n");
-  const auto size = static_cast<ssize_t>(line.text().size());
-  if (!line.is_whole() || ::write(fd_, line.text().data(), line.text().size()) != size) ++lost_;
+  if (!line.is_whole() || !append(line.text())) ++lost_;
 }
 
 }  // namespace skua::flight

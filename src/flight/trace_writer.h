@@ -26,6 +26,7 @@ class TraceWriter {
 
  private:
   explicit TraceWriter(int fd) noexcept : fd_(fd) {}
+  bool append(std::string_view line) noexcept;
   int fd_;
   std::uint64_t lost_ = 0;
 };

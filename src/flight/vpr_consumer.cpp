@@ -54,8 +54,9 @@ Status VprConsumer::embed(const Image& image, std::span<float> into, const Infer
   for (const float value : into) squares += static_cast<double>(value) * value;
   if (!(squares > 0.0) || !std::isfinite(squares))
     return Error{ErrorCode::kInference, Reason::kExecutionFailed, 0, {}};
-  const auto scale = static_cast<float>(1.0 / std::sqrt(squares));
-  for (float& value : into) value *= scale;
+  // In double: the inverse of a very short vector's length is no float any more.
+  const double scale = 1.0 / std::sqrt(squares);
+  for (float& value : into) value = static_cast<float>(value * scale);
   return {};
 }
 

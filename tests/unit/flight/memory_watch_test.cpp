@@ -1,0 +1,78 @@
+// The resident set and its slope, on memory that the test takes for real.
+#include "flight/memory_watch.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "hot_path_counters.h"
+
+namespace skua::flight {
+namespace {
+
+constexpr std::uint64_t kWarmUp = MemoryWatch::kWarmUpFrames;
+constexpr std::size_t kBlock = 1U << 20U;
+
+/// Samples so many frames behind the warm-up, with `bytes` more memory touched before each.
+void fly(MemoryWatch& watch, std::uint64_t frames, std::size_t bytes) {
+  static std::vector<std::unique_ptr<char[]>> held;
+  held.clear();
+  for (std::uint64_t frame = 0; frame < kWarmUp + frames; ++frame) {
+    if (bytes > 0 && frame >= kWarmUp) {
+      held.push_back(std::make_unique<char[]>(bytes));
+      std::memset(held.back().get(), 1, bytes);
+    }
+    watch.sample(frame);
+  }
+}
+
+TEST(MemoryWatchTest, TheWarmUpIsLeftOut) {
+  MemoryWatch watch;
+  for (std::uint64_t frame = 0; frame < kWarmUp; ++frame) watch.sample(frame);
+  EXPECT_EQ(watch.samples(), 0U);
+  EXPECT_EQ(watch.slope(), 0.0);
+  watch.sample(kWarmUp);
+  EXPECT_EQ(watch.samples(), 1U);
+  EXPECT_GT(watch.first_bytes(), 0);
+  EXPECT_EQ(watch.slope(), 0.0) << "one sample makes no line";
+}
+
+TEST(MemoryWatchTest, MemoryThatGrowsByABlockAFrameIsASlopeOfABlock) {
+  MemoryWatch watch;
+  fly(watch, 50, kBlock);
+  EXPECT_NEAR(watch.slope(), static_cast<double>(kBlock), 0.05 * kBlock);
+  EXPECT_GE(watch.last_bytes() - watch.first_bytes(), static_cast<std::int64_t>(45 * kBlock));
+  EXPECT_GE(watch.peak_bytes(), watch.last_bytes());
+}
+
+TEST(MemoryWatchTest, MemoryThatDoesNotGrowIsNoSlope) {
+  MemoryWatch watch;
+  fly(watch, 50, 0);
+  EXPECT_LT(watch.slope(), 0.01 * kBlock);
+}
+
+/// Frame numbers of a flight of weeks: sums of squares would have lost the slope.
+TEST(MemoryWatchTest, ASlopeOfALongFlightIsKept) {
+  MemoryWatch watch;
+  for (std::uint64_t frame = 0; frame < kWarmUp; ++frame) watch.sample(frame);
+  std::vector<std::unique_ptr<char[]>> held;
+  for (std::uint64_t frame = 0; frame < 40; ++frame) {
+    held.push_back(std::make_unique<char[]>(kBlock));
+    std::memset(held.back().get(), 1, kBlock);
+    watch.sample((std::uint64_t{1} << 40U) + frame);
+  }
+  EXPECT_NEAR(watch.slope(), static_cast<double>(kBlock), 0.05 * kBlock);
+}
+
+TEST(MemoryWatchTest, ASampleAllocatesAndLocksNothing) {
+  MemoryWatch watch;
+  fly(watch, 2, 0);
+  const auto counts = skua::test::count_hot_path([&] { watch.sample(100); });
+  EXPECT_EQ(counts.allocations + counts.locks, 0U);
+  EXPECT_EQ(watch.samples(), 3U);
+}
+
+}  // namespace
+}  // namespace skua::flight
