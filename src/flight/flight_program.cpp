@@ -72,6 +72,7 @@ class Flight {
   Status fly();
   Status finish(const FlightLoop& loop, FlightEnd end);
   void tell_refusal(const Error& error);
+  void tell_fault(int native_code);
 
   const FlightArguments& arguments_;
   const ProcessSurroundings& surroundings_;
@@ -93,6 +94,7 @@ class Flight {
   FlightConsumers consumers_;
   std::optional<TileIndex> tiles_;
   int channels_ = 1;
+  bool is_fault_told_ = false;
   FlightPhase phase_ = FlightPhase::kTakeOff;
   int start_count_ = 1;
   std::int64_t ready_ns_ = 0;
@@ -122,12 +124,25 @@ Status Flight::configure() {
 }
 
 void Flight::tell_refusal(const Error& error) {
-  if (error.reason == Reason::kDeviceLost || error.reason == Reason::kCancelled) return;
+  if (error.reason == Reason::kCancelled) return;
+  if (error.reason == Reason::kDeviceLost) {
+    if (is_fault_told_) return;
+    tell_fault(error.native_code);
+  }
   events_->emit({Level::kError,
                  "c7.takeoff_refused",
                  error.describe(),
                  {{"error", std::string(error_class_name(error.code))},
                   {"reason", std::string(to_string(error.reason))}}});
+}
+
+void Flight::tell_fault(int native_code) {
+  is_fault_told_ = true;
+  events_->emit(
+      {Level::kError,
+       "c7.runtime_faulted",
+       "C7 device lost; native code " + std::to_string(native_code) + ": ending for a restart",
+       {{"runtime", config_.inference.runtime}, {"reason", std::string(to_string(Reason::kDeviceLost))}}});
 }
 
 Status Flight::compose_and_fly() {
@@ -272,12 +287,7 @@ Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
   const FlownFlight flown{built_, *runtime_, *lightglue_,  settings_, config_.inference.lightglue_model,
                           loop,   phase_,    start_count_, end,       ready_ns_};
   if (end == FlightEnd::kDeviceLost) {
-    events_->emit(
-        {Level::kError,
-         "c7.runtime_faulted",
-         "C7 device lost; native code " + std::to_string(loop.native_code()) + ": ending for a restart",
-         {{"runtime", std::string(runtime_->current_runtime_label())},
-          {"reason", std::string(to_string(Reason::kDeviceLost))}}});
+    tell_fault(loop.native_code());
   } else {
     state_->end();
     last_words_.state = nullptr;

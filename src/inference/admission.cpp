@@ -114,8 +114,9 @@ Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVector
   if (!ran.ok()) {
     Error error = std::move(ran).error();
     const bool is_memory = error.code == ErrorCode::kOutOfMemory;
+    const bool is_engine = !is_memory && error.reason != Reason::kDeviceLost;  // else it is not to blame
     return make_error(is_memory ? error.code : ErrorCode::kEngineDeserialize,
-                      is_memory ? error.reason : Reason::kGoldenMismatch,
+                      is_engine ? Reason::kGoldenMismatch : error.reason,
                       record.file + ": the run on its golden inputs failed: " + error.describe(),
                       error.native_code);
   }
