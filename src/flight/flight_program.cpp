@@ -298,7 +298,9 @@ Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
   static_cast<void>(events_->drain(kDrainLimit));
   if (end != FlightEnd::kDeviceLost) return reported;
   return make_error(ErrorCode::kInference, Reason::kDeviceLost,
-                    "the device is lost; the supervisor is to start the program again", loop.native_code());
+                    "the device is lost (native code " + std::to_string(loop.native_code()) +
+                        "); the supervisor is to start the program again",
+                    loop.native_code());
 }
 
 }  // namespace

@@ -17,7 +17,12 @@ Status failed_in(Stage stage, Status status, FrameResult& result) noexcept {
   return status;
 }
 
-Error bare(ErrorCode code, Reason reason) noexcept { return Error{code, reason, 0, {}}; }
+Error bare(ErrorCode code, Reason reason, int native_code = 0) noexcept {
+  return Error{code, reason, native_code, {}};
+}
+
+/// Without its text, which would allocate.
+Error bare(const Error& error) noexcept { return bare(error.code, error.reason, error.native_code); }
 
 }  // namespace
 
@@ -82,7 +87,7 @@ Status FramePipeline::rerank(const InferOptions& options, FrameResult& result) n
   const auto best = consumers_.rerank->best(features_.view(), {sets_.data(), nearest_.size()},
                                             {order_.data(), std::min(k, order_.size())}, options);
   result.took(Stage::kRerank) = consumers_.rerank->last_inference_ns();
-  if (!best.ok()) return failed_in(Stage::kRerank, bare(best.error().code, best.error().reason), result);
+  if (!best.ok()) return failed_in(Stage::kRerank, bare(best.error()), result);
   chosen_.clear();
   for (std::size_t i = 0; i < *best; ++i) chosen_.push_back(nearest_[order_[i]]);
   result.candidates = static_cast<int>(*best);
@@ -101,8 +106,7 @@ Status FramePipeline::match(const InferOptions& options, FrameResult& result) no
   }
   if (pairs.size() == 0)
     return failed_in(Stage::kMatch, bare(ErrorCode::kInference, Reason::kNoPosition), result);
-  const Error& first = pairs.status(0).error();
-  return failed_in(Stage::kMatch, Error{first.code, first.reason, first.native_code, {}}, result);
+  return failed_in(Stage::kMatch, bare(pairs.status(0).error()), result);
 }
 
 /// The pair's matches as points: frame pixels to tile pixels.
@@ -159,7 +163,7 @@ void FramePipeline::refine(const Image& image, const InferOptions& options, Fram
   result.took(Stage::kAdhop) = consumers_.adhop->last_inference_ns();
   // Passed through: the position stands. Only a lost device ends more than this refinement.
   if (!status.ok() && status.error().reason == Reason::kDeviceLost)
-    static_cast<void>(failed_in(Stage::kAdhop, bare(ErrorCode::kInference, Reason::kDeviceLost), result));
+    static_cast<void>(failed_in(Stage::kAdhop, bare(status.error()), result));
 }
 
 /// What C4 does with it: the frame's centre on the map, and how sure that is.
