@@ -89,7 +89,8 @@ def demo(run: Run, runtime: str = "onnx_trt_ep") -> MeasuredSet:
 
 def make_standins(run: Run, scale: str, precision: str) -> load.Place:
     """Stand-ins of the networks that fly, of random weights."""
-    place = load.Place(run.out / (f"standins-{scale}-fp16" if scale == "nano" and precision == "fp16" else f"standins-{scale}"))
+    half = "-fp16" if scale == "nano" and precision == "fp16" else ""  # the nano set's set.yaml is that of fp32
+    place = load.Place(run.out / f"standins-{scale}{half}")
     load.run(sys.executable, ROOT / "models/make_standins.py", "--scale", scale, "--out", place.models,
              "--precision", "fp32" if precision == "fp32" else "fp32,fp16")
     if precision == "fp32":
