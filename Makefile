@@ -21,7 +21,7 @@ demo: ## compile, provision, verify and run the demo networks on photographs
 test: ## all tests
 	scripts/test.sh
 
-bench: ## measure beside the raw SDK (ONLY=control,call,torch,load,telemetry,lightglue; FULL=1; QUICK=1)
+bench: ## measure beside the raw SDK (ONLY=control,call,torch,load,telemetry,lightglue,takeoff; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)
 
 parity: ## how far the runtimes are apart: writes docs/reference/parity.md

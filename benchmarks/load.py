@@ -31,6 +31,7 @@ class Place:
     """A set that was provisioned, and what it was provisioned from."""
 
     folder: Path
+    suffix: str = ""  # of SET.yaml, cache and sets, where several sets have the same models
 
     @property
     def models(self) -> Path:
@@ -38,11 +39,11 @@ class Place:
 
     @property
     def cache(self) -> Path:
-        return self.folder / "cache"
+        return self.folder / f"cache{self.suffix}"
 
     @property
     def sets(self) -> Path:
-        return self.folder / "sets"
+        return self.folder / f"sets{self.suffix}"
 
     def current(self) -> Path:
         return self.sets / (self.sets / "CURRENT").read_text("ascii").strip()
@@ -53,7 +54,7 @@ def run(*command: object) -> None:
 
 
 def provision(skua: Path, place: Place) -> None:
-    run(skua, "provision", place.models / "set.yaml", "--out", place.sets, "--cache", place.cache,
+    run(skua, "provision", place.models / f"set{place.suffix}.yaml", "--out", place.sets, "--cache", place.cache,
         "--set", f"flight_set_limit_bytes={1 << 40}")
 
 

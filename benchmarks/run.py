@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benchmarks and leaves one report: out/bench/report.json and report.md, which it also prints.
 
-    python benchmarks/run.py --build build/bench [--only control,call,torch,load,telemetry,lightglue] [--full] [--quick]
+    python benchmarks/run.py --build build/bench [--only control,call,torch,load,telemetry,lightglue,takeoff] [--full] [--quick]
 
 Started by scripts/bench.sh after the build. Networks are generated below out/bench as needed. The negative control
 runs first, whatever was asked for. Exit status: 1 when a program fails or the control does, and then there is no
@@ -27,7 +27,7 @@ import trained
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
-GROUPS = ("control", "call", "torch", "load", "telemetry", "lightglue")
+GROUPS = ("control", "call", "torch", "load", "telemetry", "lightglue", "takeoff")
 LOAD_REPORTS = ("load-verify", "load-sessions", "load-memory", "load-growth")
 
 
@@ -89,7 +89,8 @@ def demo(run: Run, runtime: str = "onnx_trt_ep") -> MeasuredSet:
 
 def make_standins(run: Run, scale: str, precision: str) -> load.Place:
     """Stand-ins of the networks that fly, of random weights."""
-    place = load.Place(run.out / f"standins-{scale}")
+    half = "-fp16" if scale == "nano" and precision == "fp16" else ""  # the nano set's set.yaml is that of fp32
+    place = load.Place(run.out / f"standins-{scale}{half}")
     load.run(sys.executable, ROOT / "models/make_standins.py", "--scale", scale, "--out", place.models,
              "--precision", "fp32" if precision == "fp32" else "fp32,fp16")
     if precision == "fp32":
@@ -216,6 +217,26 @@ def measure_lightglue(run: Run) -> list[str]:
     return stems
 
 
+def takeoff_sets(run: Run) -> list[MeasuredSet]:
+    """Sets that may fly, of both runtimes: the demo's, and stand-ins that share their models."""
+    if run.is_quick and not run.is_full:
+        return [demo(run, "pytorch_fp16")]
+    scale, rounds = ("full", 7) if run.is_full else ("nano", 21)
+    place = make_standins(run, scale, "fp16")
+    of_torch = load.Place(place.folder, "_torch")
+    load.provision(run.build / "bin/skua", of_torch)
+    return [MeasuredSet(f"standins-{scale}_torch", of_torch, rounds, 0), MeasuredSet(f"standins-{scale}", place, rounds, 0)]
+
+
+def measure_takeoff(run: Run) -> list[str]:
+    """Start of the airborne program's part to all engines warm, against the bound of the same run."""
+    if not (run.build / "benchmarks/first_inference").exists():
+        print("bench: takeoff: skipped, built with -DBUILD_PYTORCH_FP16_RUNTIME=OFF", file=sys.stderr)
+        return []
+    return [run.program("takeoff", f"takeoff-{measured.name}", "--set-dir", measured.folder, "--rounds", measured.rounds)
+            for measured in takeoff_sets(run)]
+
+
 def commit() -> str:
     answer = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
                             capture_output=True, text=True, check=False)
@@ -266,7 +287,8 @@ def main() -> int:
     for old in ("report.json", "report.md"):  # a run that fails leaves none
         (run.out / old).unlink(missing_ok=True)
     measures = {"control": measure_control, "call": measure_call, "torch": measure_torch, "load": measure_load,
-                "telemetry": measure_telemetry, "lightglue": measure_lightglue}
+                "telemetry": measure_telemetry, "lightglue": measure_lightglue,
+                "takeoff": measure_takeoff}
     chosen = {"control", *arguments.only.split(",")}
     try:
         stems = [stem for group in GROUPS if group in chosen for stem in measures[group](run)]

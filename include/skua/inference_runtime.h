@@ -107,6 +107,8 @@ class InferenceRuntime {
 
   const RuntimeEnvironment& environment() const noexcept;
 
+  // The three below may be called from several threads at once, for different engines: a set is loaded so.
+
   /// Hands the verified bytes to the SDK. The only function of a strategy that sees engine bytes; `engine` is
   /// consumed, its buffer is freed as soon as the SDK has taken what it needs.
   virtual Result<std::unique_ptr<LoadedEngine>> deserialize(VerifiedEngine engine) = 0;

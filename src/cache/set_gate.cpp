@@ -50,7 +50,7 @@ Status check_signature(Folder& folder, const GatePolicy& policy) {
   if (policy.allow_unsigned) return {};
   return refusal(
       Reason::kUnsignedSet, folder.path().string(),
-      "expected a signed set, found no model.sig; sign the set, or allow unsigned sets on the ground");
+      "expected a signed set, found no model.sig; sign the set, or for development allow unsigned sets (allow_unsigned: true, --allow-unsigned)");
 }
 
 /// Stage 2: the manifest's bytes, read once; what is parsed is what is hashed.

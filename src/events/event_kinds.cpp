@@ -26,10 +26,11 @@ constexpr std::array<PayloadKey, 6> kEngineDeserialized{{{"model", kText},
                                                          {"verify_ns", kInteger},
                                                          {"deserialize_ns", kInteger}}};
 constexpr std::array<PayloadKey, 3> kEngineRefused{{{"file", kText}, {"error", kText}, {"reason", kText}}};
-constexpr std::array<PayloadKey, 5> kEnginesReady{{{"runtime", kText},
+constexpr std::array<PayloadKey, 6> kEnginesReady{{{"runtime", kText},
                                                    {"engines", kText},
                                                    {"set_id", kText},
                                                    {"total_ns", kInteger},
+                                                   {"engine_times", kText},
                                                    {"thermal_source", kText}}};
 constexpr std::array<PayloadKey, 4> kFlightBegun{
     {{"set_id", kText}, {"runtime", kText}, {"phase", kText}, {"start_count", kInteger}}};

@@ -108,6 +108,8 @@ bool AdhopConsumer::apply_offsets(const Image& frame, Homography& map) noexcept 
   if (!map_of_four(matches, refined) || !(std::abs(refined[8]) > 1e-9)) return false;
   const double last = refined[8];
   for (double& value : refined) value /= last;
+  const Point middle = map_point(refined, {(frame.width - 1) / 2.0, (frame.height - 1) / 2.0});
+  if (!std::isfinite(middle[0]) || !std::isfinite(middle[1])) return false;
   map = refined;
   return true;
 }

@@ -66,9 +66,8 @@ FrameResult FlightLoop::work_up(std::uint64_t slot, std::uint64_t acquired, Stat
   return result;
 }
 
-/// Failed runs have told themselves; this tells what nobody else knows of.
+/// A failed run has told itself; this tells that the frame has no answer, whatever the reason.
 void FlightLoop::post_dropped(const FrameResult& result) noexcept {
-  if (result.failed_stage != Stage::kAcquire && result.failed_stage != Stage::kSolve) return;
   FrameEvent event;
   event.kind = FrameEvent::Kind::kFrameDropped;
   event.reason = result.reason;
@@ -80,6 +79,10 @@ void FlightLoop::post_dropped(const FrameResult& result) noexcept {
 
 void FlightLoop::account(const FrameResult& result) noexcept {
   statistics_.add(result);
+  progress_.frames.store(statistics_.frames(), std::memory_order_relaxed);
+  progress_.no_results.store(statistics_.no_results(), std::memory_order_relaxed);
+  progress_.late.store(schedule_.late_count(), std::memory_order_relaxed);
+  progress_.missed.store(schedule_.missed_count(), std::memory_order_relaxed);
   memory_.sample(result.frame);
   if (!result.has_position()) post_dropped(result);
   if (parts_.trace != nullptr) {
@@ -110,6 +113,7 @@ FlightEnd FlightLoop::run(std::optional<std::int64_t> duration_ns) noexcept {
     const std::uint64_t slot = schedule_.begin(begin_ns(duration_ns.has_value()));
     const FrameResult result = work_up(slot, wanted, picture);
     schedule_.end();
+    if (result.reason == Reason::kCancelled) return FlightEnd::kSignal;
     account(result);
     if (result.reason != Reason::kDeviceLost) continue;
     native_code_ = result.native_code;

@@ -2,6 +2,7 @@
 // device.
 #pragma once
 
+#include <atomic>
 #include <optional>
 
 #include "flight/flight_statistics.h"
@@ -15,6 +16,11 @@
 #include "skua/ports.h"
 
 namespace skua::flight {
+
+/// Counts of a flight that another thread may read at any time.
+struct FlightProgress {
+  std::atomic<std::uint64_t> frames{0}, no_results{0}, late{0}, missed{0};
+};
 
 /// Why a flight ended.
 enum class FlightEnd : std::uint8_t { kSignal, kDuration, kFrames, kDeviceLost };
@@ -55,6 +61,8 @@ class FlightLoop {
   const MemoryWatch& memory() const noexcept { return memory_; }
   std::uint64_t late_count() const noexcept { return schedule_.late_count(); }
   std::uint64_t missed_count() const noexcept { return schedule_.missed_count(); }
+  /// The counts, for any thread.
+  const FlightProgress& progress() const noexcept { return progress_; }
   std::int64_t flown_ns() const noexcept { return flown_ns_; }
   /// Of the run that lost the device; 0 unless run() answered kDeviceLost.
   std::int32_t native_code() const noexcept { return native_code_; }
@@ -72,6 +80,7 @@ class FlightLoop {
   std::int64_t deadline_ns_;
   FrameSchedule schedule_;
   FlightStatistics statistics_;
+  FlightProgress progress_;
   MemoryWatch memory_;
   std::int64_t acquire_ns_ = 0, flown_ns_ = 0;
   std::int32_t native_code_ = 0;

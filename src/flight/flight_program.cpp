@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <memory>
 
 #include "bootstrap/airborne_config.h"
@@ -10,39 +9,23 @@
 #include "core/host_probe.h"
 #include "flight/flight_report.h"
 #include "flight/flight_state.h"
+#include "flight/last_words.h"
 #include "flight/tile_map.h"
 
 namespace skua::flight {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
-constexpr std::chrono::milliseconds kDrainLimit{40};
 
 Error usage_error(std::string message) {
   return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument, std::move(message));
 }
 
-/// What must be said when the program is ended from outside while it is inside of something that cannot be
-/// interrupted. Filled in as the program gets on; read by the signal watcher's thread.
-struct LastWords {
-  std::atomic<EventPipeline*> events{nullptr};
-  std::atomic<FlightState*> state{nullptr};
-
-  void say() noexcept {
-    if (FlightState* const flight = state.load(); flight != nullptr) flight->end();
-    EventPipeline* const pipeline = events.load();
-    if (pipeline == nullptr) return;
-    pipeline->emit(
-        {Level::kWarn, "c7.flight_cut_short", "C7 ended by a signal while a run or a load was going on", {}});
-    static_cast<void>(pipeline->drain(kDrainLimit));
-  }
-};
-
 /// The components of one flight, in the order in which they are made; each needs those above it.
 class Flight {
  public:
   Flight(const FlightArguments& arguments, const ProcessSurroundings& surroundings, Supervisor supervisor,
-         const SignalWatcher& signals, LastWords& last_words)
+         SignalWatcher& signals, LastWords& last_words)
       : arguments_(arguments),
         surroundings_(surroundings),
         supervisor_(std::move(supervisor)),
@@ -50,33 +33,36 @@ class Flight {
         last_words_(last_words) {}
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
-  ~Flight() {
-    last_words_.state = nullptr;
-    last_words_.events = nullptr;
-  }
+  /// From here on nobody speaks for this flight any more.
+  ~Flight() { signals_.ended(); }
 
   Status run() {
     SKUA_RETURN_IF_ERROR(configure());
     Status flown = compose_and_fly();
-    if (!flown.ok()) tell_refusal(flown.error());
+    if (!flown.ok() && !has_flown_) tell_refusal(flown.error());
     return flown;
   }
+  bool has_flown() const noexcept { return has_flown_; }
 
  private:
   Status configure();
   Status compose_and_fly();
+  Status check_consumers() const;
+  bool is_empty_replay() const noexcept;
   Status open_inputs();
   Status compose();
-  Status take_consumers();
+  Status tell_nothing_to_fly();
   Status index_map();
   Status fly();
   Status finish(const FlightLoop& loop, FlightEnd end);
   void tell_refusal(const Error& error);
+  void tell_fault(int native_code);
+  void tell_begun();
 
   const FlightArguments& arguments_;
   const ProcessSurroundings& surroundings_;
   Supervisor supervisor_;
-  const SignalWatcher& signals_;
+  SignalWatcher& signals_;
   LastWords& last_words_;
 
   AirborneConfig config_;
@@ -93,6 +79,7 @@ class Flight {
   FlightConsumers consumers_;
   std::optional<TileIndex> tiles_;
   int channels_ = 1;
+  bool has_flown_ = false;
   FlightPhase phase_ = FlightPhase::kTakeOff;
   int start_count_ = 1;
   std::int64_t ready_ns_ = 0;
@@ -115,41 +102,78 @@ Status Flight::configure() {
   SKUA_ASSIGN_OR_RETURN(config_, read_airborne_config(arguments_.config, surroundings_.environment));
   SKUA_ASSIGN_OR_RETURN(settings_, read_flight_settings(arguments_.config));
   if (!arguments_.frames.empty()) settings_.frames = arguments_.frames;
-  declare_lanes(config_.inference, settings_);
+  declare_lanes(config_.inference, settings_);  // the last that is changed: from here on it is only read
   SKUA_ASSIGN_OR_RETURN(events_, start_events(config_.inference));
-  last_words_.events = events_.get();
-  return {};
+  last_words_.set_events(events_.get());
+  return check_consumers();
 }
 
 void Flight::tell_refusal(const Error& error) {
-  if (error.reason == Reason::kDeviceLost || error.reason == Reason::kCancelled) return;
+  if (error.reason == Reason::kCancelled) return;
+  if (error.reason == Reason::kDeviceLost) tell_fault(error.native_code);
   events_->emit({Level::kError,
                  "c7.takeoff_refused",
-                 error.describe(),
+                 operator_text(error),
                  {{"error", std::string(error_class_name(error.code))},
                   {"reason", std::string(to_string(error.reason))}}});
 }
 
+void Flight::tell_fault(int native_code) {
+  events_->emit(
+      {Level::kError,
+       "c7.runtime_faulted",
+       "C7 device lost; native code " + std::to_string(native_code) + ": ending for a restart",
+       {{"runtime", config_.inference.runtime}, {"reason", std::string(to_string(Reason::kDeviceLost))}}});
+}
+
+/// A replay without inference composes whoever needs none: here that is nobody.
+Status Flight::tell_nothing_to_fly() {
+  events_->emit({Level::kWarn,
+                 "c7.flight_state",
+                 "mode is replay and components.c7_inference is not given: no inference is composed and nothing "
+                 "is flown; add the block to fly",
+                 {{"folder", config_.inference.state_dir.string()}}});
+  return compose();
+}
+
 Status Flight::compose_and_fly() {
+  if (is_empty_replay()) return tell_nothing_to_fly();
   SKUA_RETURN_IF_ERROR(open_inputs());
+  if (!arguments_.check_only) state_->note_restart(boot_moment());
   AirborneSurroundings surroundings;
   surroundings.host = probe_host();
   surroundings.events = events_.get();
   SKUA_ASSIGN_OR_RETURN(built_, build_pre_constructed(config_, surroundings));
   SKUA_RETURN_IF_ERROR(compose());
-  if (owned_.empty()) return {};  // a replay without inference: there is nothing to fly
+  runtime_ = std::get<std::shared_ptr<InferenceRuntime>>(built_.entries.at(std::string(kInferenceKey)));
+  lightglue_ = std::get<std::shared_ptr<LightGlueRuntime>>(built_.entries.at(std::string(kLightGlueKey)));
   SKUA_RETURN_IF_ERROR(index_map());
   ready_ns_ = system_clock().monotonic_ns() - surroundings_.started_ns;
   return arguments_.check_only ? Status() : fly();
 }
 
+/// The frame loop needs three of the four consumers; AdHoP may be left out. None known: all of them.
+Status Flight::check_consumers() const {
+  if (is_empty_replay() || !config_.consumers) return {};
+  std::string missing;
+  for (const std::string_view slug : {kVprSlug, kRerankSlug, kMatcherSlug}) {
+    const auto& known = *config_.consumers;
+    if (std::find(known.begin(), known.end(), slug) == known.end()) missing += " " + std::string(slug);
+  }
+  if (missing.empty()) return {};
+  return usage_error("components of " + arguments_.config.string() + ":" + missing +
+                     " missing; the frame loop needs c2_vpr, c2_5_rerank and c3_matcher: add them");
+}
+
+bool Flight::is_empty_replay() const noexcept {
+  return config_.mode == FlightMode::kReplay && !config_.has_inference_block;
+}
+
 /// What can be wrong without any engine is found out before one is loaded.
 Status Flight::open_inputs() {
-  SKUA_ASSIGN_OR_RETURN(FlightState state,
-                        FlightState::open(posix_file_system(), config_.inference.state_dir, *events_));
+  SKUA_ASSIGN_OR_RETURN(FlightState state, FlightState::open(posix_file_system(), config_.inference.state_dir,
+                                                             *events_, arguments_.check_only));
   state_.emplace(std::move(state));
-  const bool is_empty_replay = config_.mode == FlightMode::kReplay && !config_.has_inference_block;
-  if (is_empty_replay) return {};
   if (settings_.frames.empty())
     return usage_error("no frames: give --frames FOLDER, or flight.frames in " + arguments_.config.string());
   if (settings_.map.empty())
@@ -157,6 +181,7 @@ Status Flight::open_inputs() {
   SKUA_ASSIGN_OR_RETURN(FrameSource frames, FrameSource::open(settings_.frames));
   frames_.emplace(std::move(frames));
   SKUA_ASSIGN_OR_RETURN(map_, read_tile_map(settings_.map));
+  SKUA_RETURN_IF_ERROR(check_report_folder(arguments_.report));
   if (arguments_.trace.empty()) return {};
   SKUA_ASSIGN_OR_RETURN(TraceWriter trace, TraceWriter::open(arguments_.trace));
   trace_.emplace(std::move(trace));
@@ -208,21 +233,7 @@ Status Flight::compose() {
           return std::unique_ptr<Consumer>(std::move(made));
         }}}};
   SKUA_ASSIGN_OR_RETURN(owned_, compose_root(config_, built_.entries, factories));
-  return take_consumers();
-}
-
-/// The frame loop needs three of the four; AdHoP may be left out.
-Status Flight::take_consumers() {
-  if (owned_.empty() && built_.entries.empty()) return {};
-  runtime_ = std::get<std::shared_ptr<InferenceRuntime>>(built_.entries.at(std::string(kInferenceKey)));
-  lightglue_ = std::get<std::shared_ptr<LightGlueRuntime>>(built_.entries.at(std::string(kLightGlueKey)));
-  std::string missing;
-  if (consumers_.vpr == nullptr) missing += " c2_vpr";
-  if (consumers_.rerank == nullptr) missing += " c2_5_rerank";
-  if (consumers_.matcher == nullptr) missing += " c3_matcher";
-  if (missing.empty()) return {};
-  return usage_error("components of " + arguments_.config.string() + ":" + missing +
-                     " missing; the frame loop needs c2_vpr, c2_5_rerank and c3_matcher: add them");
+  return {};
 }
 
 Status Flight::index_map() {
@@ -243,9 +254,29 @@ Status Flight::index_map() {
 
 Status Flight::fly() {
   const std::string& set_id = built_.engines.set_id;
+  SKUA_ASSIGN_OR_RETURN(
+      FramePipeline pipeline,
+      FramePipeline::create(consumers_, *tiles_, *runtime_, settings_, &signals_.requested()));
+  const LoopParts parts{&pipeline,    &*frames_,     &*tiles_,
+                        &signals_,    &supervisor_,  events_.get(),
+                        trace_ ? &*trace_ : nullptr};
+  const FrameFormat format{consumers_.matcher->width(), consumers_.matcher->height(), channels_};
+  const auto loop = std::make_unique<FlightLoop>(parts, format, settings_);  // its histograms are large
   phase_ = state_->phase_for(set_id);
   SKUA_ASSIGN_OR_RETURN(start_count_, state_->begin(set_id, boot_moment()));
-  last_words_.state = &*state_;
+  has_flown_ = true;
+  last_words_.set_flight(&*state_, set_id, &loop->progress());
+  tell_begun();
+  supervisor_.ready("flying set " + set_id);
+  std::optional<std::int64_t> duration_ns;
+  if (arguments_.duration_s) duration_ns = static_cast<std::int64_t>(*arguments_.duration_s * kNsPerSecond);
+  const FlightEnd end = loop->run(duration_ns);
+  signals_.ended();  // this thread speaks from here on; if the watcher has begun to, the process ends in this call
+  return finish(*loop, end);
+}
+
+void Flight::tell_begun() {
+  const std::string& set_id = built_.engines.set_id;
   events_->emit({Level::kInfo,
                  "c7.flight_begun",
                  "C7 flight begun (" + std::string(to_string(phase_)) + "): set " + set_id,
@@ -253,60 +284,42 @@ Status Flight::fly() {
                   {"runtime", std::string(runtime_->current_runtime_label())},
                   {"phase", std::string(to_string(phase_))},
                   {"start_count", std::int64_t{start_count_}}}});
-  SKUA_ASSIGN_OR_RETURN(FramePipeline pipeline,
-                        FramePipeline::create(consumers_, *tiles_, *runtime_, settings_));
-  supervisor_.ready("flying set " + set_id);
-  const LoopParts parts{
-      &pipeline, &*frames_, &*tiles_, &signals_, &supervisor_, events_.get(), trace_ ? &*trace_ : nullptr};
-  const FrameFormat format{consumers_.matcher->width(), consumers_.matcher->height(), channels_};
-  const auto loop =
-      std::make_unique<FlightLoop>(parts, format, settings_);  // its histograms are large
-  std::optional<std::int64_t> duration_ns;
-  if (arguments_.duration_s) duration_ns = static_cast<std::int64_t>(*arguments_.duration_s * kNsPerSecond);
-  return finish(*loop, loop->run(duration_ns));
 }
 
-/// A lost device leaves the flight's record where it is: the next start is a reboot in flight.
+/// What is to be known of a flight comes before what waits for a disk. A lost device leaves the flight's record
+/// where it is: the next start is a reboot in flight.
 Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
   supervisor_.stopping(to_string(end));
-  const FlownFlight flown{built_, *runtime_, *lightglue_,  settings_, config_.inference.lightglue_model,
-                          loop,   phase_,    start_count_, end,       ready_ns_};
-  if (end == FlightEnd::kDeviceLost) {
-    events_->emit(
-        {Level::kError,
-         "c7.runtime_faulted",
-         "C7 device lost; native code " + std::to_string(loop.native_code()) + ": ending for a restart",
-         {{"runtime", std::string(runtime_->current_runtime_label())},
-          {"reason", std::string(to_string(Reason::kDeviceLost))}}});
-  } else {
-    state_->end();
-    last_words_.state = nullptr;
-  }
-  events_->emit(ended_event(flown));
-  Status reported =
-      arguments_.report.empty() ? Status() : write_report(arguments_.report, report_text(flown));
-  static_cast<void>(events_->drain(kDrainLimit));
+  if (end == FlightEnd::kDeviceLost) tell_fault(loop.native_code());
+  events_->emit(ended_event(built_.engines.set_id, end, loop.progress()));
+  static_cast<void>(events_->drain(LastWords::kDrainLimit));
+  if (end != FlightEnd::kDeviceLost) state_->end();
+  FlownFlight flown{built_, *runtime_, *lightglue_,  settings_, config_.inference.lightglue_model,
+                    loop,   phase_,    start_count_, end};
+  flown.trace_lines_lost = trace_ ? trace_->lost() : 0;
+  flown.ready_ns = ready_ns_;
+  Status reported = arguments_.report.empty() ? Status() : write_report(arguments_.report, report_text(flown));
   if (end != FlightEnd::kDeviceLost) return reported;
   return make_error(ErrorCode::kInference, Reason::kDeviceLost,
-                    "the device is lost; the supervisor is to start the program again", loop.native_code());
+                    "the device is lost (native code " + std::to_string(loop.native_code()) +
+                        "); the supervisor is to start the program again",
+                    loop.native_code());
 }
 
 }  // namespace
 
-Status run_flight(const FlightArguments& arguments, const ProcessSurroundings& surroundings) {
+Outcome run_flight(const FlightArguments& arguments, const ProcessSurroundings& surroundings) {
   LastWords last_words;
   SignalWatcher::Options options;
   options.last_words = [&] { last_words.say(); };
-  SKUA_ASSIGN_OR_RETURN(const auto signals, SignalWatcher::start(std::move(options)));
-  SKUA_ASSIGN_OR_RETURN(Supervisor supervisor,
-                        Supervisor::connect(surroundings.notify_socket, surroundings.watchdog_usec));
-  Status ended;
-  {
-    Flight flight(arguments, surroundings, std::move(supervisor), *signals, last_words);
-    ended = flight.run();
-  }
-  const bool is_signal = !ended.ok() && ended.error().reason == Reason::kCancelled && signals->is_requested();
-  return is_signal ? Status() : std::move(ended);
+  auto signals = SignalWatcher::start(std::move(options));
+  if (!signals.ok()) return {std::move(signals).error(), false};
+  auto supervisor = Supervisor::connect(surroundings.notify_socket, surroundings.watchdog_usec);
+  if (!supervisor.ok()) return {std::move(supervisor).error(), false};
+  Flight flight(arguments, surroundings, *std::move(supervisor), **signals, last_words);
+  Status ended = flight.run();
+  const bool is_signal = !ended.ok() && ended.error().reason == Reason::kCancelled && (*signals)->is_requested();
+  return {is_signal ? Status() : std::move(ended), flight.has_flown()};
 }
 
 }  // namespace skua::flight

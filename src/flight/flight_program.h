@@ -27,8 +27,12 @@ struct ProcessSurroundings {
   std::int64_t started_ns = 0;  ///< monotonic
 };
 
-/// Composes the component as the aircraft does and flies. Start-up refusals are the error; a lost device is
-/// InferenceError (device_lost). A flight that ended in order is none.
-Status run_flight(const FlightArguments& arguments, const ProcessSurroundings& surroundings);
+struct Outcome {
+  Status status;           ///< why it did not fly, or what went wrong after it had; a flight that ended in order is ok
+  bool has_flown = false;  ///< the frame loop was begun
+};
+
+/// Composes the component as the aircraft does and flies. A lost device is InferenceError (device_lost).
+Outcome run_flight(const FlightArguments& arguments, const ProcessSurroundings& surroundings);
 
 }  // namespace skua::flight

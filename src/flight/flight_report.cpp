@@ -93,6 +93,16 @@ Json memory_of(const MemoryWatch& memory) {
           {"slope_bytes_per_frame", memory.slope()}};
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
+
+Error report_error(const std::filesystem::path& file, const Error& error) {
+  return make_error(ErrorCode::kInvalidArgument, error.reason,
+                    "--report " + file.string() + ": " + error.message + "; name a file that can be written",
+                    error.native_code);
+}
+
 }  // namespace
 
 std::string report_text(const FlownFlight& flight) {
@@ -115,6 +125,7 @@ std::string report_text(const FlownFlight& flight) {
   report["no_result"] = failures_of(statistics);
   report["late"] = flight.loop.late_count();
   report["missed"] = flight.loop.missed_count();
+  report["trace_lines_lost"] = flight.trace_lines_lost;
   report["throttled"] = statistics.throttled();
   report["refined"] = statistics.refined();
   report["stages"] = stages_of(flight);
@@ -122,33 +133,35 @@ std::string report_text(const FlownFlight& flight) {
   return report.dump(2) + "\n";
 }
 
+Status check_report_folder(const std::filesystem::path& file) {
+  if (file.empty()) return {};
+  auto folder = posix_file_system().open_folder(folder_of(file));
+  return folder.ok() ? Status() : report_error(file, folder.error());
+}
+
 Status write_report(const std::filesystem::path& file, const std::string& text) {
-  const auto parent = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  auto folder = posix_file_system().open_folder(parent);
+  auto folder = posix_file_system().open_folder(folder_of(file));
   Status written = folder.ok()
                        ? publish_file(**folder, file.filename().string(), std::as_bytes(std::span(text)))
                        : Status(folder.error());
-  if (written.ok()) return {};
-  return make_error(
-      ErrorCode::kInvalidArgument, written.error().reason,
-      "--report " + file.string() + ": " + written.error().message + "; name a file that can be written",
-      written.error().native_code);
+  return written.ok() ? Status() : report_error(file, written.error());
 }
 
-Event ended_event(const FlownFlight& flight) {
-  const FlightStatistics& statistics = flight.loop.statistics();
-  const auto count = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
+Event ended_event(const std::string& set_id, FlightEnd end, const FlightProgress& progress) {
+  const auto count = [](const std::atomic<std::uint64_t>& value) {
+    return static_cast<std::int64_t>(value.load(std::memory_order_relaxed));
+  };
+  const std::int64_t frames = count(progress.frames), without = count(progress.no_results);
   return {Level::kInfo,
           "c7.flight_ended",
-          "C7 flight ended: " + std::string(to_string(flight.end)) + ", " +
-              std::to_string(statistics.frames()) + " frames, " + std::to_string(statistics.positions()) +
-              " positions",
-          {{"set_id", flight.built.engines.set_id},
-           {"cause", std::string(to_string(flight.end))},
-           {"frame_count", count(statistics.frames())},
-           {"no_result_count", count(statistics.no_results())},
-           {"late_count", count(flight.loop.late_count())},
-           {"missed_count", count(flight.loop.missed_count())}}};
+          "C7 flight ended: " + std::string(to_string(end)) + ", " + std::to_string(frames) + " frames, " +
+              std::to_string(frames - without) + " positions",
+          {{"set_id", set_id},
+           {"cause", std::string(to_string(end))},
+           {"frame_count", frames},
+           {"no_result_count", without},
+           {"late_count", count(progress.late)},
+           {"missed_count", count(progress.missed)}}};
 }
 
 }  // namespace skua::flight

@@ -19,17 +19,20 @@ struct FlownFlight {
   const FlightSettings& settings;
   const std::string& lightglue_model;
   const FlightLoop& loop;
-  FlightPhase phase = FlightPhase::kTakeOff;
-  int start_count = 1;
-  FlightEnd end = FlightEnd::kSignal;
+  FlightPhase phase;
+  int start_count;
+  FlightEnd end;
+  std::uint64_t trace_lines_lost = 0;
   std::int64_t ready_ns = 0;  ///< from the program's start to engines warm and consumers composed
 };
 
 /// docs/formats/flight-report.md, as text.
 std::string report_text(const FlownFlight& flight);
+/// Whether the folder of a report that is to be written is there; an empty path asks for none. InvalidArgumentError.
+Status check_report_folder(const std::filesystem::path& file);
 /// Writes it, whole or not at all. InvalidArgumentError naming the file.
 Status write_report(const std::filesystem::path& file, const std::string& text);
-/// c7.flight_ended.
-Event ended_event(const FlownFlight& flight);
+/// c7.flight_ended. From any thread.
+Event ended_event(const std::string& set_id, FlightEnd end, const FlightProgress& progress);
 
 }  // namespace skua::flight

@@ -10,17 +10,14 @@ constexpr std::size_t kMostCandidates = 100;
 constexpr std::size_t kMostInliers = 10000;
 constexpr std::size_t kFewestInliers = 5;  // four always agree
 
-/// A number of the block within bounds.
-void read_number(YamlFields& fields, const char* key, double above, double most, double& into) {
+/// A number of the block within bounds, both included.
+void read_number(YamlFields& fields, const char* key, double least, double most, double& into) {
   const auto value = fields.number(key);
   if (!value) return;
-  if (*value > above && *value <= most) {
-    into = *value;
-    return;
-  }
-  fields.fail(*fields.node(key), std::string("flight.") + key + ": expected a number above " +
-                                     print_double(above) + " and at most " + print_double(most) + ", found " +
-                                     print_double(*value));
+  into = *value;
+  if (*value >= least && *value <= most) return;
+  fields.fail(*fields.node(key), std::string("flight.") + key + ": expected a number from " + print_double(least) +
+                                     " to " + print_double(most) + ", found " + print_double(*value));
 }
 
 void read_count(YamlFields& fields, const char* key, std::size_t least, std::size_t most, std::size_t& into) {
@@ -54,8 +51,8 @@ Result<FlightSettings> settings_of(const YAML::Node& block, const std::filesyste
   const auto base = file.parent_path();
   read_path(fields, "frames", base, settings.frames);
   read_path(fields, "map", base, settings.map);
-  read_number(fields, "rate_hz", 0.0, 100.0, settings.rate_hz);
-  read_number(fields, "deadline_ms", 0.0, 60000.0, settings.deadline_ms);
+  read_number(fields, "rate_hz", 0.1, 100.0, settings.rate_hz);
+  read_number(fields, "deadline_ms", 1.0, 60000.0, settings.deadline_ms);
   read_name(fields, "vpr_model", settings.vpr_model);
   read_name(fields, "features_model", settings.features_model);
   read_name(fields, "adhop_model", settings.adhop_model);
@@ -63,13 +60,8 @@ Result<FlightSettings> settings_of(const YAML::Node& block, const std::filesyste
   read_count(fields, "matches", 1, kMostCandidates, settings.matches);
   read_count(fields, "matches_throttled", 1, kMostCandidates, settings.matches_throttled);
   read_count(fields, "min_inliers", kFewestInliers, kMostInliers, settings.min_inliers);
-  if (const auto share = fields.number("adhop_below_share")) {
-    settings.adhop_below_share = *share;
-    if (!(*share >= 0.0 && *share <= 1.0))
-      fields.fail(*fields.node("adhop_below_share"),
-                  "flight.adhop_below_share: expected a share from 0 to 1, found " + print_double(*share));
-  }
-  read_number(fields, "adhop_min_period_s", 0.0, 3600.0, settings.adhop_min_period_s);
+  read_number(fields, "adhop_below_share", 0.0, 1.0, settings.adhop_below_share);
+  read_number(fields, "adhop_min_period_s", 0.001, 3600.0, settings.adhop_min_period_s);
   SKUA_RETURN_IF_ERROR(fields.finish());
   const bool is_ordered =
       settings.matches_throttled <= settings.matches && settings.matches <= settings.candidates;

@@ -39,18 +39,18 @@ BootMoment boot_moment() {
 FlightState::FlightState(WriterLock lock, EventSink& events) : lock_(std::move(lock)), events_(&events) {}
 
 Result<FlightState> FlightState::open(FileSystem& files, const std::filesystem::path& state_dir,
-                                      EventSink& events) {
+                                      EventSink& events, bool is_dry) {
   auto lock = WriterLock::take(files, state_dir);
   if (!lock.ok()) {
     return as_state_error(lock.error(), state_dir,
                           "one skua-flight at a time needs it, in a folder of the user that flies");
   }
   FlightState state(*std::move(lock), events);
-  SKUA_RETURN_IF_ERROR(state.read());
+  SKUA_RETURN_IF_ERROR(state.read(is_dry));
   return state;
 }
 
-Status FlightState::read() {
+Status FlightState::read(bool is_dry) {
   const auto text = read_text(lock_.folder(), kFlightStateFile, kMostBytes);
   if (!text.ok() && text.error().reason == Reason::kNotFound) return {};
   Result<Record> record = text.ok() ? decode(*text) : Result<Record>(text.error());
@@ -61,6 +61,11 @@ Status FlightState::read() {
   const bool is_damage = text.ok() || text.error().reason == Reason::kTooLarge;
   if (!is_damage) return as_state_error(text.error(), lock_.folder().path(), "make it readable");
   const std::string aside = std::string(kFlightStateFile) + ".rejected";
+  if (is_dry) {
+    warn("the record of the flight in progress is not well formed (" + record.error().message +
+         "); the next start moves it aside and counts as a take-off");
+    return {};
+  }
   const Status moved = lock_.folder().rename(kFlightStateFile, aside);
   warn("the record of the flight in progress is not well formed (" + record.error().message + "); " +
        (moved.ok() ? "moved aside to " + aside : "it could not be moved aside: " + moved.error().message) +
@@ -88,24 +93,43 @@ FlightState::Record FlightState::next_record(std::string_view set_id, const Boot
   return next;
 }
 
+void FlightState::note_restart(const BootMoment& now) {
+  if (!found_) return;
+  found_ = next_record(found_->set_id, now);
+  is_noted_ = true;
+  count_restart(*found_);
+}
+
+/// Tells and writes one more start of the flight in progress.
+void FlightState::count_restart(const Record& record) {
+  tell_restart(record);
+  const Status written = write(record);
+  if (written.ok()) return;
+  warn("the flight's record cannot be brought up to date: " + written.error().message +
+       "; the flight goes on, restarts are not counted");
+}
+
 Result<int> FlightState::begin(std::string_view set_id, const BootMoment& now) {
-  const FlightPhase phase = phase_for(set_id);
-  if (found_ && phase == FlightPhase::kTakeOff)
+  const auto count_of = [](const Record& record) {
+    return static_cast<int>(std::min<std::uint64_t>(record.start_count, 1U << 30U));
+  };
+  if (phase_for(set_id) == FlightPhase::kReboot) {
+    if (is_noted_) return count_of(*found_);
+    found_ = next_record(set_id, now);
+    count_restart(*found_);
+    return count_of(*found_);
+  }
+  if (found_)
     warn("the flight of set " + found_->set_id + " never ended in order; set " + std::string(set_id) +
          " takes off now");
   const Record record = next_record(set_id, now);
-  if (phase == FlightPhase::kReboot) tell_restart(record);
   if (const Status written = write(record); !written.ok()) {
-    if (phase == FlightPhase::kTakeOff) {
-      withdraw(set_id);
-      return as_state_error(written.error(), lock_.folder().path(),
-                            "make it writable and free space: no take-off");
-    }
-    warn("the flight's record cannot be brought up to date: " + written.error().message +
-         "; the flight goes on, restarts are not counted");
+    withdraw(set_id);
+    return as_state_error(written.error(), lock_.folder().path(),
+                          "make it writable and free space: no take-off");
   }
   found_ = record;
-  return static_cast<int>(std::min<std::uint64_t>(record.start_count, 1U << 30U));
+  return count_of(record);
 }
 
 /// A refused take-off whose record is there all the same (only its sync failed) must not make the next start

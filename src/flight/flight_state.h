@@ -41,8 +41,14 @@ class FlightState {
   /// Takes the lock and reads the record. InvalidArgumentError: the folder is missing, unreadable or held by
   /// another program (folder_busy). A record that is not well formed is moved aside to
   /// `in_flight.json.rejected` and told as a WARN; the start is then a take-off.
+  /// `is_dry`: nothing is changed, for a start that does not fly.
   static Result<FlightState> open(FileSystem& files, const std::filesystem::path& state_dir,
-                                  EventSink& events);
+                                  EventSink& events, bool is_dry = false);
+
+  /// Before the load, where the record of a flight is there: counts this start in it, durably, and tells
+  /// c7.reboot_in_flight and c7.crash_loop, because it is the load that may fall over. begin() then does not count it
+  /// again. A folder that cannot be written is a WARN.
+  void note_restart(const BootMoment& now);
 
   /// What a start with `set_id` is: a reboot when the record names this very set.
   FlightPhase phase_for(std::string_view set_id) const noexcept;
@@ -62,7 +68,8 @@ class FlightState {
     std::vector<std::int64_t> recent;  ///< seconds since boot of the last ones in `boot_id`, oldest first
   };
   FlightState(WriterLock lock, EventSink& events);
-  Status read();
+  Status read(bool is_dry);
+  void count_restart(const Record& record);
   Record next_record(std::string_view set_id, const BootMoment& now) const;
   Status write(const Record& record);
   void withdraw(std::string_view set_id);
@@ -74,6 +81,7 @@ class FlightState {
   WriterLock lock_;
   EventSink* events_;
   std::optional<Record> found_;
+  bool is_noted_ = false;  ///< found_ has this start
 };
 
 }  // namespace skua::flight

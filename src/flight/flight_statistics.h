@@ -22,7 +22,7 @@ class FlightStatistics {
   std::uint64_t throttled() const noexcept { return throttled_; }
   /// Frames that gave no result for this reason.
   std::uint64_t failed(Reason reason) const noexcept { return by_reason_[static_cast<std::size_t>(reason)]; }
-  /// Of the frames in which the stage ran to its end.
+  /// Of the frames in which the stage was begun, failed and late ones included.
   const LatencyHistogram& latency(Stage stage) const noexcept {
     return latency_[static_cast<std::size_t>(stage)];
   }

@@ -17,14 +17,17 @@ Status failed_in(Stage stage, Status status, FrameResult& result) noexcept {
   return status;
 }
 
-Error bare(ErrorCode code, Reason reason) noexcept { return Error{code, reason, 0, {}}; }
+Error no_position() noexcept { return Error{ErrorCode::kInference, Reason::kNoPosition, 0, {}}; }
 
 }  // namespace
 
 Result<FramePipeline> FramePipeline::create(const FlightConsumers& consumers, const TileIndex& tiles,
-                                            const InferenceRuntime& runtime, const FlightSettings& settings) {
+                                            const InferenceRuntime& runtime, const FlightSettings& settings,
+                                            const std::atomic<bool>* stop_requested) {
   SKUA_ASSIGN_OR_RETURN(FrameFeatures features, consumers.matcher->make_features());
-  return FramePipeline(consumers, tiles, runtime, settings, std::move(features));
+  FramePipeline pipeline(consumers, tiles, runtime, settings, std::move(features));
+  pipeline.stop_requested_ = stop_requested;
+  return pipeline;
 }
 
 FramePipeline::FramePipeline(const FlightConsumers& consumers, const TileIndex& tiles,
@@ -51,8 +54,9 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
   result.is_throttled = runtime_->thermal_state().thermal_throttle_active;
   result.covariance = result.is_throttled ? CovarianceMode::kJacobian : CovarianceMode::kMarginals;
   const std::int64_t start_ns = clock_->monotonic_ns();
-  const bool is_done = describe(image, options, result).ok() && rerank(options, result).ok() &&
-                       match(options, result).ok() && locate(image, options, result).ok();
+  const bool is_done = describe(image, options, result).ok() && go_on(result).ok() &&
+                       rerank(options, result).ok() && go_on(result).ok() && match(options, result).ok() &&
+                       go_on(result).ok() && locate(image, options, result).ok();
   static_cast<void>(is_done);  // what went wrong stands in the result
   result.took(Stage::kFrame) = clock_->monotonic_ns() - start_ns;
   std::int64_t inference_ns = 0;
@@ -60,6 +64,12 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
     inference_ns += result.took(stage);
   result.took(Stage::kOwn) = result.took(Stage::kFrame) - inference_ns;
   return result;
+}
+
+/// Whoever ends the program does not wait for the rest of a frame.
+Status FramePipeline::go_on(FrameResult& result) const noexcept {
+  if (stop_requested_ == nullptr || !stop_requested_->load(std::memory_order_acquire)) return {};
+  return failed_in(Stage::kFrame, Error{ErrorCode::kInference, Reason::kCancelled, 0, {}}, result);
 }
 
 /// C2, and C3's features, which C2.5 needs already.
@@ -70,12 +80,13 @@ Status FramePipeline::describe(const Image& image, const InferOptions& options,
   SKUA_RETURN_IF_ERROR(failed_in(Stage::kVpr, std::move(embedded), result));
   nearest_.resize(settings_.candidates);  // within its capacity
   nearest_.resize(tiles_->nearest(descriptor_, nearest_, similarity_));
+  SKUA_RETURN_IF_ERROR(go_on(result));
   Status extracted = consumers_.matcher->extract(image, features_, options);
   result.took(Stage::kFeatures) = consumers_.matcher->last_extract_ns();
   SKUA_RETURN_IF_ERROR(failed_in(Stage::kFeatures, std::move(extracted), result));
   // Water, fog: the matcher would refuse the fewest, and the rest cannot be located.
   if (features_.count >= settings_.min_inliers) return {};
-  return failed_in(Stage::kSolve, bare(ErrorCode::kInference, Reason::kNoPosition), result);
+  return failed_in(Stage::kSolve, no_position(), result);
 }
 
 /// C2.5: the candidates by how many keypoints they share with the frame, the best K.
@@ -163,7 +174,7 @@ Status FramePipeline::locate(const Image& image, const InferOptions& options, Fr
   const std::int64_t start_ns = clock_->monotonic_ns();
   HomographyFit fit;
   if (!solve_best(result, fit))
-    return failed_in(Stage::kSolve, bare(ErrorCode::kInference, Reason::kNoPosition), result);
+    return failed_in(Stage::kSolve, no_position(), result);
   result.took(Stage::kSolve) = clock_->monotonic_ns() - start_ns;
   refine(image, options, result, fit);
   const Point centre{(image.width - 1) / 2.0, (image.height - 1) / 2.0};
@@ -174,7 +185,7 @@ Status FramePipeline::locate(const Image& image, const InferOptions& options, Fr
   result.deviation = {std::sqrt(variance[0]), std::sqrt(variance[1])};
   const bool is_finite = std::isfinite(result.position[0]) && std::isfinite(result.position[1]);
   if (is_finite) return {};
-  return failed_in(Stage::kSolve, bare(ErrorCode::kInference, Reason::kNoPosition), result);
+  return failed_in(Stage::kSolve, no_position(), result);
 }
 
 }  // namespace skua::flight

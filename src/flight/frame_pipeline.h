@@ -2,6 +2,7 @@
 // position.
 #pragma once
 
+#include <atomic>
 #include <vector>
 
 #include "flight/adhop_consumer.h"
@@ -24,9 +25,11 @@ struct FlightConsumers {
 /// nothing of ours. One thread.
 class FramePipeline {
  public:
-  /// References must outlive it. OutOfMemoryError.
+  /// References must outlive it. `stop_requested`, where given, is looked at between two steps of a frame: the frame
+  /// then ends with the reason `cancelled`. OutOfMemoryError.
   static Result<FramePipeline> create(const FlightConsumers& consumers, const TileIndex& tiles,
-                                      const InferenceRuntime& runtime, const FlightSettings& settings);
+                                      const InferenceRuntime& runtime, const FlightSettings& settings,
+                                      const std::atomic<bool>* stop_requested = nullptr);
 
   /// Answers where `image` was taken, or why it cannot say. `options`: the frame's number and deadline.
   FrameResult run(const Image& image, const InferOptions& options) noexcept;
@@ -34,6 +37,7 @@ class FramePipeline {
  private:
   FramePipeline(const FlightConsumers& consumers, const TileIndex& tiles, const InferenceRuntime& runtime,
                 const FlightSettings& settings, FrameFeatures features);
+  Status go_on(FrameResult& result) const noexcept;
   Status describe(const Image& image, const InferOptions& options, FrameResult& result) noexcept;
   Status rerank(const InferOptions& options, FrameResult& result) noexcept;
   Status match(const InferOptions& options, FrameResult& result) noexcept;
@@ -46,6 +50,7 @@ class FramePipeline {
   FlightConsumers consumers_;
   const TileIndex* tiles_;
   const InferenceRuntime* runtime_;
+  const std::atomic<bool>* stop_requested_ = nullptr;
   FlightSettings settings_;
   const Clock* clock_ = &system_clock();
 

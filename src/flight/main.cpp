@@ -60,8 +60,11 @@ int run(int argc, char** argv) {
   surroundings.environment = environment;
   surroundings.notify_socket = variable("NOTIFY_SOCKET");
   surroundings.watchdog_usec = variable("WATCHDOG_USEC");
-  const skua::Status ended = skua::flight::run_flight(arguments, surroundings);
-  return ended.ok() ? 0 : refuse(ended.error());
+  const auto [ended, has_flown] = skua::flight::run_flight(arguments, surroundings);
+  if (ended.ok()) return 0;
+  if (!has_flown) return refuse(ended.error());
+  std::cerr << "skua-flight: " << ended.error().describe() << '\n';
+  return skua::exit_status_of(ended.error());
 }
 
 }  // namespace

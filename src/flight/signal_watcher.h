@@ -18,7 +18,7 @@ namespace skua::flight {
 class SignalWatcher {
  public:
   struct Options {
-    std::chrono::milliseconds grace{150};
+    std::chrono::milliseconds grace{100};
     std::function<void()> last_words = [] {};  ///< called on the watcher's thread
     int exit_status = 0;
   };
@@ -33,6 +33,8 @@ class SignalWatcher {
 
   /// Whether a signal has come. Lock-free, any thread.
   bool is_requested() const noexcept { return is_requested_.load(std::memory_order_acquire); }
+  /// The same, for whoever asks often.
+  const std::atomic<bool>& requested() const noexcept { return is_requested_; }
   /// Sleeps until `until_ns` of CLOCK_MONOTONIC; false, at once, when a signal comes or has come. One thread.
   /// No allocation, no lock.
   bool sleep_until(std::int64_t until_ns) const noexcept;

@@ -18,6 +18,7 @@ namespace skua::flight {
 namespace {
 
 constexpr std::int64_t kNsPerUs = 1000;
+constexpr std::int64_t kBetweenStartingNs = 5'000'000'000;
 constexpr std::int64_t kPerWatchdog = 3;  // systemd asks for at least two messages in its time
 
 Error variable_error(std::string_view variable, std::string_view value, std::string_view expected) {
@@ -86,7 +87,16 @@ void Supervisor::send_state(const char* state, std::string_view status) noexcept
   send({message.data(), static_cast<std::size_t>(std::max(length, 0))});
 }
 
-void Supervisor::ready(std::string_view status) noexcept { send_state("READY=1", status); }
+void Supervisor::ready(std::string_view status) noexcept {
+  last_ns_ = 0;  // the watchdog's time begins now
+  send_state("READY=1", status);
+}
+void Supervisor::starting(std::int64_t now_ns) noexcept {
+  if (last_ns_ != 0 && now_ns - last_ns_ < kBetweenStartingNs) return;
+  last_ns_ = now_ns;
+  send("EXTEND_TIMEOUT_USEC=30000000");
+}
+
 void Supervisor::stopping(std::string_view status) noexcept { send_state("STOPPING=1", status); }
 
 void Supervisor::alive(std::int64_t now_ns) noexcept {

@@ -13,6 +13,15 @@ Error tile_error(const Tile& tile, const Error& error) {
                         "; a map with a hole is not flown: mend the map");
 }
 
+/// A run that failed says nothing of the map: its class stays, and with it whether a supervisor tries again.
+Error run_error(const Tile& tile, const Error& error) {
+  return make_error(error.code, error.reason,
+                    "tile " + tile.name + " of the map cannot be described: " +
+                        (error.message.empty() ? std::string(sentence_of(error.reason)) : error.message) +
+                        "; start again",
+                    error.native_code);
+}
+
 }  // namespace
 
 Status TileIndex::add(const Image& picture, VprConsumer& vpr, MatcherConsumer& matcher) {
@@ -46,7 +55,7 @@ Result<TileIndex> TileIndex::build(const TileMap& map, VprConsumer& vpr, Matcher
                             std::to_string(picture.width) + "x" + std::to_string(picture.height) +
                             "; cut it anew");
     }
-    if (Status added = index.add(picture, vpr, matcher); !added.ok()) return tile_error(tile, added.error());
+    if (Status added = index.add(picture, vpr, matcher); !added.ok()) return run_error(tile, added.error());
     if (keeps_pictures) index.pictures_[i] = picture;
   }
   return index;

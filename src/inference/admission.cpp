@@ -12,11 +12,7 @@ Status reserve(RuntimeState& runtime, EngineState& engine, std::uint64_t bytes) 
   std::uint64_t used = runtime.share->budget_used.load();
   do {
     if (bytes > limit || used > limit - bytes) {
-      return make_error(ErrorCode::kOutOfMemory, Reason::kMemoryBudgetExceeded,
-                        engine.record.model + " needs " + std::to_string(bytes) +
-                            " bytes more, resident are " + std::to_string(used) +
-                            " of gpu_memory_budget_bytes " + std::to_string(limit) +
-                            "; load fewer or smaller engines, declare fewer lanes, or raise the budget");
+      return budget_error(engine.record.model, bytes, used, limit);
     }
   } while (!runtime.share->budget_used.compare_exchange_weak(used, used + bytes));
   engine.resident_bytes += bytes;
@@ -114,8 +110,9 @@ Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVector
   if (!ran.ok()) {
     Error error = std::move(ran).error();
     const bool is_memory = error.code == ErrorCode::kOutOfMemory;
+    const bool is_engine = !is_memory && error.reason != Reason::kDeviceLost;  // else it is not to blame
     return make_error(is_memory ? error.code : ErrorCode::kEngineDeserialize,
-                      is_memory ? error.reason : Reason::kGoldenMismatch,
+                      is_engine ? Reason::kGoldenMismatch : error.reason,
                       record.file + ": the run on its golden inputs failed: " + error.describe(),
                       error.native_code);
   }
@@ -151,6 +148,17 @@ std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime, st
 }
 
 }  // namespace
+
+Error budget_error(const std::string& model, std::uint64_t bytes, std::uint64_t used, std::uint64_t limit) {
+  return make_error(ErrorCode::kOutOfMemory, Reason::kMemoryBudgetExceeded,
+                    model + " needs " + std::to_string(bytes) + " bytes more, resident are " +
+                        std::to_string(used) + " of gpu_memory_budget_bytes " + std::to_string(limit) +
+                        "; load fewer or smaller engines, declare fewer lanes, or raise the budget");
+}
+
+std::uint64_t bytes_with_lanes(const RuntimeState& runtime, const EngineRecord& record) {
+  return record.size_bytes + lanes_of(runtime, record.model).size() * lane_bytes(record);
+}
 
 Error as_refusal(Error error, const std::string& file) {
   if (error.is_load_refusal() || error.code == ErrorCode::kOutOfMemory) return error;

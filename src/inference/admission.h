@@ -27,6 +27,12 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
 /// argument or a failed read is a refusal of this engine here.
 Error as_refusal(Error error, const std::string& file);
 
+/// OutOfMemoryError (memory_budget_exceeded).
+Error budget_error(const std::string& model, std::uint64_t bytes, std::uint64_t used, std::uint64_t limit);
+
+/// What an engine takes of the budget: its own bytes, and those of every lane that runs it.
+std::uint64_t bytes_with_lanes(const RuntimeState& runtime, const EngineRecord& record);
+
 /// Adds a slot for `lane` to a resident engine, within the budget. Requires the table mutex, or a state that
 /// nobody else can see yet.
 Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,

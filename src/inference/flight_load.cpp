@@ -1,5 +1,8 @@
 #include "inference/flight_load.h"
 
+#include <array>
+#include <cstdio>
+
 #include "cache/engine_verify.h"
 #include "cache/safe_file.h"
 #include "cache/set_files.h"
@@ -26,6 +29,20 @@ std::string thermal_source_of(const RuntimeState& runtime) {
   return source == nullptr ? "opening" : std::string(source->name());
 }
 
+/// "demo_vpr verify=1.2 deserialize=9.1 warm_up=305.0 golden=64.2 ms; ..."
+std::string times_text(const std::vector<EngineLoadTimes>& times) {
+  std::string text;
+  for (const EngineLoadTimes& engine : times) {
+    std::array<char, 128> figures{};
+    const auto ms = [](std::int64_t ns) { return static_cast<double>(ns) / 1e6; };
+    std::snprintf(figures.data(), figures.size(), " verify=%.1f deserialize=%.1f warm_up=%.1f golden=%.1f ms",
+                  ms(engine.verify_ns), ms(engine.deserialize_ns), ms(engine.warm_up_ns),
+                  ms(engine.golden_ns));
+    text += (text.empty() ? "" : "; ") + engine.model + figures.data();
+  }
+  return text;
+}
+
 void report_ready(const RuntimeState& runtime, const LoadedSet& set) {
   std::string engines;
   for (const auto& engine : set.engines) {
@@ -39,6 +56,7 @@ void report_ready(const RuntimeState& runtime, const LoadedSet& set) {
                                      {"engines", engines},
                                      {"set_id", set.set_id},
                                      {"total_ns", set.total_ns},
+                                     {"engine_times", times_text(set.times)},
                                      {"thermal_source", thermal_source_of(runtime)}}});
 }
 

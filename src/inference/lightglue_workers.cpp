@@ -35,7 +35,7 @@ Result<std::unique_ptr<SharingThreads>> SharingThreads::start(std::size_t count)
 }
 
 SharingThreads::~SharingThreads() {
-  untaken_.store(kEnd, std::memory_order_release);
+  untaken_.store(kEnd);  // sequentially consistent: not to pass the look for waiters in notify_all
   untaken_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
@@ -67,7 +67,7 @@ void SharingThreads::run(SharedWork& work, std::size_t count) noexcept {
   work_ = &work;
   count_ = static_cast<std::int32_t>(count);
   unfinished_.store(count_, std::memory_order_relaxed);
-  untaken_.store(count_, std::memory_order_release);
+  untaken_.store(count_);  // as in the destructor
   if (count > 1) untaken_.notify_all();
   work_on(0);
   for (std::int32_t left = unfinished_.load(std::memory_order_acquire); left != 0;

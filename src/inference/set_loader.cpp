@@ -53,6 +53,23 @@ class SetLoader {
     return {};
   }
 
+  /// The budget is judged for the whole set, in its order and before a byte is read: which engine does not fit
+  /// must not depend on which was faster.
+  void judge_budget() {
+    const std::uint64_t limit = runtime_.environment.config.gpu_memory_budget_bytes;
+    std::uint64_t used = runtime_.share->budget_used.load();
+    for (std::size_t index = 0; index < slots_.size(); ++index) {
+      const EngineRecord& record = set_.manifest.artifacts[index].engine;
+      const std::uint64_t bytes = bytes_with_lanes(runtime_, record);
+      if (bytes <= limit && used <= limit - bytes) {
+        used += bytes;
+        continue;
+      }
+      slots_[index].over_budget = budget_error(record.model, bytes, used, limit);
+      note_refusal(index);
+    }
+  }
+
   void run() {
     for_each_index(slots_.size(), workers_, [this](std::size_t, std::size_t index) { step(index); });
   }
@@ -80,6 +97,7 @@ class SetLoader {
   struct Slot {
     std::shared_ptr<EngineState> engine;
     EngineLoadTimes times;
+    std::optional<Error> over_budget;  ///< found before the load; the gate's own stages come before it
     std::optional<Error> refusal;
   };
 
@@ -91,8 +109,8 @@ class SetLoader {
     auto engine = judge(index, slot.times);
     if (!engine.ok()) {
       slot.refusal = as_refusal(std::move(engine).error(), artifact.engine.file);
-      report_refusal(runtime_, artifact.engine.file, *slot.refusal);
       note_refusal(index);
+      report_refusal(runtime_, artifact.engine.file, *slot.refusal);
       return;
     }
     if (*engine == nullptr) return;
@@ -107,8 +125,11 @@ class SetLoader {
     PreparedEngine prepared = prepare(index);
     const EngineRecord& record = set_.manifest.artifacts[index].engine;
     SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, record));
-    if (first_refused_.load() < index && prepared.status().ok()) {
+    SKUA_RETURN_IF_ERROR(prepared.status());
+    const std::optional<Error>& over_budget = slots_[index].over_budget;
+    if (over_budget || first_refused_.load() < index) {
       SKUA_RETURN_IF_ERROR(steps_.check_record(record));
+      if (over_budget) return *over_budget;
       return std::shared_ptr<EngineState>();
     }
     return admit_prepared(runtime_, steps_, std::move(prepared), times);
@@ -169,6 +190,7 @@ Result<LoadedSet> load_engines(RuntimeState& runtime, const AdmissionSteps& step
     report_refusal(runtime, place, opened.error());
     return Error(opened.error());
   }
+  loader.judge_budget();
   loader.run();
   return loader.finish();
 }

@@ -32,6 +32,7 @@ struct EngineReport {
   std::string device, provider, arithmetic, sdk_version;
 };
 
+/// Several may be made and given executions at once, by several threads; one engine belongs to one of them.
 class LoadedEngine {
  public:
   virtual ~LoadedEngine() = default;

@@ -72,6 +72,7 @@ class FlightPlace:
             "lightglue_model": "demo_matcher", "thermal_source": "auto"},
             "c2_vpr": {}, "c2_5_rerank": {}, "c3_matcher": {}}
         self.mode = "live"
+        self.program = FLIGHT
 
     @property
     def c7(self):
@@ -85,7 +86,7 @@ class FlightPlace:
         return path
 
     def command(self, *args):
-        return [str(FLIGHT), "--config", str(self.config()), "--report", str(self.report), "--trace", str(self.trace),
+        return [str(self.program), "--config", str(self.config()), "--report", str(self.report), "--trace", str(self.trace),
                 *map(str, args)]
 
     def environment(self, more=None):

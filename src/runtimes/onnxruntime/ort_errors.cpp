@@ -5,6 +5,8 @@
 #include <span>
 #include <string>
 
+#include "core/cuda_faults.h"
+
 namespace skua::ort {
 namespace {
 
@@ -37,6 +39,7 @@ bool is_damaged(OrtErrorCode native, std::string_view message) noexcept {
 std::string_view remedy_of(Reason reason) noexcept {
   if (reason == Reason::kModelMalformed)
     return "; the model contradicts itself or is damaged: export it again";
+  if (reason == Reason::kDeviceLost) return "; start the program again";
   if (reason == Reason::kModelUnsupported) return "; change the export (opset, operators, element types)";
   return "";
 }
@@ -77,14 +80,19 @@ bool says_out_of_memory(std::string_view message) noexcept {
 
 Error translate(const OrtApi& api, OrtStatus* status, OrtContext context, std::string_view what) {
   const OrtErrorCode native = api.GetErrorCode(status);
+  const int lost = lost_device_code(api.GetErrorMessage(status));
   const std::string text = trimmed(api.GetErrorMessage(status));
   api.ReleaseStatus(status);
   Target target = target_of(context, native, text);
-  if (says_out_of_memory(text)) target = {ErrorCode::kOutOfMemory, Reason::kOutOfMemory};
+  if (lost != 0) {
+    target.reason = Reason::kDeviceLost;
+  } else if (says_out_of_memory(text)) {
+    target = {ErrorCode::kOutOfMemory, Reason::kOutOfMemory};
+  }
   return make_error(
       target.code, target.reason,
       std::string(what) + ": ONNX Runtime refused: " + text + std::string(remedy_of(target.reason)),
-      static_cast<int>(native));
+      lost != 0 ? lost : static_cast<int>(native));
 }
 
 Error translate_hot(const OrtApi& api, OrtStatus* status) noexcept {
@@ -92,7 +100,11 @@ Error translate_hot(const OrtApi& api, OrtStatus* status) noexcept {
   error.code = ErrorCode::kInference;
   error.reason = Reason::kExecutionFailed;
   error.native_code = static_cast<int>(api.GetErrorCode(status));
-  if (says_out_of_memory(api.GetErrorMessage(status))) {
+  const char* const text = api.GetErrorMessage(status);
+  if (const int lost = lost_device_code(text); lost != 0) {
+    error.reason = Reason::kDeviceLost;
+    error.native_code = lost;
+  } else if (says_out_of_memory(text)) {
     error.code = ErrorCode::kOutOfMemory;
     error.reason = Reason::kOutOfMemory;
   }

@@ -1,5 +1,6 @@
 // The one place where an OrtStatus becomes an Error. ONNX Runtime has no code for "out of memory": it is
 // known by its text alone, and is looked for first, because memory has a class of its own in every context.
+// Nor has it one for a device that is lost: CUDA's number stands in the text (core/cuda_faults.h).
 #pragma once
 
 #include <onnxruntime_c_api.h>
@@ -18,7 +19,8 @@ enum class OrtContext {
   kProvider,  ///< RuntimeNotAvailableError, provider_not_available
 };
 
-/// Takes `status` over. `what` names the thing, e.g. the model.
+/// Takes `status` over. `what` names the thing, e.g. the model. A device that is lost is device_lost under
+/// the context's class, with CUDA's number instead of ONNX Runtime's.
 Error translate(const OrtApi& api, OrtStatus* status, OrtContext context, std::string_view what);
 
 /// The same without a text: reason and native code. Does not allocate.

@@ -118,16 +118,18 @@ Status TorchExecution::set_input_shape(std::size_t index, const Shape& shape) {
                       "input '" + port.spec.name + "': expected at most " + port.spec.max_shape.to_string() +
                           ", found " + shape.to_string() + "; stay within the profile");
   }
-  port.view.shape = shape;
+  TensorView shaped = port.view;
+  shaped.shape = shape;
   return guarded(TorchContext::kLoad, port.spec.name, [&]() -> Status {
     const c10::InferenceMode inference;
-    SKUA_ASSIGN_OR_RETURN(port.placed, borrow(port.view));
+    SKUA_ASSIGN_OR_RETURN(port.placed, borrow(shaped));
     const bool is_floating = at::isFloatingType(port.placed.scalar_type());
     const at::ScalarType type = is_floating ? computing_type(plan_) : port.placed.scalar_type();
     const bool fits = type == port.placed.scalar_type() && plan_.device == "cpu";
     arguments_[index] =
         fits ? port.placed
              : at::empty(port.placed.sizes(), at::TensorOptions().dtype(type).device(device_.device()));
+    port.view = shaped;  // last: what fails before leaves the old shape to be asked for again
     return {};
   });
 }

@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "core/cuda_faults.h"
+
 namespace skua::pytorch {
 namespace {
 
@@ -71,6 +73,10 @@ std::string trimmed_text(std::string_view text) {
 Error translate(TorchContext context, std::string_view what, std::string_view text) {
   const bool is_load = context == TorchContext::kLoad;
   const std::string message = std::string(what) + ": libtorch refused: " + trimmed_text(text);
+  if (const int code = lost_device_code(text); code != 0) {
+    return make_error(is_load ? ErrorCode::kEngineDeserialize : ErrorCode::kEngineBuild, Reason::kDeviceLost,
+                      message + "; start the program again", code);
+  }
   if (says_out_of_memory(text)) return make_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory, message);
   if (is_load) {
     return make_error(ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed,
@@ -86,6 +92,8 @@ Error translate(TorchContext context, std::string_view what, std::string_view te
 }
 
 Error translate_hot(std::string_view text) noexcept {
+  if (const int code = lost_device_code(text); code != 0)
+    return Error{ErrorCode::kInference, Reason::kDeviceLost, code, {}};
   if (says_out_of_memory(text)) return Error{ErrorCode::kOutOfMemory, Reason::kOutOfMemory, 0, {}};
   return Error{ErrorCode::kInference, Reason::kExecutionFailed, 0, {}};
 }

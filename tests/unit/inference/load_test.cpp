@@ -122,6 +122,21 @@ TEST_F(LoadTest, ContractAndGoldenAreHeld) {
   EXPECT_EQ(behaviour_.engines_alive, 0);
 }
 
+// A golden run on a device that is lost says nothing about the engine; the control is the other failure.
+TEST_F(LoadTest, ALostDeviceIsNotBlamedOnTheEngine) {
+  const EngineCacheEntry entry = publish("alpha");
+  behaviour_.fail_run = true;
+  behaviour_.run_error = Error{ErrorCode::kInference, Reason::kDeviceLost, 700, {}};
+  const auto lost = make_runtime()->deserialize_engine(entry);
+  ASSERT_FALSE(lost.ok());
+  EXPECT_EQ(lost.error().reason, Reason::kDeviceLost);
+  EXPECT_EQ(lost.error().native_code, 700);
+  behaviour_.run_error = Error{ErrorCode::kInference, Reason::kExecutionFailed, 0, {}};
+  const auto failed = make_runtime()->deserialize_engine(entry);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().reason, Reason::kGoldenMismatch);
+}
+
 TEST_F(LoadTest, WhatAStrategyCannotPlaceIsARefusalOfTheEngine) {
   const EngineCacheEntry entry = publish("alpha");
   behaviour_.fail_placement = true;

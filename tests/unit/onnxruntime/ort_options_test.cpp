@@ -146,6 +146,31 @@ TEST(OrtErrors, HotTranslationHasNoText) {
   EXPECT_EQ(memory.code, ErrorCode::kOutOfMemory);
 }
 
+constexpr char kIllegalAddress[] =
+    "CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=orin ; file=cuda_call.cc";
+
+TEST(OrtErrors, ALostDeviceHasAReasonOfItsOwnAndCudasNumber) {
+  const OrtApi& api = real_library()->api();
+  const Error hot = ort::translate_hot(api, api.CreateStatus(ORT_FAIL, kIllegalAddress));
+  EXPECT_EQ(hot.code, ErrorCode::kInference);
+  EXPECT_EQ(hot.reason, Reason::kDeviceLost);
+  EXPECT_EQ(hot.native_code, 700);
+  const Error load = translated(ort::OrtContext::kLoad, ORT_FAIL, kIllegalAddress);
+  EXPECT_EQ(load.code, ErrorCode::kEngineDeserialize);
+  EXPECT_EQ(load.reason, Reason::kDeviceLost);
+  EXPECT_EQ(load.native_code, 700);
+  EXPECT_NE(load.message.find("start the program again"), std::string::npos);
+}
+
+TEST(OrtErrors, ControlOrdinaryCudaErrorsAreNoLostDevice) {
+  const OrtApi& api = real_library()->api();
+  const Error failed =
+      ort::translate_hot(api, api.CreateStatus(ORT_FAIL, "CUDA failure 1: invalid argument"));
+  EXPECT_EQ(failed.reason, Reason::kExecutionFailed);
+  const Error memory = ort::translate_hot(api, api.CreateStatus(ORT_FAIL, "CUDA failure 2: out of memory"));
+  EXPECT_EQ(memory.reason, Reason::kOutOfMemory);
+}
+
 class RecordedOptions : public testing::Test {
  protected:
   RecordedOptions() {

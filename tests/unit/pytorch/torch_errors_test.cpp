@@ -35,6 +35,33 @@ TEST(TorchErrors, MemoryHasAClassOfItsOwn) {
   EXPECT_TRUE(pytorch::translate_hot(kInterpreter).message.empty());
 }
 
+// As the interpreter passes CUDA's errors on: the class and its number are gone.
+std::string interpreted(const std::string& cuda_text) {
+  return "The following operation failed in the TorchScript interpreter.\nTraceback of TorchScript (most "
+         "recent "
+         "call last):\n  File \"net.py\", line 3, in forward\n    return x\nRuntimeError: CUDA error: " +
+         cuda_text + "\nCompile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.\n";
+}
+
+TEST(TorchErrors, ALostDeviceHasAReasonOfItsOwnAndKeepsItsNumber) {
+  const std::string lost = interpreted("an illegal memory access was encountered");
+  const Error hot = pytorch::translate_hot(lost);
+  EXPECT_EQ(hot.code, ErrorCode::kInference);
+  EXPECT_EQ(hot.reason, Reason::kDeviceLost);
+  EXPECT_EQ(hot.native_code, 700);
+  EXPECT_TRUE(hot.message.empty());
+  const Error load = translate(TorchContext::kLoad, "net", lost);
+  EXPECT_EQ(load.code, ErrorCode::kEngineDeserialize);
+  EXPECT_EQ(load.reason, Reason::kDeviceLost);
+  EXPECT_NE(load.message.find("start the program again"), std::string::npos);
+  EXPECT_EQ(translate(TorchContext::kCompile, "net", lost).code, ErrorCode::kEngineBuild);
+}
+
+TEST(TorchErrors, ControlOrdinaryCudaErrorsAreNoLostDevice) {
+  EXPECT_EQ(pytorch::translate_hot(interpreted("invalid argument")).reason, Reason::kExecutionFailed);
+  EXPECT_EQ(pytorch::translate_hot(interpreted("out of memory")).reason, Reason::kOutOfMemory);
+}
+
 TEST(TorchErrors, OneLineWithoutABacktrace) {
   EXPECT_EQ(pytorch::trimmed_text(kWithBacktrace), "expected scalar type Float but found Half");
   EXPECT_EQ(pytorch::trimmed_text(kInterpreter), "RuntimeError: mat1 and mat2 shapes cannot be multiplied");
