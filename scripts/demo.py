@@ -298,6 +298,7 @@ flight:
   frames: flight/frames
   vpr_model: demo_vpr
   features_model: demo_features
+  deadline_ms: 2000  # what is shown is the answer, also on a busy machine
 """)
     return path
 
@@ -330,13 +331,13 @@ def show_flight() -> None:
             continue
         error = float(np.hypot(line["x"] - known["x"], line["y"] - known["y"]))
         right, near = right + (line["tile"] == known["tile"]), near + (error <= MAX_POSITION_ERROR_PX)
-        print(f"  {line['frame']:5}   {line['tile']:8}   {line['x']:7.1f} ({line['sigma_x']:.2f}) {line['y']:7.1f} "
-              f"({line['sigma_y']:.2f})   {line['inliers']:3}/{line['matches']:3} inliers   {known['x']:7.1f} "
+        print(f"  {line['frame']:5}   {line['tile']:8}   {line['x']:7.1f} ({line.get('sigma_x', np.inf):.2f}) {line['y']:7.1f} "
+              f"({line.get('sigma_y', np.inf):.2f})   {line['inliers']:3}/{line['matches']:3} inliers   {known['x']:7.1f} "
               f"{known['y']:7.1f}   {error:6.2f} px   {line['ms']['frame']:6.1f} ms")
     for name, stage in report["stages"].items():
         print(f"  {name:9} p50 {stage['p50_ms']:7.2f}  p95 {stage['p95_ms']:7.2f}  max {stage['max_ms']:7.2f} ms   "
               f"{stage.get('backbone', '')}")
-    if right < MIN_TILES * len(trace) or near < MIN_POSITIONS * len(trace):
+    if len(trace) < FLIGHT_FRAMES // 2 or right < MIN_TILES * len(trace) or near < MIN_POSITIONS * len(trace):
         raise DemoFailure(f"of {len(trace)} frames {right} are on the right tile and {near} within "
                           f"{MAX_POSITION_ERROR_PX:g} px")
 

@@ -128,11 +128,12 @@ void Flight::tell_fault(int native_code) {
 
 /// A replay without inference composes whoever needs none: here that is nobody.
 Status Flight::tell_nothing_to_fly() {
-  events_->emit({Level::kWarn,
-                 "c7.flight_state",
-                 "mode is replay and components.c7_inference is not given: no inference is composed and nothing "
-                 "is flown; add the block to fly",
-                 {{"folder", config_.inference.state_dir.string()}}});
+  events_->emit(
+      {Level::kWarn,
+       "c7.flight_state",
+       "mode is replay and components.c7_inference is not given: no inference is composed and nothing "
+       "is flown; add the block to fly",
+       {{"folder", config_.inference.state_dir.string()}}});
   return compose();
 }
 
@@ -254,12 +255,10 @@ Status Flight::index_map() {
 
 Status Flight::fly() {
   const std::string& set_id = built_.engines.set_id;
-  SKUA_ASSIGN_OR_RETURN(
-      FramePipeline pipeline,
-      FramePipeline::create(consumers_, *tiles_, *runtime_, settings_, &signals_.requested()));
-  const LoopParts parts{&pipeline,    &*frames_,     &*tiles_,
-                        &signals_,    &supervisor_,  events_.get(),
-                        trace_ ? &*trace_ : nullptr};
+  SKUA_ASSIGN_OR_RETURN(FramePipeline pipeline, FramePipeline::create(consumers_, *tiles_, *runtime_,
+                                                                      settings_, &signals_.requested()));
+  const LoopParts parts{
+      &pipeline, &*frames_, &*tiles_, &signals_, &supervisor_, events_.get(), trace_ ? &*trace_ : nullptr};
   const FrameFormat format{consumers_.matcher->width(), consumers_.matcher->height(), channels_};
   const auto loop = std::make_unique<FlightLoop>(parts, format, settings_);  // its histograms are large
   phase_ = state_->phase_for(set_id);
@@ -271,7 +270,8 @@ Status Flight::fly() {
   std::optional<std::int64_t> duration_ns;
   if (arguments_.duration_s) duration_ns = static_cast<std::int64_t>(*arguments_.duration_s * kNsPerSecond);
   const FlightEnd end = loop->run(duration_ns);
-  signals_.ended();  // this thread speaks from here on; if the watcher has begun to, the process ends in this call
+  signals_.ended();  // this thread speaks from here on; if the watcher has begun to, the process ends in this
+                     // call
   return finish(*loop, end);
 }
 
@@ -286,8 +286,8 @@ void Flight::tell_begun() {
                   {"start_count", std::int64_t{start_count_}}}});
 }
 
-/// What is to be known of a flight comes before what waits for a disk. A lost device leaves the flight's record
-/// where it is: the next start is a reboot in flight.
+/// What is to be known of a flight comes before what waits for a disk. A lost device leaves the flight's
+/// record where it is: the next start is a reboot in flight.
 Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
   supervisor_.stopping(to_string(end));
   if (end == FlightEnd::kDeviceLost) tell_fault(loop.native_code());
@@ -298,7 +298,8 @@ Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
                     loop,   phase_,    start_count_, end};
   flown.trace_lines_lost = trace_ ? trace_->lost() : 0;
   flown.ready_ns = ready_ns_;
-  Status reported = arguments_.report.empty() ? Status() : write_report(arguments_.report, report_text(flown));
+  Status reported =
+      arguments_.report.empty() ? Status() : write_report(arguments_.report, report_text(flown));
   if (end != FlightEnd::kDeviceLost) return reported;
   return make_error(ErrorCode::kInference, Reason::kDeviceLost,
                     "the device is lost (native code " + std::to_string(loop.native_code()) +
@@ -318,7 +319,8 @@ Outcome run_flight(const FlightArguments& arguments, const ProcessSurroundings& 
   if (!supervisor.ok()) return {std::move(supervisor).error(), false};
   Flight flight(arguments, surroundings, *std::move(supervisor), **signals, last_words);
   Status ended = flight.run();
-  const bool is_signal = !ended.ok() && ended.error().reason == Reason::kCancelled && (*signals)->is_requested();
+  const bool is_signal =
+      !ended.ok() && ended.error().reason == Reason::kCancelled && (*signals)->is_requested();
   return {is_signal ? Status() : std::move(ended), flight.has_flown()};
 }
 

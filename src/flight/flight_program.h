@@ -28,7 +28,7 @@ struct ProcessSurroundings {
 };
 
 struct Outcome {
-  Status status;           ///< why it did not fly, or what went wrong after it had; a flight that ended in order is ok
+  Status status;  ///< why it did not fly, or what went wrong after it had; a flight that ended in order is ok
   bool has_flown = false;  ///< the frame loop was begun
 };
 

@@ -16,8 +16,9 @@ void read_number(YamlFields& fields, const char* key, double least, double most,
   if (!value) return;
   into = *value;
   if (*value >= least && *value <= most) return;
-  fields.fail(*fields.node(key), std::string("flight.") + key + ": expected a number from " + print_double(least) +
-                                     " to " + print_double(most) + ", found " + print_double(*value));
+  fields.fail(*fields.node(key), std::string("flight.") + key + ": expected a number from " +
+                                     print_double(least) + " to " + print_double(most) + ", found " +
+                                     print_double(*value));
 }
 
 void read_count(YamlFields& fields, const char* key, std::size_t least, std::size_t most, std::size_t& into) {

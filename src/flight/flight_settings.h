@@ -14,8 +14,7 @@ struct FlightSettings {
   std::filesystem::path frames;  ///< folder or replay file; --frames comes before it
   std::filesystem::path map;     ///< folder with map.json
   double rate_hz = 3.0;          ///< 0.1 to 100
-  double deadline_ms =
-      400.0;  ///< of a frame, from when it was due: the stack's budget; 1 to 60000
+  double deadline_ms = 400.0;    ///< of a frame, from when it was due: the stack's budget; 1 to 60000
   std::string vpr_model = "ultravpr", features_model = "disk", adhop_model = "adhop";
   std::size_t candidates = 10;        ///< tiles that C2 hands to C2.5; 1 to 100
   std::size_t matches = 3;            ///< K of C3 and C4

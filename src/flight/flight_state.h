@@ -46,8 +46,8 @@ class FlightState {
                                   EventSink& events, bool is_dry = false);
 
   /// Before the load, where the record of a flight is there: counts this start in it, durably, and tells
-  /// c7.reboot_in_flight and c7.crash_loop, because it is the load that may fall over. begin() then does not count it
-  /// again. A folder that cannot be written is a WARN.
+  /// c7.reboot_in_flight and c7.crash_loop, because it is the load that may fall over. begin() then does not
+  /// count it again. A folder that cannot be written is a WARN.
   void note_restart(const BootMoment& now);
 
   /// What a start with `set_id` is: a reboot when the record names this very set.

@@ -173,8 +173,7 @@ void FramePipeline::refine(const Image& image, const InferOptions& options, Fram
 Status FramePipeline::locate(const Image& image, const InferOptions& options, FrameResult& result) noexcept {
   const std::int64_t start_ns = clock_->monotonic_ns();
   HomographyFit fit;
-  if (!solve_best(result, fit))
-    return failed_in(Stage::kSolve, no_position(), result);
+  if (!solve_best(result, fit)) return failed_in(Stage::kSolve, no_position(), result);
   result.took(Stage::kSolve) = clock_->monotonic_ns() - start_ns;
   refine(image, options, result, fit);
   const Point centre{(image.width - 1) / 2.0, (image.height - 1) / 2.0};

@@ -25,8 +25,8 @@ struct FlightConsumers {
 /// nothing of ours. One thread.
 class FramePipeline {
  public:
-  /// References must outlive it. `stop_requested`, where given, is looked at between two steps of a frame: the frame
-  /// then ends with the reason `cancelled`. OutOfMemoryError.
+  /// References must outlive it. `stop_requested`, where given, is looked at between two steps of a frame:
+  /// the frame then ends with the reason `cancelled`. OutOfMemoryError.
   static Result<FramePipeline> create(const FlightConsumers& consumers, const TileIndex& tiles,
                                       const InferenceRuntime& runtime, const FlightSettings& settings,
                                       const std::atomic<bool>* stop_requested = nullptr);

@@ -20,10 +20,8 @@ void LastWords::set_flight(FlightState* state, std::string set_id, const FlightP
 }
 
 void LastWords::tell() {
-  events_->emit({Level::kWarn,
-                 "c7.flight_cut_short",
-                 "C7 ended by a signal while a run or a load was going on",
-                 {}});
+  events_->emit(
+      {Level::kWarn, "c7.flight_cut_short", "C7 ended by a signal while a run or a load was going on", {}});
   if (progress_ != nullptr) events_->emit(ended_event(set_id_, FlightEnd::kSignal, *progress_));
   static_cast<void>(events_->drain(kDrainLimit));
 }

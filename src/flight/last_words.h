@@ -12,15 +12,15 @@
 
 namespace skua::flight {
 
-/// Told by the program's thread what there is to end; spoken by the signal watcher's thread. What it was given must live
-/// until `SignalWatcher::ended()` has returned.
+/// Told by the program's thread what there is to end; spoken by the signal watcher's thread. What it was
+/// given must live until `SignalWatcher::ended()` has returned.
 class LastWords {
  public:
   void set_events(EventPipeline* events);
   void set_flight(FlightState* state, std::string set_id, const FlightProgress* progress);
 
-  /// Ends the flight's record, tells c7.flight_cut_short and, in flight, c7.flight_ended with the counts so far, and
-  /// waits for them to be written for at most kDrainLimit. Never throws.
+  /// Ends the flight's record, tells c7.flight_cut_short and, in flight, c7.flight_ended with the counts so
+  /// far, and waits for them to be written for at most kDrainLimit. Never throws.
   void say() noexcept;
 
   static constexpr std::chrono::milliseconds kDrainLimit{40};

@@ -25,7 +25,8 @@ class Supervisor {
 
   /// `status` is one line for `systemctl status`, cut at 200 bytes.
   void ready(std::string_view status) noexcept;
-  /// Before ready(): the start still goes on, and has 30 s more from now. At most one message in five seconds.
+  /// Before ready(): the start still goes on, and has 30 s more from now. At most one message in five
+  /// seconds.
   void starting(std::int64_t now_ns) noexcept;
   void stopping(std::string_view status) noexcept;
   /// For the frame loop: sends WATCHDOG=1 when a third of the watchdog's time has passed since the last.

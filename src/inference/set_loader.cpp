@@ -53,8 +53,8 @@ class SetLoader {
     return {};
   }
 
-  /// The budget is judged for the whole set, in its order and before a byte is read: which engine does not fit
-  /// must not depend on which was faster.
+  /// The budget is judged for the whole set, in its order and before a byte is read: which engine does not
+  /// fit must not depend on which was faster.
   void judge_budget() {
     const std::uint64_t limit = runtime_.environment.config.gpu_memory_budget_bytes;
     std::uint64_t used = runtime_.share->budget_used.load();

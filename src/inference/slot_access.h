@@ -10,8 +10,8 @@ namespace skua {
 /// InvalidArgumentError (foreign_handle) for an empty handle or another runtime's.
 Status check_handle(const RuntimeState& state, const EngineState* engine);
 
-/// The lane of a name, made on first use (`engine`: see LaneState). Requires the table mutex, or a runtime that nobody else can see
-/// yet.
+/// The lane of a name, made on first use (`engine`: see LaneState). Requires the table mutex, or a runtime
+/// that nobody else can see yet.
 std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view consumer,
                                        std::string_view engine = {});
 

@@ -30,7 +30,7 @@ def test_the_aircraft_knows_where_it_is(flight_place):
 
 
 def test_control_another_map_is_noticed(flight_place, tmp_path):
-    """The tiles' names exchanged: positions are far off. The test above would see it."""
+    """The tiles 640 px from where they lie: positions are far off. The test above would see it."""
     other = tmp_path / "map"
     other.mkdir()
     document = json.loads((flight_place.map / "map.json").read_text())
@@ -57,6 +57,9 @@ def test_three_hz_from_take_off_to_summary(flight_place):
     own, frame = report["stages"]["own"], report["stages"]["frame"]
     with_matcher = {name: f"p50 {s['p50_ms']:.2f} p95 {s['p95_ms']:.2f} p99 {s['p99_ms']:.2f} max {s['max_ms']:.2f}"
                     for name, s in report["stages"].items()}
+    assert own["p50_ms"] <= max(0.01 * frame["p50_ms"], 0.5), (own, frame)
+    if report["memory"]["samples"] >= 60:  # a page a frame would be a leak
+        assert report["memory"]["slope_bytes_per_frame"] < 4096, report["memory"]
     print(f"\n{seconds} s at 3 Hz, ms: {with_matcher}\nmemory {report['memory']}\nown share of a frame, p50: "
           f"{own['p50_ms'] / frame['p50_ms']:.2%}; late {report['late']}")
     (begun,), (ended,) = flown.told("c7.flight_begun"), flown.told("c7.flight_ended")
@@ -87,6 +90,8 @@ def test_throttled_means_two_candidates_and_the_cheaper_covariance(flight_place,
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_flight_in_time_and_in_order(flight_place, signal_number):
+    """Between two steps of a frame the program ends by itself, with its report; out of a long run the watcher ends it. The
+    summary is told either way, once, and the flight's record is gone."""
     process = flight_place.start("--duration", 600)
     wait_for(lambda: flight_place.trace.exists() and flight_place.trace.read_text().count("\n") >= 2, "frames", process)
     sent = time.monotonic()
@@ -94,9 +99,12 @@ def test_a_signal_ends_the_flight_in_time_and_in_order(flight_place, signal_numb
     flown = flight_place.end(process)
     took = time.monotonic() - sent
     assert flown.status == programs.DONE, flown.explain()
-    assert took < 2.0, f"{took} s"  # the bar of 200 ms is the benchmark's; a loaded machine has its own ideas
-    print(f"\n{signal_number.name} to the end: {1e3 * took:.0f} ms")
-    assert flown.report["cause"] == "signal" and len(flown.told("c7.flight_ended")) == 1
+    assert took < 2.0, f"{took} s"  # asked are 200 ms; a loaded machine has its own ideas
+    cut_short = flown.told("c7.flight_cut_short")
+    print(f"\n{signal_number.name} to the end: {1e3 * took:.0f} ms{', cut short' if cut_short else ''}")
+    (ended,) = flown.told("c7.flight_ended")
+    assert ended["kv"]["cause"] == "signal" and ended["kv"]["frame_count"] >= 2
+    assert cut_short or flown.report["cause"] == "signal"
     assert not in_flight(flight_place)
 
 
@@ -108,6 +116,7 @@ def test_a_signal_ends_a_load_in_time(flight_place):
     flown = flight_place.end(process)
     assert flown.status in (programs.DONE, -signal.SIGTERM), flown.explain()
     assert time.monotonic() - sent < 3.0 and not in_flight(flight_place)
+    assert not flown.told("c7.flight_ended")
 
 
 def test_nothing_changes_in_flight_when_current_does(flight_place, tmp_path):
@@ -132,13 +141,10 @@ def test_check_composes_everything_and_flies_nothing(flight_place):
 
 
 def test_a_replay_without_inference_has_nothing_to_fly(flight_place):
-    flight_place.mode = "replay"
-    state = flight_place.c7["state_dir"]
-    del flight_place.components["c7_inference"]
-    for consumer in ("c2_vpr", "c2_5_rerank", "c3_matcher"):
-        del flight_place.components[consumer]
-    flown = flight_place.ok(env={"SKUA_C7_STATE_DIR": str(state)})
+    flight_place.mode, flight_place.components = "replay", {"c6_tiles": {}}
+    flown = flight_place.ok()
     assert flown.report is None and not flown.told("c7.runtime_built")
+    assert "nothing is flown" in flown.told("c7.flight_state")[0]["msg"]
 
 
 def test_environment_comes_before_the_file(flight_place):

@@ -40,7 +40,10 @@ class FlightLoopTest : public FlightFixture {
   FlightEnd fly(double rate_hz = 100.0, std::optional<std::int64_t> duration_ns = std::nullopt) {
     const LoopParts parts{&*pipeline_,   &*frames_, &*tiles_, signals_.get(),
                           &*supervisor_, &events_,  &*trace_};
-    loop_.emplace(parts, FrameFormat{kSide, kSide, 1}, rate_hz);
+    FlightSettings settings = settings_;
+    settings.rate_hz = rate_hz;
+    settings.deadline_ms = deadline_ms_;
+    loop_.emplace(parts, FrameFormat{kSide, kSide, 1}, settings);
     return loop_->run(duration_ns);
   }
   /// What the trace says of each frame.
@@ -54,6 +57,7 @@ class FlightLoopTest : public FlightFixture {
   /// Every slot is a frame or missed.
   std::uint64_t slots() const { return statistics().frames() + loop_->missed_count(); }
 
+  double deadline_ms_ = 5000.0;  ///< what is judged is the answer, also on a busy machine
   const PendingSignals after_;
   std::unique_ptr<SignalWatcher> signals_;
   std::optional<Supervisor> supervisor_ = Supervisor::connect("", "").value();
@@ -101,13 +105,14 @@ TEST_F(FlightLoopTest, AFrameThatTakesLongCostsItsSlotsAndTheNewestPictureIsNext
   of(Network::kVpr).on_run = [&run] {
     if (++run == 2) std::this_thread::sleep_for(std::chrono::milliseconds(450));
   };
+  deadline_ms_ = 300.0;
   EXPECT_EQ(fly(10.0), FlightEnd::kFrames);
   EXPECT_GE(loop_->missed_count(), 3U);
   EXPECT_EQ(slots(), 12U);
   const auto flown = lines();
   ASSERT_GE(flown.size(), 3U);
   EXPECT_EQ(flown[1]["frame"], 1);
-  EXPECT_EQ(flown[1]["reason"], "deadline_missed") << "its deadline was the next one's due time";
+  EXPECT_EQ(flown[1]["reason"], "deadline_missed") << "450 ms against 300";
   EXPECT_GE(flown[2]["frame"], 5);
   for (const Json& line : flown) {
     EXPECT_EQ(line["picture"], name(line["frame"].get<std::size_t>()));
@@ -165,7 +170,8 @@ TEST_F(FlightLoopTest, AFrameThatIsNowhereIsToldByTheLoopAFailedRunByItself) {
   behaviour_.fail(Network::kVpr, Reason::kExecutionFailed, 1, 1);
   EXPECT_EQ(fly(4.0), FlightEnd::kFrames);
   EXPECT_EQ(events_.count(FrameEvent::Kind::kInferenceFailed), 1U);
-  EXPECT_EQ(events_.count(FrameEvent::Kind::kFrameDropped), 0U) << "the failed frame is told once";
+  EXPECT_EQ(events_.count(FrameEvent::Kind::kFrameDropped), 1U)
+      << "the run told its failure, the loop the frame's";
 }
 
 TEST_F(FlightLoopTest, ALostDeviceEndsTheFlightWithItsCode) {

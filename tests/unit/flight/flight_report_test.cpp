@@ -34,13 +34,18 @@ class FlightReportTest : public FlightFixture {
     frames_ = FrameSource::open(root_.path() / "frames").value();
     behaviour_.fail(Network::kFeatures, Reason::kExecutionFailed, 1, 2);
     const LoopParts parts{&*pipeline_, &*frames_, &*tiles_, signals_.get(), &supervisor_, &events_, nullptr};
-    loop_.emplace(parts, FrameFormat{kSide, kSide, 1}, settings_.rate_hz = 4.0);
+    settings_.rate_hz = 4.0;
+    settings_.deadline_ms = 5000.0;
+    loop_.emplace(parts, FrameFormat{kSide, kSide, 1}, settings_);
     end_ = loop_->run(std::nullopt);
   }
   FlownFlight flown() const {
-    return {
-        built_, *runtime_, *injected_.lightglue, settings_, lightglue_model_, *loop_, FlightPhase::kReboot, 3,
-        end_,   7'250'000};
+    FlownFlight flight{
+        built_, *runtime_, *injected_.lightglue, settings_, lightglue_model_, *loop_, FlightPhase::kReboot,
+        3,      end_};
+    flight.trace_lines_lost = 2;
+    flight.ready_ns = 7'250'000;
+    return flight;
   }
 
   const PendingSignals after_;
@@ -102,7 +107,7 @@ TEST_F(FlightReportTest, EveryStageThatRanHasItsFiguresAndItsBackbone) {
 
 TEST_F(FlightReportTest, TheEndIsAnEventWithTheSameFigures) {
   fly();
-  const Event event = ended_event(flown());
+  const Event event = ended_event("set-1", end_, loop_->progress());
   EXPECT_EQ(event.kind, "c7.flight_ended");
   EXPECT_EQ(event.level, Level::kInfo);
   const std::vector<std::pair<std::string, Event::Value>> expected = {

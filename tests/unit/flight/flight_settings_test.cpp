@@ -27,7 +27,7 @@ const std::vector<Field>& fields() {
   static const std::vector<Field> all = {
       {"frames", "pictures", {"/absolute", "a/../b"}, {}},
       {"map", "tiles", {"/absolute"}, {}},
-      {"rate_hz", "3", {"0.001", "100"}, {"0", "-3", "100.1", ".nan", ".inf", "fast", "\"\""}},
+      {"rate_hz", "3", {"0.1", "100"}, {"0", "0.099", "-3", "100.1", ".nan", ".inf", "fast", "\"\""}},
       {"vpr_model", "vpr", {"a", "ultravpr_2"}, {"\"\"", "Vpr", "a-b", "a/b", "\"a b\"", "a.engine"}},
       {"features_model", "disk", {"x"}, {"\"\"", "DISK", "../x"}},
       {"adhop_model", "adhop", {"x"}, {"\"\"", "a:b"}},
@@ -35,6 +35,7 @@ const std::vector<Field>& fields() {
       {"matches", "3", {"10"}, {"0", "-1", "101", "2.5", "x"}},
       {"matches_throttled", "2", {"1", "3"}, {"0", "-1", "101", "x"}},
       {"min_inliers", "12", {"5", "10000"}, {"4", "0", "-5", "10001", "5.5", "x"}},
+      {"deadline_ms", "400", {"1", "60000"}, {"0", "-1", "60000.1", ".nan", "soon"}},
       {"adhop_below_share", "0.5", {"0", "1"}, {"-0.001", "1.001", ".nan", ".inf", "half"}},
       {"adhop_min_period_s", "1", {"0.001", "3600"}, {"0", "-1", "3600.1", ".nan", "x"}}};
   return all;

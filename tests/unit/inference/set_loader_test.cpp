@@ -111,7 +111,8 @@ TEST_F(SetLoaderTest, BehindARefusalEnginesAreJudgedAndNotDeserialised) {
   EXPECT_EQ(behaviour_.engines_alive, 0);
 }
 
-/// Six engines of 4228 bytes with their lane. The one that does not fit is always the same, also when it is held up.
+/// Six engines of 4228 bytes with their lane. The one that does not fit is always the same, also when it is
+/// held up.
 TEST_F(SetLoaderTest, WhichEngineIsBeyondTheBudgetDoesNotDependOnWhoIsFaster) {
   const std::uint64_t each = 4096U + 100U + 16U + 16U;
   behaviour_.on_deserialize = [&](const EngineRecord& record) -> Status {
