@@ -48,9 +48,9 @@ Status check_signature(Folder& folder, const GatePolicy& policy) {
   }
   if (signature.error().reason != Reason::kNotFound) return as_load_error(signature.error(), where);
   if (policy.allow_unsigned) return {};
-  return refusal(
-      Reason::kUnsignedSet, folder.path().string(),
-      "expected a signed set, found no model.sig; sign the set, or for development allow unsigned sets (allow_unsigned: true, --allow-unsigned)");
+  return refusal(Reason::kUnsignedSet, folder.path().string(),
+                 "expected a signed set, found no model.sig; sign the set, or for development allow unsigned "
+                 "sets (allow_unsigned: true, --allow-unsigned)");
 }
 
 /// Stage 2: the manifest's bytes, read once; what is parsed is what is hashed.
