@@ -68,7 +68,8 @@ class LightGlueRuntime {
   /// Checks the engine against the contract, binds every lane, and measures which way of running a batch is
   /// the fastest here. `runtime` is shared, never built here. InvalidArgumentError: null runtime, empty or
   /// foreign handle, no lane; EngineDeserializeError (contract_mismatch) naming the tensor, expected and
-  /// found. Cost: warm-up, some tens of runs.
+  /// found; a run that fails at warm-up: its own error with the engine's name. Cost: batches of
+  /// `warm_up_pairs` in each possible mode, two and then `warm_up_rounds` times.
   static Result<std::unique_ptr<LightGlueRuntime>> create(std::shared_ptr<InferenceRuntime> runtime,
                                                           const EngineHandle& engine,
                                                           const LightGlueOptions& options);

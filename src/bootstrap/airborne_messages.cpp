@@ -35,13 +35,20 @@ std::string built_airborne_runtimes() {
   return built;
 }
 
+/// What can be done about a runtime that was built and cannot be had all the same.
+std::string remedy_of(Reason cause) {
+  if (cause == Reason::kModuleMissing || cause == Reason::kSdkMissing)
+    return "install the package that holds this runtime, and its SDK";
+  if (cause == Reason::kModuleForeign || cause == Reason::kSdkForeign)
+    return "install modules, library and SDK of one release";
+  return "the cause below says what to change";
+}
+
 /// What can be done about it, given what this Skua was built with.
-std::string remedy(std::string_view runtime) {
+std::string remedy(std::string_view runtime, Reason cause) {
   const std::string built = built_airborne_runtimes();
   if (built.empty()) return "build Skua with one of these flags ON";
-  if (is_airborne_runtime(runtime) && is_built(runtime)) {
-    return "install the package that holds this runtime, and its SDK";
-  }
+  if (is_airborne_runtime(runtime) && is_built(runtime)) return remedy_of(cause);
   const std::string change = "set " + std::string(kRuntimeField) + ": " + built;
   return is_airborne_runtime(runtime) ? change + ", or build Skua with the other flag ON" : change;
 }
@@ -79,7 +86,7 @@ Error no_inference(const AirborneConfig& config, const Error& cause) {
                         quote(runtime) + ", which this program cannot have; " +
                         join(configured_consumers(config)) +
                         " cannot be composed without it. Runtimes that fly: " + airborne_options() + "; " +
-                        remedy(runtime));
+                        remedy(runtime, cause.reason));
   error.native_code = cause.native_code;
   error.cause = std::make_shared<const Error>(cause);
   return error;

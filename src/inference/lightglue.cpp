@@ -9,6 +9,16 @@
 namespace skua {
 namespace {
 
+/// A run at warm-up fails without a text: this says of what.
+Error warm_up_error(const Result<EngineInfo>& info, const Error& error) {
+  const std::string model = info.ok() ? info->model : "the engine";
+  const std::string words = error.message.empty() ? std::string(sentence_of(error.reason)) : error.message;
+  return make_error(error.code, error.reason,
+                    "LightGlueRuntime: " + model + " failed while batches were timed: " + words +
+                        "; run it with `skua run`, and provision the set again",
+                    error.native_code);
+}
+
 Error argument_error(Reason reason, std::string message) {
   return make_error(ErrorCode::kInvalidArgument, reason, "LightGlueRuntime: " + std::move(message));
 }
@@ -80,9 +90,10 @@ Result<std::unique_ptr<LightGlueRuntime>> LightGlueRuntime::create(std::shared_p
   if (options.warm_up_pairs == 0) {
     impl->modes = lightglue::untimed_modes(*impl->matcher);
   } else {
-    SKUA_ASSIGN_OR_RETURN(impl->modes,
-                          lightglue::time_modes(*impl->matcher, options.warm_up_pairs,
-                                                static_cast<std::size_t>(options.warm_up_rounds)));
+    auto modes = lightglue::time_modes(*impl->matcher, options.warm_up_pairs,
+                                       static_cast<std::size_t>(options.warm_up_rounds));
+    if (!modes.ok()) return warm_up_error(impl->source->info(engine), modes.error());
+    impl->modes = *std::move(modes);
   }
   return std::unique_ptr<LightGlueRuntime>(new LightGlueRuntime(std::move(impl)));
 }

@@ -19,9 +19,10 @@ struct ChosenModes {
 /// Without a measurement: the lanes where there are several.
 ChosenModes untimed_modes(const Matcher& matcher);
 
-/// Runs batches of `pairs` pairs in every possible mode, `rounds` times in turn, and takes the smallest
-/// median, as fastest_of has it. A mode whose answers are not those of kOneLane is out: other indices, or
-/// scores further away than 1e-3. Errors are those of the runs of kOneLane. Requires pairs > 0, rounds > 0.
+/// Runs batches of `pairs` pairs in every possible mode, twice untimed and then `rounds` times in turn (fewer
+/// once two seconds have passed and each mode has a figure), and takes the smallest median, as fastest_of has
+/// it. A mode whose answers are not those of kOneLane is out: other indices, or scores further away than
+/// 1e-3. Errors are those of the runs of kOneLane. Requires pairs > 0, rounds > 0.
 Result<ChosenModes> time_modes(Matcher& matcher, std::size_t pairs, std::size_t rounds);
 
 /// The mode of the smallest time; kOneLane, the first of them, has to be faster by 5 % to be taken: less is
