@@ -14,6 +14,7 @@ MIN_TILES, MIN_POSITIONS, MAX_ERROR_PX = 0.95, 0.90, 5.0
 
 
 def test_the_aircraft_knows_where_it_is(flight_place):
+    flight_place.flight_block["map"] = flight_place.whole_map
     flown = flight_place.ok()  # every frame once
     count = len(flown.trace)
     assert count >= 0.8 * flights.FRAMES, flown.explain()  # a busy machine may miss slots
@@ -46,6 +47,7 @@ def test_control_another_map_is_noticed(flight_place, tmp_path):
 def test_three_hz_from_take_off_to_summary(flight_place):
     seconds = programs.repeats("e2e_flight_seconds")
     flight_place.flight_block.pop("deadline_ms")
+    flight_place.flight_block["map"] = flight_place.whole_map
     for attempt in (1, 2):  # one stall of a shared machine is not ours; two in a row are told
         flown = flight_place.ok("--duration", seconds, timeout=seconds + programs.TIMEOUT_S)
         report = flown.report
@@ -126,7 +128,7 @@ def test_nothing_changes_in_flight_when_current_does(flight_place, tmp_path):
     sets = tmp_path / "sets"
     shutil.copytree(flight_place.sets, sets)
     flight_place.c7["flight_sets_dir"] = sets
-    process = flight_place.start("--duration", 3)
+    process = flight_place.start("--duration", 2)
     wait_for(lambda: in_flight(flight_place), "the frame loop", process)
     (sets / "CURRENT").write_text("set-that-is-not-there\n", "ascii")
     flown = flight_place.end(process)

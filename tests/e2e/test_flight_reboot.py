@@ -16,16 +16,6 @@ def quantiles(values):
     return f"p50 {np.quantile(values, 0.5):.2f} s, p99 {np.quantile(values, 0.99):.2f} s, max {max(values):.2f} s"
 
 
-def few_tiles(flight_place, tmp_path):
-    """A map of three tiles, so that a start takes a second less."""
-    small = tmp_path / "small_map"
-    shutil.copytree(flight_place.map, small)
-    document = json.loads((small / "map.json").read_text())
-    document["tiles"] = document["tiles"][:3]
-    (small / "map.json").write_text(json.dumps(document))
-    flight_place.flight_block["map"] = small
-
-
 def forget_cached(folder):
     """The next start reads the set from the disk."""
     for path in folder.rglob("*"):
@@ -45,7 +35,9 @@ def test_killed_at_any_moment_it_comes_back_with_the_same_set(flight_place, tmp_
     """kill -9 at a random moment between the start and some frames into the flight. Every start that got so far has the
     right set, its golden vectors reproduced (else it would not be ready), and says truly whether it is a take-off or a
     reboot. Every second start is cold: the set is not in the page cache."""
-    few_tiles(flight_place, tmp_path)
+    small = tmp_path / "small_map"
+    flights.part_of_map(flight_place.map, small, 3)
+    flight_place.flight_block["map"] = small
     expected = (flight_place.sets / "CURRENT").read_text("ascii").strip()
     ready_s = flight_place.ok("--duration", 0.1).report["ready_ms"] / 1e3
     moments, kills = random.Random(7), programs.repeats("e2e_flight_kills")
