@@ -68,7 +68,7 @@ Result<LightGluePointer> build_lightglue(const AirborneConfig& config, const Inf
     SKUA_ASSIGN_OR_RETURN(Lane lane, inference->create_lane(name));
     options.lanes.push_back(std::move(lane));
   }
-  SKUA_ASSIGN_OR_RETURN(auto lightglue, LightGlueRuntime::create(inference, *engine, std::move(options)));
+  SKUA_ASSIGN_OR_RETURN(auto lightglue, LightGlueRuntime::create(inference, *engine, options));
   return LightGluePointer(std::move(lightglue));
 }
 

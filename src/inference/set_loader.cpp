@@ -171,7 +171,7 @@ std::size_t loader_count(const Manifest& manifest, std::uint64_t budget_bytes, s
     largest = std::max(largest, artifact.engine.size_bytes);
   }
   const std::uint64_t room = budget_bytes > resident ? (budget_bytes - resident) / largest : 0;
-  const std::uint64_t most = std::min<std::uint64_t>({cores, kMostLoaders, room});
+  const std::uint64_t most = std::min<std::uint64_t>({cores, kMostLoaders, room, manifest.artifacts.size()});
   return std::max<std::size_t>(static_cast<std::size_t>(most), 1);
 }
 

@@ -26,7 +26,8 @@ Result<std::shared_ptr<EngineState>> admit_prepared(RuntimeState& runtime, const
                                                     PreparedEngine prepared, EngineLoadTimes& times);
 
 /// How many engines of a set are worked on at once: one per usable core and at most four, and no more than
-/// leave the set with as many copies of its largest engine within the memory budget, but always one.
+/// leave the set with as many copies of its largest engine within the memory budget, but always one. Never
+/// more than there are engines: one alone is read beside its hashing instead.
 std::size_t loader_count(const Manifest& manifest, std::uint64_t budget_bytes, std::size_t cores) noexcept;
 
 /// Judges every engine of the set, also after a first refusal, and loads them unless one was refused; the

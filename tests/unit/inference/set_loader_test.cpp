@@ -142,14 +142,15 @@ Manifest manifest_of(std::initializer_list<std::uint64_t> sizes) {
 
 TEST(LoaderCount, CoresAtMostFourAndWhatTheBudgetLeaves) {
   constexpr std::uint64_t kPlenty = 1ULL << 40U;
-  const Manifest manifest = manifest_of({500, 100, 400});
+  const Manifest manifest = manifest_of({500, 100, 400, 100, 100});
   EXPECT_EQ(loader_count(manifest, kPlenty, 2), 2U);
   EXPECT_EQ(loader_count(manifest, kPlenty, 64), 4U);
   EXPECT_EQ(loader_count(manifest, kPlenty, 1), 1U);
-  EXPECT_EQ(loader_count(manifest, 1000 + 3 * 500, 64), 3U);
-  EXPECT_EQ(loader_count(manifest, 1000 + 3 * 500 - 1, 64), 2U);
-  EXPECT_EQ(loader_count(manifest, 1000, 64), 1U) << "a set that fits without a copy to spare still loads";
+  EXPECT_EQ(loader_count(manifest, 1200 + 3 * 500, 64), 3U);
+  EXPECT_EQ(loader_count(manifest, 1200 + 3 * 500 - 1, 64), 2U);
+  EXPECT_EQ(loader_count(manifest, 1200, 64), 1U) << "a set that fits without a copy to spare still loads";
   EXPECT_EQ(loader_count(manifest, 1, 64), 1U) << "the budget itself is checked for each engine";
+  EXPECT_EQ(loader_count(manifest_of({500, 100}), kPlenty, 64), 2U) << "no more than there are engines";
   EXPECT_EQ(loader_count(manifest_of({}), 1, 8), 1U);
 }
 
