@@ -12,16 +12,12 @@
 #include <system_error>
 #include <utility>
 
+#include "skua/ports.h"
+
 namespace skua::flight {
 namespace {
 
 constexpr std::int64_t kNsPerSecond = 1'000'000'000;
-
-std::int64_t monotonic_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * kNsPerSecond + now.tv_nsec;
-}
 
 void raise_flag(int event_fd) noexcept {
   const std::uint64_t one = 1;
@@ -32,7 +28,7 @@ void raise_flag(int event_fd) noexcept {
 bool is_readable(int fd, std::int64_t until_ns) noexcept {
   constexpr std::int64_t kNsPerMs = 1'000'000;
   for (;;) {
-    const std::int64_t left_ms = (until_ns - monotonic_ns() + kNsPerMs - 1) / kNsPerMs;
+    const std::int64_t left_ms = (until_ns - system_clock().monotonic_ns() + kNsPerMs - 1) / kNsPerMs;
     pollfd wanted{fd, POLLIN, 0};
     if (::poll(&wanted, 1, static_cast<int>(left_ms > 0 ? left_ms : 0)) == 1) return true;
     if (left_ms <= 0) return false;
@@ -84,7 +80,7 @@ void SignalWatcher::ended() noexcept {
 
 bool SignalWatcher::sleep_until(std::int64_t until_ns) const noexcept {
   for (;;) {
-    const std::int64_t left = until_ns - monotonic_ns();
+    const std::int64_t left = until_ns - system_clock().monotonic_ns();
     if (is_requested()) return false;
     if (left <= 0) return true;
     const timespec timeout{static_cast<time_t>(left / kNsPerSecond), static_cast<long>(left % kNsPerSecond)};
@@ -99,8 +95,8 @@ void SignalWatcher::watch() noexcept {
   while (::poll(wanted, 2, -1) < 0) {
   }
   if ((wanted[1].revents & POLLIN) != 0) return;
-  const std::int64_t until_ns =
-      monotonic_ns() + std::chrono::duration_cast<std::chrono::nanoseconds>(options_.grace).count();
+  const std::int64_t until_ns = system_clock().monotonic_ns() +
+                                std::chrono::duration_cast<std::chrono::nanoseconds>(options_.grace).count();
   is_requested_.store(true, std::memory_order_release);
   raise_flag(wake_);
   if (is_readable(over_, until_ns)) return;

@@ -11,6 +11,7 @@ import time
 import numpy as np
 
 import programs
+import trees
 
 ROOT = programs.ROOT
 FLIGHT = programs.BUILD / "bin" / "skua-flight"
@@ -89,6 +90,12 @@ class FlightPlace:
     @property
     def c7(self):
         return self.components["c7_inference"]
+
+    def own_sets(self):
+        """A copy of the sets, for this test to damage, which it flies from then on. Returns its folder."""
+        self.sets = trees.copy(self.sets, self.folder / "sets")
+        self.c7["flight_sets_dir"] = self.sets
+        return self.sets
 
     def config(self):
         """Writes the configuration as it is now (JSON, which YAML contains)."""

@@ -121,13 +121,9 @@ def test_a_signal_ends_a_load_in_time(flight_place):
     assert not flown.told("c7.flight_ended")
 
 
-def test_nothing_changes_in_flight_when_current_does(flight_place, tmp_path):
+def test_nothing_changes_in_flight_when_current_does(flight_place):
     """CURRENT replaced while flying: this flight goes on with its set, the next start looks anew."""
-    import shutil
-
-    sets = tmp_path / "sets"
-    shutil.copytree(flight_place.sets, sets)
-    flight_place.c7["flight_sets_dir"] = sets
+    sets = flight_place.own_sets()
     process = flight_place.start("--duration", 2)
     wait_for(lambda: in_flight(flight_place), "the frame loop", process)
     (sets / "CURRENT").write_text("set-that-is-not-there\n", "ascii")

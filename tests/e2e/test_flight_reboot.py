@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import time
 
 import flights
@@ -145,11 +144,9 @@ def test_a_damaged_record_is_kept_and_told(flight_place):
         aside.unlink()
 
 
-def test_integrity_is_not_skipped_in_the_air(flight_place, tmp_path):
+def test_integrity_is_not_skipped_in_the_air(flight_place):
     """F8 uses the same gates: an engine that changed between two starts is refused."""
-    sets = tmp_path / "sets"
-    shutil.copytree(flight_place.sets, sets)
-    flight_place.c7["flight_sets_dir"] = sets
+    sets = flight_place.own_sets()
     process = flight_place.start("--duration", 600)
     wait_for(lambda: in_flight(flight_place), "the frame loop", process)
     flights.kill(process)

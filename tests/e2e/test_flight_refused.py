@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 
 import confined
 import flights
@@ -13,11 +14,9 @@ from programs import NO_RUNTIME, OUT_OF_MEMORY, REFUSED, USAGE
 
 
 @pytest.fixture(name="own_sets")
-def copied_sets(flight_place, tmp_path):
-    """The sets, for this test to damage; the folder of the current one."""
-    sets = tmp_path / "sets"
-    shutil.copytree(flight_place.sets, sets)
-    flight_place.c7["flight_sets_dir"] = sets
+def copied_sets(flight_place):
+    """The folder of the current set, for this test to damage."""
+    sets = flight_place.own_sets()
     return sets / (sets / "CURRENT").read_text("ascii").strip()
 
 
@@ -87,8 +86,6 @@ def test_two_flights_at_once(flight_place):
     flights.wait_for(lambda: flights.in_flight(flight_place), "the frame loop", process)
     try:
         second = flight_place.command("--check")
-        import subprocess
-
         result = subprocess.run(second, capture_output=True, text=True, env=flight_place.environment(), check=False)
         assert result.returncode == USAGE and "[folder_busy]" in result.stderr, result
     finally:
@@ -210,8 +207,6 @@ def test_a_configuration_that_is_none(flight_place, tmp_path):
     config = tmp_path / "flight.yaml"
     cases = {"": "", "[": "not YAML", "components: [1]": "", "mode: live\nmode: live": "twice",
              "components: {c7_inference: {runtim: x}}": "runtim", "mode: fast": "mode"}
-    import subprocess
-
     for text, word in cases.items():
         config.write_text(text)
         result = subprocess.run([flights.FLIGHT, "--config", config], capture_output=True, text=True,
