@@ -13,7 +13,7 @@ namespace skua::ort {
 /// RuntimeNotAvailableError: sdk_missing, sdk_foreign, provider_not_available.
 Result<std::unique_ptr<InferenceRuntime>> create_runtime(RuntimeEnvironment environment);
 
-/// The same, telling `observer` of every engine it makes resident; for measuring.
+/// The same, telling `observer` of every engine it makes resident, on several threads at once; for measuring.
 using EngineObserver = std::function<void(const EngineRecord&, const LoadedEngine&)>;
 Result<std::unique_ptr<InferenceRuntime>> create_observed_runtime(RuntimeEnvironment environment,
                                                                   EngineObserver observer);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
@@ -273,6 +274,7 @@ class OrtPairedRuntime final : public PairedRuntime {
  public:
   Status create(RuntimeEnvironment environment) {
     const auto remember = [this](const EngineRecord& record, const LoadedEngine& engine) {
+      const std::lock_guard lock(mutex_);
       sessions_[record.engine_sha256.hex()] = session_of(engine);
     };
     SKUA_ASSIGN_OR_RETURN(runtime_, create_observed_runtime(std::move(environment), remember));
@@ -282,6 +284,7 @@ class OrtPairedRuntime final : public PairedRuntime {
   InferenceRuntime& runtime() noexcept override { return *runtime_; }
 
   Result<std::unique_ptr<RawSession>> raw_session(const EngineRecord& record) override {
+    const std::lock_guard lock(mutex_);
     const auto found = sessions_.find(record.engine_sha256.hex());
     if (found == sessions_.end()) {
       return make_error(ErrorCode::kInvalidArgument, Reason::kUnknownName,
@@ -291,7 +294,8 @@ class OrtPairedRuntime final : public PairedRuntime {
   }
 
  private:
-  std::map<std::string, std::shared_ptr<const Session>> sessions_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const Session>> sessions_;  ///< under mutex_
   std::unique_ptr<InferenceRuntime> runtime_;
 };
 

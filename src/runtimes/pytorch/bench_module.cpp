@@ -2,6 +2,7 @@
 #include "skua_build_id.h"
 
 #include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,7 @@ class TorchPairedRuntime final : public PairedRuntime {
     SKUA_ASSIGN_OR_RETURN(bridge_, open_bench_bridge(config_));
     const auto remember = [this](const EngineRecord& record, std::span<const std::byte> archive,
                                  const LoadedEngine& engine) {
+      const std::lock_guard lock(mutex_);
       residents_[record.engine_sha256.hex()] = {{archive.begin(), archive.end()}, &engine};
     };
     SKUA_ASSIGN_OR_RETURN(runtime_, create_runtime_over(bridge_->run, std::move(environment), remember));
@@ -36,6 +38,7 @@ class TorchPairedRuntime final : public PairedRuntime {
   InferenceRuntime& runtime() noexcept override { return *runtime_; }
 
   Result<std::unique_ptr<RawSession>> raw_session(const EngineRecord& record) override {
+    const std::lock_guard lock(mutex_);
     const auto found = residents_.find(record.engine_sha256.hex());
     if (found == residents_.end()) {
       return make_error(ErrorCode::kInvalidArgument, Reason::kUnknownName,
@@ -47,7 +50,8 @@ class TorchPairedRuntime final : public PairedRuntime {
  private:
   RuntimeConfig config_;
   const BenchBridge* bridge_ = nullptr;
-  std::map<std::string, Resident> residents_;
+  std::mutex mutex_;
+  std::map<std::string, Resident> residents_;  ///< under mutex_
   std::unique_ptr<InferenceRuntime> runtime_;
 };
 

@@ -14,8 +14,8 @@ namespace skua::pytorch {
 /// provider_not_available.
 Result<std::unique_ptr<InferenceRuntime>> create_runtime(RuntimeEnvironment environment);
 
-/// The same over an opened library, telling `observer` of every engine it makes resident; for measuring.
-/// `archive` is valid during the call, the engine as long as the runtime holds it.
+/// The same over an opened library, telling `observer` of every engine it makes resident, on several threads
+/// at once; for measuring. `archive` is valid during the call, the engine as long as the runtime holds it.
 using EngineObserver =
     std::function<void(const EngineRecord&, std::span<const std::byte> archive, const LoadedEngine&)>;
 Result<std::unique_ptr<InferenceRuntime>> create_runtime_over(const RunBridge& bridge,
