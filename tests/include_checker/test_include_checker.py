@@ -55,3 +55,10 @@ def test_runtimes_alone_stand_on_what_compile_halves_share():
         if check_includes.check_source_include(f"{layer}/x/y.cpp", '"', "compile/steps.h") is None
     }
     assert above == {"compile", "runtimes"}
+
+
+def test_reading_onnx_stands_on_core_alone():
+    assert check_includes.check_source_include("onnx/x.cpp", '"', "core/text.h") is None
+    assert check_includes.check_source_include("onnx/x.cpp", '"', "inference/strategy.h")[0] == "direction"
+    assert check_includes.check_source_include("compile/x.cpp", '"', "onnx/onnx_model.h") is None
+    assert check_includes.check_source_include("inference/x.cpp", '"', "onnx/onnx_model.h")[0] == "direction"

@@ -1,41 +1,17 @@
 // Steps 3 to 5: profiles against the graph, the graph as it will run, and the contract that the artifact
 // offers.
-#include <algorithm>
 #include <limits>
 
+#include "compile/graph_precision.h"
+#include "compile/output_bounds.h"
 #include "compile/source_file.h"
 #include "core/profile_check.h"
 #include "core/text.h"
 #include "runtimes/onnxruntime/compile_sessions.h"
 #include "runtimes/onnxruntime/compile_steps.h"
-#include "runtimes/onnxruntime/output_bounds.h"
-#include "runtimes/onnxruntime/precision_check.h"
 
 namespace skua::ort {
 namespace {
-
-Error unsupported_input(const std::string& name, const std::string& found) {
-  return build_error(
-      Reason::kModelUnsupported,
-      "input " + quote(name) +
-          ": expected a dense tensor of a numeric or bool type with at most 8 dimensions, found " + found +
-          "; change the model");
-}
-
-Result<TensorSpec> spec_of(const OnnxValue& value) {
-  TensorSpec spec;
-  spec.name = value.name;
-  const auto dtype = dtype_of(static_cast<ONNXTensorElementDataType>(value.type));
-  if (!dtype) return unsupported_input(value.name, "ONNX element type " + std::to_string(value.type));
-  spec.dtype = *dtype;
-  if (!value.has_shape) return unsupported_input(value.name, "a tensor of unknown rank");
-  std::vector<std::int64_t> dims;
-  for (const OnnxDim& dim : value.dims) dims.push_back(std::max<std::int64_t>(dim.value, -1));
-  auto shape = Shape::from(dims);
-  if (!shape.ok()) return unsupported_input(value.name, std::to_string(dims.size()) + " dimensions");
-  spec.shape = *shape;
-  return spec;
-}
 
 // TensorRT's result must be engines and nothing else; a node beside them would run elsewhere.
 Status check_all_engines(const OnnxModel& artifact) {
@@ -58,11 +34,11 @@ Status check_artifact(CompileState& state) {
   if (provider == "tensorrt") SKUA_RETURN_IF_ERROR(check_all_engines(*parsed));
   Status closed = check_self_contained(state.artifact, state.record, provider);
   if (!closed.ok()) return build_error(Reason::kExternalWeights, closed.error().message);
-  for (const auto& [type, bytes] : weight_bytes_by_type(*parsed)) {
+  for (const auto& [type, bytes] : compile::weight_bytes_by_type(*parsed)) {
     if (bytes > 0) state.record.proof["weight_bytes." + type] = std::to_string(bytes);
   }
   if (state.request.build.precision == Precision::kFp16)
-    return check_weights_still_half(state.source, *parsed);
+    return compile::check_weights_still_half(state.source, *parsed);
   return {};
 }
 
@@ -81,14 +57,15 @@ Status check_ranks_known(const OnnxModel& artifact) {
 }  // namespace
 
 Status check_precision(CompileState& state) {
-  return check_graph_precision(state.source, state.request.build.precision, state.request.build.keep_fp32);
+  return compile::check_graph_precision(state.source, state.request.build.precision,
+                                        state.request.build.keep_fp32);
 }
 
 Status check_inputs(CompileState& state) {
   std::vector<TensorSpec> inputs;
   for (const OnnxValue& value : state.source.graph.inputs) {
-    SKUA_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(value));
-    inputs.push_back(std::move(spec));
+    SKUA_ASSIGN_OR_RETURN(ModelTensor input, input_of(value));
+    inputs.push_back(std::move(input.spec));
   }
   return check_profiles(state.request.build.optimization_profiles, inputs);
 }
@@ -111,9 +88,10 @@ Status settle_contract(CompileState& state) {
   const SessionPlan plan = run_plan(state.request.config, compile_limits(state.request));
   SKUA_ASSIGN_OR_RETURN(const auto session, create_artifact_session(state, plan));
   state.record.profiles = build.optimization_profiles;
-  state.record.inputs = bounded_inputs(session->tensors.inputs, build.optimization_profiles);
-  SKUA_ASSIGN_OR_RETURN(state.record.outputs, bounded_outputs(session->tensors, build.optimization_profiles,
-                                                              build.max_output_shapes));
+  state.record.inputs = compile::bounded_inputs(session->tensors.inputs, build.optimization_profiles);
+  SKUA_ASSIGN_OR_RETURN(
+      state.record.outputs,
+      compile::bounded_outputs(session->tensors, build.optimization_profiles, build.max_output_shapes));
   if (state.record.outputs.empty()) return build_error(Reason::kModelEmpty, "the network has no output");
   return {};
 }

@@ -6,20 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "compile/compilation.h"
-#include "runtimes/onnxruntime/onnx_model.h"
+#include "compile/onnx_source.h"
 #include "runtimes/onnxruntime/ort_engine.h"
 #include "runtimes/onnxruntime/ort_library.h"
 
 namespace skua::ort {
 
-/// One file of external weights, whole.
-struct ExternalFile {
-  std::string location;  ///< as the model names it
-  std::vector<std::byte> bytes;
-};
-
 using compile::build_error;
+using compile::ExternalFile;
 
 struct CompileState : compile::Compilation {
   CompileState(const CompileRequest& job, std::shared_ptr<const OrtLibrary> opened)
@@ -43,9 +37,5 @@ Status finish_record(CompileState& state);        ///< what is left of the recor
 /// All steps. RuntimeNotAvailableError when the library is not there; else EngineBuildError,
 /// InvalidArgumentError.
 Result<EngineRecord> compile_onnx(const CompileRequest& request, CompileProgress& progress);
-
-/// `Sha256Sidecar::aggregate_hash` from digests that are known already; the disk is not read again.
-/// InvalidArgumentError for two files with one base name.
-Result<Sha256> aggregate_of(const std::vector<SourceFile>& sources);
 
 }  // namespace skua::ort

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/text.h"
-#include "runtimes/onnxruntime/onnx_model.h"
+#include "onnx/onnx_model.h"
 
 namespace skua::ort {
 namespace {

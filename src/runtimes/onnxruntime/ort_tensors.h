@@ -4,9 +4,8 @@
 #include <onnxruntime_c_api.h>
 
 #include <optional>
-#include <string>
-#include <vector>
 
+#include "onnx/model_tensors.h"
 #include "runtimes/onnxruntime/ort_library.h"
 #include "skua/tensor.h"
 
@@ -16,15 +15,8 @@ namespace skua::ort {
 std::optional<DType> dtype_of(ONNXTensorElementDataType type) noexcept;
 ONNXTensorElementDataType element_type_of(DType dtype) noexcept;
 
-/// One input or output of a session: its description, and the names that its dynamic dimensions carry.
-struct SessionTensor {
-  TensorSpec spec;                   ///< max_shape is left empty
-  std::vector<std::string> symbols;  ///< one per dimension; empty for a static or an unnamed one
-};
-
-struct SessionTensors {
-  std::vector<SessionTensor> inputs, outputs;
-};
+using SessionTensor = ModelTensor;
+using SessionTensors = ModelTensors;
 
 /// Reads names, dtypes and shapes back from a session. A type that Skua has no tensor for is
 /// model_unsupported, as `refusal_code`.

@@ -133,7 +133,7 @@ TEST(Compile, ExternalWeightsAreFoldedIn) {
   const auto folder = external.folder.path() / "model";
   const auto on_disk = Sha256Sidecar::aggregate_hash({folder / "net.onnx", folder / "weights/w.bin"});
   EXPECT_EQ(record->model_sha256, on_disk.value());
-  EXPECT_EQ(ort::aggregate_of(record->sources).value(), on_disk.value());
+  EXPECT_EQ(compile::aggregate_of(record->sources).value(), on_disk.value());
   std::filesystem::remove_all(external.folder.path() / "model");
   const std::string artifact = external.artifact();
   auto engine = ort::load_engine(real_library(), cpu_config(), bytes_of(artifact), *record).value();

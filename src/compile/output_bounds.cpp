@@ -1,21 +1,21 @@
-#include "runtimes/onnxruntime/output_bounds.h"
+#include "compile/output_bounds.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "core/text.h"
 
-namespace skua::ort {
+namespace skua::compile {
 namespace {
 
 using SymbolBounds = std::map<std::string, std::int64_t>;
 
 // What each named dimension can be at most. One name on several inputs means one and the same size at run
 // time; the larger bound is taken, which is safe.
-SymbolBounds bounds_of(const std::vector<SessionTensor>& inputs,
+SymbolBounds bounds_of(const std::vector<ModelTensor>& inputs,
                        const std::vector<OptimizationProfile>& profiles) {
   SymbolBounds bounds;
-  for (const SessionTensor& input : inputs) {
+  for (const ModelTensor& input : inputs) {
     const auto profile = std::find_if(
         profiles.begin(), profiles.end(),
         [&input](const OptimizationProfile& each) { return each.input_name == input.spec.name; });
@@ -34,9 +34,9 @@ Error bad_bound(const std::string& name, const std::string& expected, const std:
                     "max_output_shapes[" + quote(name) + "]: expected " + expected + ", found " + found);
 }
 
-Status check_names(const std::vector<SessionTensor>& outputs, const std::map<std::string, Shape>& bounds) {
+Status check_names(const std::vector<ModelTensor>& outputs, const std::map<std::string, Shape>& bounds) {
   std::vector<std::string> known;
-  for (const SessionTensor& output : outputs) known.push_back(output.spec.name);
+  for (const ModelTensor& output : outputs) known.push_back(output.spec.name);
   for (const auto& [name, shape] : bounds) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     return bad_bound(name, "one of the outputs " + join(known), "no such output");
@@ -70,10 +70,10 @@ Error unbounded(const TensorSpec& spec) {
 
 }  // namespace
 
-std::vector<TensorSpec> bounded_inputs(const std::vector<SessionTensor>& inputs,
+std::vector<TensorSpec> bounded_inputs(const std::vector<ModelTensor>& inputs,
                                        const std::vector<OptimizationProfile>& profiles) {
   std::vector<TensorSpec> specs;
-  for (const SessionTensor& input : inputs) {
+  for (const ModelTensor& input : inputs) {
     TensorSpec spec = input.spec;
     spec.max_shape = spec.shape;
     for (const OptimizationProfile& profile : profiles) {
@@ -84,13 +84,13 @@ std::vector<TensorSpec> bounded_inputs(const std::vector<SessionTensor>& inputs,
   return specs;
 }
 
-Result<std::vector<TensorSpec>> bounded_outputs(const SessionTensors& tensors,
+Result<std::vector<TensorSpec>> bounded_outputs(const ModelTensors& tensors,
                                                 const std::vector<OptimizationProfile>& profiles,
                                                 const std::map<std::string, Shape>& max_output_shapes) {
   SKUA_RETURN_IF_ERROR(check_names(tensors.outputs, max_output_shapes));
   const SymbolBounds bounds = bounds_of(tensors.inputs, profiles);
   std::vector<TensorSpec> specs;
-  for (const SessionTensor& output : tensors.outputs) {
+  for (const ModelTensor& output : tensors.outputs) {
     TensorSpec spec = output.spec;
     spec.max_shape = spec.shape;
     for (std::size_t axis = 0; axis < spec.shape.rank(); ++axis) {
@@ -106,4 +106,4 @@ Result<std::vector<TensorSpec>> bounded_outputs(const SessionTensors& tensors,
   return specs;
 }
 
-}  // namespace skua::ort
+}  // namespace skua::compile

@@ -1,14 +1,17 @@
 // The reader of ONNX files: what it finds, and that no bytes make it read outside or crash.
-#include "runtimes/onnxruntime/onnx_model.h"
+#include "onnx/onnx_model.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include "hot_path_counters.h"
-#include "ort_fixture.h"
-#include "runtimes/onnxruntime/protobuf_wire.h"
+
+#include "onnx/protobuf_wire.h"
+#include "onnx_writer.h"
+#include "verdicts.h"
 
 namespace skua::test {
 namespace {
 
-using ort::OnnxModel;
-using ort::parse_onnx;
+std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 Result<OnnxModel> parse(const std::string& text) { return parse_onnx(bytes_of(text)); }
 
@@ -29,7 +32,7 @@ TEST(OnnxModel, FindsWhatIsInAModel) {
   EXPECT_EQ(model.graph.nodes[0].op_type, "Add");
   EXPECT_EQ(model.graph.nodes[0].inputs, (std::vector<std::string>{"x", "bias"}));
   ASSERT_EQ(model.graph.initializers.size(), 1U);
-  EXPECT_EQ(model.graph.initializers[0].type, ort::kOnnxFloat);
+  EXPECT_EQ(model.graph.initializers[0].type, kOnnxFloat);
   EXPECT_EQ(model.graph.initializers[0].dims, std::vector<std::int64_t>{64});
   EXPECT_EQ(model.graph.initializers[0].payload_bytes, 256U);
   EXPECT_FALSE(model.graph.initializers[0].is_external);
@@ -84,7 +87,7 @@ TEST(OnnxModel, ReadsWhereExternalWeightsLie) {
                                .node("Add", {"x", "w"}, {"y"})
                                .model();
   const OnnxModel model = parse(text).value();
-  const ort::OnnxTensor& weights = model.graph.initializers.at(0);
+  const OnnxTensor& weights = model.graph.initializers.at(0);
   EXPECT_TRUE(weights.is_external);
   EXPECT_EQ(weights.external.at("location"), "w.bin");
   EXPECT_EQ(weights.external.at("offset"), "64");
@@ -207,7 +210,7 @@ TEST(OnnxModel, NestingIsBounded) {
 
 TEST(WireReader, RefusesWhatIsNoField) {
   const auto is_refused = [](const std::string& bytes) {
-    ort::WireReader reader(bytes_of(bytes));
+    WireReader reader(bytes_of(bytes));
     while (reader.next()) {
     }
     return reader.is_malformed();

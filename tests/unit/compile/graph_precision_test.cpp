@@ -1,12 +1,13 @@
 // What counts as fp32 and as fp16: refusals with the offender's name, each beside a sibling that passes.
-#include "runtimes/onnxruntime/precision_check.h"
-#include "ort_fixture.h"
+#include "compile/graph_precision.h"
+#include "compile_fixture.h"
+#include "onnx_writer.h"
 
 namespace skua::test {
 namespace {
 
 Status check(const std::string& text, Precision precision, const std::vector<std::string>& keep_fp32 = {}) {
-  return ort::check_graph_precision(ort::parse_onnx(bytes_of(text)).value(), precision, keep_fp32);
+  return compile::check_graph_precision(parse_onnx(bytes_of(text)).value(), precision, keep_fp32);
 }
 
 testing::AssertionResult is_refused(const Status& status, const std::string& part) {
@@ -128,20 +129,20 @@ TEST(PrecisionFp16, FloatConstantNodesCount) {
 }
 
 TEST(PrecisionFp16, WidenedWeightsAreFound) {
-  const auto source = ort::parse_onnx(bytes_of(half_mlp_model())).value();
-  const auto widened = ort::parse_onnx(bytes_of(mlp_model())).value();
-  EXPECT_TRUE(is_ok(ort::check_weights_still_half(source, source)));
-  EXPECT_TRUE(is_refused(ort::check_weights_still_half(source, widened), "widened"));
+  const auto source = parse_onnx(bytes_of(half_mlp_model())).value();
+  const auto widened = parse_onnx(bytes_of(mlp_model())).value();
+  EXPECT_TRUE(is_ok(compile::check_weights_still_half(source, source)));
+  EXPECT_TRUE(is_refused(compile::check_weights_still_half(source, widened), "widened"));
 }
 
 TEST(MatchesPattern, StarsAndQuestionMarks) {
-  EXPECT_TRUE(ort::matches_pattern("a*c", "abbc"));
-  EXPECT_TRUE(ort::matches_pattern("*", ""));
-  EXPECT_TRUE(ort::matches_pattern("*/Soft*", "/head/Softmax"));
-  EXPECT_TRUE(ort::matches_pattern("a?c", "abc"));
-  EXPECT_FALSE(ort::matches_pattern("a?c", "ac"));
-  EXPECT_FALSE(ort::matches_pattern("a*c", "abcd"));
-  EXPECT_FALSE(ort::matches_pattern("", "a"));
+  EXPECT_TRUE(compile::matches_pattern("a*c", "abbc"));
+  EXPECT_TRUE(compile::matches_pattern("*", ""));
+  EXPECT_TRUE(compile::matches_pattern("*/Soft*", "/head/Softmax"));
+  EXPECT_TRUE(compile::matches_pattern("a?c", "abc"));
+  EXPECT_FALSE(compile::matches_pattern("a?c", "ac"));
+  EXPECT_FALSE(compile::matches_pattern("a*c", "abcd"));
+  EXPECT_FALSE(compile::matches_pattern("", "a"));
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "runtimes/onnxruntime/onnx_model.h"
+#include "onnx/onnx_model.h"
 #include "skua/build_config.h"
 
-namespace skua::ort {
+namespace skua::compile {
 
 /// fp32: every float tensor is float32 (half or double at most at the graph's edge, behind a Cast), nothing
 /// quantised. fp16: weights and arithmetic are half; float32 only where an operator admits nothing else,
@@ -27,4 +27,4 @@ Status check_weights_still_half(const OnnxModel& source, const OnnxModel& artifa
 /// `*` stands for any text, `?` for one character.
 bool matches_pattern(std::string_view pattern, std::string_view text) noexcept;
 
-}  // namespace skua::ort
+}  // namespace skua::compile

@@ -1,4 +1,4 @@
-#include "runtimes/onnxruntime/precision_check.h"
+#include "compile/graph_precision.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "core/text.h"
 
-namespace skua::ort {
+namespace skua::compile {
 namespace {
 
 constexpr std::size_t kMaxOffenders = 5;
@@ -297,4 +297,4 @@ Status check_weights_still_half(const OnnxModel& source, const OnnxModel& artifa
                           "this release of ONNX Runtime cannot keep them half: compile the network as fp32");
 }
 
-}  // namespace skua::ort
+}  // namespace skua::compile

@@ -11,7 +11,7 @@
 
 #include "skua/result.h"
 
-namespace skua::ort {
+namespace skua {
 
 /// ONNX's element-type numbers that are spoken of here (TensorProto.DataType).
 enum OnnxType : std::int32_t {
@@ -90,4 +90,4 @@ Result<OnnxModel> parse_onnx(std::span<const std::byte> bytes);
 std::vector<const OnnxTensor*> all_tensors(const OnnxModel& model);
 std::vector<const OnnxNode*> all_nodes(const OnnxModel& model);
 
-}  // namespace skua::ort
+}  // namespace skua

@@ -1,6 +1,6 @@
-#include "runtimes/onnxruntime/protobuf_wire.h"
+#include "onnx/protobuf_wire.h"
 
-namespace skua::ort {
+namespace skua {
 
 std::optional<std::uint64_t> WireReader::varint() noexcept {
   std::uint64_t value = 0;
@@ -60,4 +60,4 @@ std::optional<WireField> WireReader::next() noexcept {
   return field;
 }
 
-}  // namespace skua::ort
+}  // namespace skua

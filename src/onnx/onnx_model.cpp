@@ -1,4 +1,4 @@
-#include "runtimes/onnxruntime/onnx_model.h"
+#include "onnx/onnx_model.h"
 
 #include <algorithm>
 #include <array>
@@ -6,9 +6,9 @@
 #include <string_view>
 #include <utility>
 
-#include "runtimes/onnxruntime/protobuf_wire.h"
+#include "onnx/protobuf_wire.h"
 
-namespace skua::ort {
+namespace skua {
 namespace {
 
 constexpr int kMaxDepth = 32;
@@ -397,4 +397,4 @@ std::vector<const OnnxNode*> all_nodes(const OnnxModel& model) {
   return nodes;
 }
 
-}  // namespace skua::ort
+}  // namespace skua

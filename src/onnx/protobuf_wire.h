@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-namespace skua::ort {
+namespace skua {
 
 enum class WireType : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
@@ -41,4 +41,4 @@ class WireReader {
   bool is_malformed_ = false;
 };
 
-}  // namespace skua::ort
+}  // namespace skua
