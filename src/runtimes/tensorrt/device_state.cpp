@@ -1,0 +1,72 @@
+#include "runtimes/tensorrt/device_state.h"
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "runtimes/tensorrt/record_options.h"
+
+namespace skua::tensorrt {
+namespace {
+
+// One lost engine allocates no more than a few times a run; more lines would say nothing new.
+constexpr std::uint64_t kMostAllocationsTold = 16;
+
+}  // namespace
+
+std::string_view to_string(MemoryKind kind) noexcept {
+  return kind == MemoryKind::kDevice ? "device" : "pinned";
+}
+
+void DeviceState::lose(const Fault& fault) noexcept {
+  std::int32_t expected = kNotLost;
+  if (!lost_code_.compare_exchange_strong(expected, fault.native_code, std::memory_order_acq_rel)) return;
+  try {
+    tell({Level::kError,
+          "c7.device_lost",
+          "the GPU answers no more (native code " + std::to_string(fault.native_code) +
+              "); every call fails from here on: start the program again",
+          {{"runtime", std::string(kRuntimeLabel)},
+           {"native_code", static_cast<std::int64_t>(fault.native_code)}}});
+  } catch (...) {  // without memory the state says it alone
+  }
+}
+
+const Fault& DeviceState::heed(const Fault& fault) noexcept {
+  if (fault.kind == FaultClass::kDevice) lose(fault);
+  return fault;
+}
+
+void DeviceState::count_allocation(MemoryKind kind, std::uint64_t bytes) noexcept {
+  held_bytes_.fetch_add(bytes);
+  allocations_.fetch_add(1);
+  if (!is_sealed() || allocations_after_seal_.fetch_add(1) >= kMostAllocationsTold) return;
+  try {
+    tell({Level::kError,
+          "c7.memory_after_seal",
+          std::to_string(bytes) + " bytes of " + std::string(to_string(kind)) +
+              " memory were taken after the take-off load; everything should be in place by then: "
+              "report it with the engine's build record",
+          {{"memory", std::string(to_string(kind))}, {"size_bytes", static_cast<std::int64_t>(bytes)}}});
+  } catch (...) {
+  }
+}
+
+void DeviceState::tell(const Event& event) noexcept {
+  if (EventSink* const events = events_.load(std::memory_order_acquire); events != nullptr)
+    events->emit(event);
+}
+
+void abandon(std::shared_ptr<void> object) noexcept {
+  // Never destroyed, and reachable: what is kept on purpose is not a leak.
+  static std::mutex* const mutex = new std::mutex;
+  static auto* const kept = new std::vector<std::shared_ptr<void>>;
+  const std::lock_guard lock(*mutex);
+  try {
+    kept->push_back(object);
+  } catch (...) {
+    static_cast<void>(new (std::nothrow) std::shared_ptr<void>(std::move(object)));
+  }
+}
+
+}  // namespace skua::tensorrt

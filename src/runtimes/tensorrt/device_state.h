@@ -1,0 +1,62 @@
+// What all engines and lanes of one runtime share about the device: whether it is lost, whether memory may still be
+// taken, and whom to tell. Thread-safe; constant after construction but for atomics.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "runtimes/tensorrt/trt_errors.h"
+#include "skua/ports.h"
+
+namespace skua::tensorrt {
+
+enum class MemoryKind : std::uint8_t { kDevice, kPinned };
+std::string_view to_string(MemoryKind kind) noexcept;
+
+class DeviceState {
+ public:
+  /// `events` must outlive this object, which the runtime sees to: it detaches before it goes.
+  explicit DeviceState(EventSink& events) noexcept : events_(&events) {}
+  DeviceState(const DeviceState&) = delete;
+  DeviceState& operator=(const DeviceState&) = delete;
+
+  bool is_lost() const noexcept { return lost_code_.load(std::memory_order_acquire) != kNotLost; }
+  /// The fault that ended it. Requires is_lost().
+  Fault lost() const noexcept { return {FaultClass::kDevice, lost_code_.load(std::memory_order_acquire)}; }
+  /// From here on nothing of ours touches the device again. The first one tells c7.device_lost.
+  void lose(const Fault& fault) noexcept;
+  /// Loses the device when the fault says so; hands the fault on.
+  const Fault& heed(const Fault& fault) noexcept;
+
+  /// From here on every allocation is a defect: it is told (c7.memory_after_seal) and counted. It is granted all the
+  /// same: in the air a frame late is better than none.
+  void seal() noexcept { is_sealed_.store(true, std::memory_order_release); }
+  bool is_sealed() const noexcept { return is_sealed_.load(std::memory_order_acquire); }
+
+  void count_allocation(MemoryKind kind, std::uint64_t bytes) noexcept;
+  void count_release(std::uint64_t bytes) noexcept { held_bytes_.fetch_sub(bytes); }
+  std::uint64_t held_bytes() const noexcept { return held_bytes_.load(); }
+  std::uint64_t allocations() const noexcept { return allocations_.load(); }
+  std::uint64_t allocations_after_seal() const noexcept { return allocations_after_seal_.load(); }
+
+  /// Tells one thing. Not for the frame loop.
+  void tell(const Event& event) noexcept;
+  /// Nobody is told any more; engines may outlive the runtime and its event sink.
+  void detach() noexcept { events_.store(nullptr, std::memory_order_release); }
+
+ private:
+  static constexpr std::int32_t kNotLost = -1;
+  std::atomic<EventSink*> events_;
+  std::atomic<std::int32_t> lost_code_{kNotLost};
+  std::atomic<bool> is_sealed_{false};
+  std::atomic<std::uint64_t> held_bytes_{0}, allocations_{0}, allocations_after_seal_{0};
+};
+
+/// Keeps `object` for the rest of the process without ever destroying it: what belongs to a lost or hung device must
+/// not be given back to it, and a device that still works may still write there.
+void abandon(std::shared_ptr<void> object) noexcept;
+
+}  // namespace skua::tensorrt
