@@ -1,0 +1,104 @@
+#include "sil/control/orders_text.h"
+
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sil/control/settings.h"
+
+namespace sil {
+namespace {
+
+using Words = std::vector<std::string_view>;
+
+Words split(std::string_view text, char separator) {
+  Words words;
+  while (true) {
+    const std::size_t end = text.find(separator);
+    words.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return words;
+    text.remove_prefix(end + 1);
+  }
+}
+
+template <typename Number>
+std::optional<Number> number(std::string_view text) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+/// fail:FUNCTION:NTH:CODE[:sticky], fail_work:FUNCTION:NTH:CODE, hang:FUNCTION:NTH, hang_work:FUNCTION:NTH
+std::optional<Order> call_order(const Words& words) {
+  Order order;
+  const bool has_code = words[0] == "fail" || words[0] == "fail_work";
+  const bool is_work = words[0] == "fail_work" || words[0] == "hang_work";
+  if (!has_code && words[0] != "hang" && words[0] != "hang_work") return std::nullopt;
+  order.is_sticky = words[0] == "fail" && words.size() == 5 && words[4] == "sticky";
+  const std::size_t expected = 3U + (has_code ? 1U : 0U) + (order.is_sticky ? 1U : 0U);
+  if (words.size() != expected || words[1].empty()) return std::nullopt;
+  const std::optional<int> nth = number<int>(words[2]);
+  const std::optional<int> code = has_code ? number<int>(words[3]) : 0;
+  if (!nth || !code) return std::nullopt;
+  order.effect = has_code ? (is_work ? Effect::fail_work : Effect::fail_call)
+                          : (is_work ? Effect::hang_work : Effect::hang_call);
+  order.function = words[1];
+  order.nth = *nth;
+  order.code = *code;
+  return order;
+}
+
+bool follow_flag(std::string_view word) {
+  Settings& values = settings();
+  if (word == "no_driver") return values.has_driver = false, true;
+  if (word == "discrete") return values.is_integrated = false, true;
+  if (word == "hold_streams") return values.are_streams_held = true;
+  if (word == "corrupt_plans") return values.corrupts_plans = true;
+  if (word == "crash_builder") return values.crashes_builder = true;
+  return false;
+}
+
+bool follow_figure(std::string_view word, std::string_view figure) {
+  if (word == "memory") {
+    const auto bytes = number<std::size_t>(figure);
+    if (bytes) settings().device_memory_bytes = *bytes;
+    return bytes.has_value();
+  }
+  if (word == "flood_log") {
+    const auto count = number<int>(figure);
+    if (count) settings().log_flood_count = *count;
+    return count.has_value();
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string follow_orders(const std::string& text, Faults& orders) {
+  for (const std::string_view entry : split(text, ';')) {
+    if (entry.empty()) continue;
+    const Words words = split(entry, ':');
+    if (words.size() == 1 && follow_flag(words[0])) continue;
+    if (words.size() == 2 && follow_figure(words[0], words[1])) continue;
+    std::optional<Order> order = call_order(words);
+    if (!order) return "'" + std::string(entry) + "' is no order; the grammar is in tests/sil/README.md";
+    orders.add(*std::move(order));
+  }
+  return {};
+}
+
+void follow_environment(Faults& orders) {
+  const char* const text = std::getenv("SKUA_SIL_FAULTS");
+  if (text == nullptr) return;
+  const std::string problem = follow_orders(text, orders);
+  if (problem.empty()) return;
+  std::fprintf(stderr, "SKUA_SIL_FAULTS: %s\n", problem.c_str());
+  std::abort();
+}
+
+}  // namespace sil

@@ -1,0 +1,61 @@
+#include "sil/control/sil_control.h"
+
+#include "sil/control/faults.h"
+#include "sil/control/settings.h"
+#include "sil/cuda/device.h"
+#include "sil/cuda/memory.h"
+#include "sil/cuda/stream.h"
+
+namespace sil {
+
+void fail_call(const std::string& function, int nth, int code, bool is_sticky) {
+  faults().add({Effect::fail_call, function, nth, code, is_sticky});
+}
+
+void hang_call(const std::string& function, int nth) { faults().add({Effect::hang_call, function, nth}); }
+
+void hang_work(const std::string& function, int nth) { faults().add({Effect::hang_work, function, nth}); }
+
+void fail_work(const std::string& function, int nth, int code) {
+  faults().add({Effect::fail_work, function, nth, code});
+}
+
+void release_hangs() { faults().release(); }
+
+void limit_device_memory(std::size_t bytes) { settings().device_memory_bytes = bytes; }
+
+void hold_streams(bool is_held) {
+  settings().are_streams_held = is_held;
+  wake_all_streams();
+}
+
+void remove_driver() { settings().has_driver = false; }
+void make_discrete() { settings().is_integrated = false; }
+void corrupt_plans() { settings().corrupts_plans = true; }
+void flood_log(int count) { settings().log_flood_count = count; }
+void crash_builder() { settings().crashes_builder = true; }
+
+int calls(const std::string& function) { return faults().calls(function); }
+std::vector<std::string> functions() { return faults().functions(); }
+
+void reset() {
+  faults().clear();
+  restore_defaults(settings());
+  wake_all_streams();
+  device().forget_errors();
+}
+
+void restart_device() {
+  faults().release();
+  device().drop_everything();
+  memory().drop_everything();
+}
+
+LiveObjects live_objects() {
+  LiveObjects live;
+  memory().count(live);
+  device().count(live);
+  return live;
+}
+
+}  // namespace sil
