@@ -9,6 +9,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -107,7 +108,7 @@ class InferenceRuntime {
 
   const RuntimeEnvironment& environment() const noexcept;
 
-  // The three below may be called from several threads at once, for different engines: a set is loaded so.
+  // Those below, but for on_seal, may be called from several threads at once, for different engines: a set is loaded so.
 
   /// Hands the verified bytes to the SDK. The only function of a strategy that sees engine bytes; `engine` is
   /// consumed, its buffer is freed as soon as the SDK has taken what it needs.
@@ -119,6 +120,14 @@ class InferenceRuntime {
 
   /// Whether engines run on the GPU: decides which finer host facts bind them.
   virtual bool uses_gpu() const noexcept = 0;
+
+  /// Bytes that the device could still give; nothing where nobody can say, and the budget alone decides.
+  virtual Result<std::optional<std::uint64_t>> free_memory() const {
+    return std::optional<std::uint64_t>();
+  }
+
+  /// Called once, by seal(): whatever is placed afterwards is a defect.
+  virtual void on_seal() noexcept {}
 
  private:
   AdmissionSteps admission_steps();

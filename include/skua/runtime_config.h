@@ -69,6 +69,16 @@ struct RuntimeConfig {
   std::string arithmetic;  ///< widened (fp16 weights, fp32 arithmetic) or native; empty: widened on the CPU
   std::filesystem::path torch_library;  ///< libtorch.so, absolute; empty: the one fixed when Skua was built
 
+  // tensorrt
+  std::string tensorrt_wait = "poll";       ///< how a run waits: spin, block (in the driver) or poll
+  std::string tensorrt_io_memory = "auto";  ///< mapped, copied; auto: mapped on an integrated GPU
+  std::string tensorrt_copied_tensors;      ///< comma list of MODEL/TENSOR that are copied all the same
+  bool tensorrt_cuda_graphs = true;         ///< one launch for each run where that is possible
+
+  // tensorrt, while compiling: the tools of two build routes, absolute
+  std::filesystem::path trtexec = "/usr/src/tensorrt/bin/trtexec";
+  std::filesystem::path polygraphy;  ///< empty: there is none
+
   std::vector<LaneDeclaration> lanes;  ///< beside the lane "default", which always exists
 
   /// InvalidArgumentError naming the field, the found and the allowed.

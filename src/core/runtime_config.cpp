@@ -23,6 +23,8 @@ constexpr std::array<std::string_view, 3> kRuntimes = {"tensorrt", "pytorch_fp16
 constexpr std::array<std::string_view, 3> kProviders = {"tensorrt", "cuda", "cpu"};
 constexpr std::array<std::string_view, 3> kDevices = {"", "cpu", "cuda"};
 constexpr std::array<std::string_view, 3> kArithmetics = {"", "widened", "native"};
+constexpr std::array<std::string_view, 3> kWaits = {"spin", "block", "poll"};
+constexpr std::array<std::string_view, 3> kIoMemories = {"auto", "mapped", "copied"};
 constexpr std::array<std::string_view, 6> kThermalSources = {"auto",  "jetson_sysfs", "nvml",
                                                              "linux", "replay",       "null"};
 constexpr std::array<std::string_view, 3> kLogSinks = {"stdout", "journald", "none"};
@@ -42,6 +44,21 @@ bool is_legal_name(std::string_view name) {
 }
 
 bool is_absolute_or_empty(const std::filesystem::path& path) { return path.empty() || path.is_absolute(); }
+
+// "model/tensor,model/tensor"; empty: none.
+bool is_tensor_list(std::string_view list) {
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    const std::string_view item = list.substr(0, comma);
+    const std::size_t slash = item.find('/');
+    if (slash == std::string_view::npos || slash + 1 == item.size() || !is_legal_name(item.substr(0, slash)))
+      return false;
+    if (comma == std::string_view::npos) return true;
+    list.remove_prefix(comma + 1);
+    if (list.empty()) return false;
+  }
+  return true;
+}
 
 const std::array kFields = {
     ConfigField{"runtime", &Config::runtime, [](const Config& c) { return is_one_of(c.runtime, kRuntimes); },
@@ -125,6 +142,21 @@ const std::array kFields = {
     ConfigField{"torch_library", &Config::torch_library,
                 [](const Config& c) { return is_absolute_or_empty(c.torch_library); },
                 "an absolute path, or the field left out for the library fixed when Skua was built"},
+    ConfigField{"tensorrt_wait", &Config::tensorrt_wait,
+                [](const Config& c) { return is_one_of(c.tensorrt_wait, kWaits); }, "spin, block or poll"},
+    ConfigField{"tensorrt_io_memory", &Config::tensorrt_io_memory,
+                [](const Config& c) { return is_one_of(c.tensorrt_io_memory, kIoMemories); },
+                "auto, mapped or copied"},
+    ConfigField{"tensorrt_copied_tensors", &Config::tensorrt_copied_tensors,
+                [](const Config& c) { return is_tensor_list(c.tensorrt_copied_tensors); },
+                "a comma list of MODEL/TENSOR, or the field left out for none"},
+    ConfigField{"tensorrt_cuda_graphs", &Config::tensorrt_cuda_graphs, [](const Config&) { return true; },
+                "true or false"},
+    ConfigField{"trtexec", &Config::trtexec, [](const Config& c) { return c.trtexec.is_absolute(); },
+                "an absolute path"},
+    ConfigField{"polygraphy", &Config::polygraphy,
+                [](const Config& c) { return is_absolute_or_empty(c.polygraphy); },
+                "an absolute path, or the field left out for none"},
 };
 
 Error config_error(std::string message) {

@@ -19,6 +19,10 @@ constexpr std::array<PayloadKey, 3> kCrashLoop{
     {{"set_id", kText}, {"start_count", kInteger}, {"window_s", kInteger}}};
 constexpr std::array<PayloadKey, 2> kEngineBuildFailed{{{"model_path", kText}, {"reason", kText}}};
 constexpr std::array<PayloadKey, 2> kEngineBuilt{{{"model", kText}, {"engine_sha256", kText}}};
+constexpr std::array<PayloadKey, 2> kDeviceLost{{{"runtime", kText}, {"native_code", kInteger}}};
+constexpr std::array<PayloadKey, 2> kGraphUnavailable{{{"backbone", kText}, {"cause", kText}}};
+constexpr std::array<PayloadKey, 2> kMemoryAfterSeal{{{"memory", kText}, {"size_bytes", kInteger}}};
+constexpr std::array<PayloadKey, 2> kSdkMessage{{{"sdk", kText}, {"severity", kInteger}}};
 constexpr std::array<PayloadKey, 6> kEngineDeserialized{{{"model", kText},
                                                          {"engine_sha256", kText},
                                                          {"device", kText},
@@ -70,12 +74,13 @@ constexpr std::array<PayloadKey, 6> kLog{{{"level", kText},
                                           {"exc", kText}}};
 constexpr std::array<PayloadKey, 2> kOverrun{{{"producer_id", kText}, {"dropped_count", kInteger}}};
 
-constexpr std::array<EventKind, 29> kKinds{{
+constexpr std::array<EventKind, 33> kKinds{{
     {"c7.backbone_resident", Level::kInfo, Recorded::kByLevel, kBackboneResident},
     {"c7.build_progress", Level::kDebug, Recorded::kByLevel, {}},
     {"c7.calibration_cache_rejected", Level::kError, Recorded::kAlways, kCalibrationCacheRejected},
     {"c7.cpu_fallback", Level::kWarn, Recorded::kDecodeOnly, kCpuFallback},
     {"c7.crash_loop", Level::kError, Recorded::kAlways, kCrashLoop},
+    {"c7.device_lost", Level::kError, Recorded::kAlways, kDeviceLost},
     {"c7.engine_build_failed", Level::kError, Recorded::kByLevel, kEngineBuildFailed},
     {"c7.engine_built", Level::kInfo, Recorded::kByLevel, kEngineBuilt},
     {"c7.engine_deserialized", Level::kInfo, Recorded::kByLevel, kEngineDeserialized},
@@ -86,12 +91,15 @@ constexpr std::array<EventKind, 29> kKinds{{
     {"c7.flight_ended", Level::kInfo, Recorded::kAlways, kFlightEnded},
     {"c7.flight_state", Level::kWarn, Recorded::kByLevel, kFlightState},
     {"c7.frame_dropped", Level::kWarn, Recorded::kByLevel, kFrameDropped},
+    {"c7.graph_unavailable", Level::kInfo, Recorded::kByLevel, kGraphUnavailable},
     {"c7.infer", Level::kDebug, Recorded::kByLevel, kInfer},
     {"c7.inference_failed", Level::kWarn, Recorded::kAlways, kFailure},
+    {"c7.memory_after_seal", Level::kError, Recorded::kAlways, kMemoryAfterSeal},
     {"c7.out_of_memory", Level::kError, Recorded::kAlways, kFailure},
     {"c7.reboot_in_flight", Level::kWarn, Recorded::kAlways, kRebootInFlight},
     {"c7.runtime_built", Level::kInfo, Recorded::kByLevel, kRuntimeBuilt},
     {"c7.runtime_faulted", Level::kError, Recorded::kAlways, kRuntimeFaulted},
+    {"c7.sdk_message", Level::kWarn, Recorded::kByLevel, kSdkMessage},
     {"c7.set_unsigned", Level::kWarn, Recorded::kByLevel, kSetUnsigned},
     {"c7.sink_lost", Level::kWarn, Recorded::kByLevel, kSinkLost},
     {"c7.takeoff_refused", Level::kError, Recorded::kAlways, kTakeoffRefused},

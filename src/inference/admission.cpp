@@ -103,6 +103,24 @@ Status compare_outputs(const EngineRecord& record, const Execution& execution, c
   return {};
 }
 
+/// Lanes start at the profile's opt shape, whatever shape the golden vectors had. A device does work of its
+/// own in the first run of a shape, so that run is made here; what it computes, on leftover inputs, means
+/// nothing.
+Status start_at_opt(const EngineRecord& record, Execution& execution) {
+  bool is_changed = false;
+  for (const OptimizationProfile& profile : record.profiles) {
+    for (std::size_t i = 0; i < record.inputs.size(); ++i) {
+      if (record.inputs[i].name != profile.input_name || execution.input(i).shape == profile.opt) continue;
+      SKUA_RETURN_IF_ERROR(execution.set_input_shape(i, profile.opt));
+      is_changed = true;
+    }
+  }
+  if (!is_changed) return {};
+  Status ran = execution.run(std::nullopt);
+  const bool is_lost = !ran.ok() && ran.error().reason == Reason::kDeviceLost;
+  return is_lost ? std::move(ran) : Status();
+}
+
 /// Runs the golden inputs on one lane: warms it and proves it.
 Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVectors& golden) {
   SKUA_RETURN_IF_ERROR(feed_golden(record, *slot.execution, golden));
@@ -117,15 +135,7 @@ Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVector
                       error.native_code);
   }
   SKUA_RETURN_IF_ERROR(compare_outputs(record, *slot.execution, golden));
-  // Lanes start at the profile's opt shape, whatever shape the golden vectors had.
-  for (const OptimizationProfile& profile : record.profiles) {
-    for (std::size_t i = 0; i < record.inputs.size(); ++i) {
-      if (record.inputs[i].name != profile.input_name || slot.execution->input(i).shape == profile.opt)
-        continue;
-      SKUA_RETURN_IF_ERROR(slot.execution->set_input_shape(i, profile.opt));
-    }
-  }
-  return {};
+  return start_at_opt(record, *slot.execution);
 }
 
 /// Judges the whole need before the first byte is allocated: the engine's bytes are taken, those of the lanes
@@ -135,6 +145,37 @@ Status reserve_with_lanes(RuntimeState& runtime, EngineState& engine, std::size_
   SKUA_RETURN_IF_ERROR(reserve(runtime, engine, engine.record.size_bytes + lanes_bytes));
   give_back(runtime, engine, lanes_bytes);
   return {};
+}
+
+/// Bytes that a load in progress is about to take from the device, for as long as it is in progress.
+class PlacementClaim {
+ public:
+  PlacementClaim(RuntimeShare& share, std::uint64_t bytes) noexcept : share_(share), bytes_(bytes) {
+    total_ = share_.being_placed.fetch_add(bytes) + bytes;
+  }
+  PlacementClaim(const PlacementClaim&) = delete;
+  PlacementClaim& operator=(const PlacementClaim&) = delete;
+  ~PlacementClaim() { share_.being_placed.fetch_sub(bytes_); }
+  /// With those of the loads beside it, which may or may not have taken theirs by now.
+  std::uint64_t total() const noexcept { return total_; }
+
+ private:
+  RuntimeShare& share_;
+  std::uint64_t bytes_;
+  std::uint64_t total_ = 0;
+};
+
+/// The budget is what we allow ourselves; the device may have less.
+Status check_free_memory(const AdmissionSteps& steps, const EngineRecord& record,
+                         const PlacementClaim& claim) {
+  if (!steps.free_memory) return {};
+  SKUA_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> free, steps.free_memory());
+  if (!free || claim.total() <= *free) return {};
+  return make_error(
+      ErrorCode::kOutOfMemory, Reason::kOutOfMemory,
+      record.file + ": expected " + std::to_string(claim.total()) +
+          " bytes free for the engines being loaded, found " + std::to_string(*free) +
+          "; end what else uses the device, load fewer or smaller engines, or declare fewer lanes");
 }
 
 /// The lanes that run `model`.
@@ -196,6 +237,8 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
   const auto lanes = lanes_of(runtime, engine->record.model);
   SKUA_RETURN_IF_ERROR(steps.check_record(engine->record));
   SKUA_RETURN_IF_ERROR(reserve_with_lanes(runtime, *engine, lanes.size()));
+  const PlacementClaim claim(*runtime.share, bytes_with_lanes(runtime, engine->record));
+  SKUA_RETURN_IF_ERROR(check_free_memory(steps, engine->record, claim));
 
   const std::int64_t start_ns = clock.monotonic_ns();
   SKUA_ASSIGN_OR_RETURN(engine->loaded, steps.deserialize(std::move(verified)));

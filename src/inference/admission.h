@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "cache/golden.h"
 #include "cache/verified_engine.h"
@@ -16,6 +17,7 @@ struct AdmissionSteps {
   /// InferenceRuntime's virtual functions, bound.
   std::function<Status(const EngineRecord&)> check_record;
   std::function<Result<std::unique_ptr<LoadedEngine>>(VerifiedEngine)> deserialize;
+  std::function<Result<std::optional<std::uint64_t>>()> free_memory;
 };
 
 /// Makes `verified` resident. On any error nothing stays: memory and budget are given back.

@@ -43,7 +43,7 @@ std::string_view InferenceRuntime::current_runtime_label() const noexcept { retu
 void InferenceRuntime::seal() noexcept {
   // Under the lock: whoever is placing memory finishes first, and whoever comes after sees the seal.
   const std::lock_guard lock(state_->table_mutex);
-  state_->is_sealed.store(true, std::memory_order_release);
+  if (!state_->is_sealed.exchange(true, std::memory_order_acq_rel)) on_seal();
 }
 
 ThermalState InferenceRuntime::thermal_state() const noexcept {
@@ -89,7 +89,8 @@ Result<EngineCacheEntry> InferenceRuntime::compile_engine(const std::filesystem:
 
 AdmissionSteps InferenceRuntime::admission_steps() {
   return {[this](const EngineRecord& record) { return check_record(record); },
-          [this](VerifiedEngine engine) { return deserialize(std::move(engine)); }};
+          [this](VerifiedEngine engine) { return deserialize(std::move(engine)); },
+          [this] { return free_memory(); }};
 }
 
 Result<EngineHandle> InferenceRuntime::deserialize_engine(const EngineCacheEntry& entry) {

@@ -15,7 +15,8 @@ Status check_driver() {
   int driver = 0;
   SKUA_RETURN_IF_ERROR(ask(cudaDriverGetVersion(&driver), "the CUDA driver's version"));
   if (driver != 0) return {};
-  return translate(TrtContext::kDevice, Fault{FaultClass::kDevice, 0}, "the CUDA driver", "none is installed");
+  return translate(TrtContext::kDevice, Fault{FaultClass::kDevice, 0}, "the CUDA driver",
+                   "none is installed");
 }
 
 }  // namespace
@@ -25,7 +26,8 @@ Result<DeviceFacts> open_device() {
   int count = 0;
   SKUA_RETURN_IF_ERROR(ask(cudaGetDeviceCount(&count), "the number of GPUs"));
   if (count < 1) {
-    return translate(TrtContext::kDevice, Fault{FaultClass::kDevice, 0}, "the number of GPUs", "there is none");
+    return translate(TrtContext::kDevice, Fault{FaultClass::kDevice, 0}, "the number of GPUs",
+                     "there is none");
   }
   SKUA_RETURN_IF_ERROR(ask(cudaSetDevice(kDevice), "device 0"));
   DeviceFacts facts;
@@ -55,7 +57,8 @@ std::optional<std::uint64_t> mem_available(std::string_view meminfo) {
 
 Result<std::uint64_t> free_bytes(const DeviceFacts& device, TrtContext context) {
   if (device.is_integrated) {
-    if (const auto available = mem_available(read_host_file("/proc/meminfo", kMeminfoLimit))) return *available;
+    if (const auto available = mem_available(read_host_file("/proc/meminfo", kMeminfoLimit)))
+      return *available;
   }
   std::size_t free = 0, total = 0;
   SKUA_RETURN_IF_ERROR(check(cudaMemGetInfo(&free, &total), context, "the GPU's free memory"));

@@ -16,12 +16,12 @@ struct DeviceFacts {
   std::uint64_t total_bytes = 0;
 };
 
-/// RuntimeNotAvailableError (provider_not_available): no driver, an older one, or no device. Makes this thread and,
-/// through CUDA's default, every other one use device 0.
+/// RuntimeNotAvailableError (provider_not_available): no driver, an older one, or no device. Makes this
+/// thread and, through CUDA's default, every other one use device 0.
 Result<DeviceFacts> open_device();
 
-/// Bytes that can be taken now. On an integrated GPU that is what the operating system can give: CUDA's own figure
-/// counts the page cache as used there. Errors in the class of `context`.
+/// Bytes that can be taken now. On an integrated GPU that is what the operating system can give: CUDA's own
+/// figure counts the page cache as used there. Errors in the class of `context`.
 Result<std::uint64_t> free_bytes(const DeviceFacts& device, TrtContext context);
 
 /// MemAvailable of /proc/meminfo's text, in bytes.

@@ -28,6 +28,7 @@ void CudaMemory::swap(CudaMemory& other) noexcept {
 CudaMemory::~CudaMemory() {
   if (!state_) return;
   state_->count_release(bytes_);
+  if (state_->is_lost()) return;
   static_cast<void>(host_ != nullptr ? cudaFreeHost(host_) : cudaFree(device_));
 }
 

@@ -1,5 +1,5 @@
-// CUDA's handles and memory with one owner each. None of these looks whether the device still lives: whoever holds
-// them abandons them all together when it does not (device_state.h).
+// CUDA's handles and memory with one owner each. None of these looks whether the device still lives: whoever
+// holds them abandons them all together when it does not (device_state.h).
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -42,7 +42,8 @@ using CudaEvent = CudaHandle<cudaEvent_t, cudaEventDestroy>;
 using Graph = CudaHandle<cudaGraph_t, cudaGraphDestroy>;
 using GraphExec = CudaHandle<cudaGraphExec_t, cudaGraphExecDestroy>;
 
-/// Memory of the device, or page-locked memory of the host that the device reaches through a pointer of its own.
+/// Memory of the device, or page-locked memory of the host that the device reaches through a pointer of its
+/// own.
 class CudaMemory {
  public:
   CudaMemory() noexcept = default;

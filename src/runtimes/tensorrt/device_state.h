@@ -1,5 +1,5 @@
-// What all engines and lanes of one runtime share about the device: whether it is lost, whether memory may still be
-// taken, and whom to tell. Thread-safe; constant after construction but for atomics.
+// What all engines and lanes of one runtime share about the device: whether it is lost, whether memory may
+// still be taken, and whom to tell. Thread-safe; constant after construction but for atomics.
 #pragma once
 
 #include <atomic>
@@ -31,8 +31,8 @@ class DeviceState {
   /// Loses the device when the fault says so; hands the fault on.
   const Fault& heed(const Fault& fault) noexcept;
 
-  /// From here on every allocation is a defect: it is told (c7.memory_after_seal) and counted. It is granted all the
-  /// same: in the air a frame late is better than none.
+  /// From here on every allocation is a defect: it is told (c7.memory_after_seal) and counted. It is granted
+  /// all the same: in the air a frame late is better than none.
   void seal() noexcept { is_sealed_.store(true, std::memory_order_release); }
   bool is_sealed() const noexcept { return is_sealed_.load(std::memory_order_acquire); }
 
@@ -55,8 +55,8 @@ class DeviceState {
   std::atomic<std::uint64_t> held_bytes_{0}, allocations_{0}, allocations_after_seal_{0};
 };
 
-/// Keeps `object` for the rest of the process without ever destroying it: what belongs to a lost or hung device must
-/// not be given back to it, and a device that still works may still write there.
+/// Keeps `object` for the rest of the process without ever destroying it: what belongs to a lost or hung
+/// device must not be given back to it, and a device that still works may still write there.
 void abandon(std::shared_ptr<void> object) noexcept;
 
 }  // namespace skua::tensorrt

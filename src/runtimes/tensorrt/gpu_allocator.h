@@ -1,5 +1,5 @@
-// Where TensorRT takes its device memory from: CUDA, counted, and told once nothing may be taken any more. There is no
-// such hook for its host memory.
+// Where TensorRT takes its device memory from: CUDA, counted, and told once nothing may be taken any more.
+// There is no such hook for its host memory.
 #pragma once
 
 #include <NvInferRuntime.h>

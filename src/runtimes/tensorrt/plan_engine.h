@@ -1,5 +1,5 @@
-// A plan as TensorRT has taken it: the library's objects, and what it says of them. Both halves open plans here: the
-// compile half to see what it has built, the run half to run it.
+// A plan as TensorRT has taken it: the library's objects, and what it says of them. Both halves open plans
+// here: the compile half to see what it has built, the run half to run it.
 #pragma once
 
 #include <NvInferRuntime.h>
@@ -38,13 +38,14 @@ struct PlanFacts {
 
 class PlanEngine {
  public:
-  /// Deserialises `plan`, which is not needed afterwards, and checks what a plan of ours must be: nothing embedded that
-  /// runs on the host, not refittable, for this kind of device alone, linear inputs and outputs of element types that a
-  /// tensor can have. `what` names it in errors, which have the class of `context`: deserialize_failed,
-  /// host_fact_mismatch (made on another model of device), contract_mismatch, out_of_memory, device_lost.
+  /// Deserialises `plan`, which is not needed afterwards, and checks what a plan of ours must be: nothing
+  /// embedded that runs on the host, not refittable, for this kind of device alone, linear inputs and outputs
+  /// of element types that a tensor can have. `what` names it in errors, which have the class of `context`:
+  /// deserialize_failed, host_fact_mismatch (made on another model of device), contract_mismatch,
+  /// out_of_memory, device_lost.
   static Result<std::shared_ptr<PlanEngine>> open(std::span<const std::byte> plan,
-                                                  const std::shared_ptr<DeviceState>& device, TrtContext context,
-                                                  const std::string& what);
+                                                  const std::shared_ptr<DeviceState>& device,
+                                                  TrtContext context, const std::string& what);
   ~PlanEngine();
   PlanEngine(const PlanEngine&) = delete;
   PlanEngine& operator=(const PlanEngine&) = delete;
@@ -76,8 +77,8 @@ class PlanEngine {
   PlanFacts facts_;
 };
 
-/// EngineDeserializeError (contract_mismatch) unless the plan's profile, device memory and number of profiles are those
-/// of the record. Names, dtypes and shapes are compared by the base.
+/// EngineDeserializeError (contract_mismatch) unless the plan's profile, device memory and number of profiles
+/// are those of the record. Names, dtypes and shapes are compared by the base.
 Status check_plan(const PlanFacts& facts, const EngineRecord& record);
 
 }  // namespace skua::tensorrt

@@ -30,8 +30,7 @@ Result<PlanHeader> read_plan_header(std::span<const std::byte> plan, const std::
   if (header.tag != kPlanTag && header.tag != kRtxPlanTag) {
     return mismatch(where, "expected a plan that begins with 'ftrt', found something else");
   }
-  for (std::size_t i = 0; i < 4; ++i)
-    header.layout |= std::to_integer<std::uint32_t>(plan[4 + i]) << (8 * i);
+  for (std::size_t i = 0; i < 4; ++i) header.layout |= std::to_integer<std::uint32_t>(plan[4 + i]) << (8 * i);
   if (header.layout != 0)
     return mismatch(where, "expected plan layout 0, found " + std::to_string(header.layout));
   for (std::size_t i = 0; i < header.version.size(); ++i) {

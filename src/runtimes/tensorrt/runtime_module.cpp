@@ -8,9 +8,10 @@
 
 namespace {
 
-constexpr skua::RuntimeModule kModule = {sizeof(skua::RuntimeModule),          SKUA_BUILD_ID,
-                                         skua::tensorrt::kRuntimeLabel.data(), &skua::tensorrt::create_runtime,
-                                         &skua::tensorrt::probe_sdk,           [](skua::RuntimeConfig&) {}};
+constexpr skua::RuntimeModule kModule = {
+    sizeof(skua::RuntimeModule),          SKUA_BUILD_ID,
+    skua::tensorrt::kRuntimeLabel.data(), &skua::tensorrt::create_runtime,
+    &skua::tensorrt::probe_sdk,           [](skua::RuntimeConfig&) {}};
 
 }  // namespace
 

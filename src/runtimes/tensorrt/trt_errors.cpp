@@ -13,24 +13,31 @@ struct CudaRow {
   FaultClass kind;
 };
 
-// CUDA's documentation says of most of the last class that the process must be terminated and relaunched. Of 3, 4, 35,
-// 46, 100, 101, 201, 214, 709 and 999 it does not; here they are answers of a device that has worked before: it is
-// gone, or nothing it computes can be trusted. A code that is in no row loses the frame alone.
+// CUDA's documentation says of most of the last class that the process must be terminated and relaunched. Of
+// 3, 4, 35, 46, 100, 101, 201, 214, 709 and 999 it does not; here they are answers of a device that has
+// worked before: it is gone, or nothing it computes can be trusted. A code that is in no row loses the frame
+// alone.
 constexpr std::array kCudaRows = {
-    CudaRow{2, FaultClass::kMemory},
-    CudaRow{98, FaultClass::kContext},  CudaRow{209, FaultClass::kContext},  // no kernel for this device
+    CudaRow{2, FaultClass::kMemory},    CudaRow{98, FaultClass::kContext},
+    CudaRow{209, FaultClass::kContext},  // no kernel for this device
     CudaRow{400, FaultClass::kContext}, CudaRow{720, FaultClass::kContext},
-    CudaRow{900, FaultClass::kContext}, CudaRow{901, FaultClass::kContext}, CudaRow{902, FaultClass::kContext},
-    CudaRow{903, FaultClass::kContext}, CudaRow{904, FaultClass::kContext}, CudaRow{905, FaultClass::kContext},
-    CudaRow{906, FaultClass::kContext}, CudaRow{907, FaultClass::kContext}, CudaRow{908, FaultClass::kContext},
-    CudaRow{910, FaultClass::kContext}, CudaRow{3, FaultClass::kDevice},    CudaRow{4, FaultClass::kDevice},
-    CudaRow{35, FaultClass::kDevice},   CudaRow{46, FaultClass::kDevice},   CudaRow{100, FaultClass::kDevice},
-    CudaRow{101, FaultClass::kDevice},  CudaRow{201, FaultClass::kDevice},  CudaRow{214, FaultClass::kDevice},
-    CudaRow{226, FaultClass::kDevice},  CudaRow{700, FaultClass::kDevice},  CudaRow{702, FaultClass::kDevice},
-    CudaRow{709, FaultClass::kDevice},  CudaRow{710, FaultClass::kDevice},  CudaRow{714, FaultClass::kDevice},
-    CudaRow{715, FaultClass::kDevice},  CudaRow{716, FaultClass::kDevice},  CudaRow{717, FaultClass::kDevice},
-    CudaRow{718, FaultClass::kDevice},  CudaRow{719, FaultClass::kDevice},  CudaRow{721, FaultClass::kDevice},
-    CudaRow{810, FaultClass::kDevice},  CudaRow{911, FaultClass::kDevice},  CudaRow{999, FaultClass::kDevice},
+    CudaRow{900, FaultClass::kContext}, CudaRow{901, FaultClass::kContext},
+    CudaRow{902, FaultClass::kContext}, CudaRow{903, FaultClass::kContext},
+    CudaRow{904, FaultClass::kContext}, CudaRow{905, FaultClass::kContext},
+    CudaRow{906, FaultClass::kContext}, CudaRow{907, FaultClass::kContext},
+    CudaRow{908, FaultClass::kContext}, CudaRow{910, FaultClass::kContext},
+    CudaRow{3, FaultClass::kDevice},    CudaRow{4, FaultClass::kDevice},
+    CudaRow{35, FaultClass::kDevice},   CudaRow{46, FaultClass::kDevice},
+    CudaRow{100, FaultClass::kDevice},  CudaRow{101, FaultClass::kDevice},
+    CudaRow{201, FaultClass::kDevice},  CudaRow{214, FaultClass::kDevice},
+    CudaRow{226, FaultClass::kDevice},  CudaRow{700, FaultClass::kDevice},
+    CudaRow{702, FaultClass::kDevice},  CudaRow{709, FaultClass::kDevice},
+    CudaRow{710, FaultClass::kDevice},  CudaRow{714, FaultClass::kDevice},
+    CudaRow{715, FaultClass::kDevice},  CudaRow{716, FaultClass::kDevice},
+    CudaRow{717, FaultClass::kDevice},  CudaRow{718, FaultClass::kDevice},
+    CudaRow{719, FaultClass::kDevice},  CudaRow{721, FaultClass::kDevice},
+    CudaRow{810, FaultClass::kDevice},  CudaRow{911, FaultClass::kDevice},
+    CudaRow{999, FaultClass::kDevice},
 };
 
 FaultClass class_of(nvinfer1::ErrorCode code) noexcept {
@@ -137,7 +144,8 @@ Error translate(TrtContext context, const ErrorRecorder& recorder, std::string_v
                 std::string_view log) {
   const auto first = recorder.first();
   Fault fault = first ? classify(*first) : Fault{FaultClass::kFrame, 0};
-  // While loading, an internal error is TensorRT's way of refusing these bytes; the device has not been lost by it.
+  // While loading, an internal error is TensorRT's way of refusing these bytes; the device has not been lost
+  // by it.
   if (context != TrtContext::kRun && fault.kind == FaultClass::kDevice) fault.kind = FaultClass::kFrame;
   std::string text = recorder.text();
   if (!log.empty()) text += (text.empty() ? "" : "; ") + std::string(log);

@@ -1,6 +1,6 @@
-// The one place where an error of CUDA or of TensorRT is judged and becomes an Error. CUDA's codes are compared by
-// number: older headers lack some names. Deserialising and running never throw; they answer nullptr or false, and the
-// reason stands in the recorder (trt_recorder.h) and in CUDA's last error.
+// The one place where an error of CUDA or of TensorRT is judged and becomes an Error. CUDA's codes are
+// compared by number: older headers lack some names. Deserialising and running never throw; they answer
+// nullptr or false, and the reason stands in the recorder (trt_recorder.h) and in CUDA's last error.
 #pragma once
 
 #include <NvInferRuntime.h>
@@ -39,9 +39,9 @@ Fault classify(nvinfer1::ErrorCode error) noexcept;
 /// The graver of both; of two equal ones the first.
 Fault worse(const Fault& first, const Fault& second) noexcept;
 
-/// Asks CUDA itself, after a failure: takes its last error, then makes a harmless call on `stream`. The same error
-/// again is a sticky one: nothing clears it but a new process. `reported` is what the failing call answered
-/// (cudaSuccess where it was TensorRT that failed).
+/// Asks CUDA itself, after a failure: takes its last error, then makes a harmless call on `stream`. The same
+/// error again is a sticky one: nothing clears it but a new process. `reported` is what the failing call
+/// answered (cudaSuccess where it was TensorRT that failed).
 Fault probe(cudaError_t reported, cudaStream_t stream) noexcept;
 
 /// What was being done.
@@ -52,13 +52,15 @@ enum class TrtContext : std::uint8_t {
   kDevice,   ///< RuntimeNotAvailableError, provider_not_available: asking for the device at all
 };
 
-/// `what` names the thing, `text` what the SDK said (see below); device_lost and out_of_memory come before the
-/// context's own reason.
+/// `what` names the thing, `text` what the SDK said (see below); device_lost and out_of_memory come before
+/// the context's own reason.
 Error translate(TrtContext context, const Fault& fault, std::string_view what, std::string_view text);
 /// CUDA's answer as a Status: success, or `translate` with CUDA's name and text of it.
 Status check(cudaError_t error, TrtContext context, std::string_view what);
-/// A call of TensorRT that answered false or nullptr: the recorder says why. `log` is what a LogCapture holds.
-Error translate(TrtContext context, const ErrorRecorder& recorder, std::string_view what, std::string_view log);
+/// A call of TensorRT that answered false or nullptr: the recorder says why. `log` is what a LogCapture
+/// holds.
+Error translate(TrtContext context, const ErrorRecorder& recorder, std::string_view what,
+                std::string_view log);
 
 /// The same without a text: reason and native code. Does not allocate.
 Error translate_hot(const Fault& fault) noexcept;

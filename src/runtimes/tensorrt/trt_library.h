@@ -1,6 +1,6 @@
-// The TensorRT library that is mapped: linked, unlike the other SDKs', because the interfaces are C++ classes whose
-// virtual tables the library has. So its version must be the one that Skua was compiled against, to the third number:
-// the library itself does not check.
+// The TensorRT library that is mapped: linked, unlike the other SDKs', because the interfaces are C++ classes
+// whose virtual tables the library has. So its version must be the one that Skua was compiled against, to the
+// third number: the library itself does not check.
 #pragma once
 
 #include <NvInferRuntime.h>

@@ -1,8 +1,9 @@
-// The one logger of the process. TensorRT keeps the first logger it is given for whatever has no object of its own, so
-// there is a single one, and it fans out: to the captures of the calling thread, which complete an error's text, and
-// to listeners, which make events of it.
+// The one logger of the process. TensorRT keeps the first logger it is given for whatever has no object of
+// its own, so there is a single one, and it fans out: to the captures of the calling thread, which complete
+// an error's text, and to listeners, which make events of it.
 //
-// A severity says little: TensorRT sends harmless lines as internal errors. Nothing here decides by severity alone.
+// A severity says little: TensorRT sends harmless lines as internal errors. Nothing here decides by severity
+// alone.
 #pragma once
 
 #include <NvInferRuntime.h>
@@ -58,8 +59,9 @@ class LogSubscription {
   LogListener& listener_;
 };
 
-/// Collects what is logged on this thread while the object lives: the last lines of kERROR and worse, and whether
-/// TensorRT warned of a plan made on another model of device. Captures nest; the inner one gets the lines.
+/// Collects what is logged on this thread while the object lives: the last lines of kERROR and worse, and
+/// whether TensorRT warned of a plan made on another model of device. Captures nest; the inner one gets the
+/// lines.
 class LogCapture {
  public:
   LogCapture() noexcept;
@@ -78,8 +80,8 @@ class LogCapture {
   LogCapture* outer_;
 };
 
-/// On this thread, while the object lives, a line is counted and goes nowhere else: inside of a run nothing may be
-/// stored and nobody waited for.
+/// On this thread, while the object lives, a line is counted and goes nowhere else: inside of a run nothing
+/// may be stored and nobody waited for.
 class QuietLog {
  public:
   QuietLog() noexcept;

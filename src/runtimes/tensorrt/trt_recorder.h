@@ -1,6 +1,7 @@
-// What TensorRT reports as errors. With a recorder set, its logger gets nothing of them. Memory is fixed: TensorRT may
-// report from several threads, and from inside of a run. Where there are more than it holds, the first ones stay: the
-// first is the cause, what follows it is noise (without a driver every error is followed by one of CUDA).
+// What TensorRT reports as errors. With a recorder set, its logger gets nothing of them. Memory is fixed:
+// TensorRT may report from several threads, and from inside of a run. Where there are more than it holds, the
+// first ones stay: the first is the cause, what follows it is noise (without a driver every error is followed
+// by one of CUDA).
 #pragma once
 
 #include <NvInferRuntime.h>

@@ -1,0 +1,48 @@
+// A lane's run as one CUDA graph: everything between the caller's input and output memory in one launch. A
+// graph holds addresses, shapes and the state of its execution context, so there is one for each lane, for
+// one set of shapes, and it goes when a shape changes.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <string_view>
+
+#include "runtimes/tensorrt/cuda_handles.h"
+
+namespace skua::tensorrt {
+
+class LaneGraph {
+ public:
+  /// Records what `enqueue` puts on the stream. Call after the same work has run once for real. A failure
+  /// leaves no graph and no recording behind, and a reason. Allocates in CUDA.
+  template <typename Enqueue>
+  cudaError_t capture(cudaStream_t stream, Enqueue enqueue) noexcept {
+    drop();
+    cudaError_t begun = cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+    if (begun != cudaSuccess) return refuse("capture_refused", begun);
+    const cudaError_t enqueued = enqueue();
+    return finish(stream, enqueued);
+  }
+  bool is_ready() const noexcept { return static_cast<bool>(executable_); }
+  cudaError_t launch(cudaStream_t stream) const noexcept {
+    return cudaGraphLaunch(executable_.get(), stream);
+  }
+  void drop() noexcept { executable_.reset(); }
+
+  /// Why there is no graph; empty where there is one, or where none has been tried yet. Static storage.
+  std::string_view reason() const noexcept { return reason_; }
+  /// No graph, and none will be tried.
+  void rule_out(std::string_view reason) noexcept {
+    drop();
+    reason_ = reason;
+  }
+  void forget_reason() noexcept { reason_ = {}; }
+
+ private:
+  cudaError_t refuse(std::string_view reason, cudaError_t error) noexcept;
+  cudaError_t finish(cudaStream_t stream, cudaError_t enqueued) noexcept;
+  GraphExec executable_;
+  std::string_view reason_;
+};
+
+}  // namespace skua::tensorrt

@@ -1,0 +1,173 @@
+#include "runtimes/tensorrt/plan_engine.h"
+
+#include <NvInfer.h>  // HardwareCompatibilityLevel
+
+#include <algorithm>
+
+#include "runtimes/tensorrt/trt_logger.h"
+#include "runtimes/tensorrt/trt_types.h"
+
+namespace skua::tensorrt {
+namespace {
+
+using nvinfer1::OptProfileSelector;
+
+constexpr std::int32_t kProfile = 0;  // engines of ours have one
+
+Error as_context(Error error, TrtContext context) {
+  if (error.code != ErrorCode::kOutOfMemory) {
+    error.code = context == TrtContext::kCompile ? ErrorCode::kEngineBuild : ErrorCode::kEngineDeserialize;
+  }
+  return error;
+}
+
+Error refused(TrtContext context, Reason reason, const std::string& what, const std::string& text) {
+  return as_context(make_error(ErrorCode::kEngineDeserialize, reason,
+                               what + ": " + text + "; compile it again on this host"),
+                    context);
+}
+
+/// Whether a dimension is left to a profile.
+bool is_open(const Shape& shape) { return !shape.is_static(); }
+
+}  // namespace
+
+PlanEngine::~PlanEngine() {
+  // TensorRT's destructors give memory back to the device.
+  if (device_->is_lost()) abandon(std::move(objects_));
+}
+
+Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> plan,
+                                                     const std::shared_ptr<DeviceState>& device,
+                                                     TrtContext context, const std::string& what) {
+  if (device->is_lost()) return translate(context, device->lost(), what, "the device is lost");
+  std::shared_ptr<PlanEngine> opened(new PlanEngine(device));
+  SKUA_RETURN_IF_ERROR(opened->create_runtime(context, what));
+  SKUA_RETURN_IF_ERROR(opened->deserialize(plan, context, what));
+  SKUA_RETURN_IF_ERROR(opened->check_flags(context, what));
+  SKUA_RETURN_IF_ERROR(opened->read_facts(context, what));
+  return opened;
+}
+
+Status PlanEngine::create_runtime(TrtContext context, const std::string& what) {
+  const LogCapture log;
+  objects_->runtime.reset(nvinfer1::createInferRuntime(process_logger()));
+  nvinfer1::IRuntime* const runtime = objects_->runtime.get();
+  if (runtime == nullptr)
+    return translate(context, objects_->recorder, what + ": TensorRT's runtime", log.text());
+  runtime->setErrorRecorder(&objects_->recorder);
+  runtime->setGpuAllocator(&objects_->allocator);
+  // A plan is an executable of whoever made it: nothing in it may run on the host, and nothing is unpacked
+  // into files.
+  runtime->setEngineHostCodeAllowed(false);
+  runtime->setTempfileControlFlags(0);
+  if (!runtime->getEngineHostCodeAllowed() && runtime->getTempfileControlFlags() == 0) return {};
+  return refused(context, Reason::kDeserializeFailed, what,
+                 "expected TensorRT to refuse host code and temporary files, found that it does not");
+}
+
+Status PlanEngine::deserialize(std::span<const std::byte> plan, TrtContext context, const std::string& what) {
+  if (plan.empty())
+    return refused(context, Reason::kDeserializeFailed, what, "expected a plan, found no byte");
+  const LogCapture log;
+  objects_->engine.reset(objects_->runtime->deserializeCudaEngine(plan.data(), plan.size()));
+  if (!objects_->engine) {
+    const Fault asked = device_->heed(probe(cudaSuccess, nullptr));
+    if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
+      return translate(context, asked, what, objects_->recorder.text() + log.text());
+    return translate(context, objects_->recorder, what, log.text());
+  }
+  if (!log.has_foreign_device_warning()) return {};
+  return refused(context, Reason::kHostFactMismatch, what,
+                 "TensorRT warns that the plan was made on another model of device");
+}
+
+Status PlanEngine::check_flags(TrtContext context, const std::string& what) const {
+  const nvinfer1::ICudaEngine& plan = *objects_->engine;
+  const auto refuse = [&](const std::string& text) {
+    return refused(context, Reason::kContractMismatch, what, text);
+  };
+  if (plan.isRefittable()) return refuse("expected weights that cannot be changed, found a refittable plan");
+  if (plan.getHardwareCompatibilityLevel() != nvinfer1::HardwareCompatibilityLevel::kNONE)
+    return refuse("expected a plan for this kind of device alone, found one for several");
+  if (plan.getEngineCapability() != nvinfer1::EngineCapability::kSTANDARD)
+    return refuse("expected a plan of the standard capability, found a restricted one");
+  if (const auto profiles = plan.getNbOptimizationProfiles(); profiles > 1)
+    return refuse("expected one optimisation profile, found " + std::to_string(profiles));
+  return {};
+}
+
+Result<PlanTensor> PlanEngine::read_tensor(const char* name, bool is_input) const {
+  const nvinfer1::ICudaEngine& plan = *objects_->engine;
+  PlanTensor tensor;
+  tensor.name = name;
+  SKUA_ASSIGN_OR_RETURN(tensor.dtype, dtype_of(plan.getTensorDataType(name)));
+  SKUA_ASSIGN_OR_RETURN(tensor.shape, shape_of(plan.getTensorShape(name)));
+  tensor.is_host = plan.getTensorLocation(name) == nvinfer1::TensorLocation::kHOST;
+  tensor.min = tensor.opt = tensor.max = tensor.shape;
+  if (!is_input || !is_open(tensor.shape)) return tensor;
+  const auto side = [&](OptProfileSelector select) {
+    return shape_of(plan.getProfileShape(name, kProfile, select));
+  };
+  SKUA_ASSIGN_OR_RETURN(tensor.min, side(OptProfileSelector::kMIN));
+  SKUA_ASSIGN_OR_RETURN(tensor.opt, side(OptProfileSelector::kOPT));
+  SKUA_ASSIGN_OR_RETURN(tensor.max, side(OptProfileSelector::kMAX));
+  return tensor;
+}
+
+Status PlanEngine::read_facts(TrtContext context, const std::string& what) {
+  const nvinfer1::ICudaEngine& plan = *objects_->engine;
+  for (std::int32_t index = 0; index < plan.getNbIOTensors(); ++index) {
+    const char* const name = plan.getIOTensorName(index);
+    if (name == nullptr)
+      return refused(context, Reason::kContractMismatch, what, "an input or output has no name");
+    const bool is_input = plan.getTensorIOMode(name) == nvinfer1::TensorIOMode::kINPUT;
+    auto tensor = read_tensor(name, is_input);
+    if (!tensor.ok())
+      return refused(context, Reason::kContractMismatch, what,
+                     "'" + std::string(name) + "': " + tensor.error().message);
+    if (plan.getTensorFormat(name) != nvinfer1::TensorFormat::kLINEAR)
+      return refused(
+          context, Reason::kContractMismatch, what,
+          "'" + std::string(name) + "': expected linear memory, found " + plan.getTensorFormatDesc(name));
+    (is_input ? facts_.inputs : facts_.outputs).push_back(*std::move(tensor));
+  }
+  const std::int64_t bytes = plan.getDeviceMemorySizeV2();
+  if (bytes < 0) return translate(context, objects_->recorder, what + ": device memory", "");
+  facts_.device_memory_bytes = static_cast<std::uint64_t>(bytes);
+  facts_.profiles = plan.getNbOptimizationProfiles();
+  facts_.layers = plan.getNbLayers();
+  facts_.auxiliary_streams = plan.getNbAuxStreams();
+  facts_.name = plan.getName() == nullptr ? "" : plan.getName();
+  return {};
+}
+
+Status check_plan(const PlanFacts& facts, const EngineRecord& record) {
+  const auto differs = [&record](const std::string& what, const std::string& expected,
+                                 const std::string& found) {
+    return make_error(ErrorCode::kEngineDeserialize, Reason::kContractMismatch,
+                      record.file + ": " + what + ": expected " + expected + ", found " + found +
+                          "; the engine is not what its record says: compile it again");
+  };
+  // More than recorded is more than was budgeted.
+  if (facts.device_memory_bytes > record.device_memory_bytes) {
+    return differs("device memory of one lane", "at most " + std::to_string(record.device_memory_bytes),
+                   std::to_string(facts.device_memory_bytes));
+  }
+  for (const OptimizationProfile& profile : record.profiles) {
+    const auto found = std::find_if(facts.inputs.begin(), facts.inputs.end(), [&](const PlanTensor& tensor) {
+      return tensor.name == profile.input_name;
+    });
+    if (found == facts.inputs.end()) return differs("profile", "input '" + profile.input_name + "'", "none");
+    // A static input has no profile of its own; a recorded one with equal ends says the same.
+    const auto text = [](const Shape& min, const Shape& opt, const Shape& max) {
+      return min.to_string() + ":" + opt.to_string() + ":" + max.to_string();
+    };
+    const std::string expected = text(profile.min, profile.opt, profile.max);
+    const std::string really = text(found->min, found->opt, found->max);
+    if (expected != really) return differs("profile of '" + profile.input_name + "'", expected, really);
+  }
+  return {};
+}
+
+}  // namespace skua::tensorrt

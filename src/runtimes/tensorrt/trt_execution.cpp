@@ -1,0 +1,187 @@
+#include "runtimes/tensorrt/trt_execution.h"
+
+#include "runtimes/tensorrt/trt_logger.h"
+#include "runtimes/tensorrt/trt_types.h"
+
+namespace skua::tensorrt {
+namespace {
+
+Error bare(Reason reason) noexcept { return Error{ErrorCode::kInference, reason, 0, {}}; }
+
+}  // namespace
+
+void TrtExecution::hide_outputs() noexcept {
+  for (OutputSlot& slot : lane_->outputs) slot.view.data = nullptr;
+}
+
+void TrtExecution::show_outputs() noexcept {
+  for (OutputSlot& slot : lane_->outputs) slot.view.data = slot.memory.host();
+}
+
+Status TrtExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
+  const QuietLog quiet;
+  hide_outputs();
+  if (device().is_lost()) return translate_hot(device().lost());
+  SKUA_RETURN_IF_ERROR(catch_up());
+  if (needs_context_) SKUA_RETURN_IF_ERROR(rebuild());
+  if (!are_shapes_settled_) SKUA_RETURN_IF_ERROR(settle_shapes());
+  SKUA_RETURN_IF_ERROR(launch_and_wait(deadline_ns));
+  SKUA_RETURN_IF_ERROR(collect(deadline_ns));
+  if (wants_graph(deadline_ns)) SKUA_RETURN_IF_ERROR(make_graph());
+  show_outputs();
+  return {};
+}
+
+/// Whether the device has finished what an earlier run left it with.
+Status TrtExecution::catch_up() noexcept {
+  if (!is_behind_) return {};
+  const cudaError_t answer = cudaEventQuery(lane_->done.get());
+  if (answer == cudaErrorNotReady) return bare(Reason::kLaneBusy);
+  is_behind_ = false;
+  return answer == cudaSuccess ? Status() : fail(answer);
+}
+
+/// A fresh context in the old memory. The host memory that TensorRT takes for it is its own.
+Status TrtExecution::rebuild() noexcept {
+  lane_->graph.drop();
+  lane_->context.reset();
+  lane_->context.reset(lane_->plan->engine().createExecutionContext(
+      nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
+  if (!lane_->context || !configure_context() || !bind_addresses()) {
+    was_refused_ = true;
+    Status failed = fail(cudaSuccess);
+    needs_context_ = true;
+    return failed;
+  }
+  needs_context_ = false;
+  return {};
+}
+
+/// Outputs whose shape follows from the inputs' shapes get it here, once per change.
+Status TrtExecution::settle_shapes() noexcept {
+  if (lane_->context->inferShapes(0, nullptr) != 0) {
+    was_refused_ = true;
+    return fail(cudaSuccess);
+  }
+  for (OutputSlot& slot : lane_->outputs) {
+    if (slot.reserved) continue;
+    Shape shape;
+    if (!read_shape(lane_->context->getTensorShape(slot.name.c_str()), shape) || !slot.has_room(shape))
+      return bare(Reason::kOutputOverflow);
+    slot.view.shape = shape;
+  }
+  are_shapes_settled_ = !has_host_inputs_;
+  return {};
+}
+
+/// Puts one run on the stream: up, through the network, down.
+cudaError_t TrtExecution::enqueue() noexcept {
+  const cudaStream_t stream = lane_->stream.get();
+  was_refused_ = false;
+  for (const IoSlot& slot : lane_->inputs) {
+    if (const cudaError_t error = slot.upload(stream); error != cudaSuccess) return error;
+  }
+  for (const OutputSlot& slot : lane_->outputs) {
+    if (slot.reserved) slot.reserved->forget();
+  }
+  if (!lane_->context->enqueueV3(stream)) {
+    was_refused_ = true;
+    return cudaErrorNotSupported;
+  }
+  for (const OutputSlot& slot : lane_->outputs) {
+    if (slot.reserved) continue;  // its shape is not known yet
+    if (const cudaError_t error = slot.download(stream); error != cudaSuccess) return error;
+  }
+  return cudaSuccess;
+}
+
+Status TrtExecution::launch_and_wait(std::optional<std::int64_t> deadline_ns) noexcept {
+  const bool is_graph = lane_->graph.is_ready();
+  was_refused_ = false;
+  const cudaError_t launched = is_graph ? lane_->graph.launch(lane_->stream.get()) : enqueue();
+  if (launched != cudaSuccess) {
+    if (is_graph) lane_->graph.rule_out("launch_failed");
+    return overflow().ok() ? fail(launched) : overflow();
+  }
+  return wait(deadline_ns);
+}
+
+Status TrtExecution::wait(std::optional<std::int64_t> deadline_ns) noexcept {
+  if (const cudaError_t error = cudaEventRecord(lane_->done.get(), lane_->stream.get()); error != cudaSuccess)
+    return fail(error);
+  const cudaError_t ended = wait_for(lane_->done.get(), settings_.wait, deadline_ns, *settings_.clock);
+  if (ended == cudaSuccess) return {};
+  if (ended != cudaErrorNotReady) return fail(ended);
+  is_behind_ = true;
+  return bare(Reason::kDeadlineMissed);
+}
+
+/// output_overflow when an output asked for more than it has.
+Status TrtExecution::overflow() noexcept {
+  for (const OutputSlot& slot : lane_->outputs) {
+    if (!slot.reserved || !slot.reserved->has_overflowed()) continue;
+    lane_->recorder.clear();
+    static_cast<void>(cudaGetLastError());
+    return bare(Reason::kOutputOverflow);
+  }
+  return {};
+}
+
+/// What only the run could say: the shapes of its data-dependent outputs. Then their bytes come down.
+Status TrtExecution::collect(std::optional<std::int64_t> deadline_ns) noexcept {
+  if (!has_dynamic_outputs_) return {};
+  bool is_copied = false;
+  for (OutputSlot& slot : lane_->outputs) {
+    if (!slot.reserved) continue;
+    if (!slot.reserved->has_shape()) return bare(Reason::kExecutionFailed);
+    Shape shape;
+    if (!read_shape(slot.reserved->dims(), shape) || !slot.has_room(shape))
+      return bare(Reason::kOutputOverflow);
+    slot.view.shape = shape;
+    is_copied = is_copied || slot.device_copy.size() > 0;
+    if (const cudaError_t error = slot.download(lane_->stream.get()); error != cudaSuccess)
+      return fail(error);
+  }
+  return is_copied ? wait(deadline_ns) : Status();
+}
+
+/// Judges a failure, and what it means for the runs that follow.
+Status TrtExecution::fail(cudaError_t reported) noexcept {
+  const auto told = lane_->recorder.first();
+  Fault fault = told ? classify(*told) : Fault{};
+  fault = worse(fault, probe(was_refused_ ? cudaSuccess : reported, lane_->stream.get()));
+  lane_->recorder.clear();
+  if (fault.kind == FaultClass::kDevice) {
+    device().lose(fault);
+    return translate_hot(fault);
+  }
+  if (fault.kind == FaultClass::kContext || fault.kind == FaultClass::kMemory) {
+    needs_context_ = true;
+    lane_->graph.drop();
+  }
+  // Part of the run may be on its way.
+  is_behind_ = cudaEventRecord(lane_->done.get(), lane_->stream.get()) == cudaSuccess;
+  return translate_hot(fault);
+}
+
+Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
+  IoSlot& slot = lane_->inputs[index];
+  if (device().is_lost()) return translate_hot(device().lost());
+  SKUA_RETURN_IF_ERROR(catch_up());
+  if (!slot.has_room(shape)) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kShapeMismatch,
+                      "input '" + slot.name + "': expected at most " + slot.capacity.to_string() +
+                          ", found " + shape.to_string() + "; stay within the profile");
+  }
+  const QuietLog quiet;
+  if (!needs_context_ && !lane_->context->setInputShape(slot.name.c_str(), dims_of(shape))) {
+    was_refused_ = true;
+    return fail(cudaSuccess);
+  }
+  slot.view.shape = shape;
+  are_shapes_settled_ = false;
+  if (!has_dynamic_outputs_ && lane_->graph.is_ready()) lane_->graph.drop();
+  return {};
+}
+
+}  // namespace skua::tensorrt

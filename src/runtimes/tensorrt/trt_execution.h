@@ -1,0 +1,104 @@
+// One lane's execution of one plan. From the outside in: run() -> launch (a graph, or enqueueV3 between the
+// copies)
+// -> wait -> collect. A run that was not waited for leaves its lane busy until the device is done with it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "inference/strategy.h"
+#include "runtimes/tensorrt/io_memory.h"
+#include "runtimes/tensorrt/lane_graph.h"
+#include "runtimes/tensorrt/lane_wait.h"
+#include "runtimes/tensorrt/output_allocator.h"
+#include "runtimes/tensorrt/plan_engine.h"
+
+namespace skua::tensorrt {
+
+/// How this runtime's lanes run.
+struct LaneSettings {
+  WaitMode wait = WaitMode::kPoll;
+  bool uses_graphs = true;
+  IoPolicy io;
+  const Clock* clock = nullptr;  ///< outlives every run
+};
+
+class TrtExecution final : public Execution {
+ public:
+  TrtExecution(std::shared_ptr<PlanEngine> plan, const LaneSettings& settings);
+  ~TrtExecution() override;
+
+  /// Takes all memory and makes the context. Call once.
+  Status place(const EngineRecord& record);
+
+  TensorView input(std::size_t index) const noexcept override { return lane_->inputs[index].view; }
+  TensorView output(std::size_t index) const noexcept override { return lane_->outputs[index].view; }
+  Status set_input_shape(std::size_t index, const Shape& shape) override;
+  Status run(std::optional<std::int64_t> deadline_ns) noexcept override;
+
+  /// Why runs are enqueued and not launched as a graph; empty where they are, or before the first run.
+  std::string_view graph_reason() const noexcept { return lane_->graph.reason(); }
+  bool has_graph() const noexcept { return lane_->graph.is_ready(); }
+
+ private:
+  struct OutputSlot : IoSlot {
+    std::unique_ptr<ReservedOutput> reserved;  ///< of an output whose shape the run decides
+  };
+  // What the device may still be using when the execution goes. In the order in which they must outlive each
+  // other.
+  struct Lane {
+    std::shared_ptr<PlanEngine> plan;
+    ErrorRecorder recorder;
+    CudaMemory scratch;
+    std::vector<IoSlot> inputs;
+    std::vector<OutputSlot> outputs;
+    Stream stream;
+    CudaEvent done;
+    std::unique_ptr<nvinfer1::IExecutionContext> context;
+    LaneGraph graph;
+  };
+
+  // Placing (trt_placement.cpp).
+  Status place_memory(const EngineRecord& record);
+  Status make_context(const std::string& what);
+  Status bind_all(const std::string& what);
+  bool configure_context() noexcept;
+  bool bind_addresses() noexcept;
+  Status find_dynamic_outputs(const std::string& what);
+  Error refused(const std::string& what, std::string_view log) const;
+
+  // Running (trt_execution.cpp).
+  Status catch_up() noexcept;
+  Status rebuild() noexcept;
+  Status settle_shapes() noexcept;
+  cudaError_t enqueue() noexcept;
+  Status launch_and_wait(std::optional<std::int64_t> deadline_ns) noexcept;
+  Status wait(std::optional<std::int64_t> deadline_ns) noexcept;
+  Status collect(std::optional<std::int64_t> deadline_ns) noexcept;
+  Status fail(cudaError_t reported) noexcept;
+  Status overflow() noexcept;
+  void hide_outputs() noexcept;
+  void show_outputs() noexcept;
+
+  // Graphs (trt_graphs.cpp).
+  bool wants_graph(std::optional<std::int64_t> deadline_ns) noexcept;
+  Status make_graph() noexcept;
+  Status check_graph(const std::vector<std::vector<std::byte>>& expected) noexcept;
+  void tell_graph_reason() const noexcept;
+
+  DeviceState& device() const noexcept { return *lane_->plan->device(); }
+
+  std::shared_ptr<Lane> lane_;
+  LaneSettings settings_;
+  std::string model_;
+  bool is_behind_ = false;      ///< the device may still be at work for an earlier run
+  bool needs_context_ = false;  ///< the context cannot be used any more
+  bool are_shapes_settled_ = false;
+  bool has_host_inputs_ = false;  ///< output shapes depend on values
+  bool has_dynamic_outputs_ = false;
+  bool was_refused_ = false;  ///< the last enqueue failed in TensorRT, not in CUDA
+};
+
+}  // namespace skua::tensorrt

@@ -1,0 +1,161 @@
+// A lane's beginning and end: its memory, its context, and what becomes of both.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "core/profile_check.h"
+#include "runtimes/tensorrt/trt_execution.h"
+#include "runtimes/tensorrt/trt_logger.h"
+#include "runtimes/tensorrt/trt_types.h"
+
+namespace skua::tensorrt {
+namespace {
+
+using nvinfer1::ExecutionContextAllocationStrategy;
+
+constexpr std::int64_t kLongestFarewellNs = 2'000'000'000;
+
+const PlanTensor* find(const std::vector<PlanTensor>& tensors, const std::string& name) {
+  const auto found = std::find_if(tensors.begin(), tensors.end(),
+                                  [&](const PlanTensor& tensor) { return tensor.name == name; });
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+Error missing(const std::string& name) {
+  return make_error(ErrorCode::kEngineDeserialize, Reason::kContractMismatch,
+                    "'" + name + "' is recorded, and the plan has no such input or output; compile it again");
+}
+
+}  // namespace
+
+TrtExecution::TrtExecution(std::shared_ptr<PlanEngine> plan, const LaneSettings& settings)
+    : lane_(std::make_shared<Lane>()), settings_(settings) {
+  lane_->plan = std::move(plan);
+}
+
+TrtExecution::~TrtExecution() {
+  DeviceState& device = this->device();
+  if (!device.is_lost() && is_behind_) {
+    const std::int64_t end_ns = system_clock().monotonic_ns() + kLongestFarewellNs;
+    const cudaError_t ended = wait_for(lane_->done.get(), WaitMode::kPoll, end_ns, system_clock());
+    if (ended != cudaSuccess) {
+      device.heed(classify(ended == cudaErrorNotReady ? cudaSuccess : ended));
+      abandon(std::move(lane_));  // the device may still write there
+      return;
+    }
+  }
+  if (device.is_lost()) abandon(std::move(lane_));
+}
+
+Error TrtExecution::refused(const std::string& what, std::string_view log) const {
+  const Fault asked = device().heed(probe(cudaSuccess, lane_->stream.get()));
+  if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
+    return translate(TrtContext::kLoad, asked, what, lane_->recorder.text() + std::string(log));
+  return translate(TrtContext::kLoad, lane_->recorder, what, log);
+}
+
+Status TrtExecution::place(const EngineRecord& record) {
+  model_ = record.model;
+  if (device().is_lost())
+    return translate(TrtContext::kLoad, device().lost(), record.file, "the device is lost");
+  SKUA_RETURN_IF_ERROR(place_memory(record));
+  SKUA_RETURN_IF_ERROR(make_context(record.file));
+  SKUA_RETURN_IF_ERROR(bind_all(record.file));
+  SKUA_RETURN_IF_ERROR(find_dynamic_outputs(record.file));
+  hide_outputs();
+  return {};
+}
+
+Status TrtExecution::place_memory(const EngineRecord& record) {
+  const PlanFacts& facts = lane_->plan->facts();
+  const auto& state = lane_->plan->device();
+  const auto made = [&](cudaError_t error, std::string_view what) {
+    device().heed(classify(error));
+    return check(error, TrtContext::kLoad, what);
+  };
+  SKUA_RETURN_IF_ERROR(
+      made(cudaStreamCreateWithFlags(lane_->stream.out(), cudaStreamNonBlocking), "a stream"));
+  SKUA_RETURN_IF_ERROR(
+      made(cudaEventCreateWithFlags(lane_->done.out(), event_flags_of(settings_.wait)), "an event"));
+  SKUA_ASSIGN_OR_RETURN(lane_->scratch,
+                        CudaMemory::device(state, facts.device_memory_bytes, TrtContext::kLoad));
+  const auto slot_of = [&](const std::vector<PlanTensor>& tensors, const TensorSpec& spec) -> Result<IoSlot> {
+    const PlanTensor* const tensor = find(tensors, spec.name);
+    if (tensor == nullptr) return missing(spec.name);
+    return place_slot(state, spec, tensor->is_host, settings_.io.is_copied(record.model, spec.name));
+  };
+  for (const TensorSpec& spec : record.inputs) {
+    SKUA_ASSIGN_OR_RETURN(IoSlot slot, slot_of(facts.inputs, spec));
+    slot.view.shape = opt_shape_of(record.profiles, spec);
+    has_host_inputs_ = has_host_inputs_ || slot.is_host;
+    lane_->inputs.push_back(std::move(slot));
+  }
+  for (const TensorSpec& spec : record.outputs) {
+    SKUA_ASSIGN_OR_RETURN(IoSlot slot, slot_of(facts.outputs, spec));
+    lane_->outputs.push_back(OutputSlot{std::move(slot), nullptr});
+  }
+  return {};
+}
+
+// The context's own memory is ours, so that one can be made anew in flight without taking any.
+Status TrtExecution::make_context(const std::string& what) {
+  const LogCapture log;
+  const auto strategy = ExecutionContextAllocationStrategy::kUSER_MANAGED;
+  lane_->context.reset(lane_->plan->engine().createExecutionContext(strategy));
+  if (!lane_->context)
+    return translate(TrtContext::kLoad, lane_->plan->recorder(), what + ": an execution context", log.text());
+  if (configure_context()) return {};
+  return refused(what + ": an execution context", log.text());
+}
+
+bool TrtExecution::configure_context() noexcept {
+  nvinfer1::IExecutionContext& context = *lane_->context;
+  context.setErrorRecorder(&lane_->recorder);
+  context.setDeviceMemoryV2(lane_->scratch.device(),
+                            static_cast<std::int64_t>(lane_->plan->facts().device_memory_bytes));
+  const auto& inputs = lane_->plan->facts().inputs;
+  const bool has_profile = std::any_of(inputs.begin(), inputs.end(),
+                                       [](const PlanTensor& input) { return !input.shape.is_static(); });
+  if (!has_profile) return true;
+  // Only an engine's first context has the profile by itself.
+  return context.setOptimizationProfileAsync(0, lane_->stream.get()) &&
+         cudaStreamSynchronize(lane_->stream.get()) == cudaSuccess;
+}
+
+bool TrtExecution::bind_addresses() noexcept {
+  nvinfer1::IExecutionContext& context = *lane_->context;
+  for (const IoSlot& slot : lane_->inputs) {
+    if (!context.setTensorAddress(slot.name.c_str(), slot.address())) return false;
+    if (!context.setInputShape(slot.name.c_str(), dims_of(slot.view.shape))) return false;
+  }
+  for (const OutputSlot& slot : lane_->outputs) {
+    const bool is_bound = slot.reserved ? context.setOutputAllocator(slot.name.c_str(), slot.reserved.get())
+                                        : context.setTensorAddress(slot.name.c_str(), slot.address());
+    if (!is_bound) return false;
+  }
+  are_shapes_settled_ = false;
+  return true;
+}
+
+Status TrtExecution::bind_all(const std::string& what) {
+  const LogCapture log;
+  if (bind_addresses()) return {};
+  return refused(what + ": placing inputs and outputs", log.text());
+}
+
+// With every input's shape known, TensorRT knows each output's, unless the data decide.
+Status TrtExecution::find_dynamic_outputs(const std::string& what) {
+  for (OutputSlot& slot : lane_->outputs) {
+    Shape shape;
+    if (!read_shape(lane_->context->getTensorShape(slot.name.c_str()), shape))
+      return refused(what + ": the shape of '" + slot.name + "'", "");
+    if (shape.is_static()) continue;
+    slot.reserved = std::make_unique<ReservedOutput>(slot.address(), slot.memory.size());
+    has_dynamic_outputs_ = true;
+  }
+  if (!has_dynamic_outputs_) return {};
+  lane_->graph.rule_out("data_dependent_outputs");
+  return bind_all(what);
+}
+
+}  // namespace skua::tensorrt
