@@ -92,7 +92,10 @@ Status settle_tolerances(Compilation& compilation) {
 }
 
 Status read_golden(Compilation& compilation) {
-  const GoldenSource& source = *compilation.request.build.golden;
+  return read_golden(compilation, *compilation.request.build.golden);
+}
+
+Status read_golden(Compilation& compilation, const GoldenSource& source) {
   SKUA_ASSIGN_OR_RETURN(compilation.golden_bytes,
                         read_file(source.file, kMaxGoldenBytes, Reason::kGoldenMissing));
   auto decoded = decode_golden(compilation.golden_bytes);

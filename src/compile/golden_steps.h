@@ -16,6 +16,8 @@ Status settle_tolerances(Compilation& compilation);
 /// The user's golden file (the request must have one), held to the record's inputs, outputs and profiles.
 /// EngineBuildError: golden_missing, golden_malformed, and read_file's.
 Status read_golden(Compilation& compilation);
+/// The same for a golden file from elsewhere.
+Status read_golden(Compilation& compilation, const GoldenSource& source);
 
 /// Puts a copy of what `view` shows into `map`.
 Status keep_copy(TensorMap& map, const std::string& name, const TensorView& view);

@@ -66,13 +66,6 @@ bool is_float_type(std::int64_t type) {
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
-bool is_quantised(const OnnxNode& node) {
-  constexpr std::array<std::string_view, 6> kParts = {"QuantizeLinear", "QLinear",     "MatMulInteger",
-                                                      "ConvInteger",    "MatMulNBits", "QAttention"};
-  return std::any_of(kParts.begin(), kParts.end(),
-                     [&node](std::string_view part) { return node.op_type.find(part) != std::string::npos; });
-}
-
 std::string describe(const OnnxNode& node) {
   return node.op_type + " " +
          quote(node.name.empty() && !node.outputs.empty() ? node.outputs.front() : node.name);
@@ -229,6 +222,13 @@ std::uint64_t large_float32_elements(const OnnxModel& model) {
 }
 
 }  // namespace
+
+bool is_quantised(const OnnxNode& node) {
+  constexpr std::array<std::string_view, 6> kParts = {"QuantizeLinear", "QLinear",     "MatMulInteger",
+                                                      "ConvInteger",    "MatMulNBits", "QAttention"};
+  return std::any_of(kParts.begin(), kParts.end(),
+                     [&node](std::string_view part) { return node.op_type.find(part) != std::string::npos; });
+}
 
 bool matches_pattern(std::string_view pattern, std::string_view text) noexcept {
   std::size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;

@@ -24,6 +24,9 @@ std::map<std::string, std::uint64_t> weight_bytes_by_type(const OnnxModel& model
 /// EngineBuildError when the optimiser has widened half weights of `source` in `artifact`.
 Status check_weights_still_half(const OnnxModel& source, const OnnxModel& artifact);
 
+/// Whether a node quantises, dequantises, or computes with quantised values.
+bool is_quantised(const OnnxNode& node);
+
 /// `*` stands for any text, `?` for one character.
 bool matches_pattern(std::string_view pattern, std::string_view text) noexcept;
 

@@ -92,10 +92,10 @@ Result<std::vector<TensorSpec>> bounded_outputs(const ModelTensors& tensors,
   std::vector<TensorSpec> specs;
   for (const ModelTensor& output : tensors.outputs) {
     TensorSpec spec = output.spec;
-    spec.max_shape = spec.shape;
+    if (spec.max_shape.rank() != spec.shape.rank()) spec.max_shape = spec.shape;
     for (std::size_t axis = 0; axis < spec.shape.rank(); ++axis) {
       const auto bound = bounds.find(output.symbols[axis]);
-      if (spec.shape[axis] < 0 && bound != bounds.end()) spec.max_shape.set(axis, bound->second);
+      if (spec.max_shape[axis] < 0 && bound != bounds.end()) spec.max_shape.set(axis, bound->second);
     }
     spec.data_dependent = !spec.max_shape.is_static();
     const auto given = max_output_shapes.find(spec.name);

@@ -14,6 +14,7 @@ namespace skua::compile {
 std::vector<TensorSpec> bounded_inputs(const std::vector<ModelTensor>& inputs,
                                        const std::vector<OptimizationProfile>& profiles);
 
+/// Where an output's max_shape is filled in already, as far as it is, it stands.
 /// Outputs with max_shape and data_dependent. A dynamic dimension that bears an input dimension's name is
 /// bounded by that input's profile; any other one needs `max_output_shapes`. EngineBuildError
 /// (output_unbounded) naming output and option; InvalidArgumentError for a bound that names no output or does

@@ -74,9 +74,10 @@ constexpr std::array<PayloadKey, 6> kLog{{{"level", kText},
                                           {"exc", kText}}};
 constexpr std::array<PayloadKey, 2> kOverrun{{{"producer_id", kText}, {"dropped_count", kInteger}}};
 
-constexpr std::array<EventKind, 33> kKinds{{
+constexpr std::array<EventKind, 34> kKinds{{
     {"c7.backbone_resident", Level::kInfo, Recorded::kByLevel, kBackboneResident},
     {"c7.build_progress", Level::kDebug, Recorded::kByLevel, {}},
+    {"c7.build_warning", Level::kWarn, Recorded::kByLevel, {}},
     {"c7.calibration_cache_rejected", Level::kError, Recorded::kAlways, kCalibrationCacheRejected},
     {"c7.cpu_fallback", Level::kWarn, Recorded::kDecodeOnly, kCpuFallback},
     {"c7.crash_loop", Level::kError, Recorded::kAlways, kCrashLoop},

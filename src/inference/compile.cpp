@@ -28,13 +28,7 @@ std::string extension_of(std::string_view runtime_label) {
 }
 
 fs::path build_executable(const CompileContext& context) {
-  if (!context.build_executable.empty()) return context.build_executable;
-  const fs::path folder = library_folder();
-  for (const char* candidate : {"../libexec/skua/skua-build", "../bin/skua-build"}) {
-    const fs::path path = (folder / candidate).lexically_normal();
-    if (std::error_code ignored; fs::exists(path, ignored)) return path;
-  }
-  return folder / "../bin/skua-build";
+  return context.build_executable.empty() ? default_build_executable() : context.build_executable;
 }
 
 /// A staging folder that goes when the build is over, whatever became of it.
@@ -80,7 +74,12 @@ Status run_builder(const Staging& staging, const CompileContext& context) {
   process.timeout = std::chrono::seconds(context.config.trtexec_timeout_s);
   process.cancel_requested = context.cancel_requested;
   process.on_progress = [&context](std::string_view line) {
-    context.events->emit({Level::kDebug, "c7.build_progress", std::string(line), {}});
+    constexpr std::string_view kWarning = "warning: ";
+    if (line.starts_with(kWarning)) {
+      context.events->emit({Level::kWarn, "c7.build_warning", std::string(line.substr(kWarning.size())), {}});
+    } else {
+      context.events->emit({Level::kDebug, "c7.build_progress", std::string(line), {}});
+    }
   };
   return run_build_process(process);
 }
@@ -113,6 +112,21 @@ Status ensure_cache_folder(FileSystem& files, const fs::path& cache_dir) {
   return {};
 }
 
+/// A timing cache only makes the next build shorter: that it cannot be kept is no error.
+void keep_timing_cache(WriterLock& cache, const Staging& staging, const std::string& artifact,
+                       EventSink& events) {
+  constexpr std::size_t kLimit = 1U << 30U;
+  const auto folder = cache.folder().open_folder(staging.name());
+  if (!folder.ok()) return;
+  const auto bytes = read_text(**folder, artifact + ".timing", kLimit);
+  if (!bytes.ok()) return;
+  const Status kept =
+      publish_file(cache.folder(), timing_cache_name(artifact), std::as_bytes(std::span(*bytes)));
+  if (kept.ok()) return;
+  events.emit(
+      {Level::kWarn, "c7.build_warning", "the timing cache was not kept: " + kept.error().message, {}});
+}
+
 Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, const BuildConfig& build,
                                 const CompileContext& context, const std::string& artifact) {
   SKUA_ASSIGN_OR_RETURN(std::string staging_name, cache.make_staging());
@@ -135,7 +149,9 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   record.proven = !context.unproven;
   record.builder = std::string(build_id());
   record.created = utc_text(system_clock().utc_us());
-  return publish_engine(cache, staging.name(), std::move(record));
+  auto published = publish_engine(cache, staging.name(), std::move(record));
+  if (published.ok()) keep_timing_cache(cache, staging, artifact, *context.events);
+  return published;
 }
 
 Result<EngineRecord> compile_checked(const fs::path& model_path, const BuildConfig& build,
@@ -151,6 +167,19 @@ Result<EngineRecord> compile_checked(const fs::path& model_path, const BuildConf
 }
 
 }  // namespace
+
+fs::path default_build_executable() {
+  const fs::path folder = library_folder();
+  for (const char* candidate : {"../libexec/skua/skua-build", "../bin/skua-build"}) {
+    const fs::path path = (folder / candidate).lexically_normal();
+    if (std::error_code ignored; fs::exists(path, ignored)) return path;
+  }
+  return folder / "../bin/skua-build";
+}
+
+std::string timing_cache_name(std::string_view artifact) {
+  return std::string(artifact.substr(0, artifact.rfind('.'))) + ".timing_cache";
+}
 
 Result<std::string> artifact_name(const fs::path& model_path, const BuildConfig& build,
                                   const CompileContext& context) {

@@ -31,6 +31,12 @@ Result<EngineRecord> compile_model(const std::filesystem::path& model_path, cons
 Result<std::string> artifact_name(const std::filesystem::path& model_path, const BuildConfig& build,
                                   const CompileContext& context);
 
+/// The build executable that a compile half or compile_model starts: beside libskua's folder.
+std::filesystem::path default_build_executable();
+
+/// What a build has measured of kernels is kept beside the engine under this name, for the next build of it.
+std::string timing_cache_name(std::string_view artifact);
+
 /// A regular file with something in it: EngineBuildError, model_missing, model_unreadable, model_empty.
 Status check_model_file(const std::filesystem::path& model_path);
 

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <thread>
 #include <vector>
 
 namespace skua {
@@ -143,18 +144,34 @@ int reap(pid_t pid, bool kill_group) {
   return status;
 }
 
+bool has_exited(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == pid;
+}
+
+/// Asks the group to end, waits a little, and kills what is left of it.
+int end_group(pid_t pid) {
+  constexpr std::chrono::milliseconds kLook{10};
+  ::kill(-pid, SIGTERM);
+  const auto deadline = steady_clock::now() + kOrderlyEnd;
+  while (!has_exited(pid) && steady_clock::now() < deadline) std::this_thread::sleep_for(kLook);
+  return reap(pid, true);
+}
+
+bool is_cancelled(const BuildProcess& process) {
+  return (process.cancel_requested != nullptr && process.cancel_requested->load()) ||
+         (process.stop_requested && process.stop_requested());
+}
+
 Waited wait_for(pid_t pid, int progress_fd, const BuildProcess& process) {
   const auto deadline = steady_clock::now() + process.timeout;
   LineReader lines(process.on_progress);
   bool is_pipe_open = true;
   for (;;) {
-    if (process.cancel_requested != nullptr && process.cancel_requested->load()) {
-      return {Ending::kCancelled, reap(pid, true)};
-    }
-    if (steady_clock::now() >= deadline) return {Ending::kTimeout, reap(pid, true)};
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-        info.si_pid == pid) {
+    if (is_cancelled(process)) return {Ending::kCancelled, end_group(pid)};
+    if (steady_clock::now() >= deadline) return {Ending::kTimeout, end_group(pid)};
+    if (has_exited(pid)) {
       while (is_pipe_open && lines.read_some(progress_fd) == LineReader::Found::kData) {
       }
       return {Ending::kExited, reap(pid, false)};

@@ -15,6 +15,8 @@ namespace skua {
 /// The child's exit status when the disk has no room for its response; its log is as mute as the response
 /// then.
 inline constexpr int kBuilderDiskFullStatus = 28;
+/// How long a builder that is to end may take for it.
+inline constexpr std::chrono::seconds kOrderlyEnd{2};
 
 struct BuildProcess {
   std::filesystem::path executable;
@@ -25,13 +27,15 @@ struct BuildProcess {
   std::filesystem::path log;             ///< the child's stderr
   std::chrono::seconds timeout{600};
   const std::atomic<bool>* cancel_requested = nullptr;
+  std::function<bool()> stop_requested;               ///< the same question, for whoever has no flag
   std::function<void(std::string_view)> on_progress;  ///< each line of the child's stdout
 };
 
 /// Spawns the child in a process group of its own with a clean environment (never fork: the caller may
-/// be Python with an SDK in its memory), waits, and kills the whole group on timeout or cancellation. ok():
-/// it exited with status 0. EngineBuildError: builder_missing, disk_full, builder_crashed (with signal or
-/// status and the last log lines), builder_timeout, cancelled.
+/// be Python with an SDK in its memory), waits, and ends the whole group on timeout or cancellation: with
+/// SIGTERM, and with SIGKILL when that is not heeded within `kOrderlyEnd`. ok(): it exited with status 0.
+/// EngineBuildError: builder_missing, disk_full, builder_crashed (with signal or status and the last log
+/// lines), builder_timeout, cancelled.
 Status run_build_process(const BuildProcess& process);
 
 /// The last lines of a log file, at most `max_bytes`; empty when there is none.

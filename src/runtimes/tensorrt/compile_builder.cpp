@@ -1,0 +1,218 @@
+#include "runtimes/tensorrt/compile_builder.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "compile/compilation.h"
+#include "compile/graph_precision.h"
+#include "core/text.h"
+#include "runtimes/tensorrt/trt_errors.h"
+#include "runtimes/tensorrt/trt_types.h"
+
+namespace skua::tensorrt {
+namespace {
+
+using compile::build_error;
+using nvinfer1::BuilderFlag;
+using nvinfer1::MemoryPoolType;
+using nvinfer1::OptProfileSelector;
+
+constexpr std::uint32_t bit(BuilderFlag flag) { return 1U << static_cast<std::uint32_t>(flag); }
+
+/// The flags as one number, for comparing only. TF32 is on unless cleared: what is kept in FP32 would not be.
+std::uint32_t wanted_flags([[maybe_unused]] const BuildOptions& options) {
+  std::uint32_t flags = 0;
+#if NV_TENSORRT_MAJOR < 11
+  if (options.has_fp16_flag()) flags |= bit(BuilderFlag::kFP16);
+  if (options.has_fp16_flag() && !options.keep_fp32.empty())
+    flags |= bit(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
+#endif
+  return flags;
+}
+
+void set_aux_streams(nvinfer1::IBuilderConfig& config, int count) {
+  static_cast<void>(config.setMaxAuxStreams(count));  // void before 11; read back either way
+}
+
+void set_options(nvinfer1::IBuilderConfig& config, const BuildOptions& options) {
+  config.setFlags(wanted_flags(options));
+  config.setMemoryPoolLimit(MemoryPoolType::kWORKSPACE, options.workspace_bytes);
+  config.setMemoryPoolLimit(MemoryPoolType::kTACTIC_DRAM, options.tactic_dram_bytes);
+  config.setBuilderOptimizationLevel(options.optimization_level);
+  config.setAvgTimingIterations(options.avg_timing_iterations);
+  set_aux_streams(config, options.max_aux_streams);
+  config.setEngineCapability(nvinfer1::EngineCapability::kSTANDARD);
+  config.setHardwareCompatibilityLevel(nvinfer1::HardwareCompatibilityLevel::kNONE);
+  config.setDefaultDeviceType(nvinfer1::DeviceType::kGPU);
+  config.setProfilingVerbosity(options.is_detailed() ? nvinfer1::ProfilingVerbosity::kDETAILED
+                                                     : nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY);
+}
+
+Error profile_error(const OptimizationProfile& profile, const std::string& found) {
+  return build_error(Reason::kProfileMismatch,
+                     "optimization profile of " + quote(profile.input_name) + " (min " +
+                         profile.min.to_string() + ", opt " + profile.opt.to_string() + ", max " +
+                         profile.max.to_string() + "): TensorRT " + found + "; correct the profile");
+}
+
+struct Side {
+  OptProfileSelector selector;
+  Shape OptimizationProfile::*shape;
+};
+constexpr Side kSides[] = {{OptProfileSelector::kMIN, &OptimizationProfile::min},
+                           {OptProfileSelector::kOPT, &OptimizationProfile::opt},
+                           {OptProfileSelector::kMAX, &OptimizationProfile::max}};
+
+/// setDimensions is true for nearly everything, and an input that does not exist is taken too: what counts is
+/// what can be read back.
+Status set_profile(nvinfer1::IOptimizationProfile& into, const OptimizationProfile& profile) {
+  const char* const name = profile.input_name.c_str();
+  for (const Side& side : kSides) {
+    if (!into.setDimensions(name, side.selector, dims_of(profile.*side.shape)))
+      return profile_error(profile, "refuses a shape");
+  }
+  for (const Side& side : kSides) {
+    const auto found = shape_of(into.getDimensions(name, side.selector));
+    if (!found.ok() || *found != profile.*side.shape) return profile_error(profile, "holds another shape");
+  }
+  return {};
+}
+
+Status add_profile(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& config, const BuildOptions& options,
+                   const ErrorRecorder& recorder) {
+  if (options.profiles.empty()) return {};
+  nvinfer1::IOptimizationProfile* const profile = builder.createOptimizationProfile();  // the builder's own
+  if (profile == nullptr)
+    return translate(TrtContext::kCompile, recorder, "making an optimisation profile", "");
+  for (const OptimizationProfile& each : options.profiles) SKUA_RETURN_IF_ERROR(set_profile(*profile, each));
+  if (profile->isValid() && config.addOptimizationProfile(profile) == 0) return {};
+  return build_error(Reason::kProfileMismatch,
+                     "TensorRT refuses the optimisation profiles: " + recorder.text() + "; correct them");
+}
+
+bool is_float(nvinfer1::DataType type) {
+  return type == nvinfer1::DataType::kFLOAT || type == nvinfer1::DataType::kHALF;
+}
+
+bool computes_in_float(const nvinfer1::ILayer& layer) {
+  for (std::int32_t i = 0; i < layer.getNbOutputs(); ++i) {
+    const nvinfer1::ITensor* const output = layer.getOutput(i);
+    if (output != nullptr && is_float(output->getType())) return true;
+  }
+  return false;
+}
+
+/// The ONNX node that a layer comes from: the parser writes "[ONNX Layer: name]" into its metadata.
+std::string node_of(const nvinfer1::ILayer& layer) {
+  constexpr std::string_view kStart = "[ONNX Layer: ";
+  const char* const metadata = layer.getMetadata();
+  const std::string_view text = metadata == nullptr ? "" : metadata;
+  if (text.substr(0, kStart.size()) != kStart) return "";
+  return std::string(text.substr(kStart.size(), text.find(']') - kStart.size()));
+}
+
+[[maybe_unused]] void hold_in_fp32([[maybe_unused]] nvinfer1::ILayer& layer) {
+#if NV_TENSORRT_MAJOR < 11
+  layer.setPrecision(nvinfer1::DataType::kFLOAT);
+  for (std::int32_t i = 0; i < layer.getNbOutputs(); ++i) {
+    const nvinfer1::ITensor* const output = layer.getOutput(i);
+    // An output of the network keeps the type that the model declares.
+    if (output == nullptr || !is_float(output->getType()) || output->isNetworkOutput()) continue;
+    layer.setOutputType(i, nvinfer1::DataType::kFLOAT);
+  }
+#endif
+}
+
+void hold_layers(nvinfer1::INetworkDefinition& network, const std::vector<std::string>& names) {
+  for (std::int32_t i = 0; i < network.getNbLayers(); ++i) {
+    nvinfer1::ILayer* const layer = network.getLayer(i);
+    if (layer == nullptr || std::find(names.begin(), names.end(), layer->getName()) == names.end()) continue;
+    hold_in_fp32(*layer);
+  }
+}
+
+void compare(std::vector<std::string>& differences, const char* option, std::uint64_t expected,
+             std::uint64_t found) {
+  if (expected == found) return;
+  differences.push_back(std::string(option) + " expected " + std::to_string(expected) + ", found " +
+                        std::to_string(found));
+}
+
+template <typename Enum>
+void compare_enum(std::vector<std::string>& differences, const char* option, Enum expected, Enum found) {
+  compare(differences, option, static_cast<std::uint64_t>(expected), static_cast<std::uint64_t>(found));
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefinition& network,
+                                                const std::vector<std::string>& patterns) {
+  std::vector<std::string> names;
+  for (const std::string& pattern : patterns) {
+    const std::size_t before = names.size();
+    bool is_found = false;
+    for (std::int32_t i = 0; i < network.getNbLayers(); ++i) {
+      const nvinfer1::ILayer* const layer = network.getLayer(i);
+      if (layer == nullptr || !computes_in_float(*layer)) continue;
+      const std::string name = layer->getName();
+      if (!compile::matches_pattern(pattern, name) && !compile::matches_pattern(pattern, node_of(*layer)))
+        continue;
+      is_found = true;
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    if (is_found || names.size() > before) continue;
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "keep_fp32 pattern " + quote(pattern) +
+                          " matches no layer that computes in floating point; correct it or leave it out");
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> config_differences(nvinfer1::IBuilderConfig& config, const BuildOptions& options) {
+  std::vector<std::string> differences;
+  compare(differences, "builder_flags", wanted_flags(options), config.getFlags());
+  compare(differences, "workspace_bytes", options.workspace_bytes,
+          config.getMemoryPoolLimit(MemoryPoolType::kWORKSPACE));
+  compare(differences, "tactic_dram_bytes", options.tactic_dram_bytes,
+          config.getMemoryPoolLimit(MemoryPoolType::kTACTIC_DRAM));
+  const auto number = [](int value) { return static_cast<std::uint64_t>(value); };
+  compare(differences, "builder_optimization_level", number(options.optimization_level),
+          number(config.getBuilderOptimizationLevel()));
+  compare(differences, "avg_timing_iterations", number(options.avg_timing_iterations),
+          number(config.getAvgTimingIterations()));
+  compare(differences, "max_aux_streams", number(options.max_aux_streams), number(config.getMaxAuxStreams()));
+  compare(differences, "plugins to serialize", 0, number(config.getNbPluginsToSerialize()));
+  compare(differences, "optimization profiles", options.profiles.empty() ? 0 : 1,
+          number(config.getNbOptimizationProfiles()));
+  compare_enum(differences, "engine_capability", nvinfer1::EngineCapability::kSTANDARD,
+               config.getEngineCapability());
+  compare_enum(differences, "hardware_compatibility", nvinfer1::HardwareCompatibilityLevel::kNONE,
+               config.getHardwareCompatibilityLevel());
+  compare_enum(differences, "default_device_type", nvinfer1::DeviceType::kGPU, config.getDefaultDeviceType());
+  compare_enum(differences, "runtime platform", nvinfer1::RuntimePlatform::kSAME_AS_BUILD,
+               config.getRuntimePlatform());
+  compare_enum(differences, "profiling_verbosity",
+               options.is_detailed() ? nvinfer1::ProfilingVerbosity::kDETAILED
+                                     : nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY,
+               config.getProfilingVerbosity());
+  return differences;
+}
+
+Result<std::unique_ptr<nvinfer1::IBuilderConfig>> make_config(nvinfer1::IBuilder& builder,
+                                                              nvinfer1::INetworkDefinition& network,
+                                                              const BuildOptions& options,
+                                                              const ErrorRecorder& recorder) {
+  std::unique_ptr<nvinfer1::IBuilderConfig> config(builder.createBuilderConfig());
+  if (!config) return translate(TrtContext::kCompile, recorder, "making a builder configuration", "");
+  set_options(*config, options);
+  SKUA_RETURN_IF_ERROR(add_profile(builder, *config, options, recorder));
+  if (options.has_fp16_flag()) hold_layers(network, options.keep_fp32);
+  const std::vector<std::string> differences = config_differences(*config, options);
+  if (differences.empty()) return config;
+  return build_error(Reason::kInternal,
+                     "TensorRT's builder has not taken what it was given: " + join(differences) +
+                         "; this release of Skua does not fit this TensorRT: report it");
+}
+
+}  // namespace skua::tensorrt

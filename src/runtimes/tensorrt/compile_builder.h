@@ -1,0 +1,33 @@
+// TensorRT's builder set up from BuildOptions. It takes wrong levels, unknown flags and absent devices in
+// silence, so everything is read back and compared before anything is built.
+#pragma once
+
+#include <NvInfer.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtimes/tensorrt/compile_options.h"
+#include "runtimes/tensorrt/trt_recorder.h"
+
+namespace skua::tensorrt {
+
+/// Layers whose name, or whose ONNX node's name, matches one of `patterns`, and that compute in floating
+/// point. InvalidArgumentError for a pattern that matches none.
+Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefinition& network,
+                                                const std::vector<std::string>& patterns);
+
+/// A configuration with `options`, the profile and the layer precisions, read back. Errors: EngineBuildError
+/// (profile_mismatch; precision_not_supported where this TensorRT lacks a flag; internal with every
+/// difference between asked and got).
+Result<std::unique_ptr<nvinfer1::IBuilderConfig>> make_config(nvinfer1::IBuilder& builder,
+                                                              nvinfer1::INetworkDefinition& network,
+                                                              const BuildOptions& options,
+                                                              const ErrorRecorder& recorder);
+
+/// What `config` has instead of `options`: "builder_optimization_level expected 3, found 5"; empty when they
+/// agree.
+std::vector<std::string> config_differences(nvinfer1::IBuilderConfig& config, const BuildOptions& options);
+
+}  // namespace skua::tensorrt

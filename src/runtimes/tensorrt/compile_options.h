@@ -1,0 +1,58 @@
+// Every option of a build, by name and in one place: what the builder is given, what a tool's command line
+// says, and what the record holds are all made from it. Numbers of flags are never kept: they change between
+// releases.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "skua/build_config.h"
+
+namespace skua::tensorrt {
+
+/// From this release on precision stands in the graph alone: the network is strongly typed, and the flags
+/// that asked for a precision are gone.
+inline constexpr int kFirstStronglyTypedMajor = 11;
+
+struct BuildOptions {
+  BuildRoute route = BuildRoute::kBuilder;
+  Precision precision = Precision::kFp16;
+  int sdk_major = 0;                  ///< of the library that builds: decides which flags there are
+  std::string network_name;           ///< stands in the plan: without one its bytes would depend on a counter
+  std::uint64_t workspace_bytes = 0;  ///< upper bound of one layer's scratch memory
+  std::uint64_t tactic_dram_bytes = 0;  ///< upper bound of what trying one kernel may take
+  int optimization_level = 3;
+  int avg_timing_iterations = 1;
+  int max_aux_streams = 0;             ///< a lane has one stream; TensorRT is to open no others
+  std::vector<std::string> keep_fp32;  ///< layers by name, resolved
+  std::vector<OptimizationProfile> profiles;
+
+  bool is_strongly_typed() const noexcept { return sdk_major >= kFirstStronglyTypedMajor; }
+  /// The builder flag fp16, which lets TensorRT choose it layer by layer.
+  bool has_fp16_flag() const noexcept { return precision == Precision::kFp16 && !is_strongly_typed(); }
+  /// The inspector shows types only in an engine that was built with them; where the graph has them nobody
+  /// asks.
+  bool is_detailed() const noexcept { return has_fp16_flag(); }
+};
+
+/// What the device has: bounds of the two memory pools.
+struct DeviceMemory {
+  std::uint64_t total_bytes = 0, free_bytes = 0;
+};
+
+/// The request's options, the pools bounded by what the device has; without a device by the request alone.
+/// EngineBuildError, out_of_memory, when the workspace asked for is more than is free.
+Result<BuildOptions> build_options(const BuildConfig& build, const std::string& model_name, int sdk_major,
+                                   const std::optional<DeviceMemory>& device);
+
+/// Names of the builder flags that are set, sorted: "fp16", "obey_precision_constraints". Everything else is
+/// off.
+std::vector<std::string> flag_names(const BuildOptions& options);
+
+/// By name, for the record.
+std::map<std::string, std::string> option_texts(const BuildOptions& options);
+
+}  // namespace skua::tensorrt

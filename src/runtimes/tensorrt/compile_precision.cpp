@@ -1,0 +1,127 @@
+#include "runtimes/tensorrt/compile_precision.h"
+
+#include <algorithm>
+#include <array>
+
+#include "compile/compilation.h"
+#include "core/json_strict.h"
+#include "core/text.h"
+#include "runtimes/tensorrt/compile_steps.h"
+#include "runtimes/tensorrt/trt_errors.h"
+#include "runtimes/tensorrt/trt_logger.h"
+
+namespace skua::tensorrt {
+namespace {
+
+using compile::build_error;
+
+constexpr JsonLimits kLimits{.max_bytes = 256U << 20U, .max_depth = 32};
+
+Error unreadable(const std::string& found) {
+  return build_error(
+      Reason::kPrecisionNotSupported,
+      "the precision of the layers cannot be proven: expected TensorRT's inspector to give each "
+      "layer's types, found " +
+          found + "; report it with the TensorRT release");
+}
+
+std::string text_at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool has_word(const std::string& text, std::string_view word) { return text.find(word) != std::string::npos; }
+
+/// "Row major linear FP16", "Half": TensorRT has several spellings.
+bool is_half(const std::string& type) {
+  return has_word(type, "FP16") || has_word(type, "Half") || has_word(type, "kHALF");
+}
+bool is_float(const std::string& type) {
+  return is_half(type) || has_word(type, "FP32") || has_word(type, "Float") || has_word(type, "kFLOAT");
+}
+
+struct Types {
+  bool has_half = false, has_float = false, has_any = false;
+  void add(const std::string& type) {
+    has_any = has_any || !type.empty();
+    has_half = has_half || is_half(type);
+    has_float = has_float || is_float(type);
+  }
+};
+
+void add_ports(const Json& layer, const char* side, Types& types) {
+  const auto ports = layer.find(side);
+  if (ports == layer.end() || !ports->is_array()) return;
+  for (const Json& port : *ports) {
+    if (!port.is_object()) continue;
+    types.add(text_at(port, "Format/Datatype"));
+    types.add(text_at(port, "Datatype"));
+  }
+}
+
+/// Layers that move or rename data, without computing: a half copy of a float tensor proves nothing.
+bool is_plumbing(const std::string& type) {
+  constexpr std::array<std::string_view, 7> kTypes = {"Reformat", "NoOp",    "Constant", "Cast",
+                                                      "Identity", "Shuffle", "Reshape"};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
+Types types_of(const Json& layer) {
+  Types types;
+  add_ports(layer, "Inputs", types);
+  add_ports(layer, "Outputs", types);
+  const auto weights = layer.find("Weights");
+  if (weights != layer.end() && weights->is_object()) types.add(text_at(*weights, "Type"));
+  return types;
+}
+
+}  // namespace
+
+Result<LayerPrecisions> layer_precisions(std::string_view inspector_json) {
+  const auto json = parse_json(inspector_json, kLimits);
+  if (!json.ok() || !json->is_object()) return unreadable("no JSON object");
+  const auto layers = json->find("Layers");
+  if (layers == json->end() || !layers->is_array()) return unreadable("no list of layers");
+  LayerPrecisions found;
+  bool has_types = false;
+  for (const Json& layer : *layers) {
+    if (!layer.is_object()) continue;  // a name alone: built without the detail
+    const Types types = types_of(layer);
+    has_types = has_types || types.has_any;
+    if (!types.has_float || is_plumbing(text_at(layer, "LayerType"))) continue;
+    ++found.layers;
+    if (types.has_half) ++found.half;
+  }
+  if (!has_types) return unreadable("layer names alone");
+  return found;
+}
+
+Status check_half(const LayerPrecisions& found) {
+  if (found.half > 0) return {};
+  return build_error(
+      Reason::kPrecisionNotSupported,
+      "precision fp16: expected at least one layer in half precision, found none of " +
+          std::to_string(found.layers) +
+          "; the device has no faster half kernels for this network: build fp32 for reference, or "
+          "shorten keep_fp32");
+}
+
+Status prove_precision(CompileState& state) {
+  state.record.proof["layers"] = std::to_string(state.plan->facts().layers);
+  if (!state.options.has_fp16_flag()) {
+    state.record.proof["precision"] = "the types of the source graph";
+    return {};
+  }
+  const std::unique_ptr<nvinfer1::IEngineInspector> inspector(state.plan->engine().createEngineInspector());
+  if (!inspector) return unreadable("no inspector");
+  const char* const text = inspector->getEngineInformation(nvinfer1::LayerInformationFormat::kJSON);
+  if (text == nullptr) return unreadable("no answer");
+  SKUA_ASSIGN_OR_RETURN(const LayerPrecisions found, layer_precisions(text));
+  SKUA_RETURN_IF_ERROR(check_half(found));
+  state.record.proof["precision"] = "layer types read back from the engine";
+  state.record.proof["layers.float"] = std::to_string(found.layers);
+  state.record.proof["layers.fp16"] = std::to_string(found.half);
+  return {};
+}
+
+}  // namespace skua::tensorrt

@@ -1,0 +1,24 @@
+// Which layers of an engine compute in half precision, from what TensorRT's inspector says of them.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "skua/result.h"
+
+namespace skua::tensorrt {
+
+struct LayerPrecisions {
+  std::size_t layers = 0;  ///< that compute in floating point; copies and reformats do not count
+  std::size_t half = 0;    ///< of these, with a half input, output or weight
+};
+
+/// Reads the inspector's JSON, in the form of 10.x (one field for format and type) or of 11.x (two).
+/// EngineBuildError, precision_not_supported, when it is none or says nothing of types.
+Result<LayerPrecisions> layer_precisions(std::string_view inspector_json);
+
+/// Under fp16 at least one layer must compute in half: else the engine is an fp32 one under another name.
+/// EngineBuildError, precision_not_supported.
+Status check_half(const LayerPrecisions& found);
+
+}  // namespace skua::tensorrt

@@ -1,0 +1,127 @@
+// The steps before a build: what is asked for, the source, its precision, TensorRT's network, the options.
+#include <algorithm>
+#include <utility>
+
+#include "compile/graph_precision.h"
+#include "compile/onnx_fold.h"
+#include "core/filesystem.h"
+#include "core/profile_check.h"
+#include "core/text.h"
+#include "runtimes/tensorrt/compile_builder.h"
+#include "runtimes/tensorrt/compile_steps.h"
+#include "runtimes/tensorrt/compile_tools.h"
+
+namespace skua::tensorrt {
+namespace {
+
+using compile::build_error;
+
+Error no_precision(Precision precision, const std::string& text) {
+  return build_error(Reason::kPrecisionNotSupported,
+                     "precision " + std::string(to_string(precision)) + ": " + text);
+}
+
+/// Doubles are narrowed by TensorRT's parser without a word.
+Status check_no_double(const OnnxModel& source, Precision precision) {
+  std::vector<std::string> names;
+  for (const OnnxTensor* tensor : all_tensors(source)) {
+    if (tensor->type == kOnnxDouble) names.push_back(quote(tensor->name));
+  }
+  if (names.empty()) return {};
+  constexpr std::size_t kShown = 5;
+  const std::size_t count = names.size();
+  names.resize(std::min(count, kShown));
+  return no_precision(precision,
+                      "found " + std::to_string(count) + " float64 weights (" + join(names) +
+                          "), which TensorRT would narrow to float32; export the network in float32");
+}
+
+bool is_half_graph(const OnnxModel& source) {
+  const auto tensors = all_tensors(source);
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const OnnxTensor* tensor) { return tensor->type == kOnnxHalf; });
+}
+
+Error convert_first(Precision precision, int major) {
+  return no_precision(
+      precision, "TensorRT " + std::to_string(major) +
+                     " has no builder flag for it any more, precision stands in the graph alone, and this "
+                     "graph is float32; convert it first with skua quantize --precision " +
+                     std::string(to_string(precision)));
+}
+
+}  // namespace
+
+Status check_request(CompileState& state) {
+  const Precision precision = state.request.build.precision;
+  if (precision == Precision::kFp16 || precision == Precision::kFp32) return {};
+  return no_precision(precision,
+                      "the runtime tensorrt of this release builds fp16 and fp32; int8 and mixed arrive with "
+                      "Precision: build fp16, or use a later release");
+}
+
+Status open_devices(CompileState& state) {
+  SKUA_ASSIGN_OR_RETURN(state.device, open_device());
+  state.record.proof["device"] = state.device->name;
+  return {};
+}
+
+Status read_source(CompileState& state) {
+  SKUA_ASSIGN_OR_RETURN(compile::OnnxSource source, compile::read_onnx_source(state));
+  state.source = std::move(source.model);
+  SKUA_ASSIGN_OR_RETURN(state.whole, compile::fold_external(state.source_bytes, source.external));
+  SKUA_ASSIGN_OR_RETURN(const auto folder, posix_file_system().open_folder(state.request.staging_dir));
+  SKUA_ASSIGN_OR_RETURN(const auto file, folder->create(state.source_path().filename().string()));
+  return file->write(state.whole);
+}
+
+Status check_precision(CompileState& state) {
+  const BuildConfig& build = state.request.build;
+  SKUA_RETURN_IF_ERROR(check_int8_ranges(state.source, build));
+  SKUA_RETURN_IF_ERROR(check_no_double(state.source, build.precision));
+  if (build.precision == Precision::kFp32)
+    return compile::check_graph_precision(state.source, build.precision, build.keep_fp32);
+  if (NV_TENSORRT_MAJOR < kFirstStronglyTypedMajor)
+    return {};  // the flag lets TensorRT choose layer by layer
+  if (!is_half_graph(state.source)) return convert_first(build.precision, NV_TENSORRT_MAJOR);
+  return compile::check_graph_precision(state.source, build.precision, build.keep_fp32);
+}
+
+Status parse_source(CompileState& state) {
+  SKUA_ASSIGN_OR_RETURN(state.parsed, parse_network(state.whole, state.request.model_name, state.recorder));
+  SKUA_ASSIGN_OR_RETURN(state.contract, network_contract(*state.parsed.network, state.source));
+  return {};
+}
+
+Status check_inputs(CompileState& state) {
+  std::vector<TensorSpec> inputs;
+  for (const ModelTensor& input : state.contract.inputs) inputs.push_back(input.spec);
+  return check_profiles(state.request.build.optimization_profiles, inputs);
+}
+
+Status settle_options(CompileState& state) {
+  const BuildConfig& build = state.request.build;
+  std::optional<DeviceMemory> memory;
+  if (state.device) {
+    SKUA_ASSIGN_OR_RETURN(const std::uint64_t free, free_bytes(*state.device, TrtContext::kCompile));
+    memory = DeviceMemory{state.device->total_bytes, free};
+  }
+  SKUA_ASSIGN_OR_RETURN(state.options,
+                        build_options(build, state.request.model_name, NV_TENSORRT_MAJOR, memory));
+  SKUA_ASSIGN_OR_RETURN(state.options.keep_fp32, layers_to_keep(*state.parsed.network, build.keep_fp32));
+  return {};
+}
+
+Status build_plan(CompileState& state) {
+  switch (state.options.route) {
+    case BuildRoute::kBuilder:
+      return build_with_builder(state);
+    case BuildRoute::kTrtexec:
+      return build_with_trtexec(state);
+    case BuildRoute::kPolygraphy:
+      return build_with_polygraphy(state);
+  }
+  return build_error(Reason::kInternal, "unknown build route");
+}
+
+}  // namespace skua::tensorrt

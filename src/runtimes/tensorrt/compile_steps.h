@@ -1,0 +1,72 @@
+// The steps of compiling an ONNX model into a TensorRT plan, in the order of compile_tensorrt.cpp. Each works
+// on the state below, may fail with EngineBuildError or InvalidArgumentError, and writes to the staging
+// folder only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compile/compilation.h"
+#include "compile/onnx_source.h"
+#include "onnx/model_tensors.h"
+#include "runtimes/tensorrt/compile_network.h"
+#include "runtimes/tensorrt/compile_options.h"
+#include "runtimes/tensorrt/compile_stop.h"
+#include "runtimes/tensorrt/cuda_device.h"
+#include "runtimes/tensorrt/plan_engine.h"
+#include "runtimes/tensorrt/trt_library.h"
+
+namespace skua::tensorrt {
+
+struct CompileState : compile::Compilation {
+  CompileState(const CompileRequest& job, CompileProgress& told, LibraryFacts mapped);
+
+  CompileProgress& progress;
+  LibraryFacts library;
+  StopSignal stop;
+  ErrorRecorder recorder;             ///< of everything that parses and builds
+  std::optional<DeviceFacts> device;  ///< none when the plan is to be unproven
+  OnnxModel source;
+  std::vector<std::byte> whole;  ///< the source with its external weights inside
+  ParsedNetwork parsed;          ///< after `recorder`, which it refers to
+  ModelTensors contract;         ///< of the network: what the plan must offer
+  BuildOptions options;
+  std::shared_ptr<DeviceState> lane_state;  ///< of the trial runs
+  std::shared_ptr<PlanEngine> plan;         ///< deserialised once
+
+  /// The source, whole, for whoever reads a file: a tool, or the reference.
+  std::filesystem::path source_path() const { return staged("source.onnx"); }
+  std::filesystem::path artifact_path() const { return staged(request.artifact_name); }
+  /// Where the next build's timing cache is written; compile_model keeps it beside the engine.
+  std::filesystem::path timing_cache_path() const { return staged(request.artifact_name + ".timing"); }
+};
+
+Status check_request(CompileState& state);    ///< what this release and this TensorRT can build at all
+Status open_devices(CompileState& state);     ///< the device that tries kernels out
+Status read_source(CompileState& state);      ///< the model and its external weights, hashed, as one block
+Status check_precision(CompileState& state);  ///< the source graph can become what the precision says
+Status parse_source(CompileState& state);     ///< TensorRT's network, compared with the file
+Status check_inputs(CompileState& state);     ///< optimisation profiles against the network's inputs
+Status settle_options(CompileState& state);   ///< every option by name
+Status build_plan(CompileState& state);       ///< by the configured route, into the staging folder
+Status check_header(CompileState& state);     ///< the plan's first bytes
+Status open_plan(CompileState& state);        ///< deserialised; inputs, outputs, profile, flags as asked for
+Status prove_precision(CompileState& state);  ///< layer precisions read back
+Status settle_contract(CompileState& state);  ///< inputs, outputs and capacities for the record
+Status settle_unproven(CompileState& state);  ///< the same without the engine
+Status make_golden(CompileState& state);      ///< golden vectors, never from the plan
+Status try_and_compare(CompileState& state);  ///< trial runs at min, opt, max; the golden vectors reproduced
+Status finish_record(CompileState& state);    ///< what is left of the record
+
+/// All steps. RuntimeNotAvailableError when the library is another release; else EngineBuildError,
+/// InvalidArgumentError, OutOfMemoryError.
+Result<EngineRecord> compile_tensorrt(const CompileRequest& request, CompileProgress& progress);
+
+/// The three routes. Each leaves the plan at `state.artifact_path()`.
+Status build_with_builder(CompileState& state);
+Status build_with_trtexec(CompileState& state);
+Status build_with_polygraphy(CompileState& state);
+
+}  // namespace skua::tensorrt

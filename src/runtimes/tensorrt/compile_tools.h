@@ -1,0 +1,42 @@
+// The two tools that can build a plan instead of us. Both get a command line that is made from the same
+// BuildOptions as the builder's configuration, word by word, without a shell.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compile/tool_process.h"
+#include "onnx/onnx_model.h"
+#include "runtimes/tensorrt/compile_options.h"
+
+namespace skua::tensorrt {
+
+struct ToolFiles {
+  std::filesystem::path source;        ///< the model, whole
+  std::filesystem::path plan;          ///< written by the tool
+  std::filesystem::path timing_cache;  ///< read when it is there, written afterwards
+  std::filesystem::path folder;        ///< for temporary files
+};
+
+/// argv after the name. EngineBuildError (model_unsupported): a name that the tool's own syntax would take
+/// apart.
+Result<std::vector<std::string>> trtexec_arguments(const BuildOptions& options, const ToolFiles& files);
+/// `has_timing_cache`: whether there is one to read.
+Result<std::vector<std::string>> polygraphy_arguments(const BuildOptions& options, const ToolFiles& files,
+                                                      bool has_timing_cache);
+
+/// EngineBuildError (precision_not_supported) for a quantised graph under fp16, and for a build that would
+/// end in made-up ranges: without Q/DQ nodes trtexec invents them, or calibrates on noise, and Polygraphy on
+/// random data.
+Status check_int8_ranges(const OnnxModel& source, const BuildConfig& build);
+
+/// What trtexec's end says: status 0 and "&&&& PASSED" in its last line, of the release `version` (as
+/// getInferLibVersion() counts). EngineBuildError: builder_crashed, model_unsupported, sdk_foreign. `log` is
+/// its output.
+Status judge_trtexec(const compile::ToolEnd& end, std::string_view log, int version);
+/// Likewise; its last line must be no error.
+Status judge_polygraphy(const compile::ToolEnd& end, std::string_view log);
+
+}  // namespace skua::tensorrt
