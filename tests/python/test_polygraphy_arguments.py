@@ -1,0 +1,67 @@
+"""Skua's command line for Polygraphy, parsed by the real Polygraphy.
+
+The words are those that unit_tensorrt.PolygraphyArguments compares with what src/runtimes/tensorrt makes. Polygraphy's
+own parser takes them here; TensorRT itself is not needed for that, and nothing is built.
+"""
+
+import argparse
+import pathlib
+
+import pytest
+
+FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures" / "tensorrt"
+
+
+def words_of(name):
+    return (FIXTURES / name).read_text().splitlines()
+
+
+def parse(words):
+    """The tool that Polygraphy would run, with what it has understood. As its main(), without running the tool."""
+    registry = pytest.importorskip("polygraphy.tools.registry", reason="polygraphy is not installed: setup.sh test")
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers(dest="tools", required=True)
+    for tool in registry.TOOL_REGISTRY:
+        tool.setup_parser(subparsers)
+    args, unknown = parser.parse_known_args(words)
+    assert not unknown
+    args.subcommand.parse(args)
+    return args.subcommand
+
+
+def group(tool, name):
+    return next(group for kind, group in tool.arg_groups.items() if kind.__name__ == name)
+
+
+def test_every_option_is_understood_as_it_is_meant():
+    tool = parse(words_of("polygraphy_arguments.txt"))
+    config = group(tool, "TrtConfigArgs")
+    assert config.profile_dicts == [{"x": ([1, 3, 8, 8], [2, 3, 8, 8], [4, 3, 8, 8]), "y": ([1, 4], [1, 4], [9, 4])}]
+    assert (config.fp16, config.tf32, config.int8) == (True, None, None)
+    assert config.precision_constraints == "obey"
+    assert {str(pool).split(".")[-1]: limit for pool, limit in config.memory_pool_limits.items()} == {
+        "WORKSPACE": 1 << 30, "TACTIC_DRAM": 2 << 30}
+    assert (config.builder_optimization_level, config.max_aux_streams) == (3, 0)
+    assert str(config.profiling_verbosity).endswith("DETAILED")
+    assert config.load_timing_cache == "/staging/timing.partial"
+    network = group(tool, "TrtLoadNetworkArgs")
+    assert {layer: str(kind).split(".")[-1] for layer, kind in network.layer_precisions.items()} == {
+        "/head/Softmax": "float32", "norm": "float32"}
+    assert not network.strongly_typed
+    # None of these may be on in a plan that flies.
+    for flag in ("refittable", "strip_plan", "version_compatible", "weight_streaming", "use_dla", "sparse_weights"):
+        assert getattr(config, flag) is None
+
+
+def test_strongly_typed_network_has_no_precision_flag():
+    tool = parse(words_of("polygraphy_arguments_11.txt"))
+    assert group(tool, "TrtLoadNetworkArgs").strongly_typed
+    assert group(tool, "TrtConfigArgs").fp16 is None
+    assert group(tool, "TrtConfigArgs").load_timing_cache is None
+
+
+def test_a_word_that_polygraphy_does_not_know_is_noticed():
+    with pytest.raises(AssertionError):
+        parse([*words_of("polygraphy_arguments.txt"), "--no-such-option"])
+    with pytest.raises(SystemExit):
+        parse([*words_of("polygraphy_arguments.txt"), "--max-aux-streams"])

@@ -1,0 +1,161 @@
+// Command lines of the two tools. What the real Polygraphy makes of its one is tested in
+// tests/python/test_polygraphy_arguments.py, from the same file that is compared here.
+#include <fstream>
+#include <sstream>
+
+#include "compile_fixture.h"
+#include "runtimes/tensorrt/compile_tools.h"
+
+namespace skua::test {
+namespace {
+
+using tensorrt::BuildOptions;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+BuildOptions all_options(BuildRoute route) {
+  BuildOptions options;
+  options.route = route;
+  options.precision = Precision::kFp16;
+  options.sdk_major = 10;
+  options.network_name = "net";
+  options.workspace_bytes = 1024ULL << 20U;
+  options.tactic_dram_bytes = 2048ULL << 20U;
+  options.keep_fp32 = {"/head/Softmax", "norm"};
+  options.profiles = {{"x", Shape{1, 3, 8, 8}, Shape{2, 3, 8, 8}, Shape{4, 3, 8, 8}},
+                      {"y", Shape{1, 4}, Shape{1, 4}, Shape{9, 4}}};
+  return options;
+}
+
+const tensorrt::ToolFiles kFiles{"/staging/source.onnx", "/staging/plan.partial", "/staging/timing.partial",
+                                 "/staging"};
+
+std::vector<std::string> lines_of(const std::string& name) {
+  std::ifstream file(std::string(SKUA_SOURCE_DIR) + "/tests/fixtures/tensorrt/" + name);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(TrtexecArguments, SayEveryOption) {
+  const auto words = tensorrt::trtexec_arguments(all_options(BuildRoute::kTrtexec), kFiles);
+  ASSERT_TRUE(is_ok(words));
+  EXPECT_EQ(*words, lines_of("trtexec_arguments.txt"));
+}
+
+TEST(TrtexecArguments, PrecisionOptionsAreGoneFrom11On) {
+  BuildOptions options = all_options(BuildRoute::kTrtexec);
+  options.sdk_major = 11;
+  const auto words = tensorrt::trtexec_arguments(options, kFiles).value();
+  EXPECT_THAT(words, Not(Contains(HasSubstr("fp16"))));
+  EXPECT_THAT(words, Not(Contains(HasSubstr("recision"))));
+  EXPECT_THAT(words, Not(Contains(HasSubstr("layerOutputTypes"))));
+}
+
+TEST(TrtexecArguments, ReferenceIsBuiltWithoutHalfAndWithoutProfiles) {
+  BuildOptions options = all_options(BuildRoute::kTrtexec);
+  options.precision = Precision::kFp32;
+  options.profiles.clear();
+  const auto words = tensorrt::trtexec_arguments(options, kFiles).value();
+  EXPECT_THAT(words, Not(Contains(HasSubstr("--fp16"))));
+  EXPECT_THAT(words, Not(Contains(HasSubstr("Shapes"))));
+  EXPECT_THAT(words, Contains("--noTF32"));
+}
+
+TEST(PolygraphyArguments, SayEveryOption) {
+  const auto words = tensorrt::polygraphy_arguments(all_options(BuildRoute::kPolygraphy), kFiles, true);
+  ASSERT_TRUE(is_ok(words));
+  EXPECT_EQ(*words, lines_of("polygraphy_arguments.txt"));
+}
+
+TEST(PolygraphyArguments, StronglyTypedFrom11OnAndNoCacheWhereThereIsNone) {
+  BuildOptions options = all_options(BuildRoute::kPolygraphy);
+  options.sdk_major = 11;
+  const auto words = tensorrt::polygraphy_arguments(options, kFiles, false).value();
+  EXPECT_EQ(words, lines_of("polygraphy_arguments_11.txt"));
+}
+
+TEST(ToolArguments, NamesThatATheToolWouldTakeApartAreRefused) {
+  for (const std::string name : {"x:0", "a,b", "x y", "*", "'x'", "-x", ""}) {
+    BuildOptions options = all_options(BuildRoute::kTrtexec);
+    options.profiles[0].input_name = name;
+    EXPECT_TRUE(is_build_error(tensorrt::trtexec_arguments(options, kFiles), Reason::kModelUnsupported, "trtexec"))
+        << name;
+    options = all_options(BuildRoute::kPolygraphy);
+    options.keep_fp32[0] = name;
+    EXPECT_TRUE(is_build_error(tensorrt::polygraphy_arguments(options, kFiles, true), Reason::kModelUnsupported,
+                               "polygraphy"))
+        << name;
+  }
+}
+
+OnnxModel quantised_model() {
+  return parse_onnx(bytes_of(OnnxWriter()
+                                 .input("x", kFloat, {4})
+                                 .output("y", kUint8, {4})
+                                 .weights("s", kFloat, {}, raw<float>({0.1F}))
+                                 .node("QuantizeLinear", {"x", "s"}, {"y"})
+                                 .model()))
+      .value();
+}
+
+BuildConfig build_of(Precision precision, BuildRoute route) {
+  BuildConfig build;
+  build.precision = precision;
+  build.build_route = route;
+  return build;
+}
+
+TEST(Int8Ranges, AToolIsNeverLeftToMakeThemUp) {
+  const OnnxModel plain = parse_onnx(bytes_of(add_relu_model())).value();
+  for (const BuildRoute route : {BuildRoute::kTrtexec, BuildRoute::kPolygraphy}) {
+    for (const Precision precision : {Precision::kInt8, Precision::kMixed}) {
+      const BuildConfig build = build_of(precision, route);
+      EXPECT_TRUE(is_build_error(tensorrt::check_int8_ranges(plain, build), Reason::kPrecisionNotSupported, "noise"));
+      EXPECT_TRUE(is_ok(tensorrt::check_int8_ranges(quantised_model(), build)));
+    }
+    EXPECT_TRUE(is_ok(tensorrt::check_int8_ranges(plain, build_of(Precision::kFp16, route))));
+  }
+}
+
+TEST(Int8Ranges, AQuantisedModelIsNoFp16) {
+  for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+    EXPECT_TRUE(is_build_error(
+        tensorrt::check_int8_ranges(quantised_model(), build_of(precision, BuildRoute::kBuilder)),
+        Reason::kPrecisionNotSupported, "quantised"));
+  }
+}
+
+constexpr std::string_view kGoodLog =
+    "&&&& RUNNING TensorRT.trtexec [TensorRT v100300] # trtexec --onnx=x\n...\n"
+    "&&&& PASSED TensorRT.trtexec [TensorRT v100300] # trtexec --onnx=x\n";
+
+compile::ToolEnd ended(int status, const std::string& last_line, int signal = 0) {
+  return {status, signal, last_line};
+}
+
+TEST(TrtexecVerdict, StatusLastLineAndReleaseAllCount) {
+  const std::string passed = "&&&& PASSED TensorRT.trtexec [TensorRT v100300] # trtexec --onnx=x";
+  EXPECT_TRUE(is_ok(tensorrt::judge_trtexec(ended(0, passed), kGoodLog, 100300)));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(1, passed), kGoodLog, 100300), Reason::kModelUnsupported,
+                             "status 1"));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(0, "&&&& FAILED TensorRT.trtexec"), kGoodLog, 100300),
+                             Reason::kModelUnsupported, "not PASSED"));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(0, ""), kGoodLog, 100300), Reason::kModelUnsupported));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(-1, passed, 11), kGoodLog, 100300),
+                             Reason::kBuilderCrashed, "signal 11"));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(0, passed), kGoodLog, 101600), Reason::kSdkForeign,
+                             "found 10.3.0"));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(0, passed), "nothing", 100300), Reason::kSdkForeign));
+}
+
+TEST(PolygraphyVerdict, StatusAndLastLineCount) {
+  EXPECT_TRUE(is_ok(tensorrt::judge_polygraphy(ended(0, "[I] Finished engine building in 1 s"), "")));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_polygraphy(ended(1, ""), "[!] log"), Reason::kModelUnsupported, "log"));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_polygraphy(ended(0, "[!] Invalid Engine"), ""),
+                             Reason::kModelUnsupported));
+}
+
+}  // namespace
+}  // namespace skua::test
