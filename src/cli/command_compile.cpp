@@ -13,7 +13,7 @@ namespace {
 struct CompileArguments {
   std::string model, runtime = RuntimeConfig().runtime, out, config_file;
   std::optional<std::string> precision, calibration_dataset, name;
-  std::optional<int> workspace_mb;
+  std::optional<int> workspace_mb, timeout_s;
   std::vector<std::string> profiles, settings, input_dtypes, output_names;
   bool is_unproven = false;
 };
@@ -77,6 +77,8 @@ Status compile(const CompileArguments& arguments, Session& session) {
   SKUA_RETURN_IF_ERROR(build.validate());
   SKUA_ASSIGN_OR_RETURN(context.config.engine_cache_dir, make_output_folder(arguments.out));
   context.config.runtime = arguments.runtime;
+  context.config.trtexec_timeout_s = arguments.timeout_s.value_or(context.config.trtexec_timeout_s);
+  SKUA_RETURN_IF_ERROR(context.config.validate());
   SKUA_RETURN_IF_ERROR(resolve_defaults(context.config));
   context.host = probe_host();
   context.events = &session.console;
@@ -113,6 +115,8 @@ void add_compile(CLI::App& app, Action& action) {
   }
   command->add_option("--name", a->name, "logical name (default: the file's stem)");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
+  command->add_option("--timeout", a->timeout_s,
+                      "seconds that the build may take, instead of trtexec_timeout_s");
   command->add_flag("--unproven", a->is_unproven,
                     "write a plan that cannot be loaded here; no gate accepts it");
   command->callback([a, &action] { action = [a](Session& session) { return compile(*a, session); }; });

@@ -44,6 +44,9 @@ Result<std::vector<std::byte>> decode_timing_cache(std::span<const std::byte> fi
   const auto key_digest = text_of(file.subspan(kMagic.size(), kHexDigits));
   const auto blob_digest = text_of(file.subspan(kMagic.size() + kHexDigits + 1, kHexDigits));
   const auto blob = file.subspan(kHeaderBytes);
+  constexpr auto kLineEnd = static_cast<std::byte>('\n');
+  if (file[kMagic.size() + kHexDigits] != kLineEnd || file[kHeaderBytes - 1] != kLineEnd)
+    return unusable(Reason::kMalformed, "its header is damaged");
   if (sha256_of(blob).hex() != blob_digest) return unusable(Reason::kMalformed, "its bytes are damaged");
   if (sha256_of(bytes_of(key)).hex() != key_digest)
     return unusable(Reason::kHostFactMismatch, "it was measured on another device or by another TensorRT");

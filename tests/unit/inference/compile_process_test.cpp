@@ -105,6 +105,26 @@ TEST_F(CompileProcessTest, CancellationStopsIt) {
   EXPECT_EQ(status.error().reason, Reason::kCancelled);
 }
 
+TEST_F(CompileProcessTest, BuilderIsAskedToEndBeforeItIsKilled) {
+  const auto ended = root_.path() / "ended";
+  BuildProcess process =
+      builder("trap 'echo orderly > " + ended.string() + "; exit 0' TERM; echo started; while :; do :; done");
+  bool is_started = false;
+  process.on_progress = [&](std::string_view) { is_started = true; };
+  process.stop_requested = [&] { return is_started; };
+  EXPECT_EQ(run_build_process(process).error().reason, Reason::kCancelled);
+  EXPECT_TRUE(std::filesystem::exists(ended));
+}
+
+TEST_F(CompileProcessTest, BuilderThatDoesNotHeedIsKilled) {
+  BuildProcess process = builder("trap '' TERM; echo $$; while :; do :; done");
+  int builder_pid = 0;
+  process.on_progress = [&](std::string_view line) { builder_pid = std::stoi(std::string(line)); };
+  process.stop_requested = [&] { return builder_pid != 0; };
+  EXPECT_EQ(run_build_process(process).error().reason, Reason::kCancelled);
+  EXPECT_TRUE(ends_soon(builder_pid));
+}
+
 TEST_F(CompileProcessTest, MissingExecutableIsNamed) {
   BuildProcess process = builder("true");
   process.executable = root_.path() / "absent";

@@ -80,12 +80,13 @@ TEST(ToolArguments, NamesThatATheToolWouldTakeApartAreRefused) {
   for (const std::string name : {"x:0", "a,b", "x y", "*", "'x'", "-x", ""}) {
     BuildOptions options = all_options(BuildRoute::kTrtexec);
     options.profiles[0].input_name = name;
-    EXPECT_TRUE(is_build_error(tensorrt::trtexec_arguments(options, kFiles), Reason::kModelUnsupported, "trtexec"))
+    EXPECT_TRUE(
+        is_build_error(tensorrt::trtexec_arguments(options, kFiles), Reason::kModelUnsupported, "trtexec"))
         << name;
     options = all_options(BuildRoute::kPolygraphy);
     options.keep_fp32[0] = name;
-    EXPECT_TRUE(is_build_error(tensorrt::polygraphy_arguments(options, kFiles, true), Reason::kModelUnsupported,
-                               "polygraphy"))
+    EXPECT_TRUE(is_build_error(tensorrt::polygraphy_arguments(options, kFiles, true),
+                               Reason::kModelUnsupported, "polygraphy"))
         << name;
   }
 }
@@ -112,7 +113,8 @@ TEST(Int8Ranges, AToolIsNeverLeftToMakeThemUp) {
   for (const BuildRoute route : {BuildRoute::kTrtexec, BuildRoute::kPolygraphy}) {
     for (const Precision precision : {Precision::kInt8, Precision::kMixed}) {
       const BuildConfig build = build_of(precision, route);
-      EXPECT_TRUE(is_build_error(tensorrt::check_int8_ranges(plain, build), Reason::kPrecisionNotSupported, "noise"));
+      EXPECT_TRUE(
+          is_build_error(tensorrt::check_int8_ranges(plain, build), Reason::kPrecisionNotSupported, "noise"));
       EXPECT_TRUE(is_ok(tensorrt::check_int8_ranges(quantised_model(), build)));
     }
     EXPECT_TRUE(is_ok(tensorrt::check_int8_ranges(plain, build_of(Precision::kFp16, route))));
@@ -138,21 +140,25 @@ compile::ToolEnd ended(int status, const std::string& last_line, int signal = 0)
 TEST(TrtexecVerdict, StatusLastLineAndReleaseAllCount) {
   const std::string passed = "&&&& PASSED TensorRT.trtexec [TensorRT v100300] # trtexec --onnx=x";
   EXPECT_TRUE(is_ok(tensorrt::judge_trtexec(ended(0, passed), kGoodLog, 100300)));
-  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(1, passed), kGoodLog, 100300), Reason::kModelUnsupported,
-                             "status 1"));
-  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(0, "&&&& FAILED TensorRT.trtexec"), kGoodLog, 100300),
-                             Reason::kModelUnsupported, "not PASSED"));
-  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(0, ""), kGoodLog, 100300), Reason::kModelUnsupported));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(1, passed), kGoodLog, 100300),
+                             Reason::kModelUnsupported, "status 1"));
+  EXPECT_TRUE(
+      is_build_error(tensorrt::judge_trtexec(ended(0, "&&&& FAILED TensorRT.trtexec"), kGoodLog, 100300),
+                     Reason::kModelUnsupported, "not PASSED"));
+  EXPECT_TRUE(
+      is_build_error(tensorrt::judge_trtexec(ended(0, ""), kGoodLog, 100300), Reason::kModelUnsupported));
   EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(-1, passed, 11), kGoodLog, 100300),
                              Reason::kBuilderCrashed, "signal 11"));
   EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(0, passed), kGoodLog, 101600), Reason::kSdkForeign,
                              "found 10.3.0"));
-  EXPECT_TRUE(is_build_error(tensorrt::judge_trtexec(ended(0, passed), "nothing", 100300), Reason::kSdkForeign));
+  EXPECT_TRUE(
+      is_build_error(tensorrt::judge_trtexec(ended(0, passed), "nothing", 100300), Reason::kSdkForeign));
 }
 
 TEST(PolygraphyVerdict, StatusAndLastLineCount) {
   EXPECT_TRUE(is_ok(tensorrt::judge_polygraphy(ended(0, "[I] Finished engine building in 1 s"), "")));
-  EXPECT_TRUE(is_build_error(tensorrt::judge_polygraphy(ended(1, ""), "[!] log"), Reason::kModelUnsupported, "log"));
+  EXPECT_TRUE(
+      is_build_error(tensorrt::judge_polygraphy(ended(1, ""), "[!] log"), Reason::kModelUnsupported, "log"));
   EXPECT_TRUE(is_build_error(tensorrt::judge_polygraphy(ended(0, "[!] Invalid Engine"), ""),
                              Reason::kModelUnsupported));
 }

@@ -1,4 +1,5 @@
-// What the tests of the compile half share: compiling into a folder of the test's own, and networks that are parsed.
+// What the tests of the compile half share: compiling into a folder of the test's own, and networks that are
+// parsed.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -10,10 +11,10 @@
 #include <vector>
 
 #include "compile_case.h"
-#include "control/sil_control.h"
 #include "onnx_writer.h"
 #include "runtimes/tensorrt/compile_network.h"
 #include "runtimes/tensorrt/compile_steps.h"
+#include "sil/control/sil_control.h"
 #include "verdicts.h"
 
 namespace skua::test {

@@ -1,0 +1,100 @@
+// A tool may fail, crash, hang, or leave children behind. Shell scripts stand for tools, because they can be
+// made to.
+#include "compile/tool_process.h"
+
+#include <filesystem>
+
+#include "compile_fixture.h"
+
+namespace skua::test {
+namespace {
+
+using compile::run_tool;
+using compile::ToolProcess;
+
+class ToolProcessTest : public testing::Test {
+ protected:
+  ToolProcess tool(const std::string& script) {
+    ToolProcess process;
+    process.executable = folder_.write("tool.sh", "#!/bin/sh\n" + script + "\n");
+    std::filesystem::permissions(process.executable, std::filesystem::perms::owner_all);
+    process.working_folder = folder_.path();
+    process.log = folder_.path() / "tool.log";
+    process.deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    return process;
+  }
+  /// Whether a killed process is gone, or waits for its reaper, before a bounded number of looks.
+  bool is_gone(const std::string& file) {
+    const std::string pid = folder_.read(file);
+    for (int look = 0; look < 1000000; ++look) {
+      if (!std::filesystem::exists("/proc/" + pid.substr(0, pid.size() - 1) + "/exe")) return true;
+    }
+    return false;
+  }
+  TempFolder folder_;
+};
+
+TEST_F(ToolProcessTest, TellsStatusAndLastLine) {
+  const auto end = run_tool(tool("echo one; echo two >&2; echo; exit 3"));
+  ASSERT_TRUE(is_ok(end));
+  EXPECT_EQ(end->exit_status, 3);
+  EXPECT_EQ(end->signal, 0);
+  EXPECT_EQ(end->last_line, "two");
+}
+
+TEST_F(ToolProcessTest, WordsArriveAsTheyAre) {
+  ToolProcess process = tool("for word in \"$@\"; do echo \"<$word>\"; done");
+  process.arguments = {"a b", "$HOME", "*", "'x'", ""};
+  ASSERT_TRUE(is_ok(run_tool(process)));
+  EXPECT_EQ(folder_.read("tool.log"), "<a b>\n<$HOME>\n<*>\n<'x'>\n<>\n");
+}
+
+TEST_F(ToolProcessTest, EnvironmentIsCleanAndInputEmpty) {
+  ::setenv("SKUA_TEST_SECRET", "1", 1);
+  ToolProcess process = tool("/usr/bin/env | /usr/bin/sort; cat");
+  process.environment = {"MORE=2"};
+  ASSERT_TRUE(is_ok(run_tool(process)));
+  const std::string log = folder_.read("tool.log");
+  EXPECT_THAT(log, testing::HasSubstr("MORE=2"));
+  EXPECT_THAT(log, testing::HasSubstr("TMPDIR=" + folder_.path().string()));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("SKUA_TEST_SECRET")));
+}
+
+TEST_F(ToolProcessTest, SignalIsTold) {
+  const auto end = run_tool(tool("kill -SEGV $$"));
+  ASSERT_TRUE(is_ok(end));
+  EXPECT_EQ(end->signal, SIGSEGV);
+  EXPECT_EQ(end->exit_status, -1);
+}
+
+TEST_F(ToolProcessTest, DeadlineEndsTheWholeGroup) {
+  ToolProcess process = tool("sleep 600 & echo $! > child; echo started; wait");
+  process.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  EXPECT_TRUE(is_build_error(run_tool(process), Reason::kBuilderTimeout, "started"));
+  EXPECT_TRUE(is_gone("child"));
+}
+
+TEST_F(ToolProcessTest, StopEndsTheWholeGroup) {
+  ToolProcess process = tool("sleep 600 & echo $! > child.new; mv child.new child; wait");
+  process.stop_requested = [this] { return std::filesystem::exists(folder_.path() / "child"); };
+  EXPECT_TRUE(is_build_error(run_tool(process), Reason::kCancelled));
+  EXPECT_TRUE(is_gone("child"));
+}
+
+TEST_F(ToolProcessTest, ChildrenThatItLeavesBehindAreEnded) {
+  ASSERT_TRUE(is_ok(run_tool(tool("sleep 600 & echo $! > child"))));
+  EXPECT_TRUE(is_gone("child"));
+}
+
+TEST_F(ToolProcessTest, NoSearchPathDecidesWhichToolRuns) {
+  ToolProcess process = tool("true");
+  process.executable = "true";
+  EXPECT_TRUE(is_build_error(run_tool(process), Reason::kBuilderMissing, "absolute path"));
+  process.executable = folder_.path() / "absent";
+  EXPECT_TRUE(is_build_error(run_tool(process), Reason::kBuilderMissing, "absent"));
+  process.executable = folder_.write("not-executable", "#!/bin/sh\n");
+  EXPECT_TRUE(is_build_error(run_tool(process), Reason::kBuilderMissing));
+}
+
+}  // namespace
+}  // namespace skua::test

@@ -1,0 +1,138 @@
+// What the builder is given is read back: levels that clamp, flags that stay clear, profiles that are not
+// taken.
+#include "runtimes/tensorrt/compile_builder.h"
+#include "compile_fixture.h"
+
+namespace skua::test {
+namespace {
+
+using tensorrt::BuildOptions;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+BuildOptions options_of(Precision precision) {
+  BuildConfig build;
+  build.precision = precision;
+  build.optimization_profiles = {{"x", Shape{1, 4}, Shape{2, 4}, Shape{5, 4}}};
+  return tensorrt::build_options(build, "net", NV_TENSORRT_MAJOR, std::nullopt).value();
+}
+
+class BuilderConfig : public testing::Test {
+ protected:
+  void SetUp() override { sil::reset(); }
+  void TearDown() override { sil::reset(); }
+
+  Result<std::unique_ptr<nvinfer1::IBuilderConfig>> make(const BuildOptions& options) {
+    return tensorrt::make_config(*parsed_->network.builder, *parsed_->network.network, options,
+                                 parsed_->recorder);
+  }
+  std::unique_ptr<Parsed> parsed_ = parse(dynamic_relu_model());
+};
+
+TEST_F(BuilderConfig, HoldsWhatWasAsked) {
+  const auto config = make(options_of(Precision::kFp16));
+  ASSERT_TRUE(is_ok(config));
+  EXPECT_TRUE((*config)->getFlag(nvinfer1::BuilderFlag::kFP16));
+  EXPECT_FALSE((*config)->getFlag(nvinfer1::BuilderFlag::kTF32));
+  EXPECT_FALSE((*config)->getFlag(nvinfer1::BuilderFlag::kREFIT));
+  EXPECT_EQ((*config)->getMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE), 1ULL << 30U);
+  EXPECT_EQ((*config)->getNbOptimizationProfiles(), 1);
+}
+
+TEST_F(BuilderConfig, ReferenceHasNoFlagAtAll) {
+  const auto config = make(options_of(Precision::kFp32));
+  ASSERT_TRUE(is_ok(config));
+  EXPECT_EQ((*config)->getFlags(), 0U);
+}
+
+TEST_F(BuilderConfig, LevelThatIsClampedInSilenceIsNoticed) {
+  BuildOptions options = options_of(Precision::kFp32);
+  options.optimization_level = 6;
+  EXPECT_TRUE(
+      is_build_error(make(options), Reason::kInternal, "builder_optimization_level expected 6, found 5"));
+}
+
+TEST_F(BuilderConfig, EveryOptionIsCompared) {
+  const BuildOptions options = options_of(Precision::kFp32);
+  const auto config = make(options).value();
+  EXPECT_THAT(tensorrt::config_differences(*config, options), IsEmpty());
+  const auto differs = [&](const char* part) {
+    const auto found = tensorrt::config_differences(*config, options);
+    const bool is_right = found.size() == 1 && found[0].find(part) != std::string::npos;
+    return is_right ? testing::AssertionSuccess()
+                    : testing::AssertionFailure() << testing::PrintToString(found);
+  };
+  config->setFlag(nvinfer1::BuilderFlag::kREFIT);
+  EXPECT_TRUE(differs("builder_flags"));
+  config->clearFlag(nvinfer1::BuilderFlag::kREFIT);
+  config->setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, 1);
+  EXPECT_TRUE(differs("workspace_bytes"));
+  config->setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, options.workspace_bytes);
+  config->setDefaultDeviceType(nvinfer1::DeviceType::kDLA);
+  EXPECT_TRUE(differs("default_device_type"));
+  config->setDefaultDeviceType(nvinfer1::DeviceType::kGPU);
+  config->setHardwareCompatibilityLevel(nvinfer1::HardwareCompatibilityLevel::kAMPERE_PLUS);
+  EXPECT_TRUE(differs("hardware_compatibility"));
+  config->setHardwareCompatibilityLevel(nvinfer1::HardwareCompatibilityLevel::kNONE);
+  config->setMaxAuxStreams(2);
+  EXPECT_TRUE(differs("max_aux_streams"));
+}
+
+TEST_F(BuilderConfig, ProfileThatTensorrtTakesAndThenRefusesIsAnError) {
+  BuildOptions options = options_of(Precision::kFp32);
+  options.profiles[0].min = Shape{9, 4};  // above opt: setDimensions is true all the same
+  EXPECT_TRUE(is_build_error(make(options), Reason::kProfileMismatch, "optimisation profiles"));
+}
+
+TEST_F(BuilderConfig, LayersToKeepAreFoundByPattern) {
+  const auto& network = *parsed_->network.network;
+  EXPECT_THAT(tensorrt::layers_to_keep(network, {"re*"}).value(), ElementsAre("relu"));
+  EXPECT_THAT(tensorrt::layers_to_keep(network, {"*"}).value(), ElementsAre("product", "relu"));
+  EXPECT_THAT(tensorrt::layers_to_keep(network, {}).value(), IsEmpty());
+  EXPECT_TRUE(is_error(tensorrt::layers_to_keep(network, {"relu", "softmax"}), ErrorCode::kInvalidArgument,
+                       Reason::kInvalidArgument, "'softmax' matches no layer"));
+}
+
+TEST_F(BuilderConfig, KeptLayersAreHeldInFp32) {
+  BuildOptions options = options_of(Precision::kFp16);
+  options.keep_fp32 = {"product"};
+  const auto config = make(options);
+  ASSERT_TRUE(is_ok(config));
+  EXPECT_TRUE((*config)->getFlag(nvinfer1::BuilderFlag::kOBEY_PRECISION_CONSTRAINTS));
+  const nvinfer1::ILayer& product = *parsed_->network.network->getLayer(0);
+  EXPECT_EQ(product.getPrecision(), nvinfer1::DataType::kFLOAT);
+  EXPECT_TRUE(product.outputTypeIsSet(0));
+  EXPECT_FALSE(parsed_->network.network->getLayer(1)->precisionIsSet());
+}
+
+TEST(BuildOptionsTest, PoolsAreBoundedByTheDevice) {
+  constexpr std::uint64_t kGiB = 1ULL << 30U;
+  BuildConfig build;
+  build.workspace_mb = 1024;
+  const auto with = [&](std::uint64_t total, std::uint64_t free) {
+    return tensorrt::build_options(build, "net", 10, tensorrt::DeviceMemory{total, free});
+  };
+  EXPECT_EQ(with(8 * kGiB, 8 * kGiB)->tactic_dram_bytes, 6 * kGiB);
+  EXPECT_EQ(with(8 * kGiB, 3 * kGiB)->tactic_dram_bytes, 3 * kGiB);
+  EXPECT_EQ(with(8 * kGiB, 3 * kGiB + 1)->tactic_dram_bytes, 3 * kGiB);
+  EXPECT_EQ(with(8 * kGiB, 3 * kGiB)->workspace_bytes, kGiB);
+  EXPECT_TRUE(
+      is_error(with(8 * kGiB, kGiB - 1), ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "workspace_mb"));
+}
+
+TEST(BuildOptionsTest, RecordHasNamesAndNoNumbersOfFlags) {
+  BuildOptions options = options_of(Precision::kFp16);
+  options.sdk_major = 10;
+  options.keep_fp32 = {"a"};
+  const auto texts = tensorrt::option_texts(options);
+  EXPECT_EQ(texts.at("builder_flags"), "fp16, obey_precision_constraints");
+  EXPECT_EQ(texts.at("keep_fp32_layers"), "a");
+  EXPECT_EQ(texts.at("profiling_verbosity"), "detailed");
+  options.sdk_major = 11;
+  EXPECT_EQ(tensorrt::option_texts(options).at("builder_flags"), "none");
+  EXPECT_EQ(tensorrt::option_texts(options).at("strongly_typed"), "1");
+}
+
+}  // namespace
+}  // namespace skua::test

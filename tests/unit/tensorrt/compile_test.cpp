@@ -1,0 +1,337 @@
+// Compiling over the software-in-the-loop SDK: what comes out of each route, and every refusal as a typed
+// error.
+#include <filesystem>
+#include <fstream>
+
+#include "cache/golden.h"
+#include "cache/plan_header.h"
+#include "compile_fixture.h"
+#include "inference/compile.h"
+#include "runtimes/tensorrt/compile_timing_cache.h"
+#include "skua/sidecar.h"
+
+namespace skua::test {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+TEST(TensorrtCompile, AddReluIsCompleteAndCanBeKept) {
+  TensorrtCompileCase add_relu(add_relu_model());
+  const auto record = add_relu.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->runtime_label, "tensorrt");
+  EXPECT_EQ(record->model, "net");
+  EXPECT_EQ(record->model_id, "test-add-relu");
+  EXPECT_TRUE(record->proven);
+  EXPECT_GT(record->device_memory_bytes, 0U);
+  EXPECT_EQ(record->options.at("provider"), "sil");
+  EXPECT_EQ(record->options.at("build_route"), "builder");
+  EXPECT_EQ(record->options.at("builder_flags"), "none");
+  EXPECT_EQ(record->proof.at("plan.tag"), "ftrt");
+  EXPECT_EQ(record->proof.at("plan.network_name"), "net");
+  const auto decoded = decode_build_record(encode_build_record(*record));
+  ASSERT_TRUE(is_ok(decoded));
+  EXPECT_EQ(*decoded, *record);
+  const std::string artifact = add_relu.artifact();
+  EXPECT_EQ(record->engine_sha256, Sha256Sidecar::digest(bytes_of(artifact)));
+  EXPECT_TRUE(is_ok(check_plan_header(bytes_of(artifact), HostTuple(), "plan")));
+}
+
+TEST(TensorrtCompile, GoldenVectorsComeFromAnotherRuntime) {
+  TensorrtCompileCase mlp(mlp_model());
+  const EngineRecord record = mlp.compile().value();
+  EXPECT_THAT(record.golden.origin, HasSubstr("onnxruntime"));
+  EXPECT_THAT(record.golden.origin, HasSubstr("optimiser off"));
+  const auto golden = decode_golden(bytes_of(mlp.folder.read("staging/" + record.golden.file)));
+  ASSERT_TRUE(is_ok(golden));
+  EXPECT_EQ(golden->outputs.find("y")->view().shape, (Shape{1, 4}));
+  EXPECT_EQ(record.proof.count("golden.max_abs.y"), 1U);
+}
+
+TEST(TensorrtCompile, SameModelGivesSameBytes) {
+  TensorrtCompileCase mlp(mlp_model());
+  ASSERT_TRUE(is_ok(mlp.compile()));
+  const std::string first = mlp.artifact();
+  ASSERT_TRUE(is_ok(mlp.compile()));
+  EXPECT_EQ(mlp.artifact(), first);
+}
+
+TEST(TensorrtCompile, ExternalWeightsAreInsideThePlan) {
+  const std::string weights = raw<float>({9, 9, 9, 9, 1, 2, 3, 4});
+  TensorrtCompileCase external(OnnxWriter()
+                                   .input("x", kFloat, {4})
+                                   .output("y", kFloat, {4})
+                                   .external_weights("w", kFloat, {4}, "weights/w.bin", 16, 16)
+                                   .node("Add", {"x", "w"}, {"h"})
+                                   .node("Relu", {"h"}, {"y"})
+                                   .model());
+  external.folder.write("model/weights/w.bin", weights);
+  const auto record = external.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->sources.size(), 2U);
+  EXPECT_NE(record->model_sha256, record->sources[0].sha256);
+}
+
+TEST(TensorrtCompile, ProfilesBecomeThePlansOwn) {
+  TensorrtCompileCase rows(dynamic_relu_model());
+  rows.request.build.optimization_profiles = {{"x", Shape{1, 4}, Shape{2, 4}, Shape{5, 4}}};
+  const auto record = rows.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->inputs[0].max_shape, (Shape{5, 4}));
+  EXPECT_EQ(record->outputs[0].shape, (Shape{-1, 3}));
+  EXPECT_EQ(record->outputs[0].max_shape, (Shape{5, 3}));
+  EXPECT_FALSE(record->outputs[0].data_dependent);
+  EXPECT_EQ(record->profiles, rows.request.build.optimization_profiles);
+}
+
+TEST(TensorrtCompile, ProfilesThatDoNotFitAreRefusedBeforeTheBuild) {
+  TensorrtCompileCase rows(dynamic_relu_model());
+  const auto refused = [&](std::vector<OptimizationProfile> profiles) {
+    rows.request.build.optimization_profiles = std::move(profiles);
+    const auto result = rows.compile();
+    EXPECT_EQ(sil::calls("IBuilder::buildSerializedNetwork"), 0);
+    return is_error(result, ErrorCode::kInvalidArgument, Reason::kProfileMismatch);
+  };
+  const OptimizationProfile good{"x", Shape{1, 4}, Shape{2, 4}, Shape{5, 4}};
+  EXPECT_TRUE(refused({}));
+  EXPECT_TRUE(refused({good, {"ghost", Shape{1}, Shape{1}, Shape{1}}}));  // TensorRT takes it in silence
+  EXPECT_TRUE(refused({{"x", Shape{1}, Shape{2}, Shape{5}}}));
+  EXPECT_TRUE(refused({{"x", Shape{1, 5}, Shape{2, 5}, Shape{5, 5}}}));
+}
+
+TEST(TensorrtCompile, DataDependentOutputNeedsACapacity) {
+  TensorrtCompileCase non_zero(non_zero_model());
+  EXPECT_TRUE(is_build_error(non_zero.compile(), Reason::kOutputUnbounded, "max_output_shapes['y']"));
+  non_zero.request.build.max_output_shapes = {{"y", Shape{1, 8}}};
+  const auto record = non_zero.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_TRUE(record->outputs[0].data_dependent);
+  EXPECT_EQ(record->outputs[0].max_shape, (Shape{1, 8}));
+}
+
+TEST(TensorrtCompilePrecision, Fp16RecordsTheShareOfHalfLayers) {
+  TensorrtCompileCase mlp(mlp_model(), Precision::kFp16);
+  const auto record = mlp.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->options.at("builder_flags"), "fp16");
+  EXPECT_GT(std::stoi(record->proof.at("layers.fp16")), 0);
+  EXPECT_GE(std::stoi(record->proof.at("layers.float")), std::stoi(record->proof.at("layers.fp16")));
+}
+
+TEST(TensorrtCompilePrecision, NoHalfLayerIsNoFp16) {
+  TensorrtCompileCase mlp(mlp_model(), Precision::kFp16);
+  mlp.request.build.keep_fp32 = {"*"};
+  EXPECT_TRUE(is_build_error(mlp.compile(), Reason::kPrecisionNotSupported, "none of"));
+}
+
+TEST(TensorrtCompilePrecision, Int8AndMixedArriveLater) {
+  for (const Precision precision : {Precision::kInt8, Precision::kMixed}) {
+    TensorrtCompileCase mlp(mlp_model(), precision);
+    EXPECT_TRUE(is_build_error(mlp.compile(), Reason::kPrecisionNotSupported, "arrive with Precision"));
+  }
+}
+
+TEST(TensorrtCompilePrecision, DoubleWeightsAndHalfReferencesAreRefused) {
+  TensorrtCompileCase doubles(OnnxWriter()
+                                  .input("x", kFloat, {1})
+                                  .output("y", kFloat, {1})
+                                  .weights("w", kDouble, {1}, raw<double>({1}))
+                                  .node("Cast", {"w"}, {"f"}, {onnx_integer_attribute("to", kFloat)})
+                                  .node("Add", {"x", "f"}, {"y"})
+                                  .model(),
+                              Precision::kFp16);
+  EXPECT_TRUE(is_build_error(doubles.compile(), Reason::kPrecisionNotSupported, "float64 weights ('w')"));
+  TensorrtCompileCase half(half_mlp_model(), Precision::kFp32);
+  EXPECT_TRUE(is_build_error(half.compile(), Reason::kPrecisionNotSupported, "float16"));
+}
+
+TEST(TensorrtCompileBadInput, RefusalsOfTheParserAreTold) {
+  TensorrtCompileCase fancy(OnnxWriter()
+                                .input("x", kFloat, {4})
+                                .output("y", kFloat, {4})
+                                .node("Fancy", {"x"}, {"y"}, {}, "first")
+                                .model());
+  EXPECT_TRUE(is_build_error(fancy.compile(), Reason::kModelUnsupported, "'first' (Fancy)"));
+  TensorrtCompileCase text("hello world");
+  EXPECT_TRUE(is_build_error(text.compile(), Reason::kModelMalformed, "text"));
+}
+
+TEST(TensorrtCompileFaults, WithoutADeviceThereIsAClearError) {
+  TensorrtCompileCase mlp(mlp_model());
+  sil::remove_driver();
+  EXPECT_TRUE(is_build_error(mlp.compile(), Reason::kProviderNotAvailable, "NVIDIA GPU"));
+}
+
+TEST(TensorrtCompileFaults, BuilderThatAnswersNothing) {
+  TensorrtCompileCase mlp(mlp_model());
+  sil::fail_call("IBuilder::buildSerializedNetwork", 1, 10);
+  EXPECT_TRUE(
+      is_build_error(mlp.compile(), Reason::kModelUnsupported, "building net__sm0_jp0_trt0_fp32.engine"));
+}
+
+TEST(TensorrtCompileFaults, PlanThatCannotBeReadBack) {
+  TensorrtCompileCase mlp(mlp_model());
+  sil::corrupt_plans();
+  const auto record = mlp.compile();
+  ASSERT_FALSE(record.ok());
+  EXPECT_EQ(record.error().code, ErrorCode::kEngineBuild);
+}
+
+TEST(TensorrtCompileFaults, WorkspaceBeyondTheDeviceIsRefusedBeforeTheBuild) {
+  TensorrtCompileCase mlp(mlp_model());
+  sil::limit_device_memory(64U << 20U);
+  sil::make_discrete();
+  mlp.request.build.workspace_mb = 65;
+  EXPECT_TRUE(is_error(mlp.compile(), ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "workspace_mb"));
+  EXPECT_EQ(sil::calls("IBuilder::buildSerializedNetwork"), 0);
+  sil::limit_device_memory(std::size_t{8} << 30U);
+}
+
+TEST(TensorrtCompileUnproven, StopsAfterThePlan) {
+  TensorrtCompileCase mlp(mlp_model());
+  mlp.request.unproven = true;
+  const auto record = mlp.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_FALSE(record->proven);
+  EXPECT_EQ(sil::calls("IRuntime::deserializeCudaEngine"), 0);
+  EXPECT_TRUE(is_ok(decode_build_record(encode_build_record(*record))));
+}
+
+// --- timing caches ---
+
+class TimingCase : public TensorrtCompileCase {
+ public:
+  TimingCase() : TensorrtCompileCase(mlp_model()) {
+    request.config.engine_cache_dir = folder.path() / "cache";
+    std::filesystem::create_directory(request.config.engine_cache_dir);
+  }
+  /// As compile_model does after a build.
+  void keep() {
+    std::filesystem::copy_file(request.staging_dir / (request.artifact_name + ".timing"), path(),
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+  std::filesystem::path path() const {
+    return request.config.engine_cache_dir / timing_cache_name(request.artifact_name);
+  }
+  std::string proof() { return compile().value().proof.at("timing_cache"); }
+};
+
+TEST(TensorrtTimingCache, IsUsedTheNextTime) {
+  TimingCase mlp;
+  EXPECT_EQ(mlp.path().filename(), "net__sm0_jp0_trt0_fp32.timing_cache");
+  EXPECT_EQ(mlp.proof(), "none");
+  mlp.keep();
+  EXPECT_EQ(mlp.proof(), "used");
+}
+
+TEST(TensorrtTimingCache, OfAnotherHostIsNotUsed) {
+  TimingCase mlp;
+  ASSERT_EQ(mlp.proof(), "none");
+  mlp.keep();
+  mlp.request.host.sm_count = 8;
+  EXPECT_EQ(mlp.proof(), "not used");
+}
+
+TEST(TensorrtTimingCache, GarbageThatTensorrtTakesAsEmptyIsNoticed) {
+  TimingCase mlp;
+  ASSERT_EQ(mlp.proof(), "none");
+  const EngineRecord record = mlp.compile().value();
+  // The right key around a wrong blob: only TensorRT can tell, and does so in its log alone.
+  const std::string device = record.proof.at("device");
+  const std::string key =
+      tensorrt::timing_key(mlp.request.host, record.options.at("sdk_version") + " " + device);
+  const auto file = tensorrt::encode_timing_cache(bytes_of("garbage"), key);
+  mlp.folder.write("cache/" + mlp.path().filename().string(),
+                   std::string(reinterpret_cast<const char*>(file.data()), file.size()));
+  EXPECT_EQ(mlp.proof(), "refused by TensorRT");
+}
+
+// --- routes ---
+
+class RouteCase : public TensorrtCompileCase {
+ public:
+  explicit RouteCase(BuildRoute route, const std::string& model = dynamic_relu_model())
+      : TensorrtCompileCase(model) {
+    request.build.build_route = route;
+    request.build.optimization_profiles = {{"x", Shape{1, 4}, Shape{2, 4}, Shape{5, 4}}};
+    request.config.trtexec = SKUA_SIL_TRTEXEC;
+  }
+  std::filesystem::path script(const std::string& text) {
+    const std::filesystem::path path = folder.write("tool.sh", "#!/bin/sh\n" + text + "\n");
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    return path;
+  }
+};
+
+TEST(TrtexecRoute, GivesTheSameRecordAsTheBuilder) {
+  RouteCase tool(BuildRoute::kTrtexec);
+  const auto record = tool.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->options.at("build_route"), "trtexec");
+  EXPECT_EQ(record->outputs[0].max_shape, (Shape{5, 3}));
+  RouteCase builder(BuildRoute::kBuilder);
+  const EngineRecord own = builder.compile().value();
+  EXPECT_EQ(record->inputs, own.inputs);
+  EXPECT_EQ(record->outputs, own.outputs);
+  EXPECT_EQ(record->profiles, own.profiles);
+  EXPECT_EQ(record->device_memory_bytes, own.device_memory_bytes);
+}
+
+TEST(TrtexecRoute, ToolThatIsNotThere) {
+  RouteCase tool(BuildRoute::kTrtexec);
+  tool.request.config.trtexec = "/nonexistent/trtexec";
+  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderMissing, "/nonexistent/trtexec"));
+}
+
+TEST(TrtexecRoute, SuccessWithoutAPlanIsNone) {
+  RouteCase tool(BuildRoute::kTrtexec);
+  tool.request.config.trtexec =
+      tool.script("echo '&&&& PASSED TensorRT.trtexec [TensorRT v100300] # trtexec'");
+  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderCrashed, "wrote no plan"));
+}
+
+TEST(TrtexecRoute, PlanOfAnotherKindIsRefusedByItsHeader) {
+  RouteCase tool(BuildRoute::kTrtexec);
+  tool.request.config.trtexec = tool.script(
+      "for word in \"$@\"; do case $word in --saveEngine=*) head -c 64 /dev/zero > \"${word#*=}\";; esac; "
+      "done\n"
+      "echo '&&&& PASSED TensorRT.trtexec [TensorRT v100300] # trtexec'");
+  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kPlanHeaderMismatch, "ftrt"));
+}
+
+TEST(TrtexecRoute, HangingToolIsEndedWithItsChildren) {
+  RouteCase tool(BuildRoute::kTrtexec);
+  tool.request.config.trtexec_timeout_s = 1;
+  tool.request.config.trtexec = tool.script("sleep 600 & echo $! > child; wait");
+  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderTimeout, "trtexec_timeout_s"));
+  const std::string child = tool.folder.read("staging/child");
+  const std::string exe = "/proc/" + child.substr(0, child.size() - 1) + "/exe";
+  for (int look = 0; look < 1000000 && std::filesystem::exists(exe); ++look) {
+  }
+  EXPECT_FALSE(std::filesystem::exists(exe));
+}
+
+TEST(PolygraphyRoute, NeedsItsTool) {
+  RouteCase tool(BuildRoute::kPolygraphy);
+  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderMissing, "polygraphy"));
+}
+
+// A script that stands for the tool writes the plan that trtexec's stand-in has built: the way from the
+// tool's end to a record is the same.
+TEST(PolygraphyRoute, PlanIsTakenOver) {
+  RouteCase builder(BuildRoute::kBuilder);
+  ASSERT_TRUE(is_ok(builder.compile()));
+  const auto plan = builder.folder.write("plan", builder.artifact());
+  RouteCase tool(BuildRoute::kPolygraphy);
+  tool.request.config.polygraphy =
+      tool.script("while [ \"$1\" != --output ]; do shift; done; cp " + plan.string() +
+                  " \"$2\"; echo '[I] Finished engine building in 0.1 seconds'");
+  const auto record = tool.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->options.at("build_route"), "polygraphy");
+}
+
+}  // namespace
+}  // namespace skua::test
