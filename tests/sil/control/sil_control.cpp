@@ -46,6 +46,7 @@ void reset() {
 }
 
 void restart_device() {
+  abandon_all_work();
   faults().release();
   device().drop_everything();
   memory().drop_everything();

@@ -34,9 +34,7 @@ cudaError_t allocate_host(void** out, std::size_t bytes, unsigned flags) {
 
 /// CUDA waits for the device before it frees, so that nothing under way loses its memory.
 void wait_for_all_work() {
-  std::vector<sil::Moment> moments;
-  if (sil::device().newest_of_all(moments) != cudaSuccess) return;
-  for (const sil::Moment& moment : moments) moment.wait();
+  for (const sil::Moment& moment : sil::device().under_way()) moment.wait();
 }
 
 cudaError_t free_device(void* pointer) {

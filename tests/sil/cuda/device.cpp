@@ -128,6 +128,13 @@ cudaError_t Device::newest_of_all(std::vector<Moment>& moments) {
   return cudaSuccess;
 }
 
+std::vector<Moment> Device::under_way() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Moment> moments;
+  for (const auto& entry : entries()) moments.push_back({entry->stream, entry->stream->last()});
+  return moments;
+}
+
 cudaError_t Device::priority(cudaStream_t handle, int& priority) {
   const std::lock_guard lock(mutex_);
   const std::shared_ptr<StreamEntry> entry = find(handle);

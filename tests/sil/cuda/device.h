@@ -69,6 +69,8 @@ class Device {
   cudaError_t newest(cudaStream_t handle, Moment& moment);
   /// Of all streams, for calls that wait for the whole device.
   cudaError_t newest_of_all(std::vector<Moment>& moments);
+  /// The same for the silent wait in a release, which leaves the captures of other threads alone.
+  std::vector<Moment> under_way();
   cudaError_t priority(cudaStream_t handle, int& priority);
 
   cudaEvent_t create_event(bool has_timing);

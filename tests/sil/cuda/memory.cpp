@@ -1,8 +1,5 @@
 #include "sil/cuda/memory.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -15,11 +12,6 @@ namespace {
 constexpr std::size_t kAlignment = 4096;
 // Not a number as float, half and double: whoever reads what nobody wrote has a result that shows it.
 constexpr int kUnwritten = 0xff;
-
-std::size_t page_bytes() {
-  static const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  return bytes;
-}
 
 std::uintptr_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
 
@@ -55,25 +47,17 @@ Allocation::Allocation(MemoryKind kind, std::size_t bytes, void* host, bool has_
     : kind_(kind), bytes_(bytes), host_(address_of(host)) {
   const std::size_t offset = host_ % page_bytes();
   if (has_device_address) {
-    // One page more than needed, so that no two allocations touch each other.
-    reserved_bytes_ = (offset + bytes + 2 * page_bytes() - 1) / page_bytes() * page_bytes();
-    reserved_ =
-        ::mmap(nullptr, reserved_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (reserved_ == MAP_FAILED) throw std::bad_alloc();
-    device_ = address_of(reserved_) + offset;
+    reserved_ = Reservation(offset + bytes);
+    device_ = reserved_.address() + offset;
   }
   if (kind == MemoryKind::registered) return;
   void* made = nullptr;
-  if (::posix_memalign(&made, kAlignment, bytes) != 0) {
-    if (reserved_ != nullptr) ::munmap(reserved_, reserved_bytes_);
-    throw std::bad_alloc();
-  }
+  if (::posix_memalign(&made, kAlignment, bytes) != 0) throw std::bad_alloc();
   std::memset(made, kUnwritten, bytes);
   host_ = address_of(made);
 }
 
 Allocation::~Allocation() {
-  if (reserved_ != nullptr) ::munmap(reserved_, reserved_bytes_);
   if (kind_ != MemoryKind::registered) std::free(reinterpret_cast<void*>(host_));
 }
 

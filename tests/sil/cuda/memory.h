@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "sil/control/sil_control.h"
+#include "sil/cuda/reservation.h"
 
 namespace sil {
 
@@ -32,8 +33,7 @@ class Allocation {
   std::size_t bytes_;
   std::uintptr_t host_ = 0;
   std::uintptr_t device_ = 0;
-  void* reserved_ = nullptr;
-  std::size_t reserved_bytes_ = 0;
+  Reservation reserved_;
 };
 
 /// A part of an allocation, which it keeps alive.

@@ -44,6 +44,12 @@ void wake_all_streams() {
   for (Stream* const stream : all.streams) stream->wake();
 }
 
+void abandon_all_work() {
+  AllStreams& all = all_streams();
+  const std::lock_guard lock(all.mutex);
+  for (Stream* const stream : all.streams) stream->abandon();
+}
+
 Stream::Stream(bool is_blocking, int priority) : is_blocking_(is_blocking), priority_(priority) {
   AllStreams& all = all_streams();
   const std::lock_guard lock(all.mutex);
@@ -81,6 +87,16 @@ void Stream::wake() {
   { const std::lock_guard lock(mutex_); }
   has_work_.notify_all();
   has_ended_.notify_all();
+}
+
+void Stream::abandon() {
+  const std::lock_guard lock(mutex_);
+  abandoned_ = put_;
+}
+
+bool Stream::is_abandoned(const Task& task) const {
+  const std::lock_guard lock(mutex_);
+  return task.number <= abandoned_;
 }
 
 std::uint64_t Stream::put(Work work, std::vector<Moment> after) {
@@ -145,7 +161,7 @@ void Stream::run() {
   while (next(task)) {
     for (const Moment& moment : task.after) moment.wait();
     // A lost device does no more work, but whoever waits for it has to hear so.
-    finish(task, is_device_gone() ? cudaSuccess : outcome(task.work));
+    finish(task, is_device_gone() || is_abandoned(task) ? cudaSuccess : outcome(task.work));
   }
 }
 

@@ -46,6 +46,7 @@ class Stream {
   /// No more work comes; the thread ends after what is there. Waits for that end only if it is idle.
   void close();
   void wake();
+  void abandon();  ///< what has not begun is left undone
 
   bool is_blocking() const { return is_blocking_; }  ///< ordered against the default stream
   int priority() const { return priority_; }
@@ -62,6 +63,7 @@ class Stream {
   bool next(Task& task);
   void finish(Task& task, cudaError_t error);
   void demand(std::uint64_t number);
+  bool is_abandoned(const Task& task) const;
 
   const bool is_blocking_;
   const int priority_;
@@ -73,9 +75,13 @@ class Stream {
   std::uint64_t done_ = 0;
   std::uint64_t demanded_ = 0;  ///< while streams are held, work up to here may run
   cudaError_t error_ = cudaSuccess;
+  std::uint64_t abandoned_ = 0;  ///< work up to here is left undone
   bool is_closing_ = false;
   std::thread thread_;
 };
+
+/// Nothing that was put on any stream so far is begun any more.
+void abandon_all_work();
 
 /// After a setting changed that streams or those who wait for them look at.
 void wake_all_streams();

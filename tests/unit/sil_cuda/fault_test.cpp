@@ -1,0 +1,169 @@
+// Failures on command, in this process and through the environment of a child.
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+
+#include "sil/control/orders_text.h"
+#include "sil_cuda_fixture.h"
+
+namespace skua::test {
+namespace {
+
+class SilFault : public SilCuda {};
+
+TEST_F(SilFault, TheNthCallFailsOnce) {
+  sil::fail_call("cudaSetDevice", 2, cudaErrorNotSupported);
+  EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorNotSupported);
+  EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorNotSupported);
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "not sticky";
+}
+
+TEST_F(SilFault, EveryCallFailsUntilTheReset) {
+  sil::fail_call("cudaSetDevice", sil::kEveryCall, cudaErrorNoDevice);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorNoDevice);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorNoDevice);
+  sil::reset();
+  EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
+}
+
+TEST_F(SilFault, OrdersCountFromWhenTheyAreGiven) {
+  EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
+  sil::fail_call("cudaSetDevice", 1, cudaErrorNoDevice);
+  sil::fail_call("cudaSetDevice", 2, cudaErrorInvalidDevice);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorNoDevice);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorInvalidDevice);
+}
+
+TEST_F(SilFault, CallsAreCountedByFunction) {
+  EXPECT_TRUE(sil::functions().empty());
+  cudaSetDevice(0);
+  cudaSetDevice(9);
+  cudaFree(nullptr);
+  EXPECT_EQ(sil::calls("cudaSetDevice"), 2);
+  EXPECT_EQ(sil::calls("cudaMalloc"), 0);
+  EXPECT_EQ(sil::functions(), (std::vector<std::string>{"cudaFree", "cudaSetDevice"}));
+}
+
+TEST_F(SilFault, AReleaseThatIsToldToFailReleasesAllTheSame) {
+  int* const memory = device_memory();
+  int* const host = pinned_memory();
+  const cudaStream_t where = stream();
+  for (const char* const name : {"cudaFree", "cudaFreeHost", "cudaStreamDestroy"}) {
+    sil::fail_call(name, 1, cudaErrorLaunchOutOfResources);
+  }
+  EXPECT_EQ(cudaFree(memory), cudaErrorLaunchOutOfResources);
+  EXPECT_EQ(cudaFreeHost(host), cudaErrorLaunchOutOfResources);
+  EXPECT_EQ(cudaStreamDestroy(where), cudaErrorLaunchOutOfResources);
+  EXPECT_EQ(sil::live_objects(), sil::LiveObjects{});
+}
+
+TEST_F(SilFault, AWaitThatIsToldToFailWaitsAllTheSame) {
+  const cudaStream_t where = stream();
+  sil::hold_streams();
+  std::vector<int> notes;
+  note(where, notes, 1);
+  sil::fail_call("cudaStreamSynchronize", 1, cudaErrorUnknown);
+  EXPECT_EQ(cudaStreamSynchronize(where), cudaErrorUnknown);
+  EXPECT_EQ(notes.size(), 1U);
+}
+
+TEST_F(SilFault, ASubmissionThatFailsHasNoEffect) {
+  int* const memory = device_memory();
+  put_on_device(memory, 5);
+  sil::fail_call("cudaMemset", 1, cudaErrorUnknown);
+  EXPECT_EQ(cudaMemset(memory, 0, 4), cudaErrorUnknown);
+  EXPECT_EQ(on_device(memory), 5);
+}
+
+TEST_F(SilFault, AFailedLibraryAboveLosesTheDeviceWithAPlainCode) {
+  sil::fail_call("enqueueV3", 1, 9, true);
+  EXPECT_EQ(sil::injected_fault("enqueueV3"), 9);
+  EXPECT_EQ(sil::injected_fault("enqueueV3"), std::nullopt);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorLaunchFailure);
+}
+
+TEST_F(SilFault, AHangingCallReturnsAfterTheRelease) {
+  sil::hang_call("cudaSetDevice", 1);
+  std::atomic<bool> has_returned = false;
+  std::thread caller([&] {
+    EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
+    has_returned = true;
+  });
+  while (sil::calls("cudaSetDevice") == 0) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(has_returned);
+  sil::release_hangs();
+  caller.join();
+}
+
+TEST_F(SilFault, HangingWorkHoldsItsStreamUntilTheRelease) {
+  const cudaStream_t where = stream();
+  sil::hang_work("enqueueV3", 1);
+  std::vector<int> notes;
+  EXPECT_EQ(sil::injected_fault("enqueueV3"), std::nullopt);
+  note(where, notes, 1);  // the first work after the call that was told
+  note(where, notes, 2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(cudaStreamQuery(where), cudaErrorNotReady);
+  sil::release_hangs();
+  EXPECT_EQ(cudaStreamSynchronize(where), cudaSuccess);
+  EXPECT_EQ(notes, (std::vector<int>{1, 2}));
+}
+
+TEST_F(SilFault, OrdersForTheLibrariesAbove) {
+  EXPECT_FALSE(sil::corrupts_plans());
+  EXPECT_FALSE(sil::crashes_builder());
+  sil::corrupt_plans();
+  sil::crash_builder();
+  sil::flood_log(12);
+  EXPECT_TRUE(sil::corrupts_plans());
+  EXPECT_TRUE(sil::crashes_builder());
+  EXPECT_EQ(sil::log_flood_count(), 12);
+  sil::reset();
+  EXPECT_FALSE(sil::corrupts_plans());
+  EXPECT_EQ(sil::log_flood_count(), 0);
+}
+
+TEST_F(SilFault, OrdersAsText) {
+  const std::string text =
+      "fail:cudaSetDevice:2:100;fail:cudaFree:1:700:sticky;memory:4096;flood_log:7;corrupt_plans;"
+      "crash_builder;discrete;hold_streams;hang:a:1;hang_work:b:1;fail_work:c:1:700;";
+  EXPECT_EQ(sil::follow_orders(text, sil::faults()), "");
+  EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorNoDevice);
+  std::size_t free = 0;
+  std::size_t total = 0;
+  EXPECT_EQ(cudaMemGetInfo(&free, &total), cudaSuccess);
+  EXPECT_EQ(total, 4096U);
+  EXPECT_TRUE(sil::corrupts_plans() && sil::crashes_builder());
+  EXPECT_EQ(sil::log_flood_count(), 7);
+  EXPECT_EQ(cudaFree(nullptr), cudaErrorIllegalAddress);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorIllegalAddress);
+}
+
+TEST_F(SilFault, WrongTextIsNamed) {
+  for (const char* const wrong : {"fail", "fail:f:1", "fail:f:x:1", "fail:f:1:2:stick", "fail::1:2", "hang:f",
+                                  "hang:f:1:2", "memory", "memory:-1", "memory:9x", "flood_log:99999999999",
+                                  "drop_driver", "fail_work:f:1:2:sticky", " no_driver"}) {
+    EXPECT_NE(sil::follow_orders(wrong, sil::faults()).find(wrong), std::string::npos) << wrong;
+  }
+}
+
+// Without the fixture, whose fresh start would take the orders of the environment back.
+TEST(SilEnvironmentDeathTest, AChildFollowsItsEnvironment) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";  // a process that starts anew, and reads it
+  const auto in_child = [] {
+    int count = 0;
+    std::_Exit(cudaGetDeviceCount(&count) == cudaErrorNoDevice ? 42 : 1);
+  };
+  ::setenv("SKUA_SIL_FAULTS", "fail:cudaGetDeviceCount:1:100", 1);
+  EXPECT_EXIT(in_child(), testing::ExitedWithCode(42), "");
+  ::setenv("SKUA_SIL_FAULTS", "fail:cudaGetDeviceCount", 1);
+  EXPECT_DEATH(in_child(), "SKUA_SIL_FAULTS: 'fail:cudaGetDeviceCount' is no order");
+  ::unsetenv("SKUA_SIL_FAULTS");
+}
+
+}  // namespace
+}  // namespace skua::test
