@@ -1,5 +1,8 @@
 #include "runtimes/tensorrt/trt_execution.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "runtimes/tensorrt/trt_logger.h"
 #include "runtimes/tensorrt/trt_types.h"
 
@@ -43,12 +46,17 @@ Status TrtExecution::catch_up() noexcept {
 
 /// A fresh context in the old memory. The host memory that TensorRT takes for it is its own.
 Status TrtExecution::rebuild() noexcept {
+  const PlanEngine& plan = *lane_->plan;
   lane_->graph.drop();
   lane_->context.reset();
-  lane_->context.reset(lane_->plan->engine().createExecutionContext(
-      nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
+  lane_->context.reset(
+      plan.engine().createExecutionContext(nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
   if (!lane_->context || !configure_context() || !bind_addresses()) {
     was_refused_ = true;
+    if (const auto told = plan.recorder().first(); told && !lane_->context) {
+      lane_->recorder.reportError(*told, "");
+      plan.recorder().clear();
+    }
     Status failed = fail(cudaSuccess);
     needs_context_ = true;
     return failed;
@@ -99,11 +107,13 @@ Status TrtExecution::launch_and_wait(std::optional<std::int64_t> deadline_ns) no
   const bool is_graph = lane_->graph.is_ready();
   was_refused_ = false;
   const cudaError_t launched = is_graph ? lane_->graph.launch(lane_->stream.get()) : enqueue();
-  if (launched != cudaSuccess) {
-    if (is_graph) lane_->graph.rule_out("launch_failed");
-    return overflow().ok() ? fail(launched) : overflow();
-  }
-  return wait(deadline_ns);
+  if (launched == cudaSuccess) return wait(deadline_ns);
+  if (is_graph) lane_->graph.rule_out("launch_failed");
+  if (!has_overflowed()) return fail(launched);
+  lane_->recorder.clear();  // it was ours to refuse the memory
+  Status failed = fail(launched);
+  return failed.error().reason == Reason::kExecutionFailed ? bare(Reason::kOutputOverflow)
+                                                           : std::move(failed);
 }
 
 Status TrtExecution::wait(std::optional<std::int64_t> deadline_ns) noexcept {
@@ -116,15 +126,10 @@ Status TrtExecution::wait(std::optional<std::int64_t> deadline_ns) noexcept {
   return bare(Reason::kDeadlineMissed);
 }
 
-/// output_overflow when an output asked for more than it has.
-Status TrtExecution::overflow() noexcept {
-  for (const OutputSlot& slot : lane_->outputs) {
-    if (!slot.reserved || !slot.reserved->has_overflowed()) continue;
-    lane_->recorder.clear();
-    static_cast<void>(cudaGetLastError());
-    return bare(Reason::kOutputOverflow);
-  }
-  return {};
+/// Whether an output asked for more than it has.
+bool TrtExecution::has_overflowed() const noexcept {
+  return std::any_of(lane_->outputs.begin(), lane_->outputs.end(),
+                     [](const OutputSlot& slot) { return slot.reserved && slot.reserved->has_overflowed(); });
 }
 
 /// What only the run could say: the shapes of its data-dependent outputs. Then their bytes come down.

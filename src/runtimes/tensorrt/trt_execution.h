@@ -67,7 +67,7 @@ class TrtExecution final : public Execution {
   bool configure_context() noexcept;
   bool bind_addresses() noexcept;
   Status find_dynamic_outputs(const std::string& what);
-  Error refused(const std::string& what, std::string_view log) const;
+  Error refused(const ErrorRecorder& recorder, const std::string& what, std::string_view log) const;
 
   // Running (trt_execution.cpp).
   Status catch_up() noexcept;
@@ -78,7 +78,7 @@ class TrtExecution final : public Execution {
   Status wait(std::optional<std::int64_t> deadline_ns) noexcept;
   Status collect(std::optional<std::int64_t> deadline_ns) noexcept;
   Status fail(cudaError_t reported) noexcept;
-  Status overflow() noexcept;
+  bool has_overflowed() const noexcept;
   void hide_outputs() noexcept;
   void show_outputs() noexcept;
 

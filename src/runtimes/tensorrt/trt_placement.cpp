@@ -47,11 +47,12 @@ TrtExecution::~TrtExecution() {
   if (device.is_lost()) abandon(std::move(lane_));
 }
 
-Error TrtExecution::refused(const std::string& what, std::string_view log) const {
+Error TrtExecution::refused(const ErrorRecorder& recorder, const std::string& what,
+                            std::string_view log) const {
   const Fault asked = device().heed(probe(cudaSuccess, lane_->stream.get()));
   if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
-    return translate(TrtContext::kLoad, asked, what, lane_->recorder.text() + std::string(log));
-  return translate(TrtContext::kLoad, lane_->recorder, what, log);
+    return translate(TrtContext::kLoad, asked, what, recorder.text() + std::string(log));
+  return translate(TrtContext::kLoad, recorder, what, log);
 }
 
 Status TrtExecution::place(const EngineRecord& record) {
@@ -100,12 +101,12 @@ Status TrtExecution::place_memory(const EngineRecord& record) {
 // The context's own memory is ours, so that one can be made anew in flight without taking any.
 Status TrtExecution::make_context(const std::string& what) {
   const LogCapture log;
+  lane_->plan->recorder().clear();
   const auto strategy = ExecutionContextAllocationStrategy::kUSER_MANAGED;
   lane_->context.reset(lane_->plan->engine().createExecutionContext(strategy));
-  if (!lane_->context)
-    return translate(TrtContext::kLoad, lane_->plan->recorder(), what + ": an execution context", log.text());
+  if (!lane_->context) return refused(lane_->plan->recorder(), what + ": an execution context", log.text());
   if (configure_context()) return {};
-  return refused(what + ": an execution context", log.text());
+  return refused(lane_->recorder, what + ": an execution context", log.text());
 }
 
 bool TrtExecution::configure_context() noexcept {
@@ -140,7 +141,7 @@ bool TrtExecution::bind_addresses() noexcept {
 Status TrtExecution::bind_all(const std::string& what) {
   const LogCapture log;
   if (bind_addresses()) return {};
-  return refused(what + ": placing inputs and outputs", log.text());
+  return refused(lane_->recorder, what + ": placing inputs and outputs", log.text());
 }
 
 // With every input's shape known, TensorRT knows each output's, unless the data decide.
@@ -148,7 +149,7 @@ Status TrtExecution::find_dynamic_outputs(const std::string& what) {
   for (OutputSlot& slot : lane_->outputs) {
     Shape shape;
     if (!read_shape(lane_->context->getTensorShape(slot.name.c_str()), shape))
-      return refused(what + ": the shape of '" + slot.name + "'", "");
+      return refused(lane_->recorder, what + ": the shape of '" + slot.name + "'", "");
     if (shape.is_static()) continue;
     slot.reserved = std::make_unique<ReservedOutput>(slot.address(), slot.memory.size());
     has_dynamic_outputs_ = true;

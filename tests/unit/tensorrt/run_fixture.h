@@ -1,0 +1,139 @@
+// What the tests of the run half share: plans built with the SDK itself, a lane over one, and a device that
+// begins anew for each test.
+#pragma once
+
+#include <NvOnnxParser.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "onnx_writer.h"
+#include "runtimes/tensorrt/record_options.h"
+#include "runtimes/tensorrt/trt_execution.h"
+#include "runtimes/tensorrt/trt_library.h"
+#include "runtimes/tensorrt/trt_logger.h"
+#include "sil/control/sil_control.h"
+#include "verdicts.h"
+
+namespace skua::test {
+
+namespace trt = skua::tensorrt;
+
+/// Keeps what is told.
+class KeptEvents final : public EventSink {
+ public:
+  void emit(const Event& event) noexcept override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(event);
+  }
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    events_.clear();
+  }
+  std::vector<Event> of(std::string_view kind) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Event> found;
+    for (const Event& event : events_) {
+      if (event.kind == kind) found.push_back(event);
+    }
+    return found;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Event> events_;
+};
+
+/// How a network is built, and what its record says beyond what the plan says itself.
+struct PlanRequest {
+  std::string model;
+  std::vector<OptimizationProfile> profiles = {};
+  std::map<std::string, Shape> max_output_shapes = {};  ///< of outputs that are not static
+};
+
+nvinfer1::Dims dims_of(const Shape& shape);
+/// The plan, made by the SDK's parser and builder.
+std::string build_plan(const PlanRequest& request);
+/// As compiling would write it.
+EngineRecord record_of(const trt::PlanFacts& facts, const PlanRequest& request);
+
+inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+/// A fresh device before each test, and none of its objects left after it.
+class TensorrtRun : public testing::Test {
+ protected:
+  void SetUp() override { begin_again(); }
+  void TearDown() override {
+    sil::release_hangs();
+    begin_again();
+  }
+  static void begin_again() {
+    sil::reset();
+    sil::restart_device();
+    sil::reset();
+  }
+
+  /// Opens a plan and places a lane.
+  struct Lane {
+    EngineRecord record;
+    std::shared_ptr<trt::PlanEngine> plan;
+    std::unique_ptr<trt::TrtExecution> execution;
+    trt::TrtExecution* operator->() const { return execution.get(); }
+  };
+  Lane place(const PlanRequest& request) {
+    Lane lane;
+    lane.plan =
+        trt::PlanEngine::open(bytes_of(build_plan(request)), device_, trt::TrtContext::kLoad, "net").value();
+    lane.record = record_of(lane.plan->facts(), request);
+    lane.execution = std::make_unique<trt::TrtExecution>(lane.plan, settings());
+    EXPECT_TRUE(is_ok(lane.execution->place(lane.record)));
+    return lane;
+  }
+
+  trt::LaneSettings settings() {
+    trt::LaneSettings settings;
+    settings.wait = trt::wait_mode_of(config_);
+    settings.uses_graphs = config_.tensorrt_cuda_graphs;
+    settings.io = trt::IoPolicy::from(config_, true).value();
+    settings.clock = &system_clock();
+    return settings;
+  }
+
+  KeptEvents events_;
+  std::shared_ptr<trt::DeviceState> device_ = std::make_shared<trt::DeviceState>(events_);
+  RuntimeConfig config_;
+};
+
+inline PlanRequest add_relu() { return {add_relu_model()}; }
+inline PlanRequest dynamic_rows() {
+  return {dynamic_rows_model(), {{"x", Shape{1, 4}, Shape{2, 4}, Shape{5, 4}}}, {{"y", Shape{5, 3}}}};
+}
+inline PlanRequest non_zero(std::int64_t capacity) {
+  return {non_zero_model(), {}, {{"y", Shape{1, capacity}}}};
+}
+
+template <typename T>
+void write(const TensorView& view, const std::vector<T>& values) {
+  ASSERT_EQ(view.size_bytes(), values.size() * sizeof(T));
+  std::memcpy(view.data, values.data(), view.size_bytes());
+}
+
+template <typename T>
+std::vector<T> read(const TensorView& view) {
+  if (view.data == nullptr) return {};
+  const auto values = view.as<T>();
+  return std::vector<T>(values.begin(), values.end());
+}
+
+std::vector<float> ramp(std::size_t count);
+/// What add_relu_model gives for an input.
+std::vector<float> add_relu_of(const std::vector<float>& input);
+
+}  // namespace skua::test
