@@ -112,16 +112,21 @@ Status ensure_cache_folder(FileSystem& files, const fs::path& cache_dir) {
   return {};
 }
 
-/// A timing cache only makes the next build shorter: that it cannot be kept is no error.
-void keep_timing_cache(WriterLock& cache, const Staging& staging, const std::string& artifact,
-                       EventSink& events) {
+/// What the build has measured; empty when it has left nothing.
+std::string staged_timing_cache(WriterLock& cache, const Staging& staging, const std::string& artifact) {
   constexpr std::size_t kLimit = 1U << 30U;
   const auto folder = cache.folder().open_folder(staging.name());
-  if (!folder.ok()) return;
-  const auto bytes = read_text(**folder, artifact + ".timing", kLimit);
-  if (!bytes.ok()) return;
+  auto bytes =
+      folder.ok() ? read_text(**folder, artifact + ".timing", kLimit) : Result<std::string>(folder.error());
+  return bytes.ok() ? *std::move(bytes) : std::string();
+}
+
+/// A timing cache only makes the next build shorter: that it cannot be kept is no error.
+void keep_timing_cache(WriterLock& cache, const std::string& bytes, const std::string& artifact,
+                       EventSink& events) {
+  if (bytes.empty()) return;
   const Status kept =
-      publish_file(cache.folder(), timing_cache_name(artifact), std::as_bytes(std::span(*bytes)));
+      publish_file(cache.folder(), timing_cache_name(artifact), std::as_bytes(std::span(bytes)));
   if (kept.ok()) return;
   events.emit(
       {Level::kWarn, "c7.build_warning", "the timing cache was not kept: " + kept.error().message, {}});
@@ -149,8 +154,10 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   record.proven = !context.unproven;
   record.builder = std::string(build_id());
   record.created = utc_text(system_clock().utc_us());
+  const std::string timing =
+      staged_timing_cache(cache, staging, artifact);  // publishing ends the staging folder
   auto published = publish_engine(cache, staging.name(), std::move(record));
-  if (published.ok()) keep_timing_cache(cache, staging, artifact, *context.events);
+  if (published.ok()) keep_timing_cache(cache, timing, artifact, *context.events);
   return published;
 }
 

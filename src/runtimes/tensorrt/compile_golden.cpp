@@ -2,6 +2,7 @@
 // process of its own: two SDKs in one process are one too many, and the plan must never judge itself.
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 
@@ -37,6 +38,17 @@ Precision precision_of_source(const OnnxModel& source) {
   return Precision::kFp32;
 }
 
+/// Whether the file leaves a dimension of this output open: the reference may then know less of it than the
+/// plan.
+bool is_open(const OnnxModel& source, const std::string& output) {
+  for (const OnnxValue& value : source.graph.outputs) {
+    if (value.name != output) continue;
+    return !value.has_shape || std::any_of(value.dims.begin(), value.dims.end(),
+                                           [](const OnnxDim& dim) { return dim.value < 0; });
+  }
+  return true;
+}
+
 CompileRequest reference_request(const CompileState& state, const fs::path& folder) {
   CompileRequest request;
   request.runtime_label = kReference;
@@ -48,7 +60,7 @@ CompileRequest reference_request(const CompileState& state, const fs::path& fold
   request.build.keep_fp32 = state.request.build.keep_fp32;
   request.build.optimization_profiles = state.request.build.optimization_profiles;
   for (const TensorSpec& output : state.record.outputs) {
-    if (output.data_dependent) request.build.max_output_shapes[output.name] = output.max_shape;
+    if (is_open(state.source, output.name)) request.build.max_output_shapes[output.name] = output.max_shape;
   }
   request.config = state.request.config;
   request.config.runtime = kReference;

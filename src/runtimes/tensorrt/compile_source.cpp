@@ -61,7 +61,13 @@ Status check_request(CompileState& state) {
 }
 
 Status open_devices(CompileState& state) {
-  SKUA_ASSIGN_OR_RETURN(state.device, open_device());
+  auto device = open_device();
+  if (!device.ok()) {
+    Error error = std::move(device).error();
+    error.message += ", or --unproven, which writes a plan that no gate accepts";
+    return error;
+  }
+  state.device = *std::move(device);
   state.record.proof["device"] = state.device->name;
   return {};
 }

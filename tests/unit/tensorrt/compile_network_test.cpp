@@ -44,6 +44,15 @@ TEST(NetworkContract, DoubleThatBecomesFloatIsRefused) {
       "input 'x': expected float64, found kFLOAT"));
 }
 
+TEST(NetworkContract, InputOfUnknownRankThatBecomesAScalarIsRefused) {
+  WireMessage graph = OnnxWriter().output("y", kFloat, {}).node("Relu", {"x"}, {"y"}).graph();
+  const WireMessage type = WireMessage().message(1, WireMessage().integer(1, kFloat));  // without a shape
+  graph.message(11, WireMessage().text(1, "x").message(2, type));
+  const WireMessage model =
+      WireMessage().integer(1, 8).message(8, WireMessage().integer(2, 17)).message(7, graph);
+  EXPECT_TRUE(is_build_error(contract_of(model.bytes()), Reason::kModelUnsupported, "unknown rank"));
+}
+
 TEST(NetworkContract, DeclaredOutputThatIsAnotherIsRefused) {
   const auto declared = [](int type, const OnnxDims& dims) {
     return OnnxWriter().input("x", kFloat, {4}).output("y", type, dims).node("Relu", {"x"}, {"y"}).model();
