@@ -50,9 +50,6 @@ bool Judge::judge() const {
 }
 
 bool Judge::judge_flags() const {
-  const auto has = [this](BuilderFlag flag) {
-    return (config_.getFlags() >> static_cast<unsigned>(flag) & 1U) != 0;
-  };
   if (config_.getEngineCapability() == nvinfer1::EngineCapability::kSAFETY) {
     return fails(10, "Could not find any implementation for node {ForeignNode[" +
                          network_.layers.front().name + "]}.");
@@ -60,10 +57,12 @@ bool Judge::judge_flags() const {
   if (config_.getEngineCapability() == nvinfer1::EngineCapability::kDLA_STANDALONE) {
     return fails(1, "Applying DLA optimizations without DLA backend.", "Internal Error");
   }
-  if (has(BuilderFlag::kVERSION_COMPATIBLE)) return fails(6, "Unable to load library: libnvinfer_lean.so.1");
-  if (has(BuilderFlag::kSTRIP_PLAN)) return fails(1, "CHECK(status == CUDA_SUCCESS)", "Myelin");
+  if (config_.has(BuilderFlag::kVERSION_COMPATIBLE))
+    return fails(6, "Unable to load library: libnvinfer_lean.so.1");
+  if (config_.has(BuilderFlag::kSTRIP_PLAN)) return fails(1, "CHECK(status == CUDA_SUCCESS)", "Myelin");
   const bool is_typed = network_.getFlag(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED);
-  if (is_typed && (has(BuilderFlag::kFP16) || has(BuilderFlag::kINT8) || has(BuilderFlag::kBF16))) {
+  if (is_typed && (config_.has(BuilderFlag::kFP16) || config_.has(BuilderFlag::kINT8) ||
+                   config_.has(BuilderFlag::kBF16))) {
     return fails(4, "Precision flags are not allowed for a strongly typed network.");
   }
   return true;
@@ -154,7 +153,7 @@ bool Judge::judge_layers() const {
   read_onnx(network_.model, model);
   for (const OnnxNode& node : model.graph.nodes) {
     if (node.op != "TopK" || node.inputs.size() < 2) continue;
-    const OnnxTensor* const k = model.graph.initializer(node.inputs[1]);
+    const OnnxTensor* const k = model.graph.constant(node.inputs[1]);
     std::int64_t value = 0;
     if (k != nullptr && k->raw.size() == sizeof value) std::memcpy(&value, k->raw.data(), sizeof value);
     if (value > kMostTopK)
@@ -164,12 +163,12 @@ bool Judge::judge_layers() const {
 }
 
 bool Judge::judge_pools() const {
-  const std::size_t workspace = config_.getMemoryPoolLimit(MemoryPoolType::kWORKSPACE);
+  const std::size_t workspace = config_.pool(MemoryPoolType::kWORKSPACE);
   if (workspace == 0) return fails(2, "Compiling this graph requires workspace memory greater than 0.");
   if (workspace < kLeastWorkspace) {
     return fails(1, "no tactics to implement the operation within workspace limit.", "Myelin");
   }
-  if (config_.getMemoryPoolLimit(MemoryPoolType::kTACTIC_SHARED_MEMORY) < 1024) {
+  if (config_.pool(MemoryPoolType::kTACTIC_SHARED_MEMORY) < 1024) {
     return fails(2, "Assertion cfg.tacticMaxShmemSize >= reservedDeviceSMem failed.");
   }
   return true;

@@ -86,31 +86,31 @@ bool settle_sizes(const ErrorSink& sink, const Network& network, const OnnxModel
   return true;
 }
 
-// The type that a layer's floating-point results have: half when the flag allows it and nothing pins them.
-DataType chosen_type(const Layer& layer, std::size_t output, const BuilderConfig& config) {
-  const DataType type = layer.outputs[output]->type;
-  const bool is_pinned = layer.precision == DataType::kFLOAT;
-  const bool is_half = config.getFlag(BuilderFlag::kFP16) && !is_pinned && !layer.outputs[output]->is_output;
-  return type == DataType::kFLOAT && is_half ? DataType::kHALF : type;
+// A layer that nothing pins computes in half where the flag allows it; what is reformatted around it is not
+// told.
+bool computes_in_half(const Layer& layer, const BuilderConfig& config) {
+  const bool is_pinned =
+      layer.precision == DataType::kFLOAT ||
+      std::any_of(layer.output_types.begin(), layer.output_types.end(),
+                  [](const std::optional<DataType>& type) { return type == DataType::kFLOAT; });
+  return config.has(BuilderFlag::kFP16) && !is_pinned;
+}
+
+std::vector<PlanPort> ports_of(const std::vector<Tensor*>& tensors, bool is_half) {
+  std::vector<PlanPort> ports;
+  for (const Tensor* tensor : tensors) {
+    const DataType type = is_half && tensor->type == DataType::kFLOAT ? DataType::kHALF : tensor->type;
+    ports.push_back({tensor->name, tensor->dims, inspector_name(type)});
+  }
+  return ports;
 }
 
 std::vector<PlanLayer> layers_of(const Network& network, const BuilderConfig& config) {
   std::vector<PlanLayer> layers;
-  std::map<std::string, DataType> chosen;
   for (const Layer& layer : network.layers) {
-    PlanLayer& planned = layers.emplace_back();
-    planned.name = layer.name;
-    planned.op = layer.op;
-    for (const Tensor* input : layer.inputs) {
-      const auto found = chosen.find(input->name);
-      const DataType type = found == chosen.end() ? input->type : found->second;
-      planned.inputs.push_back({input->name, input->dims, inspector_name(type)});
-    }
-    for (std::size_t i = 0; i < layer.outputs.size(); ++i) {
-      const Tensor& output = *layer.outputs[i];
-      chosen[output.name] = chosen_type(layer, i, config);
-      planned.outputs.push_back({output.name, output.dims, inspector_name(chosen[output.name])});
-    }
+    const bool is_half = computes_in_half(layer, config);
+    layers.push_back(
+        {layer.name, layer.op, ports_of(layer.inputs, is_half), ports_of(layer.outputs, is_half)});
   }
   return layers;
 }
@@ -137,10 +137,9 @@ bool make_plan(const ErrorSink& sink, const Network& network, const BuilderConfi
   OnnxModel model;
   read_onnx(network.model, model);
   plan.network_name = network.name;
-  plan.memory_budget =
-      static_cast<std::int64_t>(config.getMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE));
-  plan.is_refittable = config.getFlag(BuilderFlag::kREFIT) || config.getFlag(BuilderFlag::kREFIT_IDENTICAL) ||
-                       config.getFlag(BuilderFlag::kREFIT_INDIVIDUAL);
+  plan.memory_budget = static_cast<std::int64_t>(config.pool(nvinfer1::MemoryPoolType::kWORKSPACE));
+  plan.is_refittable = config.has(BuilderFlag::kREFIT) || config.has(BuilderFlag::kREFIT_IDENTICAL) ||
+                       config.has(BuilderFlag::kREFIT_INDIVIDUAL);
   plan.verbosity = config.getProfilingVerbosity();
   plan.compatibility = config.getHardwareCompatibilityLevel();
   for (const Tensor* input : network.inputs) plan.tensors.push_back(plan_tensor(*input, true));

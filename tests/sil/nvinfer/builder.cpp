@@ -31,11 +31,11 @@ bool consult_timing_cache(const ErrorSink& sink, const Network& network, const B
   TimingCache* const cache = config.timing_cache();
   const std::string entry = timing_entry(network.model, config.level());
   const bool is_known = cache != nullptr && cache->has(entry);
-  if (!is_known && config.getFlag(nvinfer1::BuilderFlag::kERROR_ON_TIMING_CACHE_MISS)) {
+  if (!is_known && config.has(nvinfer1::BuilderFlag::kERROR_ON_TIMING_CACHE_MISS)) {
     sink.error(10, kBuild, "Timing cache miss while kERROR_ON_TIMING_CACHE_MISS is set.");
     return false;
   }
-  if (cache != nullptr && !config.getFlag(nvinfer1::BuilderFlag::kDISABLE_TIMING_CACHE)) cache->add(entry);
+  if (cache != nullptr && !config.has(nvinfer1::BuilderFlag::kDISABLE_TIMING_CACHE)) cache->add(entry);
   return true;
 }
 

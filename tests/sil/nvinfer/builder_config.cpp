@@ -65,7 +65,7 @@ int32_t BuilderConfig::addOptimizationProfile(nvinfer1::IOptimizationProfile con
     sink_.error(3, kWhere, "Parameter check failed, condition: (profile) != nullptr");
     return -1;
   }
-  if (!profile->isValid()) {
+  if (!static_cast<const Profile*>(profile)->check()) {
     sink_.error(3, kWhere, "Parameter check failed, condition: profile->isValid()");
     return -1;
   }

@@ -65,6 +65,9 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   void setRuntimePlatform(nvinfer1::RuntimePlatform platform) noexcept override;
   nvinfer1::RuntimePlatform getRuntimePlatform() const noexcept override;
 
+  // What the builder asks: no calls of the interface, which tests count and make fail.
+  bool has(nvinfer1::BuilderFlag flag) const { return (flags_ >> static_cast<unsigned>(flag) & 1U) != 0; }
+  std::size_t pool(nvinfer1::MemoryPoolType type) const { return pools_[static_cast<std::size_t>(type)]; }
   const std::vector<ProfileEntries>& profiles() const { return profiles_; }
   TimingCache* timing_cache() const { return cache_.get(); }
   int level() const { return level_; }

@@ -173,7 +173,8 @@ bool Import::infer_types() {
   edit.external_data = [this](const OnnxTensor& tensor) { return external_[tensor.name]; };
   if (edit.outputs.empty()) return true;
   std::string error;
-  const auto session = OrtModel::open(edited_model(model_, edit), OrtLevel::kDisabled, error);
+  // Folding of constants makes sizes out of Shape and its like.
+  const auto session = OrtModel::open(edited_model(model_, edit), OrtLevel::kBasic, error);
   if (session == nullptr) {
     refuse_node(error);
     return false;

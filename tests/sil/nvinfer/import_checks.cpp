@@ -175,16 +175,6 @@ std::vector<std::size_t> shape_operands(const std::string& op) {
   return {};
 }
 
-const OnnxTensor* constant_of(const OnnxGraph& graph, const std::string& name) {
-  if (const OnnxTensor* const weights = graph.initializer(name)) return weights;
-  for (const OnnxNode& node : graph.nodes) {
-    if (node.op != "Constant" || node.outputs.empty() || node.outputs[0] != name) continue;
-    const OnnxAttribute* const value = node.find("value");
-    return value == nullptr || value->tensors.empty() ? nullptr : &value->tensors[0];
-  }
-  return nullptr;
-}
-
 bool is_all_zero(const OnnxTensor& tensor) {
   return std::all_of(tensor.raw.begin(), tensor.raw.end(), [](char byte) { return byte == 0; });
 }
@@ -192,11 +182,11 @@ bool is_all_zero(const OnnxTensor& tensor) {
 // What quantisation tools write by default and the real parser refuses. "" when there is nothing to refuse.
 std::string quantisation_fault(const OnnxGraph& graph, const OnnxNode& node, nvinfer1::ILogger& logger) {
   if (node.op != "QuantizeLinear" && node.op != "DequantizeLinear") return "";
-  const OnnxTensor* const input = node.inputs.empty() ? nullptr : constant_of(graph, node.inputs[0]);
+  const OnnxTensor* const input = node.inputs.empty() ? nullptr : graph.constant(node.inputs[0]);
   if (node.op == "DequantizeLinear" && input != nullptr && input->type == kOnnxInt32) {
     return node.name + ": input has type Int32 but must have type FP8, FP4, Int4, Int8, or UInt8";
   }
-  const OnnxTensor* const zero = node.inputs.size() < 3 ? nullptr : constant_of(graph, node.inputs[2]);
+  const OnnxTensor* const zero = node.inputs.size() < 3 ? nullptr : graph.constant(node.inputs[2]);
   if (zero == nullptr) return "";
   if (!is_all_zero(*zero)) return "Non-zero zero point is not supported.";
   if (zero->type == kOnnxUint8) {

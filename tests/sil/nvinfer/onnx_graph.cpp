@@ -188,6 +188,16 @@ const OnnxTensor* OnnxGraph::initializer(std::string_view name) const {
   return nullptr;
 }
 
+const OnnxTensor* OnnxGraph::constant(std::string_view name) const {
+  if (const OnnxTensor* const weights = initializer(name)) return weights;
+  for (const OnnxNode& node : nodes) {
+    if (node.op != "Constant" || node.outputs.empty() || node.outputs[0] != name) continue;
+    const OnnxAttribute* const value = node.find("value");
+    return value == nullptr || value->tensors.empty() ? nullptr : &value->tensors[0];
+  }
+  return nullptr;
+}
+
 bool read_onnx(std::string_view bytes, OnnxModel& model) {
   model.message = bytes;
   WireReader reader(bytes, true);

@@ -69,6 +69,8 @@ struct OnnxGraph {
   std::vector<OnnxValue> outputs;
 
   const OnnxTensor* initializer(std::string_view name) const;
+  /// An initializer, or what a Constant node of this graph gives.
+  const OnnxTensor* constant(std::string_view name) const;
 };
 
 struct OnnxModel {

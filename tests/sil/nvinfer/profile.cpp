@@ -105,6 +105,10 @@ bool Profile::setExtraMemoryTarget(float target) noexcept {
 
 bool Profile::isValid() const noexcept {
   SIL_ENTER_TELLING(sink_, "IOptimizationProfile::isValid", false);
+  return check();
+}
+
+bool Profile::check() const {
   std::string names;
   for (const auto& [name, entry] : entries_) {
     const bool has_values = entry.values[0] || entry.values[1] || entry.values[2];

@@ -33,6 +33,8 @@ class Profile final : public nvinfer1::IOptimizationProfile {
   float getExtraMemoryTarget() const noexcept override { return target_; }
   bool isValid() const noexcept override;
 
+  /// isValid() from inside.
+  bool check() const;
   const ProfileEntries& entries() const { return entries_; }
 
  private:

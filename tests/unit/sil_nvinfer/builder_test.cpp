@@ -1,0 +1,378 @@
+// The software-in-the-loop builder: what it refuses, clamps and ignores, as the real one was measured.
+#include <thread>
+
+#include "models.h"
+#include "sil_nvinfer_fixture.h"
+
+namespace skua::sil_test {
+namespace {
+
+using nvinfer1::BuilderFlag;
+using nvinfer1::MemoryPoolType;
+using nvinfer1::OptProfileSelector;
+
+constexpr std::uint64_t bit(BuilderFlag flag) { return 1U << static_cast<unsigned>(flag); }
+
+struct BuildRow {
+  const char* name;
+  std::string model;
+  void (*prepare)(Workshop&);
+  int code;  ///< 0: it builds
+  const char* text;
+};
+
+void nothing(Workshop&) {}
+
+void shape_values(Workshop& shop, bool with_values) {
+  auto* const profile = shop.builder->createOptimizationProfile();
+  for (const auto select : {OptProfileSelector::kMIN, OptProfileSelector::kOPT, OptProfileSelector::kMAX}) {
+    const std::int32_t values[2] = {4, 6};
+    if (with_values) profile->setShapeValues("shape", select, values, 2);
+    if (!with_values) profile->setDimensions("shape", select, dims({2}));
+  }
+  EXPECT_EQ(shop.config->addOptimizationProfile(profile), 0);
+}
+
+std::vector<BuildRow> build_rows() {
+  const std::string images = images_model(), fixed = test::mlp_model();
+  const auto one = [](Workshop& shop) {
+    shop.add_profile("x", dims({1, 3, 8, 8}), dims({2, 3, 8, 8}), dims({4, 3, 9, 9}));
+  };
+  return {
+      {"empty_file", "", nothing, 4, "Network must have at least one output."},
+      {"static_network", fixed, nothing, 0, ""},
+      {"dynamic_network", images, one, 0, ""},
+      {"dynamic_without_profile", images, nothing, 4, "no optimization profile has been defined"},
+      {"shape_without_profile", reshape_model(), nothing, 4, "no optimization profile has been defined"},
+      {"profile_of_nobody", images,
+       [](Workshop& shop) { EXPECT_EQ(shop.add_profile("ghost", dims({1}), dims({1}), dims({1})), 0); }, 4,
+       "Dynamic input tensor x is missing dimensions in profile 0."},
+      {"profile_of_nobody_beside_a_good_one", images,
+       [](Workshop& shop) {
+         auto* const profile = shop.builder->createOptimizationProfile();
+         for (const auto select :
+              {OptProfileSelector::kMIN, OptProfileSelector::kOPT, OptProfileSelector::kMAX}) {
+           EXPECT_TRUE(profile->setDimensions("x", select, dims({1, 3, 8, 8})));
+           EXPECT_TRUE(profile->setDimensions("ghost", select, dims({5})));
+         }
+         EXPECT_EQ(shop.config->addOptimizationProfile(profile), 0);
+       },
+       0, ""},
+      {"empty_profile", images,
+       [](Workshop& shop) {
+         auto* const profile = shop.builder->createOptimizationProfile();
+         EXPECT_TRUE(profile->isValid());
+         EXPECT_EQ(shop.config->addOptimizationProfile(profile), 0);
+       },
+       4, "Dynamic input tensor x is missing dimensions in profile 0."},
+      {"profile_of_another_rank", images,
+       [](Workshop& shop) {
+         EXPECT_EQ(shop.add_profile("x", dims({1, 3, 8}), dims({1, 3, 8}), dims({1, 3, 8})), 0);
+       },
+       4, "Dynamic-shaped input tensor x has 4 dimensions but profile 0 has 3 dimensions."},
+      {"static_axis_differs", images,
+       [](Workshop& shop) {
+         shop.add_profile("x", dims({1, 5, 8, 8}), dims({1, 5, 8, 8}), dims({1, 5, 8, 8}));
+       },
+       4, "At dimension axis 1, profile has min=5, opt=5, max=5 but tensor has 3."},
+      {"static_input_differs", fixed,
+       [](Workshop& shop) {
+         shop.add_profile("x", dims({2, 8}), dims({2, 8}), dims({2, 8}));
+       },
+       4, "Input tensor x has static dimensions that don't match kMIN dimensions in profile index 0."},
+      {"static_input_agrees", fixed,
+       [](Workshop& shop) {
+         shop.add_profile("x", dims({1, 8}), dims({1, 8}), dims({1, 8}));
+       },
+       0, ""},
+      {"smallest_size_0", images,
+       [](Workshop& shop) {
+         shop.add_profile("x", dims({0, 3, 8, 8}), dims({1, 3, 8, 8}), dims({1, 3, 8, 8}));
+       },
+       0, ""},
+      {"shape_input_with_dimensions", reshape_model(), [](Workshop& shop) { shape_values(shop, false); }, 4,
+       "Optimization profile 0 is missing values for shape input tensor shape."},
+      {"shape_input_with_values", reshape_model(), [](Workshop& shop) { shape_values(shop, true); }, 0, ""},
+      {"top_k_5000", top_k_model(5000), nothing, 4, "K exceeds the maximum value allowed (3840)."},
+      {"top_k_3840", top_k_model(3840), nothing, 0, ""},
+      {"workspace_0", fixed,
+       [](Workshop& shop) { shop.config->setMemoryPoolLimit(MemoryPoolType::kWORKSPACE, 0); }, 2,
+       "Compiling this graph requires workspace memory greater than 0."},
+      {"workspace_1024", fixed,
+       [](Workshop& shop) { shop.config->setMemoryPoolLimit(MemoryPoolType::kWORKSPACE, 1024); }, 1,
+       "Myelin (no tactics to implement the operation within workspace limit."},
+      {"workspace_2_to_the_60", fixed,
+       [](Workshop& shop) { shop.config->setMemoryPoolLimit(MemoryPoolType::kWORKSPACE, 1ULL << 60U); }, 0,
+       ""},
+      {"shared_memory_1", fixed,
+       [](Workshop& shop) { shop.config->setMemoryPoolLimit(MemoryPoolType::kTACTIC_SHARED_MEMORY, 1); }, 2,
+       "Assertion cfg.tacticMaxShmemSize >= reservedDeviceSMem failed."},
+      {"version_compatible", fixed,
+       [](Workshop& shop) { shop.config->setFlag(BuilderFlag::kVERSION_COMPATIBLE); }, 6,
+       "Unable to load library: libnvinfer_lean.so.1"},
+      {"strip_plan", fixed, [](Workshop& shop) { shop.config->setFlag(BuilderFlag::kSTRIP_PLAN); }, 1,
+       "Myelin"},
+      {"safety", fixed,
+       [](Workshop& shop) { shop.config->setEngineCapability(nvinfer1::EngineCapability::kSAFETY); }, 10,
+       "Could not find any implementation for node {ForeignNode["},
+      {"dla_standalone", fixed,
+       [](Workshop& shop) { shop.config->setEngineCapability(nvinfer1::EngineCapability::kDLA_STANDALONE); },
+       1, "Applying DLA optimizations without DLA backend."},
+      {"dla_that_is_not_there", fixed,
+       [](Workshop& shop) {
+         shop.config->setDefaultDeviceType(nvinfer1::DeviceType::kDLA);
+         shop.config->setDLACore(0);
+         EXPECT_EQ(shop.config->getDLACore(), -1);
+         EXPECT_EQ(shop.builder->getNbDLACores(), 0);
+       },
+       0, ""},
+  };
+}
+
+class SilBuilds : public SilNvinfer, public testing::WithParamInterface<BuildRow> {};
+
+TEST_P(SilBuilds, OrRefuses) {
+  const BuildRow& row = GetParam();
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(row.model)) << listener.errors();
+  row.prepare(workshop);
+  EXPECT_EQ(workshop.builder->isNetworkSupported(*workshop.network, *workshop.config), row.code == 0);
+  listener.clear();
+  EXPECT_EQ(workshop.build().empty(), row.code != 0) << listener.errors();
+  const std::string errors = listener.errors();
+  EXPECT_NE(errors.find(row.text), std::string::npos) << errors;
+  if (row.code == 0) {
+    EXPECT_EQ(errors, "");
+  } else {
+    EXPECT_NE(errors.find("Error Code " + std::to_string(row.code) + ": "), std::string::npos) << errors;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, SilBuilds, testing::ValuesIn(build_rows()),
+                         [](const auto& row) { return row.param.name; });
+
+struct ProfileRow {
+  const char* name;
+  std::vector<std::int64_t> min, opt, max;  ///< empty: not set
+};
+
+class SilBadProfile : public SilNvinfer, public testing::WithParamInterface<ProfileRow> {};
+
+TEST_P(SilBadProfile, IsTakenAndRefusedLater) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(images_model()));
+  auto* const profile = workshop.builder->createOptimizationProfile();
+  const auto set = [&](OptProfileSelector select, const std::vector<std::int64_t>& values) {
+    nvinfer1::Dims size{};
+    for (const std::int64_t value : values) size.d[size.nbDims++] = value;
+    if (!values.empty()) {
+      EXPECT_TRUE(profile->setDimensions("x", select, size));
+    }
+  };
+  set(OptProfileSelector::kMIN, GetParam().min);
+  set(OptProfileSelector::kOPT, GetParam().opt);
+  set(OptProfileSelector::kMAX, GetParam().max);
+  EXPECT_FALSE(profile->isValid());
+  EXPECT_EQ(workshop.config->addOptimizationProfile(profile), -1);
+  const std::string errors = listener.errors();
+  const auto first = errors.find("Error Code 4"), second = errors.find("condition: profile->isValid()");
+  EXPECT_LT(first, second);
+  EXPECT_NE(second, std::string::npos) << errors;
+  EXPECT_NE(errors.find("Invalid optimization profiles for input tensors x"), std::string::npos);
+  EXPECT_EQ(workshop.build(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, SilBadProfile,
+                         testing::Values(ProfileRow{"min_over_opt", {2, 3, 8, 8}, {1, 3, 8, 8}, {4, 3, 8, 8}},
+                                         ProfileRow{"opt_over_max", {1, 3, 8, 8}, {5, 3, 8, 8}, {4, 3, 8, 8}},
+                                         ProfileRow{"no_max", {1, 3, 8, 8}, {1, 3, 8, 8}, {}},
+                                         ProfileRow{"ranks_differ", {1, 3, 8}, {1, 3, 8, 8}, {1, 3, 8, 8}}),
+                         [](const auto& row) { return row.param.name; });
+
+TEST_F(SilNvinfer, ProfilesRefuseNonsenseAtOnce) {
+  Workshop workshop(listener);
+  auto* const profile = workshop.builder->createOptimizationProfile();
+  EXPECT_FALSE(profile->setDimensions("x", OptProfileSelector::kMIN, dims({-1})));
+  EXPECT_FALSE(profile->setDimensions(nullptr, OptProfileSelector::kMIN, dims({1})));
+  EXPECT_NE(listener.errors().find("(name) != nullptr"), std::string::npos);
+  EXPECT_EQ(profile->getDimensions("x", OptProfileSelector::kMIN).nbDims, -1);
+  EXPECT_NE(listener.errors().find("Input is not present in this OptimizationProfile"), std::string::npos);
+  const std::int32_t large[2] = {5, 5}, small[2] = {5, 4};
+  EXPECT_TRUE(profile->setShapeValues("k", OptProfileSelector::kOPT, large, 2));
+  EXPECT_FALSE(profile->setShapeValues("k", OptProfileSelector::kMAX, small, 2)) << "unlike setDimensions";
+  EXPECT_EQ(profile->getNbShapeValues("nobody"), -1);
+  EXPECT_EQ(workshop.config->addOptimizationProfile(nullptr), -1);
+}
+
+TEST_F(SilNvinfer, AHugeProfileIsWarnedOf) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(images_model()));
+  EXPECT_EQ(
+      workshop.add_profile("x", dims({1, 3, 8, 8}), dims({1, 3, 8, 8}), dims({1 << 20, 3, 1 << 10, 1 << 11})),
+      0);
+  EXPECT_NE(workshop.build(), "");
+  EXPECT_NE(listener.warnings().find("tensor volume exceeds 1099511627776"), std::string::npos);
+}
+
+TEST_F(SilNvinfer, TwoProfilesAreCounted) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(images_model()));
+  EXPECT_EQ(workshop.add_profile("x", dims({1, 3, 8, 8}), dims({1, 3, 8, 8}), dims({2, 3, 8, 8})), 0);
+  EXPECT_EQ(workshop.add_profile("x", dims({1, 3, 4, 4}), dims({1, 3, 4, 4}), dims({1, 3, 4, 4})), 1);
+  EXPECT_EQ(workshop.config->getNbOptimizationProfiles(), 2);
+}
+
+TEST_F(SilNvinfer, TheConfigurationClampsAndIgnoresInSilence) {
+  Workshop workshop(listener);
+  nvinfer1::IBuilderConfig& config = *workshop.config;
+  EXPECT_EQ(config.getFlags(), bit(BuilderFlag::kTF32));
+  EXPECT_EQ(config.getMemoryPoolLimit(MemoryPoolType::kWORKSPACE), 68719476736U);
+  EXPECT_EQ(config.getMemoryPoolLimit(MemoryPoolType::kTACTIC_SHARED_MEMORY), 1U << 30U);
+  EXPECT_EQ(config.getBuilderOptimizationLevel(), 3);
+  EXPECT_EQ(config.getMaxAuxStreams(), -1);
+  EXPECT_EQ(config.getTimingCache(), nullptr);
+  config.setBuilderOptimizationLevel(6);
+  EXPECT_EQ(config.getBuilderOptimizationLevel(), 5);
+  EXPECT_EQ(listener.count(), 0U) << "not a word of it";
+  config.setBuilderOptimizationLevel(-1);
+  EXPECT_EQ(config.getBuilderOptimizationLevel(), 5);
+  config.setFlag(static_cast<BuilderFlag>(40));
+  config.setFlag(BuilderFlag::kEXCLUDE_LEAN_RUNTIME);
+  EXPECT_EQ(config.getFlags(), bit(BuilderFlag::kTF32));
+  config.setRuntimePlatform(nvinfer1::RuntimePlatform::kWINDOWS_AMD64);
+  EXPECT_EQ(config.getRuntimePlatform(), nvinfer1::RuntimePlatform::kSAME_AS_BUILD);
+  EXPECT_FALSE(workshop.builder->setMaxThreads(0));
+  EXPECT_EQ(workshop.builder->getMaxThreads(), 1);
+  EXPECT_EQ(workshop.builder->createNetworkV2(255), nullptr);
+}
+
+TEST_F(SilNvinfer, ATimingCacheOfGarbageIsAnEmptyOne) {
+  Workshop workshop(listener);
+  nvinfer1::IBuilderConfig& config = *workshop.config;
+  EXPECT_EQ(config.createTimingCache(nullptr, 100), nullptr);
+  EXPECT_NE(listener.errors().find("Error Code 3"), std::string::npos);
+  const Owned<nvinfer1::ITimingCache> empty(config.createTimingCache(nullptr, 0));
+  const Owned<nvinfer1::IHostMemory> bytes(empty->serialize());
+  EXPECT_EQ(bytes->size(), 172U);
+  EXPECT_EQ(std::string(static_cast<const char*>(bytes->data()), 5), "ptrtd");
+  EXPECT_EQ(listener.warnings(), "");
+  const Owned<nvinfer1::ITimingCache> garbage(config.createTimingCache("garbage", 7));
+  ASSERT_NE(garbage, nullptr);
+  EXPECT_NE(listener.warnings().find("Returning an empty timing cache."), std::string::npos);
+  EXPECT_TRUE(config.setTimingCache(*garbage, false));
+  EXPECT_TRUE(garbage->combine(*empty, false));
+  EXPECT_TRUE(garbage->reset());
+}
+
+TEST_F(SilNvinfer, ATimingCacheLearnsABuild) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(test::mlp_model()));
+  const Owned<nvinfer1::ITimingCache> cache(workshop.config->createTimingCache(nullptr, 0));
+  workshop.config->setTimingCache(*cache, false);
+  workshop.config->setFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
+  EXPECT_EQ(workshop.build(), "");
+  workshop.config->clearFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
+  EXPECT_NE(workshop.build(), "");
+  const Owned<nvinfer1::IHostMemory> bytes(cache->serialize());
+  EXPECT_GT(bytes->size(), 172U);
+  const Owned<nvinfer1::ITimingCache> again(workshop.config->createTimingCache(bytes->data(), bytes->size()));
+  workshop.config->setTimingCache(*again, false);
+  workshop.config->setFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
+  EXPECT_NE(workshop.build(), "") << "the stored cache knows it";
+}
+
+TEST_F(SilNvinfer, ATimingCacheCombinedWithItselfNeverComesBack) {
+  EXPECT_EXIT(
+      {
+        Workshop workshop(listener);
+        const Owned<nvinfer1::ITimingCache> cache(workshop.config->createTimingCache(nullptr, 0));
+        alarm(1);
+        cache->combine(*cache, false);
+      },
+      testing::KilledBySignal(SIGALRM), "");
+}
+
+class Monitor final : public nvinfer1::IProgressMonitor {
+ public:
+  void phaseStart(char const* name, char const* parent, int32_t) noexcept override {
+    starts.emplace_back(name);
+    parents.emplace_back(parent == nullptr ? "" : parent);
+  }
+  bool stepComplete(char const*, int32_t) noexcept override { return ++steps != cancel_at; }
+  void phaseFinish(char const* name) noexcept override { finishes.emplace_back(name); }
+
+  std::vector<std::string> starts, parents, finishes;
+  int steps = 0;
+  int cancel_at = -1;
+};
+
+TEST_F(SilNvinfer, ABuildTellsItsPhases) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(test::mlp_model()));
+  Monitor monitor;
+  workshop.config->setProgressMonitor(&monitor);
+  EXPECT_NE(workshop.build(), "");
+  EXPECT_EQ(monitor.starts.front(), "Building engine");
+  EXPECT_EQ(monitor.parents.front(), "");
+  EXPECT_EQ(monitor.parents[1], "Building engine");
+  EXPECT_EQ(monitor.finishes.back(), "Building engine");
+  EXPECT_EQ(monitor.starts.size(), monitor.finishes.size());
+  EXPECT_EQ(std::count(monitor.starts.begin(), monitor.starts.end(), "Computing reformatting costs"), 2);
+}
+
+TEST_F(SilNvinfer, ACancelledBuildFinishesItsPhasesAndMayBeRepeated) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(test::mlp_model()));
+  Monitor counting;
+  workshop.config->setProgressMonitor(&counting);
+  ASSERT_NE(workshop.build(), "");
+  for (int step = 1; step <= counting.steps; step += 5) {
+    Monitor monitor;
+    monitor.cancel_at = step;
+    workshop.config->setProgressMonitor(&monitor);
+    listener.clear();
+    EXPECT_EQ(workshop.build(), "") << step;
+    EXPECT_EQ(monitor.steps, step);
+    EXPECT_EQ(monitor.starts.size(), monitor.finishes.size());
+    EXPECT_NE(listener.errors().find("Error Code 7: BuildCanceled (Build canceled by user"),
+              std::string::npos);
+  }
+  workshop.config->setProgressMonitor(nullptr);
+  EXPECT_NE(workshop.build(), "");
+}
+
+TEST_F(SilNvinfer, TwoBuildersInTwoThreadsGiveTheSamePlan) {
+  std::string plans[2];
+  const auto work = [this](std::string& plan) {
+    Workshop workshop(listener);
+    if (workshop.parse(test::mlp_model())) plan = workshop.build();
+  };
+  std::thread other(work, std::ref(plans[1]));
+  work(plans[0]);
+  other.join();
+  EXPECT_NE(plans[0], "");
+  EXPECT_EQ(plans[0], plans[1]);
+}
+
+TEST_F(SilNvinfer, HostMemoryOutlivesItsBuilder) {
+  Owned<nvinfer1::IHostMemory> plan;
+  {
+    Workshop workshop(listener);
+    ASSERT_TRUE(workshop.parse(test::mlp_model()));
+    workshop.parser.reset();  // not needed to build
+    plan.reset(workshop.builder->buildSerializedNetwork(*workshop.network, *workshop.config));
+  }
+  ASSERT_NE(plan, nullptr);
+  EXPECT_EQ(static_cast<int>(plan->type()), 2);
+  EXPECT_EQ(std::string(static_cast<const char*>(plan->data()), 4), "ftrt");
+}
+
+TEST_F(SilNvinfer, ABuilderMustGoLast) {
+  Workshop workshop(listener);
+  workshop.builder.reset();
+  EXPECT_NE(listener.errors().find("Destroying a builder object before destroying objects it created"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace skua::sil_test

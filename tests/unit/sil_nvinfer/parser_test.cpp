@@ -1,0 +1,386 @@
+// The software-in-the-loop ONNX parser, row by row of what the real one was measured to answer.
+#include <random>
+
+#include "models.h"
+#include "sil_nvinfer_fixture.h"
+
+namespace skua::sil_test {
+namespace {
+
+using test::kDouble;
+using test::kFloat;
+using test::kHalf;
+using test::kInt64;
+
+struct Refusal {
+  const char* name;
+  std::string model;
+  int code;
+  int node;
+  const char* text;
+};
+
+std::string unknown_operator() { return one_node("NoSuchOperator", "odd").model(); }
+
+std::string mismatched_product() {
+  return OnnxWriter()
+      .input("x", kFloat, {1, 4})
+      .output("y", kFloat, {1, 4})
+      .weights("w", kFloat, {5, 4}, std::string(80, '\0'))
+      .node("Relu", {"x"}, {"r"})
+      .node("MatMul", {"r", "w"}, {"y"}, {}, "product")
+      .model();
+}
+
+std::string mixed_sum() {
+  return OnnxWriter()
+      .input("a", kFloat, {4})
+      .input("b", kHalf, {4})
+      .output("y", kFloat, {4})
+      .node("Add", {"a", "b"}, {"y"}, {}, "sum")
+      .model();
+}
+
+std::string cycle() {
+  return OnnxWriter()
+      .input("x", kFloat, {4})
+      .output("y", kFloat, {4})
+      .node("Add", {"x", "b"}, {"a"})
+      .node("Relu", {"a"}, {"b"})
+      .node("Relu", {"a"}, {"y"})
+      .model();
+}
+
+std::string name_given_twice() { return one_node("Relu").node("Abs", {"x"}, {"y"}).model(); }
+
+std::string unregistered_input() {
+  return OnnxWriter()
+      .input("x", kFloat, {4})
+      .output("y", kFloat, {4})
+      .node("Add", {"x", "ghost"}, {"y"})
+      .model();
+}
+
+std::string output_of_nobody() {
+  return OnnxWriter()
+      .input("x", kFloat, {4})
+      .output("y", kFloat, {4})
+      .output("ghost", kFloat, {4})
+      .node("Relu", {"x"}, {"y"})
+      .model();
+}
+
+std::string input_of(int type, const test::OnnxDims& dims) {
+  return OnnxWriter().input("x", type, dims).output("y", type, dims).node("Identity", {"x"}, {"y"}).model();
+}
+
+std::string short_weights() {
+  return OnnxWriter()
+      .input("x", kFloat, {4})
+      .output("y", kFloat, {4})
+      .weights("w", kFloat, {2}, std::string(16, '\0'))
+      .node("Relu", {"x"}, {"y"})
+      .model();
+}
+
+std::vector<Refusal> refusals() {
+  const std::string whole = test::mlp_model();
+  std::minstd_rand random(7);
+  std::string noise(4096, '\0');
+  for (char& byte : noise) byte = static_cast<char>(random());
+  noise[0] = 0x0F;  // no wire type
+  const std::string half_of_it = whole.substr(0, whole.size() / 2);
+  return {
+      {"noise", noise, 3, -1, "Failed to parse the ONNX model."},
+      {"one_byte", whole.substr(0, 1), 3, -1, "Failed to parse the ONNX model."},
+      {"half_of_a_file", half_of_it, 3, -1, "Failed to parse the ONNX model."},
+      {"all_but_one_byte", whole.substr(0, whole.size() - 1), 3, -1, "Failed to parse the ONNX model."},
+      {"unknown_operator", unknown_operator(), 6, 0, "creator && \"Plugin not found, are the plugin name"},
+      {"quantised_convolution", one_node("QLinearConv").model(), 8, 0, "false"},
+      {"product_of_wrong_sizes", mismatched_product(), 6, 1, "Invalid Node - product\n"},
+      {"sum_of_two_types", mixed_sum(), 6, 0, "Invalid Node - sum\n"},
+      {"weights_of_another_type", convolution(1, kHalf), 6, 0, "Invalid Node - c\n"},
+      {"negative_padding", convolution(-1), 6, 0, "IConvolutionLayer::setPrePadding: Error Code 3"},
+      {"cycle", cycle(), 5, -1, "Failed to sort the model topologically."},
+      {"name_given_twice", name_given_twice(), 5, -1, "Failed to sort the model topologically."},
+      {"unregistered_input", unregistered_input(), 5, 0, "Node input was not registered."},
+      {"output_of_nobody", output_of_nobody(), 1, -1, "Trying to access weights or a null tensor!"},
+      {"input_uint16", input_of(4, {4}), 8, -1, "Failed to convert ONNX date type to TensorRT data type."},
+      {"input_string", input_of(8, {4}), 8, -1, "Failed to convert ONNX date type to TensorRT data type."},
+      {"input_of_rank_9", input_of(kFloat, {1, 1, 1, 1, 1, 1, 1, 1, 1}), 7, -1,
+       "Failed to convert ONNX dimensions"},
+      {"short_weights", short_weights(), 5, -1, "Failed to import initializer: w"},
+      {"quantised_bias", quantised_bias_model(), 6, 0, "input has type Int32 but must have type FP8"},
+      {"non_zero_zero_point", quantised_model(3, 1), 6, 0, "Non-zero zero point is not supported."},
+  };
+}
+
+class SilParserRefuses : public SilNvinfer, public testing::WithParamInterface<Refusal> {};
+
+TEST_P(SilParserRefuses, WithCodeNodeAndText) {
+  const Refusal& row = GetParam();
+  Workshop workshop(listener);
+  EXPECT_FALSE(workshop.parse(row.model));
+  ASSERT_GE(workshop.parser->getNbErrors(), 1);
+  const nvonnxparser::IParserError& error = *workshop.parser->getError(0);
+  EXPECT_EQ(static_cast<int>(error.code()), row.code) << error.desc();
+  EXPECT_EQ(error.node(), row.node) << error.desc();
+  EXPECT_NE(std::string(error.desc()).find(row.text), std::string::npos) << error.desc();
+  EXPECT_EQ(workshop.network->getNbOutputs(), 0);
+  EXPECT_NE(listener.errors().find(row.text), std::string::npos) << "parser errors are logged";
+  for (const char* text : {error.file(), error.func(), error.nodeName(), error.nodeOperator()})
+    EXPECT_NE(text, nullptr);
+  EXPECT_EQ(workshop.build(), "") << "what is left has no output";
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, SilParserRefuses, testing::ValuesIn(refusals()),
+                         [](const auto& row) { return row.param.name; });
+
+struct Acceptance {
+  const char* name;
+  std::string model;
+  int layers, inputs, outputs;
+  const char* warning;  ///< "" for none at all
+};
+
+std::string many_words() {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += "hello world, this is not a network. ";
+  return text;
+}
+
+std::string flipped_weights() {
+  std::string model = test::mlp_model();
+  model[200] = static_cast<char>(model[200] ^ 1);
+  return model;
+}
+
+std::string declared_wrongly() {
+  return OnnxWriter().input("x", kFloat, {4}).output("y", 6, {7}).node("Relu", {"x"}, {"y"}).model();
+}
+
+std::string nan_weights() {
+  return OnnxWriter()
+      .input("x", kFloat, {1})
+      .output("y", kFloat, {1})
+      .weights("w", kFloat, {1}, std::string(4, '\xFF'))
+      .node("Add", {"x", "w"}, {"y"})
+      .model();
+}
+
+std::string unused_input() { return one_node("Relu").input("z", kFloat, {2}).model(); }
+
+std::vector<Acceptance> acceptances() {
+  return {
+      {"empty_file", "", 0, 0, 0, ""},
+      {"text", many_words(), 0, 0, 0, ""},
+      {"flipped_weights", flipped_weights(), 3, 1, 1, ""},
+      {"static_network", test::mlp_model(), 3, 1, 1, ""},
+      {"dynamic_network", test::dynamic_rows_model(), 1, 1, 1, ""},
+      {"half_network", test::half_mlp_model(), 3, 1, 1, ""},
+      {"no_outputs", OnnxWriter().input("x", kFloat, {4}).node("Relu", {"x"}, {"y"}).model(), 1, 1, 0, ""},
+      {"opset_1", one_node("Relu").model(1), 1, 1, 1, "at least opset 7"},
+      {"opset_6", one_node("Relu").model(6), 1, 1, 1, "at least opset 7"},
+      {"opset_27", one_node("Relu").model(27), 1, 1, 1, ""},
+      {"opset_99", one_node("Relu").model(99), 1, 1, 1, ""},
+      {"int64_input", input_of(kInt64, {3}), 1, 1, 1, "Make sure input x has Int64 binding."},
+      {"uint8_input", input_of(test::kUint8, {3}), 1, 1, 1, ""},
+      {"bool_input", input_of(test::kBoolean, {3}), 1, 1, 1, ""},
+      {"size_0", input_of(kFloat, {0, 3}), 1, 1, 1, ""},
+      {"declared_wrongly", declared_wrongly(), 1, 1, 1, ""},
+      {"unused_input", unused_input(), 1, 2, 1, "Unused Input: z"},
+      {"nan_weights", nan_weights(), 1, 1, 1, ""},
+      {"uint8_zero_point", quantised_model(2, 0), 2, 1, 1, "converted to INT8"},
+      {"symmetric_quantisation", quantised_model(3, 0), 2, 1, 1, ""},
+      {"large_top_k", top_k_model(4000), 1, 1, 2, ""},
+  };
+}
+
+class SilParserAccepts : public SilNvinfer, public testing::WithParamInterface<Acceptance> {};
+
+TEST_P(SilParserAccepts, SayingSoOrNothing) {
+  const Acceptance& row = GetParam();
+  Workshop workshop(listener);
+  EXPECT_TRUE(workshop.parse(row.model)) << listener.errors();
+  EXPECT_EQ(workshop.parser->getNbErrors(), 0);
+  EXPECT_EQ(workshop.network->getNbLayers(), row.layers);
+  EXPECT_EQ(workshop.network->getNbInputs(), row.inputs);
+  EXPECT_EQ(workshop.network->getNbOutputs(), row.outputs);
+  const std::string warnings = listener.warnings();
+  if (*row.warning == '\0') {
+    EXPECT_EQ(warnings, "");
+  }
+  EXPECT_NE(warnings.find(row.warning), std::string::npos) << warnings;
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, SilParserAccepts, testing::ValuesIn(acceptances()),
+                         [](const auto& row) { return row.param.name; });
+
+TEST_F(SilNvinfer, ANullModelWithoutSizeParsesAsNothing) {
+  Workshop workshop(listener);
+  EXPECT_TRUE(workshop.parser->parse(nullptr, 0));
+  EXPECT_EQ(workshop.network->getNbLayers(), 0);
+}
+
+TEST_F(SilNvinfer, ANullModelWithASizeEndsTheProcess) {
+  EXPECT_DEATH(
+      {
+        Workshop workshop(listener);
+        workshop.parser->parse(nullptr, 100);
+      },
+      "");
+}
+
+TEST_F(SilNvinfer, EveryCutInsideTheGraphIsRefused) {
+  const std::string model = test::mlp_model();
+  for (std::size_t size = 3; size < model.size() - 6; size += 7) {
+    Workshop workshop(listener);
+    EXPECT_FALSE(workshop.parse(model.substr(0, size))) << size;
+  }
+}
+
+TEST_F(SilNvinfer, AParserParsesOnce) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(test::mlp_model()));
+  EXPECT_FALSE(workshop.parse(test::mlp_model()));
+  EXPECT_EQ(workshop.parser->getError(0)->code(), nvonnxparser::ErrorCode::kMODEL_DESERIALIZE_FAILED);
+  EXPECT_STREQ(workshop.parser->getError(0)->desc(), "A model was previously parsed!");
+  EXPECT_NE(workshop.build(), "") << "the first network is still good";
+}
+
+TEST_F(SilNvinfer, EveryUnsupportedNodeIsReported) {
+  Workshop workshop(listener);
+  EXPECT_FALSE(workshop.parse(OnnxWriter()
+                                  .input("x", kFloat, {4})
+                                  .output("y", kFloat, {4})
+                                  .node("Odd", {"x"}, {"a"}, {}, "first")
+                                  .node("Relu", {"a"}, {"b"})
+                                  .node("Strange", {"b"}, {"y"}, {}, "second")
+                                  .model()));
+  ASSERT_EQ(workshop.parser->getNbErrors(), 2);
+  EXPECT_STREQ(workshop.parser->getError(0)->nodeName(), "first");
+  EXPECT_STREQ(workshop.parser->getError(1)->nodeName(), "second");
+  EXPECT_STREQ(workshop.parser->getError(1)->nodeOperator(), "Strange");
+  EXPECT_EQ(workshop.parser->getError(2), nullptr);
+  workshop.parser->clearErrors();
+  EXPECT_EQ(workshop.parser->getNbErrors(), 0);
+}
+
+TEST_F(SilNvinfer, LayersBeforeABadNodeStay) {
+  Workshop workshop(listener);
+  EXPECT_FALSE(workshop.parse(mismatched_product()));
+  EXPECT_EQ(workshop.network->getNbLayers(), 1);
+}
+
+TEST_F(SilNvinfer, DoubleBecomesFloat) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(input_of(kDouble, {4})));
+  EXPECT_EQ(workshop.network->getInput(0)->getType(), nvinfer1::DataType::kFLOAT);
+  EXPECT_EQ(workshop.network->getOutput(0)->getType(), nvinfer1::DataType::kFLOAT);
+  EXPECT_EQ(listener.warnings(), "") << "nothing says so";
+}
+
+TEST_F(SilNvinfer, AnInputOfUnknownRankBecomesAScalar) {
+  // A type without a shape: field 1 the name, field 2 the type.
+  const WireMessage type = WireMessage().message(1, WireMessage().integer(1, kFloat));
+  const WireMessage graph = WireMessage()
+                                .message(1, WireMessage().text(1, "x").text(2, "y").text(4, "Relu"))
+                                .message(11, WireMessage().text(1, "x").message(2, type))
+                                .message(12, WireMessage().text(1, "y").message(2, type));
+  const std::string model = WireMessage()
+                                .integer(1, 8)
+                                .message(7, graph)
+                                .message(8, WireMessage().text(1, "").integer(2, 17))
+                                .bytes();
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(model)) << listener.errors();
+  EXPECT_EQ(workshop.network->getInput(0)->getDimensions().nbDims, 0);
+}
+
+TEST_F(SilNvinfer, DeclaredOutputsDoNotCount) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(declared_wrongly()));
+  EXPECT_EQ(sizes(workshop.network->getOutput(0)->getDimensions()), std::vector<std::int64_t>{4});
+  EXPECT_EQ(workshop.network->getOutput(0)->getType(), nvinfer1::DataType::kFLOAT);
+}
+
+TEST_F(SilNvinfer, AnInputThatIsAlsoAnOutputIsRenamed) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(OnnxWriter()
+                                 .input("x", kFloat, {4})
+                                 .output("x", kFloat, {4})
+                                 .output("y", kFloat, {4})
+                                 .node("Relu", {"x"}, {"y"})
+                                 .model()));
+  EXPECT_STREQ(workshop.network->getInput(0)->getName(), "__x");
+  EXPECT_STREQ(workshop.network->getOutput(0)->getName(), "x");
+}
+
+TEST_F(SilNvinfer, AnInputWithWeightsIsAConstant) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(OnnxWriter()
+                                 .input("x", kFloat, {4})
+                                 .input("w", kFloat, {4})
+                                 .output("y", kFloat, {4})
+                                 .weights("w", kFloat, {4}, std::string(16, '\0'))
+                                 .node("Add", {"x", "w"}, {"y"})
+                                 .model()));
+  EXPECT_EQ(workshop.network->getNbInputs(), 1);
+}
+
+TEST_F(SilNvinfer, AnInputThatDecidesShapesIsAShapeTensor) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(reshape_model())) << listener.errors();
+  EXPECT_FALSE(workshop.network->getInput(0)->isShapeTensor());
+  EXPECT_TRUE(workshop.network->getInput(1)->isShapeTensor());
+  EXPECT_EQ(sizes(workshop.network->getOutput(0)->getDimensions()), (std::vector<std::int64_t>{-1, -1}));
+}
+
+TEST_F(SilNvinfer, DuplicateNodeNamesAreWarnedOf) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(
+      one_node("Relu", "n").output("z", kFloat, {1, 4}).node("Abs", {"x"}, {"z"}, {}, "n").model()));
+  EXPECT_NE(listener.warnings().find("duplicate"), std::string::npos);
+}
+
+TEST_F(SilNvinfer, FlagsOfTheParserAreNotChecked) {
+  Workshop workshop(listener);
+  EXPECT_EQ(workshop.parser->getFlags(), 1U);
+  workshop.parser->setFlag(static_cast<nvonnxparser::OnnxParserFlag>(40));
+  EXPECT_EQ(workshop.parser->getFlags(), 1U | 1U << 8U);
+}
+
+struct Support {
+  const char* name;
+  std::string model;
+  bool is_supported;
+  std::vector<std::vector<std::int64_t>> subgraphs;
+};
+
+class SilParserSupports : public SilNvinfer, public testing::WithParamInterface<Support> {};
+
+TEST_P(SilParserSupports, InSubgraphsThatAllFailTogether) {
+  const Support& row = GetParam();
+  Workshop workshop(listener);
+  EXPECT_EQ(workshop.parser->supportsModelV2(row.model.data(), row.model.size()), row.is_supported);
+  ASSERT_EQ(workshop.parser->getNbSubgraphs(), static_cast<std::int64_t>(row.subgraphs.size()));
+  for (std::size_t i = 0; i < row.subgraphs.size(); ++i) {
+    std::int64_t length = 0;
+    const std::int64_t* const nodes = workshop.parser->getSubgraphNodes(static_cast<std::int64_t>(i), length);
+    EXPECT_EQ(std::vector<std::int64_t>(nodes, nodes + length), row.subgraphs[i]);
+    EXPECT_EQ(workshop.parser->isSubgraphSupported(static_cast<std::int64_t>(i)), row.is_supported);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, SilParserSupports,
+    testing::ValuesIn(std::vector<Support>{
+        {"valid", test::mlp_model(), true, {{0, 1, 2}}},
+        {"empty", "", true, {}},
+        {"garbage", "\x07", false, {}},
+        {"second_node_unknown", one_node("Relu").node("Odd", {"y"}, {"z"}).model(), false, {{0}}},
+        {"all_nodes_unknown", one_node("Odd").model(), false, {}}}),
+    [](const auto& row) { return row.param.name; });
+
+}  // namespace
+}  // namespace skua::sil_test
