@@ -2,6 +2,8 @@
 // it is what was asked for.
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "cache/plan_header.h"
@@ -163,12 +165,38 @@ std::vector<ModelTensor> plan_outputs(const CompileState& state) {
   return outputs;
 }
 
+/// The shape that the file declares for an output, when it is fixed.
+std::optional<Shape> declared_shape(const OnnxModel& source, const std::string& name) {
+  for (const OnnxValue& value : source.graph.outputs) {
+    if (value.name != name || !value.has_shape) continue;
+    std::vector<std::int64_t> dims;
+    for (const OnnxDim& dim : value.dims) dims.push_back(std::max<std::int64_t>(dim.value, -1));
+    const auto shape = Shape::from(dims);
+    if (shape.ok() && shape->is_static()) return *shape;
+  }
+  return std::nullopt;
+}
+
+/// The user's capacities; beside them the file's word for an output that TensorRT leaves open. TensorRT
+/// ignores it, so it is a capacity and no more: a run that needs more is an error.
+std::map<std::string, Shape> capacities(const CompileState& state, const std::vector<ModelTensor>& outputs) {
+  std::map<std::string, Shape> bounds = state.request.build.max_output_shapes;
+  for (const ModelTensor& output : outputs) {
+    const TensorSpec& spec = output.spec;
+    const bool is_asked = spec.max_shape.rank() == spec.shape.rank();
+    const auto declared = declared_shape(state.source, spec.name);
+    if (declared && !(is_asked ? spec.max_shape : spec.shape).is_static())
+      bounds.emplace(spec.name, *declared);
+  }
+  return bounds;
+}
+
 Status settle(CompileState& state, const ModelTensors& tensors) {
   const BuildConfig& build = state.request.build;
   state.record.profiles = build.optimization_profiles;
   state.record.inputs = compile::bounded_inputs(tensors.inputs, build.optimization_profiles);
   SKUA_ASSIGN_OR_RETURN(state.record.outputs, compile::bounded_outputs(tensors, build.optimization_profiles,
-                                                                       build.max_output_shapes));
+                                                                       capacities(state, tensors.outputs)));
   return {};
 }
 

@@ -111,6 +111,31 @@ TEST(TensorrtCompile, DataDependentOutputNeedsACapacity) {
   EXPECT_EQ(record->outputs[0].max_shape, (Shape{1, 8}));
 }
 
+template <typename T>
+TensorMap one_tensor(const std::string& name, DType dtype, const Shape& shape, const std::vector<T>& values) {
+  Tensor tensor = Tensor::allocate(dtype, shape).value();
+  std::copy(values.begin(), values.end(), tensor.as<T>().begin());
+  TensorMap map;
+  EXPECT_TRUE(is_ok(map.insert(name, std::move(tensor))));
+  return map;
+}
+
+TEST(TensorrtCompile, DeclaredShapeIsTheCapacityOfWhatTensorrtLeavesOpen) {
+  TensorrtCompileCase declared(
+      OnnxWriter().input("x", kFloat, {8}).output("y", kInt64, {1, 8}).node("NonZero", {"x"}, {"y"}).model());
+  const auto golden =
+      encode_golden(one_tensor<float>("x", DType::kFloat32, Shape{8}, std::vector<float>(8, 1.0F)),
+                    one_tensor<std::int64_t>("y", DType::kInt64, Shape{1, 8}, {0, 1, 2, 3, 4, 5, 6, 7}))
+          .value();
+  const std::string_view text(reinterpret_cast<const char*>(golden.data()), golden.size());
+  declared.request.build.golden = GoldenSource{declared.folder.write("my.golden", text), "by hand"};
+  const auto record = declared.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->outputs[0].shape, (Shape{1, -1}));
+  EXPECT_EQ(record->outputs[0].max_shape, (Shape{1, 8}));
+  EXPECT_TRUE(record->outputs[0].data_dependent);
+}
+
 TEST(TensorrtCompilePrecision, Fp16RecordsTheShareOfHalfLayers) {
   TensorrtCompileCase mlp(mlp_model(), Precision::kFp16);
   const auto record = mlp.compile();
@@ -174,10 +199,11 @@ TEST(TensorrtCompileFaults, BuilderThatAnswersNothing) {
 
 TEST(TensorrtCompileFaults, PlanThatCannotBeReadBack) {
   TensorrtCompileCase mlp(mlp_model());
-  sil::corrupt_plans();
+  sil::fail_call("IRuntime::deserializeCudaEngine", 1, 1);
   const auto record = mlp.compile();
   ASSERT_FALSE(record.ok());
   EXPECT_EQ(record.error().code, ErrorCode::kEngineBuild);
+  EXPECT_THAT(record.error().message, HasSubstr("net__sm0_jp0_trt0_fp32.engine"));
 }
 
 TEST(TensorrtCompileFaults, WorkspaceBeyondTheDeviceIsRefusedBeforeTheBuild) {
