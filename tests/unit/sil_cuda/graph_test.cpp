@@ -107,14 +107,24 @@ TEST_F(SilGraph, AnEmptyGraphIsOne) {
 }
 
 TEST_F(SilGraph, MemoryFreedSinceTheCaptureIsAnIllegalAddress) {
-  int* const device = device_memory();
-  const cudaStream_t where = stream();
-  const cudaGraph_t graph =
-      recorded(where, [&] { ASSERT_EQ(cudaMemsetAsync(device, 0, 4, where), cudaSuccess); });
-  const cudaGraphExec_t launched = executable(graph);
-  ASSERT_EQ(cudaFree(device), cudaSuccess);
-  ASSERT_EQ(cudaGraphLaunch(launched, where), cudaSuccess);
-  EXPECT_EQ(cudaStreamSynchronize(where), cudaErrorIllegalAddress);
+  for (int freed = 0; freed < 3; ++freed) {
+    int* const source = pinned_memory();
+    int* const device = device_memory();
+    int* const copy = device_memory();
+    const cudaStream_t where = stream();
+    const cudaGraph_t graph = recorded(where, [&] {
+      ASSERT_EQ(cudaMemcpyAsync(device, source, 4, cudaMemcpyHostToDevice, where), cudaSuccess);
+      ASSERT_EQ(cudaMemcpyAsync(copy, device, 4, cudaMemcpyDeviceToDevice, where), cudaSuccess);
+      ASSERT_EQ(cudaMemsetAsync(copy, 0, 4, where), cudaSuccess);
+    });
+    const cudaGraphExec_t launched = executable(graph);
+    ASSERT_EQ(cudaGraphLaunch(launched, where), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(where), cudaSuccess);
+    ASSERT_EQ(freed == 0 ? cudaFreeHost(source) : cudaFree(freed == 1 ? device : copy), cudaSuccess);
+    ASSERT_EQ(cudaGraphLaunch(launched, where), cudaSuccess);
+    EXPECT_EQ(cudaStreamSynchronize(where), cudaErrorIllegalAddress) << freed;
+    start_again();
+  }
 }
 
 TEST_F(SilGraph, WrongArgumentsAreRefused) {

@@ -65,7 +65,12 @@ TEST_F(SilMemory, FreeKnowsWhatItMayFree) {
   int* const memory = device_memory(2);
   EXPECT_EQ(cudaFree(nullptr), cudaSuccess);
   EXPECT_EQ(cudaFree(memory + 1), cudaErrorInvalidValue);
-  EXPECT_EQ(cudaFree(pinned_memory()), cudaErrorInvalidValue);
+  int* const host = pinned_memory();
+  void* mapped = nullptr;
+  ASSERT_EQ(cudaHostGetDevicePointer(&mapped, host, 0), cudaSuccess);
+  EXPECT_EQ(cudaFree(host), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaFree(mapped), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaFreeHost(mapped), cudaErrorInvalidValue);
   EXPECT_EQ(cudaFreeHost(memory), cudaErrorInvalidValue);
   EXPECT_EQ(cudaFreeHost(nullptr), cudaSuccess);
   EXPECT_EQ(cudaFree(memory), cudaSuccess);
@@ -119,13 +124,11 @@ TEST_F(SilMemory, StreamOrderedMemoryIsFreedWhenTheStreamGetsThere) {
 }
 
 TEST_F(SilMemory, AStaleAddressDoesNotSoonBelongToSomebodyElse) {
-  for (int i = 0; i < 100; ++i) {
-    int* const stale = device_memory();
-    ASSERT_EQ(cudaFree(stale), cudaSuccess);
-    int* const next = device_memory();
-    ASSERT_EQ(sil::host_view(stale, 1), nullptr);
-    ASSERT_EQ(cudaFree(next), cudaSuccess);
-  }
+  std::vector<int*> stale;
+  for (int i = 0; i < 100; ++i) stale.push_back(device_memory());
+  for (int* const address : stale) ASSERT_EQ(cudaFree(address), cudaSuccess);
+  for (int i = 0; i < 100; ++i) device_memory();
+  for (const int* const address : stale) EXPECT_EQ(sil::host_view(address, 1), nullptr);
 }
 
 TEST_F(SilMemory, RegisteredMemoryIsPinned) {
