@@ -1,5 +1,6 @@
 // Compiling over the software-in-the-loop SDK: what comes out of each route, and every refusal as a typed
 // error.
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -226,6 +227,31 @@ TEST(TensorrtCompileUnproven, StopsAfterThePlan) {
   EXPECT_TRUE(is_ok(decode_build_record(encode_build_record(*record))));
 }
 
+// --- stopping ---
+
+/// Asks for the build's end, as the parent process does, at TensorRT's first line.
+class Stopper final : public CompileProgress {
+ public:
+  void step(std::string_view text) override {
+    if (text.starts_with("TensorRT: ")) std::raise(SIGTERM);
+  }
+};
+
+TEST(TensorrtCompileStop, BuildIsCancelledAtTheNextStep) {
+  TensorrtCompileCase mlp(mlp_model());
+  std::filesystem::create_directory(mlp.request.staging_dir);
+  Stopper stopper;
+  EXPECT_TRUE(is_build_error(tensorrt::compile_tensorrt(mlp.request, stopper), Reason::kCancelled));
+  EXPECT_EQ(sil::calls("IBuilder::buildSerializedNetwork"), 1);  // begun, and ended in order
+  EXPECT_FALSE(std::filesystem::exists(mlp.request.staging_dir / mlp.request.artifact_name));
+}
+
+TEST(TensorrtCompileStop, BuildEndsByItselfWhenItsTimeIsOver) {
+  TensorrtCompileCase mlp(mlp_model());
+  mlp.request.config.trtexec_timeout_s = 0;
+  EXPECT_TRUE(is_build_error(mlp.compile(), Reason::kBuilderTimeout, "trtexec_timeout_s"));
+}
+
 // --- timing caches ---
 
 class TimingCase : public TensorrtCompileCase {
@@ -273,91 +299,6 @@ TEST(TensorrtTimingCache, GarbageThatTensorrtTakesAsEmptyIsNoticed) {
   mlp.folder.write("cache/" + mlp.path().filename().string(),
                    std::string(reinterpret_cast<const char*>(file.data()), file.size()));
   EXPECT_EQ(mlp.proof(), "refused by TensorRT");
-}
-
-// --- routes ---
-
-class RouteCase : public TensorrtCompileCase {
- public:
-  explicit RouteCase(BuildRoute route, const std::string& model = dynamic_relu_model())
-      : TensorrtCompileCase(model) {
-    request.build.build_route = route;
-    request.build.optimization_profiles = {{"x", Shape{1, 4}, Shape{2, 4}, Shape{5, 4}}};
-    request.config.trtexec = SKUA_SIL_TRTEXEC;
-  }
-  std::filesystem::path script(const std::string& text) {
-    const std::filesystem::path path = folder.write("tool.sh", "#!/bin/sh\n" + text + "\n");
-    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
-    return path;
-  }
-};
-
-TEST(TrtexecRoute, GivesTheSameRecordAsTheBuilder) {
-  RouteCase tool(BuildRoute::kTrtexec);
-  const auto record = tool.compile();
-  ASSERT_TRUE(is_ok(record));
-  EXPECT_EQ(record->options.at("build_route"), "trtexec");
-  EXPECT_EQ(record->outputs[0].max_shape, (Shape{5, 3}));
-  RouteCase builder(BuildRoute::kBuilder);
-  const EngineRecord own = builder.compile().value();
-  EXPECT_EQ(record->inputs, own.inputs);
-  EXPECT_EQ(record->outputs, own.outputs);
-  EXPECT_EQ(record->profiles, own.profiles);
-  EXPECT_EQ(record->device_memory_bytes, own.device_memory_bytes);
-}
-
-TEST(TrtexecRoute, ToolThatIsNotThere) {
-  RouteCase tool(BuildRoute::kTrtexec);
-  tool.request.config.trtexec = "/nonexistent/trtexec";
-  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderMissing, "/nonexistent/trtexec"));
-}
-
-TEST(TrtexecRoute, SuccessWithoutAPlanIsNone) {
-  RouteCase tool(BuildRoute::kTrtexec);
-  tool.request.config.trtexec =
-      tool.script("echo '&&&& PASSED TensorRT.trtexec [TensorRT v100300] # trtexec'");
-  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderCrashed, "wrote no plan"));
-}
-
-TEST(TrtexecRoute, PlanOfAnotherKindIsRefusedByItsHeader) {
-  RouteCase tool(BuildRoute::kTrtexec);
-  tool.request.config.trtexec = tool.script(
-      "for word in \"$@\"; do case $word in --saveEngine=*) head -c 64 /dev/zero > \"${word#*=}\";; esac; "
-      "done\n"
-      "echo '&&&& PASSED TensorRT.trtexec [TensorRT v100300] # trtexec'");
-  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kPlanHeaderMismatch, "ftrt"));
-}
-
-TEST(TrtexecRoute, HangingToolIsEndedWithItsChildren) {
-  RouteCase tool(BuildRoute::kTrtexec);
-  tool.request.config.trtexec_timeout_s = 1;
-  tool.request.config.trtexec = tool.script("sleep 600 & echo $! > child; wait");
-  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderTimeout, "trtexec_timeout_s"));
-  const std::string child = tool.folder.read("staging/child");
-  const std::string exe = "/proc/" + child.substr(0, child.size() - 1) + "/exe";
-  for (int look = 0; look < 1000000 && std::filesystem::exists(exe); ++look) {
-  }
-  EXPECT_FALSE(std::filesystem::exists(exe));
-}
-
-TEST(PolygraphyRoute, NeedsItsTool) {
-  RouteCase tool(BuildRoute::kPolygraphy);
-  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderMissing, "polygraphy"));
-}
-
-// A script that stands for the tool writes the plan that trtexec's stand-in has built: the way from the
-// tool's end to a record is the same.
-TEST(PolygraphyRoute, PlanIsTakenOver) {
-  RouteCase builder(BuildRoute::kBuilder);
-  ASSERT_TRUE(is_ok(builder.compile()));
-  const auto plan = builder.folder.write("plan", builder.artifact());
-  RouteCase tool(BuildRoute::kPolygraphy);
-  tool.request.config.polygraphy =
-      tool.script("while [ \"$1\" != --output ]; do shift; done; cp " + plan.string() +
-                  " \"$2\"; echo '[I] Finished engine building in 0.1 seconds'");
-  const auto record = tool.compile();
-  ASSERT_TRUE(is_ok(record));
-  EXPECT_EQ(record->options.at("build_route"), "polygraphy");
 }
 
 }  // namespace
