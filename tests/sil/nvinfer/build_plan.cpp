@@ -141,7 +141,7 @@ bool make_plan(const ErrorSink& sink, const Network& network, const BuilderConfi
   plan.is_refittable = config.has(BuilderFlag::kREFIT) || config.has(BuilderFlag::kREFIT_IDENTICAL) ||
                        config.has(BuilderFlag::kREFIT_INDIVIDUAL);
   plan.verbosity = config.getProfilingVerbosity();
-  plan.compatibility = config.getHardwareCompatibilityLevel();
+  plan.compatibility = config.compatibility();
   for (const Tensor* input : network.inputs) plan.tensors.push_back(plan_tensor(*input, true));
   for (const Tensor* output : network.outputs) plan.tensors.push_back(plan_tensor(*output, false));
   for (const ProfileEntries& entries : config.profiles())

@@ -152,7 +152,9 @@ void BuilderConfig::setHardwareCompatibilityLevel(nvinfer1::HardwareCompatibilit
   compatibility_ = level;
 }
 
+// A line of the gravest severity about nothing, as the real one says it.
 nvinfer1::HardwareCompatibilityLevel BuilderConfig::getHardwareCompatibilityLevel() const noexcept {
+  sink_.log(Severity::kINTERNAL_ERROR, "Thread context has not been set! Using global log stream.");
   return compatibility_;
 }
 

@@ -66,6 +66,7 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   nvinfer1::RuntimePlatform getRuntimePlatform() const noexcept override;
 
   // What the builder asks: no calls of the interface, which tests count and make fail.
+  nvinfer1::HardwareCompatibilityLevel compatibility() const { return compatibility_; }
   bool has(nvinfer1::BuilderFlag flag) const { return (flags_ >> static_cast<unsigned>(flag) & 1U) != 0; }
   std::size_t pool(nvinfer1::MemoryPoolType type) const { return pools_[static_cast<std::size_t>(type)]; }
   const std::vector<ProfileEntries>& profiles() const { return profiles_; }

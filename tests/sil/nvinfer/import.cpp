@@ -167,6 +167,7 @@ bool Import::infer_types() {
   ModelEdit edit;
   edit.outputs = node_outputs(model_.graph);
   edit.numbers_nodes = true;
+  edit.splits_comparisons = true;
   for (const OnnxValue& input : model_.graph.inputs) {
     if (!input.has_shape) edit.input_dims[input.name] = {};
   }
@@ -186,6 +187,7 @@ bool Import::infer_types() {
     tensor.dims = dims_of(output.dims);
   }
   edit.numbers_nodes = false;
+  edit.splits_comparisons = false;
   edit.outputs = output_names();
   network_.model = edited_model(model_, edit);
   return true;

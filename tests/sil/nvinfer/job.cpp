@@ -75,10 +75,28 @@ bool add_output(const JobTensor& tensor, Staging& staging, std::vector<OrtBuffer
   return true;
 }
 
+/// An input that is an output too: ONNX Runtime would hand the input back, not copy it.
+const JobTensor* source_of(const Job& job, const JobTensor& output) {
+  for (const JobTensor& input : job.inputs) {
+    if (input.onnx_name == output.onnx_name) return &input;
+  }
+  return nullptr;
+}
+
+bool copy_input(const JobTensor& input, const JobTensor& output) {
+  if (output.bytes == 0) return true;
+  const bool is_host = !input.host_bytes.empty();
+  const void* const from = is_host ? input.host_bytes.data() : sil::host_view(input.address, input.bytes);
+  void* const to = sil::host_view(output.address, output.bytes);
+  if (from == nullptr || to == nullptr) return false;
+  std::memcpy(to, from, output.bytes);
+  return true;
+}
+
 void finish_outputs(const Job& job, const Staging& staging, bool is_spoilt) {
   std::size_t wide = 0;
   for (const JobTensor& tensor : job.outputs) {
-    if (tensor.is_data_dependent || tensor.bytes == 0) continue;
+    if (tensor.is_data_dependent || tensor.bytes == 0 || source_of(job, tensor) != nullptr) continue;
     void* const memory = sil::host_view(tensor.address, tensor.bytes);
     if (tensor.is_converted) {
       const std::string& from = staging.outputs[wide++];
@@ -105,6 +123,8 @@ cudaError_t run_job(Job& job) {
   for (const JobTensor& tensor : job.outputs) {
     if (tensor.is_data_dependent) {
       wanted.push_back(tensor.onnx_name);
+    } else if (const JobTensor* const source = source_of(job, tensor)) {
+      if (!copy_input(*source, tensor)) return cudaErrorIllegalAddress;
     } else if (!add_output(tensor, staging, outputs)) {
       return cudaErrorIllegalAddress;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "wire.h"
 
@@ -81,23 +82,58 @@ void write_initializer(const OnnxTensor& tensor, const ModelEdit& edit, WireWrit
   graph.text(5, inside.bytes());
 }
 
-void write_numbered_node(std::string_view node, std::size_t index, WireWriter& graph) {
+// The opposite comparison; nullptr for another operator.
+const char* opposite_of(const std::string& op) {
+  if (op == "LessOrEqual") return "Greater";
+  return op == "GreaterOrEqual" ? "Less" : nullptr;
+}
+
+void write_split_node(const OnnxNode& node, const char* opposite, const std::string& name,
+                      WireWriter& graph) {
+  const std::string between = node.outputs[0] + "#not";
+  WireWriter comparison, negation;
+  for (const std::string& input : node.inputs) comparison.text(1, input);
+  comparison.text(2, between).text(3, name.empty() ? "" : name + "#not").text(4, opposite);
+  negation.text(1, between).text(2, node.outputs[0]).text(3, name).text(4, "Not");
+  graph.text(1, comparison.bytes()).text(1, negation.bytes());
+}
+
+/// The graph being written, and the names of its nodes so far: ONNX Runtime wants them unique.
+struct NodeWriter {
+  const OnnxModel& model;
+  const ModelEdit& edit;
+  WireWriter& graph;
+  std::set<std::string> names;
+  std::size_t index = 0;
+
+  void write(std::string_view bytes);
+};
+
+void NodeWriter::write(std::string_view bytes) {
+  const OnnxNode& node = model.graph.nodes[index];
+  std::string name = edit.numbers_nodes ? numbered_node_name(index) : node.name;
+  if (!name.empty() && !names.insert(name).second) name += "#" + std::to_string(index);
+  ++index;
+  const char* const opposite = edit.splits_comparisons ? opposite_of(node.op) : nullptr;
+  if (opposite != nullptr && node.outputs.size() == 1) {
+    write_split_node(node, opposite, name, graph);
+    return;
+  }
   WireWriter renamed;
-  WireReader reader(node);
+  WireReader reader(bytes);
   while (const auto field = reader.next()) {
     if (field->number != 3) renamed.copy(*field);
   }
-  renamed.text(3, numbered_node_name(index));
-  graph.text(1, renamed.bytes());
+  graph.text(1, renamed.text(3, name).bytes());
 }
 
 std::string edited_graph(const OnnxModel& model, const ModelEdit& edit) {
   WireWriter graph;
+  NodeWriter nodes{model, edit, graph, {}};
   WireReader reader(model.graph_message);
-  std::size_t index = 0;
   while (const auto field = reader.next()) {
-    if (field->number == 1 && edit.numbers_nodes) {
-      write_numbered_node(field->bytes, index++, graph);
+    if (field->number == 1 && field->is_bytes()) {
+      nodes.write(field->bytes);
       continue;
     }
     // Weights, inputs and outputs follow; stored guesses at types (13) do not count.

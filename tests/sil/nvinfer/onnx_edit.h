@@ -21,6 +21,8 @@ struct ModelEdit {
   bool drops_weights = false;
   /// Each node is called numbered_node_name() of its index, so that ONNX Runtime's errors name it.
   bool numbers_nodes = false;
+  /// LessOrEqual and GreaterOrEqual become two nodes each, of which ONNX Runtime infers the shapes.
+  bool splits_comparisons = false;
   /// Contents of external weights; asked only for tensors that say they are external.
   std::function<std::string(const OnnxTensor&)> external_data;
 };

@@ -42,6 +42,7 @@ bool infer_shapes(const OnnxModel& model, const InputFacts& inputs, const std::v
   edit.input_values = inputs.values;
   edit.outputs = outputs;
   edit.drops_weights = true;
+  edit.splits_comparisons = true;
   // Folding of constants makes sizes out of Shape and its like.
   const auto session = OrtModel::open(edited_model(model, edit), OrtLevel::kBasic, error);
   if (session == nullptr) return false;

@@ -244,101 +244,35 @@ TEST_F(SilNvinfer, TheConfigurationClampsAndIgnoresInSilence) {
   EXPECT_FALSE(workshop.builder->setMaxThreads(0));
   EXPECT_EQ(workshop.builder->getMaxThreads(), 1);
   EXPECT_EQ(workshop.builder->createNetworkV2(255), nullptr);
+  config.setMaxAuxStreams(2);
+  EXPECT_NE(listener.warnings().find("Multi stream is disabled"), std::string::npos);
 }
 
-TEST_F(SilNvinfer, ATimingCacheOfGarbageIsAnEmptyOne) {
+TEST_F(SilNvinfer, TheGravestSeverityMayBeNoise) {
   Workshop workshop(listener);
-  nvinfer1::IBuilderConfig& config = *workshop.config;
-  EXPECT_EQ(config.createTimingCache(nullptr, 100), nullptr);
-  EXPECT_NE(listener.errors().find("Error Code 3"), std::string::npos);
-  const Owned<nvinfer1::ITimingCache> empty(config.createTimingCache(nullptr, 0));
-  const Owned<nvinfer1::IHostMemory> bytes(empty->serialize());
-  EXPECT_EQ(bytes->size(), 172U);
-  EXPECT_EQ(std::string(static_cast<const char*>(bytes->data()), 5), "ptrtd");
-  EXPECT_EQ(listener.warnings(), "");
-  const Owned<nvinfer1::ITimingCache> garbage(config.createTimingCache("garbage", 7));
-  ASSERT_NE(garbage, nullptr);
-  EXPECT_NE(listener.warnings().find("Returning an empty timing cache."), std::string::npos);
-  EXPECT_TRUE(config.setTimingCache(*garbage, false));
-  EXPECT_TRUE(garbage->combine(*empty, false));
-  EXPECT_TRUE(garbage->reset());
+  EXPECT_EQ(workshop.config->getHardwareCompatibilityLevel(), nvinfer1::HardwareCompatibilityLevel::kNONE);
+  EXPECT_NE(listener.text(Severity::kINTERNAL_ERROR).find("Thread context has not been set!"),
+            std::string::npos);
 }
 
-TEST_F(SilNvinfer, ATimingCacheLearnsABuild) {
-  Workshop workshop(listener);
+TEST_F(SilNvinfer, APrecisionFlagDoesNotFitAStronglyTypedNetwork) {
+  Workshop workshop(listener,
+                    1U << static_cast<unsigned>(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED));
   ASSERT_TRUE(workshop.parse(test::mlp_model()));
-  const Owned<nvinfer1::ITimingCache> cache(workshop.config->createTimingCache(nullptr, 0));
-  workshop.config->setTimingCache(*cache, false);
-  workshop.config->setFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
+  EXPECT_NE(workshop.build(), "");
+  workshop.config->setFlag(BuilderFlag::kFP16);
   EXPECT_EQ(workshop.build(), "");
-  workshop.config->clearFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
-  EXPECT_NE(workshop.build(), "");
-  const Owned<nvinfer1::IHostMemory> bytes(cache->serialize());
-  EXPECT_GT(bytes->size(), 172U);
-  const Owned<nvinfer1::ITimingCache> again(workshop.config->createTimingCache(bytes->data(), bytes->size()));
-  workshop.config->setTimingCache(*again, false);
-  workshop.config->setFlag(BuilderFlag::kERROR_ON_TIMING_CACHE_MISS);
-  EXPECT_NE(workshop.build(), "") << "the stored cache knows it";
 }
 
-TEST_F(SilNvinfer, ATimingCacheCombinedWithItselfNeverComesBack) {
-  EXPECT_EXIT(
-      {
-        Workshop workshop(listener);
-        const Owned<nvinfer1::ITimingCache> cache(workshop.config->createTimingCache(nullptr, 0));
-        alarm(1);
-        cache->combine(*cache, false);
-      },
-      testing::KilledBySignal(SIGALRM), "");
-}
-
-class Monitor final : public nvinfer1::IProgressMonitor {
- public:
-  void phaseStart(char const* name, char const* parent, int32_t) noexcept override {
-    starts.emplace_back(name);
-    parents.emplace_back(parent == nullptr ? "" : parent);
-  }
-  bool stepComplete(char const*, int32_t) noexcept override { return ++steps != cancel_at; }
-  void phaseFinish(char const* name) noexcept override { finishes.emplace_back(name); }
-
-  std::vector<std::string> starts, parents, finishes;
-  int steps = 0;
-  int cancel_at = -1;
-};
-
-TEST_F(SilNvinfer, ABuildTellsItsPhases) {
+TEST_F(SilNvinfer, ARefittableEngineSaysSo) {
   Workshop workshop(listener);
   ASSERT_TRUE(workshop.parse(test::mlp_model()));
-  Monitor monitor;
-  workshop.config->setProgressMonitor(&monitor);
-  EXPECT_NE(workshop.build(), "");
-  EXPECT_EQ(monitor.starts.front(), "Building engine");
-  EXPECT_EQ(monitor.parents.front(), "");
-  EXPECT_EQ(monitor.parents[1], "Building engine");
-  EXPECT_EQ(monitor.finishes.back(), "Building engine");
-  EXPECT_EQ(monitor.starts.size(), monitor.finishes.size());
-  EXPECT_EQ(std::count(monitor.starts.begin(), monitor.starts.end(), "Computing reformatting costs"), 2);
-}
-
-TEST_F(SilNvinfer, ACancelledBuildFinishesItsPhasesAndMayBeRepeated) {
-  Workshop workshop(listener);
-  ASSERT_TRUE(workshop.parse(test::mlp_model()));
-  Monitor counting;
-  workshop.config->setProgressMonitor(&counting);
-  ASSERT_NE(workshop.build(), "");
-  for (int step = 1; step <= counting.steps; step += 5) {
-    Monitor monitor;
-    monitor.cancel_at = step;
-    workshop.config->setProgressMonitor(&monitor);
-    listener.clear();
-    EXPECT_EQ(workshop.build(), "") << step;
-    EXPECT_EQ(monitor.steps, step);
-    EXPECT_EQ(monitor.starts.size(), monitor.finishes.size());
-    EXPECT_NE(listener.errors().find("Error Code 7: BuildCanceled (Build canceled by user"),
-              std::string::npos);
-  }
-  workshop.config->setProgressMonitor(nullptr);
-  EXPECT_NE(workshop.build(), "");
+  workshop.config->setFlag(BuilderFlag::kREFIT);
+  workshop.config->setHardwareCompatibilityLevel(nvinfer1::HardwareCompatibilityLevel::kAMPERE_PLUS);
+  const auto engine = load(workshop.build());
+  ASSERT_NE(engine, nullptr);
+  EXPECT_TRUE(engine->isRefittable());
+  EXPECT_EQ(engine->getHardwareCompatibilityLevel(), nvinfer1::HardwareCompatibilityLevel::kAMPERE_PLUS);
 }
 
 TEST_F(SilNvinfer, TwoBuildersInTwoThreadsGiveTheSamePlan) {

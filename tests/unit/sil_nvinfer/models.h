@@ -90,4 +90,12 @@ inline std::string images_model() {
       .model();
 }
 
+inline std::string input_of(int type, const test::OnnxDims& dims) {
+  return OnnxWriter().input("x", type, dims).output("y", type, dims).node("Identity", {"x"}, {"y"}).model();
+}
+
+inline std::string declared_wrongly() {
+  return OnnxWriter().input("x", test::kFloat, {4}).output("y", 6, {7}).node("Relu", {"x"}, {"y"}).model();
+}
+
 }  // namespace skua::sil_test

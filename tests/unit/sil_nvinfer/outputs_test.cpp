@@ -102,6 +102,25 @@ TEST_F(SilRuns, AShapeTensorIsReadFromTheHost) {
   EXPECT_EQ(context->inferShapes(0, nullptr), -1) << "outside of the profile";
 }
 
+TEST_F(SilRuns, AnInputThatIsAlsoAnOutputIsCopied) {
+  const auto engine = load(plan_of(OnnxWriter()
+                                       .input("x", test::kFloat, {4})
+                                       .output("x", test::kFloat, {4})
+                                       .output("y", test::kFloat, {4})
+                                       .node("Neg", {"x"}, {"y"})
+                                       .model()));
+  ASSERT_NE(engine, nullptr) << listener.errors();
+  const Owned<nvinfer1::IExecutionContext> context(engine->createExecutionContext());
+  DeviceMemory copy(16);
+  context->setTensorAddress("__x", x.data());
+  context->setTensorAddress("x", copy.data());
+  context->setTensorAddress("y", y.data());
+  x.write(std::vector<float>{1, 2, 3, 4});
+  ASSERT_TRUE(context->enqueueV3(stream)) << listener.errors();
+  ASSERT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
+  EXPECT_EQ(copy.read<float>(4), (std::vector<float>{1, 2, 3, 4}));
+}
+
 TEST_F(SilRuns, DoubleIsFloatOutside) {
   const auto engine = load(plan_of(OnnxWriter()
                                        .input("x", test::kDouble, {4})
