@@ -29,7 +29,7 @@ CudaMemory::~CudaMemory() {
   if (!state_) return;
   state_->count_release(bytes_);
   if (state_->is_lost()) return;
-  static_cast<void>(host_ != nullptr ? cudaFreeHost(host_) : cudaFree(device_));
+  state_->heed(classify(host_ != nullptr ? cudaFreeHost(host_) : cudaFree(device_)));
 }
 
 Result<CudaMemory> CudaMemory::device(std::shared_ptr<DeviceState> state, std::size_t bytes,

@@ -21,16 +21,16 @@ class CudaHandle {
     std::swap(handle_, other.handle_);
     return *this;
   }
-  ~CudaHandle() { reset(); }
+  ~CudaHandle() { static_cast<void>(reset()); }
   Handle get() const noexcept { return handle_; }
   Handle* out() noexcept {
-    reset();
+    static_cast<void>(reset());
     return &handle_;
   }
   explicit operator bool() const noexcept { return handle_ != nullptr; }
-  void reset() noexcept {
-    // A destructor has nobody to answer to; what CUDA would say is an earlier, asynchronous error.
-    if (handle_ != nullptr) static_cast<void>(Destroy(std::exchange(handle_, nullptr)));
+  /// What CUDA says of it is often the error of earlier work.
+  cudaError_t reset() noexcept {
+    return handle_ != nullptr ? Destroy(std::exchange(handle_, nullptr)) : cudaSuccess;
   }
 
  private:

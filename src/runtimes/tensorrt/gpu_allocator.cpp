@@ -37,7 +37,7 @@ bool GpuAllocator::deallocateAsync(void* memory, cudaStream_t) noexcept {
     state_->count_release(found->second);
     sizes_.erase(found);
   }
-  return cudaFree(memory) == cudaSuccess;
+  return state_->heed(classify(cudaFree(memory))).kind == FaultClass::kNone;
 }
 
 }  // namespace skua::tensorrt

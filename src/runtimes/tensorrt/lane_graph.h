@@ -27,7 +27,7 @@ class LaneGraph {
   cudaError_t launch(cudaStream_t stream) const noexcept {
     return cudaGraphLaunch(executable_.get(), stream);
   }
-  void drop() noexcept { executable_.reset(); }
+  void drop() noexcept { static_cast<void>(executable_.reset()); }
 
   /// Why there is no graph; empty where there is one, or where none has been tried yet. Static storage.
   std::string_view reason() const noexcept { return reason_; }

@@ -149,9 +149,9 @@ Status check_plan(const PlanFacts& facts, const EngineRecord& record) {
                       record.file + ": " + what + ": expected " + expected + ", found " + found +
                           "; the engine is not what its record says: compile it again");
   };
-  // More than recorded is more than was budgeted.
-  if (facts.device_memory_bytes > record.device_memory_bytes) {
-    return differs("device memory of one lane", "at most " + std::to_string(record.device_memory_bytes),
+  // More is not in the budget; less would let the context write beyond what it is given.
+  if (facts.device_memory_bytes != record.device_memory_bytes) {
+    return differs("device memory of one lane", std::to_string(record.device_memory_bytes),
                    std::to_string(facts.device_memory_bytes));
   }
   for (const OptimizationProfile& profile : record.profiles) {

@@ -9,6 +9,8 @@
 namespace skua::tensorrt {
 namespace {
 
+constexpr std::int64_t kLongestSettlingNs = 1'000'000'000;
+
 Error bare(Reason reason) noexcept { return Error{ErrorCode::kInference, reason, 0, {}}; }
 
 }  // namespace
@@ -23,14 +25,15 @@ void TrtExecution::show_outputs() noexcept {
 
 Status TrtExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
   const QuietLog quiet;
+  deadline_ns_ = deadline_ns;
   hide_outputs();
   if (device().is_lost()) return translate_hot(device().lost());
   SKUA_RETURN_IF_ERROR(catch_up());
   if (needs_context_) SKUA_RETURN_IF_ERROR(rebuild());
   if (!are_shapes_settled_) SKUA_RETURN_IF_ERROR(settle_shapes());
-  SKUA_RETURN_IF_ERROR(launch_and_wait(deadline_ns));
-  SKUA_RETURN_IF_ERROR(collect(deadline_ns));
-  if (wants_graph(deadline_ns)) SKUA_RETURN_IF_ERROR(make_graph());
+  SKUA_RETURN_IF_ERROR(launch_and_wait());
+  SKUA_RETURN_IF_ERROR(collect());
+  if (wants_graph()) SKUA_RETURN_IF_ERROR(make_graph());
   show_outputs();
   return {};
 }
@@ -103,11 +106,11 @@ cudaError_t TrtExecution::enqueue() noexcept {
   return cudaSuccess;
 }
 
-Status TrtExecution::launch_and_wait(std::optional<std::int64_t> deadline_ns) noexcept {
+Status TrtExecution::launch_and_wait() noexcept {
   const bool is_graph = lane_->graph.is_ready();
   was_refused_ = false;
   const cudaError_t launched = is_graph ? lane_->graph.launch(lane_->stream.get()) : enqueue();
-  if (launched == cudaSuccess) return wait(deadline_ns);
+  if (launched == cudaSuccess) return wait();
   if (is_graph) lane_->graph.rule_out("launch_failed");
   if (!has_overflowed()) return fail(launched);
   lane_->recorder.clear();  // it was ours to refuse the memory
@@ -116,10 +119,10 @@ Status TrtExecution::launch_and_wait(std::optional<std::int64_t> deadline_ns) no
                                                            : std::move(failed);
 }
 
-Status TrtExecution::wait(std::optional<std::int64_t> deadline_ns) noexcept {
+Status TrtExecution::wait() noexcept {
   if (const cudaError_t error = cudaEventRecord(lane_->done.get(), lane_->stream.get()); error != cudaSuccess)
     return fail(error);
-  const cudaError_t ended = wait_for(lane_->done.get(), settings_.wait, deadline_ns, *settings_.clock);
+  const cudaError_t ended = wait_for(lane_->done.get(), settings_.wait, deadline_ns_, *settings_.clock);
   if (ended == cudaSuccess) return {};
   if (ended != cudaErrorNotReady) return fail(ended);
   is_behind_ = true;
@@ -133,7 +136,7 @@ bool TrtExecution::has_overflowed() const noexcept {
 }
 
 /// What only the run could say: the shapes of its data-dependent outputs. Then their bytes come down.
-Status TrtExecution::collect(std::optional<std::int64_t> deadline_ns) noexcept {
+Status TrtExecution::collect() noexcept {
   if (!has_dynamic_outputs_) return {};
   bool is_copied = false;
   for (OutputSlot& slot : lane_->outputs) {
@@ -147,7 +150,7 @@ Status TrtExecution::collect(std::optional<std::int64_t> deadline_ns) noexcept {
     if (const cudaError_t error = slot.download(lane_->stream.get()); error != cudaSuccess)
       return fail(error);
   }
-  return is_copied ? wait(deadline_ns) : Status();
+  return is_copied ? wait() : Status();
 }
 
 /// Judges a failure, and what it means for the runs that follow.
@@ -164,9 +167,18 @@ Status TrtExecution::fail(cudaError_t reported) noexcept {
     needs_context_ = true;
     lane_->graph.drop();
   }
-  // Part of the run may be on its way.
-  is_behind_ = cudaEventRecord(lane_->done.get(), lane_->stream.get()) == cudaSuccess;
+  settle_stream();
   return translate_hot(fault);
+}
+
+/// After a failure: part of the run may be on its way, and the next one should not find its lane busy for
+/// that. What this work ends with was reported or concerns nobody, unless the device is lost with it.
+void TrtExecution::settle_stream() noexcept {
+  if (cudaEventRecord(lane_->done.get(), lane_->stream.get()) != cudaSuccess) return;
+  const std::int64_t end_ns = deadline_ns_.value_or(settings_.clock->monotonic_ns() + kLongestSettlingNs);
+  const cudaError_t ended = wait_for(lane_->done.get(), settings_.wait, end_ns, *settings_.clock);
+  is_behind_ = ended == cudaErrorNotReady;
+  if (!is_behind_) device().heed(classify(ended));
 }
 
 Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {

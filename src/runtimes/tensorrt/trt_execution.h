@@ -74,16 +74,17 @@ class TrtExecution final : public Execution {
   Status rebuild() noexcept;
   Status settle_shapes() noexcept;
   cudaError_t enqueue() noexcept;
-  Status launch_and_wait(std::optional<std::int64_t> deadline_ns) noexcept;
-  Status wait(std::optional<std::int64_t> deadline_ns) noexcept;
-  Status collect(std::optional<std::int64_t> deadline_ns) noexcept;
+  Status launch_and_wait() noexcept;
+  Status wait() noexcept;
+  Status collect() noexcept;
   Status fail(cudaError_t reported) noexcept;
+  void settle_stream() noexcept;
   bool has_overflowed() const noexcept;
   void hide_outputs() noexcept;
   void show_outputs() noexcept;
 
   // Graphs (trt_graphs.cpp).
-  bool wants_graph(std::optional<std::int64_t> deadline_ns) noexcept;
+  bool wants_graph() noexcept;
   Status make_graph() noexcept;
   Status check_graph(const std::vector<std::vector<std::byte>>& expected) noexcept;
   void tell_graph_reason() const noexcept;
@@ -93,8 +94,9 @@ class TrtExecution final : public Execution {
   std::shared_ptr<Lane> lane_;
   LaneSettings settings_;
   std::string model_;
-  bool is_behind_ = false;      ///< the device may still be at work for an earlier run
-  bool needs_context_ = false;  ///< the context cannot be used any more
+  std::optional<std::int64_t> deadline_ns_;  ///< of the run in progress
+  bool is_behind_ = false;                   ///< the device may still be at work for an earlier run
+  bool needs_context_ = false;               ///< the context cannot be used any more
   bool are_shapes_settled_ = false;
   bool has_host_inputs_ = false;  ///< output shapes depend on values
   bool has_dynamic_outputs_ = false;

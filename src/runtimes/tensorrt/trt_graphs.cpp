@@ -8,10 +8,10 @@
 
 namespace skua::tensorrt {
 
-bool TrtExecution::wants_graph(std::optional<std::int64_t> deadline_ns) noexcept {
+bool TrtExecution::wants_graph() noexcept {
   LaneGraph& graph = lane_->graph;
   if (!settings_.uses_graphs || graph.is_ready() || !graph.reason().empty()) return false;
-  if (deadline_ns || device().is_sealed()) return false;
+  if (deadline_ns_ || device().is_sealed()) return false;
   if (!has_host_inputs_) return true;
   graph.rule_out("shape_inputs");  // the values would be frozen with the graph
   tell_graph_reason();
@@ -42,7 +42,7 @@ Status TrtExecution::make_graph() noexcept {
 }
 
 Status TrtExecution::check_graph(const std::vector<std::vector<std::byte>>& expected) noexcept {
-  SKUA_RETURN_IF_ERROR(launch_and_wait(std::nullopt));
+  SKUA_RETURN_IF_ERROR(launch_and_wait());
   bool is_same = true;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     void* const found = lane_->outputs[i].memory.host();

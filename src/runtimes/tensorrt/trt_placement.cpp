@@ -38,12 +38,17 @@ TrtExecution::~TrtExecution() {
   if (!device.is_lost() && is_behind_) {
     const std::int64_t end_ns = system_clock().monotonic_ns() + kLongestFarewellNs;
     const cudaError_t ended = wait_for(lane_->done.get(), WaitMode::kPoll, end_ns, system_clock());
-    if (ended != cudaSuccess) {
-      device.heed(classify(ended == cudaErrorNotReady ? cudaSuccess : ended));
+    if (ended != cudaErrorNotReady) device.heed(classify(ended));
+    if (ended == cudaErrorNotReady) {
       abandon(std::move(lane_));  // the device may still write there
       return;
     }
   }
+  // Each may answer that the device is lost; then the rest is left alone.
+  if (!device.is_lost()) lane_->graph.drop();
+  if (!device.is_lost()) lane_->context.reset();
+  if (!device.is_lost()) device.heed(classify(lane_->done.reset()));
+  if (!device.is_lost()) device.heed(classify(lane_->stream.reset()));
   if (device.is_lost()) abandon(std::move(lane_));
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "cache/engine_record.h"
@@ -29,6 +30,8 @@ struct FakeBehaviour {
   std::atomic<int> deserialize_count{0};
   std::atomic<int> execution_count{0};
   std::atomic<int> engines_alive{0};
+  std::optional<std::uint64_t> free_bytes;  ///< what the device could still give; nothing: nobody knows
+  int seals = 0;
 };
 
 inline constexpr std::int64_t kFakeElements = 4;
@@ -97,6 +100,8 @@ class FakeRuntime final : public InferenceRuntime {
     return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch, "not a fake engine");
   }
   bool uses_gpu() const noexcept override { return false; }
+  Result<std::optional<std::uint64_t>> free_memory() const override { return behaviour_.free_bytes; }
+  void on_seal() noexcept override { ++behaviour_.seals; }
 
  private:
   FakeBehaviour& behaviour_;

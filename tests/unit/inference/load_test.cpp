@@ -93,6 +93,21 @@ TEST_F(LoadTest, OverBudgetIsRefusedBeforeDeserialising) {
   EXPECT_TRUE(make_runtime(Role::kGround, need)->deserialize_engine(entry).ok());
 }
 
+TEST_F(LoadTest, WhatTheDeviceLacksIsRefusedBeforeDeserialising) {
+  const EngineCacheEntry entry = publish("alpha");
+  const std::uint64_t need = 4096U + 2U * (100U + 16U + 16U);
+  const auto runtime = make_runtime(Role::kGround, 2 * need);
+  behaviour_.free_bytes = need - 1;
+  const auto refused = runtime->deserialize_engine(entry);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_EQ(refused.error().reason, Reason::kOutOfMemory);
+  EXPECT_EQ(behaviour_.deserialize_count, 0);
+  behaviour_.free_bytes = need;
+  EXPECT_TRUE(runtime->deserialize_engine(entry).ok());  // the refused one has given its claim back
+  EXPECT_TRUE(runtime->deserialize_engine(entry).ok());  // and one that is placed counts no more
+}
+
 TEST_F(LoadTest, BudgetIsGivenBackOnReleaseAndAfterARefusal) {
   const EngineCacheEntry entry = publish("alpha");
   auto runtime = make_runtime(Role::kGround, 4096U + 2U * (100U + 16U + 16U));

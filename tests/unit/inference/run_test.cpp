@@ -157,6 +157,13 @@ TEST_F(RunTest, BindingsThatOutliveTheRuntimeAnswer) {
   EXPECT_EQ(next.infer(handle_, inputs()).error().reason, Reason::kForeignHandle);
 }
 
+TEST_F(RunTest, TheStrategyIsToldOfTheSealOnce) {
+  EXPECT_EQ(behaviour_.seals, 0);
+  runtime_->seal();
+  runtime_->seal();
+  EXPECT_EQ(behaviour_.seals, 1);
+}
+
 TEST_F(RunTest, AfterTheSealOnlyDeclaredLanesExist) {
   EXPECT_TRUE(runtime_->create_lane("before").ok());
   EXPECT_TRUE(runtime_->deserialize_engine(entry_).ok());

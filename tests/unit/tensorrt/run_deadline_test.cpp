@@ -33,7 +33,7 @@ TEST_P(TensorrtDeadline, ComesBackAtTheDeadlineAndTheLaneRecovers) {
   const Lane lane = place(add_relu());
   write(lane->input(0), ramp(64));
   ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
-  sil::hang_work("enqueueV3", 1);
+  sil::hang_work(kEnqueue, 1);
   const std::int64_t deadline_ns = now_ns() + 20 * kMs;
   EXPECT_TRUE(is_error(lane->run(deadline_ns), ErrorCode::kInference, Reason::kDeadlineMissed));
   EXPECT_GE(now_ns(), deadline_ns);
@@ -60,7 +60,7 @@ TEST_P(TensorrtDeadline, OneThatIsKeptChangesNothing) {
 TEST_P(TensorrtDeadline, NoShapeIsChangedUnderARunThatIsGoingOn) {
   const Lane lane = place(dynamic_rows());
   ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
-  sil::hang_work("enqueueV3", 1);
+  sil::hang_work(kEnqueue, 1);
   EXPECT_FALSE(lane->run(now_ns() + 5 * kMs).ok());
   EXPECT_TRUE(is_error(lane->set_input_shape(0, {3, 4}), ErrorCode::kInference, Reason::kLaneBusy));
   EXPECT_EQ(lane->input(0).shape, (Shape{2, 4}));
@@ -73,7 +73,7 @@ TEST_P(TensorrtDeadline, ALaneThatGoesWhileTheDeviceHangsLeavesItsMemoryAlone) {
   {
     const Lane lane = place(add_relu());
     ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
-    sil::hang_work("enqueueV3", 1);
+    sil::hang_work(kEnqueue, 1);
     EXPECT_FALSE(lane->run(now_ns() + 5 * kMs).ok());
   }
   EXPECT_EQ(sil::calls("cudaFreeHost"), 0);  // the device may still write there
@@ -83,15 +83,16 @@ TEST_P(TensorrtDeadline, ALaneThatGoesIsWaitedForAndGivesEverythingBack) {
   {
     const Lane lane = place(add_relu());
     ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
-    sil::hang_work("enqueueV3", 1);
+    sil::hang_work(kEnqueue, 1);
     EXPECT_FALSE(lane->run(now_ns() + 5 * kMs).ok());
     sil::release_hangs();
   }
   EXPECT_EQ(sil::live_objects(), sil::LiveObjects());
 }
 
-INSTANTIATE_TEST_SUITE_P(Waits, TensorrtDeadline, testing::Values("spin", "block", "poll"),
-                         [](const auto& info) { return info.param; });
+std::string wait_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
+
+INSTANTIATE_TEST_SUITE_P(Waits, TensorrtDeadline, testing::Values("spin", "block", "poll"), wait_name);
 
 class TensorrtLateCopies : public TensorrtRun {};
 

@@ -26,6 +26,9 @@ namespace skua::test {
 
 namespace trt = skua::tensorrt;
 
+/// A run's call of TensorRT, as the control of faults knows it.
+inline const std::string kEnqueue = "IExecutionContext::enqueueV3";
+
 /// Keeps what is told.
 class KeptEvents final : public EventSink {
  public:

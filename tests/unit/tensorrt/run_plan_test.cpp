@@ -45,7 +45,7 @@ TEST_F(TensorrtPlan, DamagedBytesAreARefusalWithTheLibrarysOwnWords) {
     const auto refused = open(damaged);
     EXPECT_TRUE(is_error(refused, ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed, "net.engine"))
         << damaged.size();
-    EXPECT_TRUE(is_build_error(open(damaged, trt::TrtContext::kCompile), Reason::kModelUnsupported))
+    EXPECT_EQ(open(damaged, trt::TrtContext::kCompile).error().code, ErrorCode::kEngineBuild)
         << damaged.size();
     EXPECT_FALSE(device_->is_lost());
   }
@@ -81,11 +81,14 @@ TEST_F(TensorrtPlan, APlanThatIsNotAsRecordedIsRefused) {
   const EngineRecord record = record_of(opened->facts(), dynamic_rows());
   EXPECT_TRUE(is_ok(trt::check_plan(opened->facts(), record)));
 
-  EngineRecord less_memory = record;
-  trt::PlanFacts hungry = opened->facts();
-  hungry.device_memory_bytes = less_memory.device_memory_bytes + 1;
-  EXPECT_TRUE(is_error(trt::check_plan(hungry, less_memory), ErrorCode::kEngineDeserialize,
-                       Reason::kContractMismatch, "device memory"));
+  for (const int difference : {1, -1}) {
+    EngineRecord other_memory = record;
+    other_memory.device_memory_bytes = 1000;
+    trt::PlanFacts found = opened->facts();
+    found.device_memory_bytes = static_cast<std::uint64_t>(1000 + difference);
+    EXPECT_TRUE(is_error(trt::check_plan(found, other_memory), ErrorCode::kEngineDeserialize,
+                         Reason::kContractMismatch, "device memory"));
+  }
   EngineRecord other_max = record;
   other_max.profiles[0].max = Shape{6, 4};
   EXPECT_TRUE(is_error(trt::check_plan(opened->facts(), other_max), ErrorCode::kEngineDeserialize,
@@ -121,6 +124,15 @@ TEST_F(TensorrtPlan, FlagsThatOursNeverHaveAreRefused) {
   });
   ASSERT_FALSE(portable.empty());
   EXPECT_TRUE(is_error(open(portable), ErrorCode::kEngineDeserialize, Reason::kContractMismatch, "several"));
+}
+
+TEST_F(TensorrtPlan, OneMadeOnAnotherModelOfDeviceIsRefused) {
+  std::string plan = build_plan(add_relu());
+  const auto at = plan.find("sil sm0");
+  ASSERT_NE(at, std::string::npos);
+  plan.replace(at, 7, "sil sm9");
+  EXPECT_TRUE(
+      is_error(open(plan), ErrorCode::kEngineDeserialize, Reason::kHostFactMismatch, "another model"));
 }
 
 TEST(TensorrtPlanFile, HeaderIsReadWithoutADevice) {

@@ -1,0 +1,152 @@
+// The runtime as its users have it: compiled engines, through the gate and the base, over the device.
+#include "run_fixture.h"
+#include "runtimes/tensorrt/tensorrt_runtime.h"
+#include "skua/runtime_factory.h"
+#include "temp_folder.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TensorrtRuntimeTest : public TensorrtRun {
+ protected:
+  RuntimeEnvironment environment() {
+    RuntimeEnvironment environment;
+    environment.config.runtime = "tensorrt";
+    environment.config.engine_cache_dir = folder_.path() / "cache";
+    environment.config.lanes = {{"lane_a", ""}};
+    environment.host = probe_host();
+    environment.role = Role::kGround;
+    environment.events = &events_;
+    return environment;
+  }
+  EngineCacheEntry compile(InferenceRuntime& runtime, const std::string& name, const PlanRequest& request) {
+    folder_.write(name + ".onnx", request.model);
+    BuildConfig build;
+    build.precision = Precision::kFp32;
+    build.optimization_profiles = request.profiles;
+    return runtime.compile_engine(folder_.path() / (name + ".onnx"), build).value();
+  }
+  static TensorMap input_of(const std::vector<float>& values) {
+    Tensor x = Tensor::allocate(DType::kFloat32, {1, 64}).value();
+    write(x.view(), values);
+    TensorMap inputs;
+    inputs.insert("x", std::move(x)).value();
+    return inputs;
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(TensorrtRuntimeTest, InfoAndDoctorSayWhatItRunsOn) {
+  auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+  const EngineHandle handle = runtime->deserialize_engine(compile(*runtime, "net", add_relu())).value();
+  const EngineInfo info = runtime->info(handle).value();
+  EXPECT_THAT(info.device, HasSubstr("cuda:0"));
+  EXPECT_THAT(info.device, HasSubstr("sil"));
+  EXPECT_EQ(info.provider, "sil");
+  EXPECT_THAT(info.sdk_version, HasSubstr("sil"));
+  const SdkInfo sdk = trt::probe_sdk(environment().config).value();
+  EXPECT_THAT(sdk.version, HasSubstr("sil"));
+  EXPECT_THAT(sdk.providers, testing::Contains("sil"));
+}
+
+TEST_F(TensorrtRuntimeTest, TheSealReachesTheDeviceAndNothingIsTakenAfterIt) {
+  auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+  const EngineHandle handle = runtime->deserialize_engine(compile(*runtime, "rows", dynamic_rows())).value();
+  auto bound = runtime->bind(handle, runtime->create_lane("lane_a").value()).value();
+  EXPECT_FALSE(device->is_sealed());
+  runtime->seal();
+  EXPECT_TRUE(device->is_sealed());
+  sil::reset();
+  for (const std::int64_t rows : {2, 5, 1, 2}) {
+    ASSERT_TRUE(is_ok(bound.set_shape("x", {rows, 4})));
+    ASSERT_TRUE(is_ok(bound.run()));
+  }
+  EXPECT_EQ(device->allocations_after_seal(), 0U);
+  EXPECT_EQ(sil::calls("cudaMalloc") + sil::calls("cudaHostAlloc"), 0);
+}
+
+TEST_F(TensorrtRuntimeTest, LoadingLeavesEveryDeclaredLaneWithItsGraph) {
+  auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+  const EngineHandle handle = runtime->deserialize_engine(compile(*runtime, "net", add_relu())).value();
+  auto bound = runtime->bind(handle, runtime->create_lane("lane_a").value()).value();
+  runtime->seal();
+  sil::reset();
+  ASSERT_TRUE(is_ok(bound.run()));
+  EXPECT_EQ(sil::calls("cudaGraphLaunch"), 1);
+  EXPECT_EQ(sil::calls(kEnqueue), 0);
+}
+
+TEST_F(TensorrtRuntimeTest, WithoutFreeMemoryNothingIsTakenAndResidentEnginesRun) {
+  sil::make_discrete();
+  auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+  const EngineCacheEntry resident_entry = compile(*runtime, "resident", add_relu());
+  const EngineCacheEntry entry = compile(*runtime, "late", add_relu());
+  const EngineHandle resident = runtime->deserialize_engine(resident_entry).value();
+  const std::uint64_t held = device->held_bytes();
+  sil::limit_device_memory(static_cast<std::size_t>(sil::live_objects().device_bytes + 100));
+  const auto allocations = device->allocations();
+  EXPECT_TRUE(
+      is_error(runtime->deserialize_engine(entry), ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "free"));
+  EXPECT_EQ(device->allocations(), allocations);
+  EXPECT_EQ(device->held_bytes(), held);
+  EXPECT_TRUE(is_ok(runtime->infer(resident, input_of(ramp(64)))));
+}
+
+TEST_F(TensorrtRuntimeTest, OutOfMemoryInARunNamesBackboneAndFrame) {
+  RuntimeEnvironment without_graphs = environment();
+  without_graphs.config.tensorrt_cuda_graphs = false;
+  auto [runtime, device] = trt::create_observed_runtime(without_graphs).value();
+  const EngineHandle handle = runtime->deserialize_engine(compile(*runtime, "net", add_relu())).value();
+  sil::fail_call(kEnqueue, 1, static_cast<int>(nvinfer1::ErrorCode::kFAILED_ALLOCATION));
+  InferOptions options;
+  options.frame = 42;
+  EXPECT_TRUE(is_error(runtime->infer(handle, input_of(ramp(64)), options), ErrorCode::kOutOfMemory,
+                       Reason::kOutOfMemory));
+  const auto told = events_.of("c7.out_of_memory");
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told[0].message, HasSubstr("net"));
+  EXPECT_THAT(told[0].message, HasSubstr("42"));
+  EXPECT_TRUE(is_ok(runtime->infer(handle, input_of(ramp(64)), options)));
+}
+
+TEST_F(TensorrtRuntimeTest, ALostDeviceFaultsTheRuntime) {
+  auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+  const EngineCacheEntry entry = compile(*runtime, "net", add_relu());
+  const EngineHandle handle = runtime->deserialize_engine(entry).value();
+  sil::fail_call("cudaEventRecord", 1, cudaErrorIllegalAddress, true);
+  EXPECT_TRUE(
+      is_error(runtime->infer(handle, input_of(ramp(64))), ErrorCode::kInference, Reason::kDeviceLost));
+  EXPECT_EQ(events_.of("c7.device_lost").size(), 1U);
+  EXPECT_TRUE(is_error(trt::create_runtime(environment()), ErrorCode::kRuntimeNotAvailable,
+                       Reason::kProviderNotAvailable));
+  sil::reset();
+  EXPECT_TRUE(
+      is_error(runtime->infer(handle, input_of(ramp(64))), ErrorCode::kInference, Reason::kDeviceLost));
+  EXPECT_TRUE(
+      is_error(runtime->deserialize_engine(entry), ErrorCode::kEngineDeserialize, Reason::kDeviceLost));
+  EXPECT_TRUE(sil::functions().empty());
+}
+
+TEST_F(TensorrtRuntimeTest, WithoutADriverThereIsNoRuntime) {
+  sil::remove_driver();
+  EXPECT_TRUE(is_error(trt::create_runtime(environment()), ErrorCode::kRuntimeNotAvailable,
+                       Reason::kProviderNotAvailable, "driver"));
+}
+
+TEST_F(TensorrtRuntimeTest, EnginesMayOutliveTheirRuntime) {
+  std::optional<BoundInference> bound;
+  {
+    auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+    const EngineHandle handle = runtime->deserialize_engine(compile(*runtime, "net", add_relu())).value();
+    bound.emplace(runtime->bind(handle, runtime->create_lane("lane_a").value()).value());
+  }
+  EXPECT_TRUE(is_error(bound->run(), ErrorCode::kInference, Reason::kEngineReleased));
+  bound.reset();
+  EXPECT_EQ(sil::live_objects(), sil::LiveObjects());
+}
+
+}  // namespace
+}  // namespace skua::test
