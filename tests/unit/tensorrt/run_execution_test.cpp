@@ -1,4 +1,5 @@
 // A lane computes what the network says, whatever way its memory, its launch and its wait take.
+#include <functional>
 #include <tuple>
 
 #include "hot_path_counters.h"
@@ -164,6 +165,39 @@ TEST_F(TensorrtExecution, AGraphThatCannotBeMadeIsToldWithItsReason) {
     ASSERT_TRUE(is_ok(lane->run(std::nullopt))) << function;
     EXPECT_EQ(read<float>(lane->output(0)), add_relu_of(ramp(64)));
   }
+}
+
+/// Asked once in each wait; does something at the second.
+class MeddlingClock final : public Clock {
+ public:
+  explicit MeddlingClock(std::function<void()> meddle) : meddle_(std::move(meddle)) {}
+  std::int64_t monotonic_ns() const noexcept override {
+    if (++calls_ == 2) meddle_();
+    return system_clock().monotonic_ns();
+  }
+  std::int64_t utc_us() const noexcept override { return 0; }
+
+ private:
+  std::function<void()> meddle_;
+  mutable int calls_ = 0;
+};
+
+// The input changes between the run and the check of its graph: as if the graph computed something else.
+TEST_F(TensorrtExecution, AGraphThatGivesOtherBytesIsNotUsedAndTheRunsOwnResultStays) {
+  config_.tensorrt_io_memory = "mapped";
+  config_.tensorrt_wait = "poll";
+  TensorView input;
+  const MeddlingClock clock([&input] { static_cast<float*>(input.data)[0] += 100.0F; });
+  clock_ = &clock;
+  const Lane lane = place(add_relu());
+  input = lane->input(0);
+  write(input, ramp(64));
+  sil::hold_streams();  // the device looks at its input as late as it may
+  ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
+  EXPECT_EQ(read<float>(lane->output(0)), add_relu_of(ramp(64)));
+  EXPECT_FALSE(lane->has_graph());
+  EXPECT_EQ(lane->graph_reason(), "graph_differs");
+  EXPECT_EQ(events_.of("c7.graph_unavailable").size(), 1U);
 }
 
 TEST_F(TensorrtExecution, AShapeWithoutRoomIsRefusedAndChangesNothing) {

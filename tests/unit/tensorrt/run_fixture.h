@@ -105,13 +105,14 @@ class TensorrtRun : public testing::Test {
     settings.wait = trt::wait_mode_of(config_);
     settings.uses_graphs = config_.tensorrt_cuda_graphs;
     settings.io = trt::IoPolicy::from(config_, true).value();
-    settings.clock = &system_clock();
+    settings.clock = clock_;
     return settings;
   }
 
   KeptEvents events_;
   std::shared_ptr<trt::DeviceState> device_ = std::make_shared<trt::DeviceState>(events_);
   RuntimeConfig config_;
+  const Clock* clock_ = &system_clock();
 };
 
 inline PlanRequest add_relu() { return {add_relu_model()}; }

@@ -1,0 +1,72 @@
+// Lanes of one engine, each with its own thread; and many runs, which leave nothing behind.
+#include <dirent.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "counts.h"
+#include "run_fixture.h"
+
+namespace skua::test {
+namespace {
+
+class TensorrtThreads : public TensorrtRun {};
+
+TEST_F(TensorrtThreads, FourLanesFromFourThreads) {
+  const std::int64_t runs = skua_test::count("tensorrt_lane_runs");
+  const Lane first = place(dynamic_rows());
+  std::atomic<int> wrong{0};
+  const auto work = [&](std::int64_t number) {
+    trt::TrtExecution execution(first.plan, settings());
+    if (!execution.place(first.record).ok()) ++wrong;
+    for (std::int64_t run = 0; run < runs; ++run) {
+      const Shape shape{1 + (run / 50 + number) % 5, 4};
+      if (execution.input(0).shape != shape && !execution.set_input_shape(0, shape).ok()) ++wrong;
+      const float value = static_cast<float>(number * 1000 + run % 64);
+      for (float& x : execution.input(0).as<float>()) x = value;
+      const bool is_right = execution.run(std::nullopt).ok() && execution.output(0).shape[0] == shape[0];
+      const auto y = execution.output(0).as<float>();
+      // Rows are equal, and zero for a zero input alone.
+      if (!is_right || y[0] != y[y.size() - 3] || (y[0] == 0.0F) != (value == 0.0F)) ++wrong;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::int64_t number = 0; number < 4; ++number) threads.emplace_back(work, number);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+std::size_t entries_of(const char* folder) {
+  std::size_t count = 0;
+  DIR* const open = opendir(folder);
+  while (open != nullptr && readdir(open) != nullptr) ++count;
+  if (open != nullptr) closedir(open);
+  return count;
+}
+
+std::size_t resident_pages() {
+  std::size_t total = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> total >> resident;
+  return resident;
+}
+
+TEST_F(TensorrtThreads, ManyRunsTakeNoMemoryNoFileAndNoThread) {
+  const std::int64_t runs = skua_test::count("tensorrt_bound_runs");
+  const Lane lane = place(add_relu());
+  const auto run_some = [&](std::int64_t count) {
+    for (std::int64_t run = 0; run < count; ++run) ASSERT_TRUE(lane->run(std::nullopt).ok()) << run;
+  };
+  run_some(runs / 10 + 100);
+  const std::size_t files = entries_of("/proc/self/fd"), threads = entries_of("/proc/self/task");
+  const std::size_t pages = resident_pages();
+  const auto live = sil::live_objects();
+  run_some(runs);
+  EXPECT_EQ(entries_of("/proc/self/fd"), files);
+  EXPECT_EQ(entries_of("/proc/self/task"), threads);
+  EXPECT_EQ(sil::live_objects(), live);
+  EXPECT_LE(resident_pages(), pages + 256);  // a MiB: what the allocator may do by itself
+}
+
+}  // namespace
+}  // namespace skua::test
