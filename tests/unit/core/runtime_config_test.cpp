@@ -53,14 +53,14 @@ const FieldCase kCases[] = {
     {"device", {"cpu", "cuda", ""}, {"CPU", "cuda:0", "tensorrt"}},
     {"arithmetic", {"widened", "native", ""}, {"fp16", "Native"}},
     {"torch_library", {"/usr/lib/libtorch.so", ""}, {"libtorch.so"}},
-    {"trtexec", {"/usr/src/tensorrt/bin/trtexec"}, {"", "trtexec"}},
-    {"polygraphy", {"/usr/bin/polygraphy", ""}, {"polygraphy"}},
     {"tensorrt_wait", {"spin", "block", "poll"}, {"", "sleep", "Spin"}},
     {"tensorrt_io_memory", {"auto", "mapped", "copied"}, {"", "managed"}},
     {"tensorrt_copied_tensors",
      {"", "ultravpr/image", "a/b,c/d.e/0"},
      {"image", "/image", "a/", "a/b,", "A/b", "a/b,,c/d"}},
     {"tensorrt_cuda_graphs", {"true", "false"}, {"", "1"}},
+    {"trtexec", {"/usr/src/tensorrt/bin/trtexec"}, {"", "trtexec"}},
+    {"polygraphy", {"/usr/bin/polygraphy", ""}, {"polygraphy"}},
 };
 
 std::string value_of(const RuntimeConfig& config, std::string_view key) {
