@@ -65,7 +65,11 @@ TEST_F(TensorrtThreads, ManyRunsTakeNoMemoryNoFileAndNoThread) {
   EXPECT_EQ(entries_of("/proc/self/fd"), files);
   EXPECT_EQ(entries_of("/proc/self/task"), threads);
   EXPECT_EQ(sil::live_objects(), live);
-  EXPECT_LE(resident_pages(), pages + 256);  // a MiB: what the allocator may do by itself
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they keep what was freed
+  EXPECT_LE(resident_pages(), pages + 256);  // a MiB: what the allocator does by itself
+#else
+  static_cast<void>(pages);
+#endif
 }
 
 }  // namespace
