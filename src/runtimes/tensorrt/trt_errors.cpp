@@ -130,7 +130,8 @@ Error translate(TrtContext context, const Fault& fault, std::string_view what, s
   }
   const std::string said = text.empty() ? "without saying why" : one_line(text);
   return make_error(target.code, target.reason,
-                    std::string(what) + ": TensorRT refused: " + said + std::string(target.remedy),
+                    std::string(what) + (context == TrtContext::kDevice ? ": " : ": TensorRT refused: ") +
+                        said + std::string(target.remedy),
                     fault.native_code);
 }
 
