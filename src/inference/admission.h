@@ -1,6 +1,6 @@
 // The second half of the engine gate: from verified bytes to a resident, proven engine.
 // Order: configuration -> memory budget -> deserialise -> contract -> memory for every lane -> golden
-// vectors.
+// vectors -> warm-up.
 #pragma once
 
 #include <functional>
@@ -18,10 +18,14 @@ struct AdmissionSteps {
   std::function<Result<std::unique_ptr<LoadedEngine>>(VerifiedEngine)> deserialize;
 };
 
-/// Makes `verified` resident. On any error nothing stays: memory and budget are given back.
+/// Makes `verified` resident and proven, on lanes that are yet to be warmed up. On any error nothing stays:
+/// memory and budget are given back.
 Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const AdmissionSteps& steps,
                                                   VerifiedEngine verified, const GoldenVectors& golden,
                                                   EngineLoadTimes& times);
+
+/// Warms one lane up; in ns, how long that took.
+Result<std::int64_t> warm_up(const RuntimeState& runtime, const EngineRecord& record, ExecutionSlot& slot);
 
 /// The error of loading `file` in the class that loading promises: what a strategy or a file calls a wrong
 /// argument or a failed read is a refusal of this engine here.

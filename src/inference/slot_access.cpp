@@ -9,6 +9,13 @@ Error argument_error(Reason reason, std::string message) {
   return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
 }
 
+Result<ExecutionSlot*> add_warm_slot(RuntimeState& state, EngineState& engine,
+                                     const std::shared_ptr<LaneState>& lane) {
+  SKUA_ASSIGN_OR_RETURN(ExecutionSlot * slot, add_slot(state, engine, lane));
+  SKUA_RETURN_IF_ERROR(warm_up(state, engine.record, *slot));
+  return slot;
+}
+
 }  // namespace
 
 std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view consumer,
@@ -42,7 +49,7 @@ Result<ExecutionSlot*> slot_for(RuntimeState& state, EngineState& engine,
     const std::lock_guard lock(state.table_mutex);
     if (ExecutionSlot* slot = find_slot(engine, *lane); slot != nullptr) return slot;
     // The seal may have come while we waited for the lock; then the tables stay as they are.
-    if (!state.is_sealed) return add_slot(state, engine, lane);
+    if (!state.is_sealed) return add_warm_slot(state, engine, lane);
   }
   if (ExecutionSlot* slot = find_slot(engine, *lane); slot != nullptr) return slot;
   return argument_error(Reason::kLaneNotDeclared, "lane '" + lane->consumer + "' was not prepared for " +

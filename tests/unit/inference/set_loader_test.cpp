@@ -130,6 +130,59 @@ TEST_F(SetLoaderTest, WhichEngineIsBeyondTheBudgetDoesNotDependOnWhoIsFaster) {
   EXPECT_TRUE(load(6 * each).ok());
 }
 
+TEST_F(SetLoaderTest, EveryLaneIsWarmedUpOnceAfterAllEnginesAreProven) {
+  std::atomic<std::size_t> proven{0}, warmed{0}, too_early{0};
+  behaviour_.on_model_run = [&](const std::string&) { ++proven; };
+  behaviour_.on_warm_up = [&](const std::string&) -> Status {
+    if (proven != records_.size()) ++too_early;
+    ++warmed;
+    return {};
+  };
+  ASSERT_TRUE(load().ok());
+  EXPECT_EQ(warmed, records_.size());
+  EXPECT_EQ(too_early, 0U);
+}
+
+TEST_F(SetLoaderTest, WhatTookLongestIsWarmedUpFirst) {
+  behaviour_.on_model_run = [](const std::string& model) {
+    const int ms = model == "delta" ? 60 : model == "bravo" ? 30 : 0;
+    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+  };
+  std::vector<std::string> order;
+  behaviour_.on_warm_up = [&](const std::string& model) -> Status {
+    order.push_back(model);
+    return {};
+  };
+  const std::uint64_t room_for_one_loader = records_.size() * (4096U + 100U + 16U + 16U);
+  ASSERT_TRUE(load(room_for_one_loader).ok());
+  ASSERT_EQ(order.size(), records_.size());
+  EXPECT_EQ(order[0], "delta");
+  EXPECT_EQ(order[1], "bravo");
+}
+
+TEST_F(SetLoaderTest, AWarmUpThatLosesTheDeviceRefusesTheSet) {
+  behaviour_.on_warm_up = [](const std::string& model) -> Status {
+    if (model != "charlie") return {};
+    return make_error(ErrorCode::kInference, Reason::kDeviceLost, "", 719);
+  };
+  const auto refused = load();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngineDeserialize);
+  EXPECT_EQ(refused.error().reason, Reason::kDeviceLost);
+  EXPECT_EQ(refused.error().native_code, 719);
+  EXPECT_THAT(refused.error().message, HasSubstr(records_[2].file + ": its warm-up failed"));
+  EXPECT_EQ(events_.count("c7.engine_refused"), 1);
+  EXPECT_EQ(behaviour_.engines_alive, 0);
+}
+
+TEST_F(SetLoaderTest, NothingIsWarmedUpForASetThatIsRefused) {
+  damage(records_[5]);
+  std::atomic<int> warmed{0};
+  behaviour_.on_warm_up = [&](const std::string&) -> Status { return ++warmed, Status(); };
+  EXPECT_FALSE(load().ok());
+  EXPECT_EQ(warmed, 0);
+}
+
 Manifest manifest_of(std::initializer_list<std::uint64_t> sizes) {
   Manifest manifest;
   for (const std::uint64_t size : sizes) {
