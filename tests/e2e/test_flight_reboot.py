@@ -8,7 +8,10 @@ import time
 import flights
 import numpy as np
 import programs
+import pytest
 from flights import in_flight, wait_for
+
+pytestmark = pytest.mark.alone  # it is about time
 
 
 def quantiles(values):
