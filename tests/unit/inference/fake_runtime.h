@@ -21,6 +21,7 @@ namespace skua::test {
 struct FakeBehaviour {
   std::function<void()> on_run = [] {};
   std::function<Status(const EngineRecord&)> on_deserialize = [](const EngineRecord&) { return Status(); };
+  std::function<void(const EngineRecord&)> on_check = [](const EngineRecord&) {};
   std::function<Status(const std::string& model)> on_warm_up = [](const std::string&) { return Status(); };
   std::function<void(const std::string& model)> on_model_run = [](const std::string&) {};
   Error run_error;  ///< used when `fail_run`
@@ -103,6 +104,7 @@ class FakeRuntime final : public InferenceRuntime {
     return std::unique_ptr<LoadedEngine>(std::make_unique<FakeEngine>(behaviour_, engine.record().model));
   }
   Status check_record(const EngineRecord& record) const override {
+    behaviour_.on_check(record);
     if (record.runtime_label == "fake") return {};
     return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch, "not a fake engine");
   }

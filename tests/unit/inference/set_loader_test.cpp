@@ -38,11 +38,18 @@ class SetLoaderTest : public ::testing::Test {
       std::this_thread::yield();
   }
   Result<EngineSet> load(std::uint64_t budget = 1U << 30U) {
+    make_runtime(budget);
+    return load_set();
+  }
+  void make_runtime(std::uint64_t budget, Role role = Role::kAirborne) {
     RuntimeEnvironment environment;
     environment.config.gpu_memory_budget_bytes = budget;
     environment.host = fake_host();
+    environment.role = role;
     environment.events = &events_;
     runtime_ = std::make_unique<FakeRuntime>(environment, behaviour_);
+  }
+  Result<EngineSet> load_set() {
     GatePolicy policy;
     policy.allow_unsigned = true;
     return runtime_->load_flight_set(set_dir_, policy);
@@ -115,9 +122,9 @@ TEST_F(SetLoaderTest, BehindARefusalEnginesAreJudgedAndNotDeserialised) {
 /// held up.
 TEST_F(SetLoaderTest, WhichEngineIsBeyondTheBudgetDoesNotDependOnWhoIsFaster) {
   const std::uint64_t each = 4096U + 100U + 16U + 16U;
-  behaviour_.on_deserialize = [&](const EngineRecord& record) -> Status {
+  // Before anything of its own is taken from the budget, while the others go on.
+  behaviour_.on_check = [&](const EngineRecord& record) {
     if (record.model == "alpha") std::this_thread::sleep_for(std::chrono::milliseconds(30));
-    return {};
   };
   for (int round = 0; round < 5; ++round) {
     const auto refused = load(3 * each);
@@ -128,6 +135,20 @@ TEST_F(SetLoaderTest, WhichEngineIsBeyondTheBudgetDoesNotDependOnWhoIsFaster) {
     EXPECT_EQ(behaviour_.engines_alive, 0);
   }
   EXPECT_TRUE(load(6 * each).ok());
+}
+
+TEST_F(SetLoaderTest, WhatIsResidentAlreadyCountsFirst) {
+  const std::uint64_t each = 4096U + 100U + 16U + 16U;
+  make_runtime(3 * each, Role::kGround);
+  const auto resident = runtime_->deserialize_engine(to_entry(records_[5], cache_dir_));
+  ASSERT_TRUE(resident.ok()) << resident.error().describe();
+  behaviour_.on_check = [&](const EngineRecord& record) {
+    if (record.model == "alpha") std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  };
+  const auto refused = load_set();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("charlie needs " + std::to_string(each)));
+  EXPECT_THAT(refused.error().message, HasSubstr("resident are " + std::to_string(3 * each)));
 }
 
 TEST_F(SetLoaderTest, EveryLaneIsWarmedUpOnceAfterAllEnginesAreProven) {
