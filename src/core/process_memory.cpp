@@ -4,13 +4,11 @@
 
 namespace skua {
 
-// mallopt(3). With an arena for every thread, memory that one thread has freed is of no use to another: a
-// matching thread that came to its first pair in mid-flight grew the process by 9 MB. A threshold for mmap is
-// not enough: glibc allows none above 32 MiB, and activations are larger. The top pad also keeps the heaps of
-// other threads than the first, which are 64 MiB long, from being unmapped as a whole.
+// mallopt(3). A threshold for mmap is not enough: glibc allows none above 32 MiB, and activations are larger.
+// The top pad also keeps the heaps of other threads than the first, which are 64 MiB long, from being
+// unmapped as a whole.
 void keep_freed_memory() noexcept {
-  constexpr int kNever = 0, kHeapBytes = 64 << 20, kMostBytes = 1 << 30, kOneArena = 1;
-  ::mallopt(M_ARENA_MAX, kOneArena);
+  constexpr int kNever = 0, kHeapBytes = 64 << 20, kMostBytes = 1 << 30;
   ::mallopt(M_MMAP_MAX, kNever);
   ::mallopt(M_TRIM_THRESHOLD, kMostBytes);
   ::mallopt(M_TOP_PAD, kHeapBytes);
