@@ -147,6 +147,23 @@ std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime, st
   return lanes;
 }
 
+/// Adds a slot for `lane`, within the budget.
+Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
+                                const std::shared_ptr<LaneState>& lane) {
+  const std::uint64_t bytes = lane_bytes(engine.record);
+  SKUA_RETURN_IF_ERROR(reserve(runtime, engine, bytes));
+  auto execution = engine.loaded->create_execution();
+  if (!execution.ok()) {
+    give_back(runtime, engine, bytes);
+    return std::move(execution).error();
+  }
+  auto slot = std::make_unique<ExecutionSlot>();
+  slot->lane = lane;
+  slot->execution = *std::move(execution);
+  engine.slots.push_back(std::move(slot));
+  return engine.slots.back().get();
+}
+
 }  // namespace
 
 Error budget_error(const std::string& model, std::uint64_t bytes, std::uint64_t used, std::uint64_t limit) {
@@ -168,22 +185,6 @@ Error as_refusal(Error error, const std::string& file) {
   }
   error.message = file + ": " + error.message;
   return error;
-}
-
-Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
-                                const std::shared_ptr<LaneState>& lane) {
-  const std::uint64_t bytes = lane_bytes(engine.record);
-  SKUA_RETURN_IF_ERROR(reserve(runtime, engine, bytes));
-  auto execution = engine.loaded->create_execution();
-  if (!execution.ok()) {
-    give_back(runtime, engine, bytes);
-    return std::move(execution).error();
-  }
-  auto slot = std::make_unique<ExecutionSlot>();
-  slot->lane = lane;
-  slot->execution = *std::move(execution);
-  engine.slots.push_back(std::move(slot));
-  return engine.slots.back().get();
 }
 
 Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const AdmissionSteps& steps,
@@ -220,6 +221,16 @@ Result<std::int64_t> warm_up(const RuntimeState& runtime, const EngineRecord& re
                       error.native_code);
   }
   return clock.monotonic_ns() - start_ns;
+}
+
+Result<ExecutionSlot*> add_warm_slot(RuntimeState& runtime, EngineState& engine,
+                                     const std::shared_ptr<LaneState>& lane) {
+  SKUA_ASSIGN_OR_RETURN(ExecutionSlot * slot, add_slot(runtime, engine, lane));
+  const auto took_ns = warm_up(runtime, engine.record, *slot);
+  if (took_ns.ok()) return slot;
+  engine.slots.pop_back();
+  give_back(runtime, engine, lane_bytes(engine.record));
+  return took_ns.error();
 }
 
 }  // namespace skua

@@ -34,8 +34,7 @@ std::size_t loader_count(const Manifest& manifest, std::uint64_t budget_bytes, s
 /// refusal of the most critical engine decides the error. Engines are begun in the manifest's order, most
 /// critical first; each is read into private memory and hashed there, then deserialised, then proven, while
 /// the others are at another of these steps. Once all are proven, their lanes are warmed up, the longest
-/// first. At most `loader_count` engines' bytes are in memory beside what
-/// the SDK keeps.
+/// first. At most `loader_count` engines' bytes are in memory beside what the SDK keeps.
 Result<LoadedSet> load_engines(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
                                AdmittedSet set);
 

@@ -9,13 +9,6 @@ Error argument_error(Reason reason, std::string message) {
   return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
 }
 
-Result<ExecutionSlot*> add_warm_slot(RuntimeState& state, EngineState& engine,
-                                     const std::shared_ptr<LaneState>& lane) {
-  SKUA_ASSIGN_OR_RETURN(ExecutionSlot * slot, add_slot(state, engine, lane));
-  SKUA_RETURN_IF_ERROR(warm_up(state, engine.record, *slot));
-  return slot;
-}
-
 }  // namespace
 
 std::shared_ptr<LaneState> ensure_lane(RuntimeState& state, std::string_view consumer,

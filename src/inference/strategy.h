@@ -24,8 +24,8 @@ class Execution {
   /// may ignore it, the base judges it before and after. No message on a failure: reason and native code
   /// only.
   virtual Status run(std::optional<std::int64_t> deadline_ns) noexcept = 0;
-  /// Called once, before anything but the golden run: runs at every shape that may come until later runs are
-  /// as quick as they get, and leaves every input at its profile's `opt`. The inputs hold whatever they hold;
+  /// Called once, before anything but a golden run: runs at every shape that may come until later runs are as
+  /// quick as they get, and leaves every input at its profile's `opt`. The inputs hold whatever they hold;
   /// a run that fails on it is no error. An error: the device is lost, or memory ran out.
   virtual Status warm_up() { return {}; }
 };
