@@ -96,12 +96,10 @@ def measure_verify(build: Path, out: Path, arguments: argparse.Namespace) -> Non
 
 
 def demo_network(name: str, runtime: str) -> dict:
-    """An entry of SET.yaml. Half weights exchange keypoints of near scores: golden values and how far they may move."""
+    """An entry of SET.yaml; its files are relative to it."""
     if runtime == "onnx_trt_ep":
         return {"name": name, "onnx": f"{name}.onnx", "precision": "fp32"}
-    tolerances = {output: allowed.as_yaml() for output, allowed in parity_table.tolerances(name, "widened").items()}
-    return {"name": name, "pt": f"{name}.pt", "precision": "fp16", "tolerances": tolerances,
-            "golden": {"file": f"{name}.golden", "origin": "eager PyTorch, fp32"}}
+    return parity_table.set_entry(name, Path())
 
 
 def make_demo_place(skua: Path, folder: Path, runtime: str = "onnx_trt_ep") -> Place:
@@ -111,7 +109,7 @@ def make_demo_place(skua: Path, folder: Path, runtime: str = "onnx_trt_ep") -> P
     run(sys.executable, ROOT / "models/make_demo.py", "--out", place.models)
     networks = [demo_network(name, runtime) for name in ("demo_features", "demo_matcher", "demo_vpr")]
     document = {"runtime": runtime, "execution_provider": "cpu", "networks": networks}
-    (place.models / "set.yaml").write_text(json.dumps(document, indent=1) + "\n", "ascii")  # which is YAML, too
+    (place.models / "set.yaml").write_text(json.dumps(document, indent=1, default=str) + "\n", "ascii")  # which is YAML, too
     provision(skua, place)
     return place
 

@@ -123,8 +123,9 @@ void set_figures(const Rounds& rounds, std::vector<Figure>& figures) {
     figures.push_back(figure_of("takeoff", rounds.label + ": " + name, "ms", in_ms(times_ns), note));
   };
   const std::string cores = std::to_string(usable_cores());
-  const std::string at_once = std::to_string(std::min<std::size_t>(usable_cores(), 4)) +
-                              " engines at once, each on one thread from reading to golden run";
+  const std::string at_once =
+      std::to_string(std::min<std::size_t>(usable_cores(), 4)) +
+      " engines at once from reading to golden run, then the warm-ups, the longest first";
   const std::string terms = "max of the three lines below; ";
   figures.push_back(figure_of("takeoff", rounds.label + ": start of the process to all engines warm / bound",
                               "ratio", estimate_ratio(rounds.start, rounds.bound), kBar, terms + at_once));

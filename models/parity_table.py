@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tolerances import Difference, Tolerance
 
@@ -103,6 +104,14 @@ TABLE: dict[str, dict[str, Entry]] = {
 
 def tolerances(network: str, way: str) -> dict[str, Tolerance]:
     return {output: entry.of(way) for output, entry in TABLE[network].items()}
+
+
+def set_entry(network: str, folder: Path) -> dict[str, object]:
+    """The entry of a SET.yaml for a generated network with fp16 weights. Half weights exchange keypoints of near scores:
+    golden values from PyTorch, and how far they may move."""
+    return {"name": network, "pt": folder / f"{network}.pt", "precision": "fp16",
+            "golden": {"file": folder / f"{network}.golden", "origin": "eager PyTorch, fp32"},
+            "tolerances": {output: allowed.as_yaml() for output, allowed in tolerances(network, "widened").items()}}
 
 
 def complaints(tolerance: Tolerance, way: str, found: list[Difference]) -> list[str]:

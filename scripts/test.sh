@@ -19,8 +19,15 @@ folders=()
 for folder in tests/include_checker tests/python tests/e2e; do
   compgen -G "$folder/test_*.py" >/dev/null && folders+=("$folder")
 done
-.venv/bin/python -m pytest -q --junitxml=out/results/pytest.xml "${folders[@]}" || status=1
-[ -s out/results/pytest.xml ] || echo 'pytest' >out/results/pytest.failed
+# Two files of tests at a time; those that are about time (marked `alone`) afterwards, one by one.
+pytest_run() {
+  local name=$1
+  shift
+  .venv/bin/python -m pytest -q --junitxml="out/results/$name.xml" "$@" "${folders[@]}" || status=1
+  [ -s "out/results/$name.xml" ] || echo 'pytest' >"out/results/$name.failed"
+}
+pytest_run pytest -m 'not alone' -n 2 --dist loadfile
+pytest_run pytest-alone -m alone
 
 .venv/bin/python scripts/tally.py out/results || status=1
 exit "$status"

@@ -50,6 +50,9 @@ struct AirborneConfig {
   RuntimeConfig inference;           ///< the defaults where it was not
   /// Which of the four consumers the configuration has; nullopt: the file has no `components`, none is known.
   std::optional<std::vector<std::string>> consumers;
+
+  /// False in a replay without the block, which has no use for inference: neither key is constructed.
+  bool uses_inference() const noexcept { return mode != FlightMode::kReplay || has_inference_block; }
 };
 
 /// What is built exactly once, before any consumer, by key.

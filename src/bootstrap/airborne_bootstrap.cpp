@@ -86,15 +86,10 @@ bool is_present(const PreConstructed& entries, std::string_view key) {
                               : entry_of<LightGluePointer>(entries, key) != nullptr;
 }
 
-/// A replay that has no use for inference: neither key is constructed.
-bool is_skipped(const AirborneConfig& config) {
-  return config.mode == FlightMode::kReplay && !config.has_inference_block;
-}
-
 std::vector<const ConsumerFactory*> factories_of(const AirborneConfig& config,
                                                  std::span<const ConsumerFactory> factories) {
   std::vector<const ConsumerFactory*> chosen;
-  if (is_skipped(config) && !config.consumers) return chosen;
+  if (!config.uses_inference() && !config.consumers) return chosen;
   for (const std::string& slug : configured_consumers(config)) {
     for (const ConsumerFactory& factory : factories) {
       if (factory.slug == slug) chosen.push_back(&factory);
@@ -146,7 +141,7 @@ Result<std::unique_ptr<Consumer>> create_consumer(const ConsumerFactory& factory
 Result<PreConstruction> build_pre_constructed(const AirborneConfig& config,
                                               const AirborneSurroundings& surroundings) {
   PreConstruction built;
-  if (is_skipped(config)) return built;
+  if (!config.uses_inference()) return built;
   SKUA_ASSIGN_OR_RETURN(const InferencePointer inference, build_inference(config, surroundings));
   SKUA_ASSIGN_OR_RETURN(built.engines, load_current_set(*inference, config.inference));
   built.set_id = built.engines.set_id;

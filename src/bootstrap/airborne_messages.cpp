@@ -108,14 +108,13 @@ Error missing_keys(const AirborneConfig& config, const std::vector<MissingKey>& 
   for (const MissingKey& entry : missing) {
     text += (text.empty() ? "" : "; ") + std::string(entry.key) + ", needed by " + join(entry.consumers);
   }
-  const bool is_skipped = config.mode == FlightMode::kReplay && !config.has_inference_block;
-  return bootstrap_error(Reason::kPreConstructedMissing,
-                         "not constructed: " + text +
-                             (is_skipped ? "; in a replay they are constructed only where the configuration "
-                                           "has the block components.c7_inference: add it, or leave these "
-                                           "consumers out"
-                                         : "; expected both from build_pre_constructed, neither of them "
-                                           "null: report this, the program is composed wrongly"));
+  const std::string remedy =
+      config.uses_inference()
+          ? "expected both from build_pre_constructed, neither of them null: report this, the program is "
+            "composed wrongly"
+          : "in a replay they are constructed only where the configuration has the block "
+            "components.c7_inference: add it, or leave these consumers out";
+  return bootstrap_error(Reason::kPreConstructedMissing, "not constructed: " + text + "; " + remedy);
 }
 
 std::string operator_text(const Error& error) {

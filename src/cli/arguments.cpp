@@ -11,10 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Error invalid(std::string message, Reason reason = Reason::kInvalidArgument) {
-  return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
-}
-
 Error in_file(const fs::path& file, const Error& error) {
   return make_error(ErrorCode::kInvalidArgument, error.reason, file.string() + ": " + error.message,
                     error.native_code);
@@ -29,13 +25,18 @@ fs::path beside(const fs::path& file, const fs::path& path) {
 
 }  // namespace
 
+Error invalid_argument(Reason reason, std::string message) {
+  return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
+}
+
 Result<KeyValues> parse_key_values(const std::vector<std::string>& texts, std::string_view option,
                                    std::string_view form) {
   KeyValues result;
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return invalid(std::string(option) + " " + quote(text) + ": expected " + std::string(form));
+      return invalid_argument(Reason::kInvalidArgument,
+                              std::string(option) + " " + quote(text) + ": expected " + std::string(form));
     }
     result.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
@@ -48,8 +49,10 @@ Result<OptimizationProfile> parse_profile(const std::string& text) {
   for (std::size_t i = shapes.size(); i > 0; --i) {
     const std::size_t colon = rest.rfind(':');
     if (colon == std::string_view::npos || colon == 0) {
-      return invalid("--profile " + quote(text) +
-                     ": expected NAME:MIN:OPT:MAX, e.g. image:1x3x64x64:1x3x224x224:1x3x512x512");
+      return invalid_argument(
+          Reason::kInvalidArgument,
+          "--profile " + quote(text) +
+              ": expected NAME:MIN:OPT:MAX, e.g. image:1x3x64x64:1x3x224x224:1x3x512x512");
     }
     shapes[i - 1] = rest.substr(colon + 1);
     rest = rest.substr(0, colon);
@@ -59,7 +62,9 @@ Result<OptimizationProfile> parse_profile(const std::string& text) {
   for (const auto& [shape, from] :
        {std::pair{&profile.min, shapes[0]}, {&profile.opt, shapes[1]}, {&profile.max, shapes[2]}}) {
     auto parsed = Shape::parse(from);
-    if (!parsed.ok()) return invalid("--profile " + quote(text) + ": " + parsed.error().message);
+    if (!parsed.ok())
+      return invalid_argument(Reason::kInvalidArgument,
+                              "--profile " + quote(text) + ": " + parsed.error().message);
     *shape = *parsed;
   }
   return profile;

@@ -14,6 +14,9 @@
 
 namespace skua {
 
+/// InvalidArgumentError.
+Error invalid_argument(Reason reason, std::string message);
+
 using KeyValues = std::vector<std::pair<std::string, std::string>>;
 
 /// "KEY=VALUE" each; InvalidArgumentError naming `option` and the `form` that was expected.

@@ -5,6 +5,7 @@
 #include "cache/golden.h"
 #include "cache/manifest.h"
 #include "cache/plan_header.h"
+#include "cli/arguments.h"
 #include "cli/cache_entries.h"
 #include "core/json_strict.h"
 #include "core/posix_error.h"
@@ -19,10 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kTextLimit = 8U << 20U;
 constexpr std::size_t kGoldenLimit = 1U << 30U;
-
-Error invalid(Reason reason, std::string message) {
-  return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
-}
 
 fs::path folder_of(const fs::path& file) {
   return file.has_parent_path() ? file.parent_path() : fs::path(".");
@@ -112,7 +109,8 @@ Status inspect_model(const fs::path& file, Console& console) {
   SKUA_ASSIGN_OR_RETURN(const Sha256 digest, Sha256Sidecar::digest_file(file));
   std::error_code error;
   const std::uintmax_t size_bytes = fs::file_size(file, error);
-  if (error) return invalid(Reason::kIo, file.string() + ": " + error.message() + "; check the path");
+  if (error)
+    return invalid_argument(Reason::kIo, file.string() + ": " + error.message() + "; check the path");
   return show(is_onnx ? "ONNX model" : "TorchScript model", file,
               {{"sha256", digest.hex()}, {"size_bytes", size_bytes}, {"metadata", metadata_json(metadata)}},
               console);
@@ -158,7 +156,7 @@ Status inspect_engine(const fs::path& file, const EngineFilenameSchema& name, Co
 Status inspect_cache(const fs::path& folder, Console& console) {
   SKUA_ASSIGN_OR_RETURN(const auto records, cache_records(posix_file_system(), folder));
   if (records.empty()) {
-    return invalid(
+    return invalid_argument(
         Reason::kNotFound,
         folder.string() + " holds neither a flight set, nor CURRENT, nor an engine with a build record");
   }
@@ -204,10 +202,11 @@ Status inspect_regular(const fs::path& file, Console& console) {
   if (const auto schema = EngineFilenameSchema::parse(name); schema.ok())
     return inspect_engine(file, *schema, console);
   if (file.extension() == ".onnx" || file.extension() == ".pt") return inspect_model(file, console);
-  return invalid(Reason::kInvalidArgument, file.string() +
-                                               " is none of Skua's files: expected an engine, sidecar, "
-                                               "build record, manifest, golden vectors, calibration "
-                                               "cache, .onnx or .pt");
+  return invalid_argument(Reason::kInvalidArgument,
+                          file.string() +
+                              " is none of Skua's files: expected an engine, sidecar, "
+                              "build record, manifest, golden vectors, calibration "
+                              "cache, .onnx or .pt");
 }
 
 }  // namespace
@@ -218,11 +217,12 @@ Status inspect_path(const fs::path& path, Console& console) {
   if (fs::is_directory(status)) return inspect_folder(path, console);
   if (fs::is_regular_file(status)) return inspect_regular(path, console);
   if (error && status.type() != fs::file_type::not_found) {
-    return invalid(reason_of_errno(error.value()),
-                   path.string() + ": " + error.message() + "; check the path");
+    return invalid_argument(reason_of_errno(error.value()),
+                            path.string() + ": " + error.message() + "; check the path");
   }
-  return invalid(Reason::kNotFound, path.string() + (fs::exists(status) ? " is neither a file nor a folder"
-                                                                        : " does not exist; check the path"));
+  return invalid_argument(Reason::kNotFound,
+                          path.string() + (fs::exists(status) ? " is neither a file nor a folder"
+                                                              : " does not exist; check the path"));
 }
 
 }  // namespace skua

@@ -17,10 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Error invalid(Reason reason, std::string message) {
-  return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
-}
-
 /// The configuration that an artifact was made for, then what the command line changes.
 Result<RuntimeConfig> config_for(const std::string& label, const std::map<std::string, std::string>& options,
                                  const RunArguments& arguments) {
@@ -55,9 +51,9 @@ Status check_in_set(const Manifest& manifest, const RunArguments& arguments,
     const bool has_precision = artifact.engine.precision == precision.value_or(artifact.engine.precision);
     if (artifact.name == arguments.model && has_precision) return {};
   }
-  return invalid(Reason::kUnknownName, "the set " + manifest.set_id + " has no engine " +
-                                           quote(arguments.model) + (precision ? " of that precision" : "") +
-                                           "; it has: " + join(names));
+  return invalid_argument(Reason::kUnknownName,
+                          "the set " + manifest.set_id + " has no engine " + quote(arguments.model) +
+                              (precision ? " of that precision" : "") + "; it has: " + join(names));
 }
 
 Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments& arguments,
@@ -78,7 +74,8 @@ Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments
   SKUA_ASSIGN_OR_RETURN(engine.runtime, build_runtime(std::move(config), probe_host(), session));
   SKUA_ASSIGN_OR_RETURN(EngineSet set, engine.runtime->load_flight_set(set_dir, policy));
   const EngineHandle* handle = set.find(arguments.model);
-  if (handle == nullptr) return invalid(Reason::kUnknownName, arguments.model + " is not in the loaded set");
+  if (handle == nullptr)
+    return invalid_argument(Reason::kUnknownName, arguments.model + " is not in the loaded set");
   engine.handle = *handle;
   engine.set_id = set.set_id;
   engine.load_times = std::move(set.times);

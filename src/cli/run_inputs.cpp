@@ -9,10 +9,6 @@
 namespace skua {
 namespace {
 
-Error invalid(Reason reason, std::string message) {
-  return make_error(ErrorCode::kInvalidArgument, reason, std::move(message));
-}
-
 std::string names_of(const std::vector<TensorSpec>& specs) {
   std::vector<std::string> names;
   for (const TensorSpec& spec : specs) names.push_back(spec.name);
@@ -40,11 +36,11 @@ Result<std::vector<RunFiles>> plan_runs(const std::vector<std::string>& texts) {
   }
   for (const RunFiles& run : runs) {
     if (run.size() == runs.front().size()) continue;
-    return invalid(Reason::kMissingInput,
-                   "--input: an input that is given n times makes n runs, so every input must "
-                   "be given equally often; found " +
-                       std::to_string(runs.front().size()) + " inputs for the first run and " +
-                       std::to_string(run.size()) + " for a later one");
+    return invalid_argument(Reason::kMissingInput,
+                            "--input: an input that is given n times makes n runs, so every input must "
+                            "be given equally often; found " +
+                                std::to_string(runs.front().size()) + " inputs for the first run and " +
+                                std::to_string(run.size()) + " for a later one");
   }
   return runs;
 }
@@ -62,22 +58,22 @@ Status check_inputs(const EngineInfo& info, const TensorMap& inputs) {
   for (const TensorSpec& spec : info.inputs) {
     const Tensor* tensor = inputs.find(spec.name);
     if (tensor == nullptr) {
-      return invalid(Reason::kMissingInput, info.model + " needs the input '" + spec.name +
-                                                "'; give --input " + spec.name +
-                                                "=FILE.npy (all inputs: " + names_of(info.inputs) + ")");
+      return invalid_argument(Reason::kMissingInput,
+                              info.model + " needs the input '" + spec.name + "'; give --input " + spec.name +
+                                  "=FILE.npy (all inputs: " + names_of(info.inputs) + ")");
     }
     if (tensor->view().dtype != spec.dtype) {
-      return invalid(Reason::kDtypeMismatch, "input '" + spec.name + "' is " +
-                                                 std::string(to_string(spec.dtype)) + ", the file holds " +
-                                                 std::string(to_string(tensor->view().dtype)));
+      return invalid_argument(Reason::kDtypeMismatch,
+                              "input '" + spec.name + "' is " + std::string(to_string(spec.dtype)) +
+                                  ", the file holds " + std::string(to_string(tensor->view().dtype)));
     }
   }
   for (const auto& input : inputs) {
     const std::string& name = input.first;
     const auto is_known = [&](const TensorSpec& spec) { return spec.name == name; };
     if (std::any_of(info.inputs.begin(), info.inputs.end(), is_known)) continue;
-    return invalid(Reason::kUnknownName,
-                   info.model + " has no input " + quote(name) + "; it has: " + names_of(info.inputs));
+    return invalid_argument(Reason::kUnknownName, info.model + " has no input " + quote(name) +
+                                                      "; it has: " + names_of(info.inputs));
   }
   return {};
 }

@@ -8,6 +8,7 @@
 
 #include "core/config_fields.h"
 #include "core/text.h"
+#include "skua/build_config.h"
 
 namespace skua {
 namespace {
@@ -104,8 +105,8 @@ const std::array kFields = {
     ConfigField{"allow_unsigned", &Config::allow_unsigned, [](const Config&) { return true; },
                 "true or false"},
     ConfigField{"lightglue_model", &Config::lightglue_model,
-                [](const Config& c) { return is_legal_name(c.lightglue_model); },
-                "a model's logical name: 1 to 64 characters of a-z, 0-9 and _"},
+                [](const Config& c) { return is_legal_model_name(c.lightglue_model); },
+                "a model's logical name: 1 to 64 characters of a-z, 0-9 and _, no double underscore"},
     ConfigField{
         "lightglue_lanes", &Config::lightglue_lanes,
         [](const Config& c) { return c.lightglue_lanes >= 1 && c.lightglue_lanes <= kMostMatcherLanes; },
@@ -222,7 +223,7 @@ Status check_lanes(const RuntimeConfig& config) {
       return config_error("lanes: consumer " + quote(lane.consumer) +
                           " is not allowed; expected 1 to 64 characters of a-z, 0-9 and _");
     }
-    if (!lane.engine.empty() && !is_legal_name(lane.engine)) {
+    if (!lane.engine.empty() && !is_legal_model_name(lane.engine)) {
       return config_error("lanes: engine " + quote(lane.engine) + " of " + quote(lane.consumer) +
                           " is not allowed; expected a model's logical name");
     }

@@ -48,7 +48,6 @@ class Flight {
   Status configure();
   Status compose_and_fly();
   Status check_consumers() const;
-  bool is_empty_replay() const noexcept;
   Status open_inputs();
   Status compose();
   Status tell_nothing_to_fly();
@@ -138,7 +137,7 @@ Status Flight::tell_nothing_to_fly() {
 }
 
 Status Flight::compose_and_fly() {
-  if (is_empty_replay()) return tell_nothing_to_fly();
+  if (!config_.uses_inference()) return tell_nothing_to_fly();
   SKUA_RETURN_IF_ERROR(open_inputs());
   if (!arguments_.check_only) state_->note_restart(boot_moment());
   AirborneSurroundings surroundings;
@@ -155,7 +154,7 @@ Status Flight::compose_and_fly() {
 
 /// The frame loop needs three of the four consumers; AdHoP may be left out. None known: all of them.
 Status Flight::check_consumers() const {
-  if (is_empty_replay() || !config_.consumers) return {};
+  if (!config_.uses_inference() || !config_.consumers) return {};
   std::string missing;
   for (const std::string_view slug : {kVprSlug, kRerankSlug, kMatcherSlug}) {
     const auto& known = *config_.consumers;
@@ -164,10 +163,6 @@ Status Flight::check_consumers() const {
   if (missing.empty()) return {};
   return usage_error("components of " + arguments_.config.string() + ":" + missing +
                      " missing; the frame loop needs c2_vpr, c2_5_rerank and c3_matcher: add them");
-}
-
-bool Flight::is_empty_replay() const noexcept {
-  return config_.mode == FlightMode::kReplay && !config_.has_inference_block;
 }
 
 /// What can be wrong without any engine is found out before one is loaded.

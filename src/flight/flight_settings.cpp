@@ -2,6 +2,7 @@
 
 #include "bootstrap/yaml_fields.h"
 #include "core/text.h"
+#include "skua/build_config.h"
 
 namespace skua::flight {
 namespace {
@@ -34,16 +35,12 @@ void read_path(YamlFields& fields, const char* key, const std::filesystem::path&
 
 void read_name(YamlFields& fields, const char* key, std::string& into) {
   if (auto text = fields.text(key)) into = *std::move(text);
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789_";
-  const bool is_legal =
-      !into.empty() && into.size() <= 64 && into.find_first_not_of(kAllowed) == std::string::npos;
-  if (!is_legal) {
-    fields.fail(*fields.node(key),
-                std::string("flight.") + key +
-                    ": expected a model's logical name, 1 to 64 characters of a-z, 0-9 and _, "
-                    "found " +
-                    quote(into));
-  }
+  if (is_legal_model_name(into)) return;
+  fields.fail(*fields.node(key),
+              std::string("flight.") + key +
+                  ": expected a model's logical name, 1 to 64 characters of a-z, 0-9 and _ without a double "
+                  "underscore, found " +
+                  quote(into));
 }
 
 Result<FlightSettings> settings_of(const YAML::Node& block, const std::filesystem::path& file) {

@@ -15,18 +15,20 @@ MemoryWatch::~MemoryWatch() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-/// The second number of statm (proc(5)): pages.
-std::int64_t MemoryWatch::resident_bytes() const noexcept {
+/// Of statm (proc(5)), in pages: the second number, what is resident, less the third, what of it belongs to
+/// files.
+std::int64_t MemoryWatch::own_bytes() const noexcept {
   std::array<char, 128> text{};
   if (fd_ < 0 || ::pread(fd_, text.data(), text.size() - 1, 0) <= 0) return 0;
   char* end = nullptr;
   std::strtoll(text.data(), &end, 10);
-  return std::strtoll(end, nullptr, 10) * ::sysconf(_SC_PAGESIZE);
+  const std::int64_t resident = std::strtoll(end, &end, 10), of_files = std::strtoll(end, nullptr, 10);
+  return (resident - of_files) * ::sysconf(_SC_PAGESIZE);
 }
 
 void MemoryWatch::sample(std::uint64_t frame) noexcept {
   if (++calls_ <= kWarmUpFrames) return;
-  last_ = resident_bytes();
+  last_ = own_bytes();
   if (count_++ == 0) first_ = last_;
   peak_ = std::max(peak_, last_);
   // Welford's update: a difference of large sums would lose the slope of a long flight.

@@ -5,8 +5,9 @@
 
 namespace skua::flight {
 
-/// Samples the resident set (/proc/self/statm) and fits a line through the samples. No allocation; one
-/// thread.
+/// Samples the process's own memory, resident and of no file, and fits a line through the samples. Pages of
+/// files (libraries, mostly) come and go with what the kernel needs, megabytes at a time, and are no leak. No
+/// allocation; one thread.
 class MemoryWatch {
  public:
   MemoryWatch() noexcept;
@@ -28,7 +29,7 @@ class MemoryWatch {
   static constexpr std::uint64_t kWarmUpFrames = 30;
 
  private:
-  std::int64_t resident_bytes() const noexcept;
+  std::int64_t own_bytes() const noexcept;
 
   int fd_;
   std::uint64_t calls_ = 0, count_ = 0;

@@ -103,25 +103,7 @@ Status compare_outputs(const EngineRecord& record, const Execution& execution, c
   return {};
 }
 
-/// Lanes start at the profile's opt shape, whatever shape the golden vectors had. A device does work of its
-/// own in the first run of a shape, so that run is made here; what it computes, on leftover inputs, means
-/// nothing.
-Status start_at_opt(const EngineRecord& record, Execution& execution) {
-  bool is_changed = false;
-  for (const OptimizationProfile& profile : record.profiles) {
-    for (std::size_t i = 0; i < record.inputs.size(); ++i) {
-      if (record.inputs[i].name != profile.input_name || execution.input(i).shape == profile.opt) continue;
-      SKUA_RETURN_IF_ERROR(execution.set_input_shape(i, profile.opt));
-      is_changed = true;
-    }
-  }
-  if (!is_changed) return {};
-  Status ran = execution.run(std::nullopt);
-  const bool is_lost = !ran.ok() && ran.error().reason == Reason::kDeviceLost;
-  return is_lost ? std::move(ran) : Status();
-}
-
-/// Runs the golden inputs on one lane: warms it and proves it.
+/// Runs the golden inputs on one lane.
 Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVectors& golden) {
   SKUA_RETURN_IF_ERROR(feed_golden(record, *slot.execution, golden));
   Status ran = slot.execution->run(std::nullopt);
@@ -134,8 +116,7 @@ Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVector
                       record.file + ": the run on its golden inputs failed: " + error.describe(),
                       error.native_code);
   }
-  SKUA_RETURN_IF_ERROR(compare_outputs(record, *slot.execution, golden));
-  return start_at_opt(record, *slot.execution);
+  return compare_outputs(record, *slot.execution, golden);
 }
 
 /// Judges the whole need before the first byte is allocated: the engine's bytes are taken, those of the lanes
@@ -188,6 +169,23 @@ std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime, st
   return lanes;
 }
 
+/// Adds a slot for `lane`, within the budget.
+Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
+                                const std::shared_ptr<LaneState>& lane) {
+  const std::uint64_t bytes = lane_bytes(engine.record);
+  SKUA_RETURN_IF_ERROR(reserve(runtime, engine, bytes));
+  auto execution = engine.loaded->create_execution();
+  if (!execution.ok()) {
+    give_back(runtime, engine, bytes);
+    return std::move(execution).error();
+  }
+  auto slot = std::make_unique<ExecutionSlot>();
+  slot->lane = lane;
+  slot->execution = *std::move(execution);
+  engine.slots.push_back(std::move(slot));
+  return engine.slots.back().get();
+}
+
 }  // namespace
 
 Error budget_error(const std::string& model, std::uint64_t bytes, std::uint64_t used, std::uint64_t limit) {
@@ -211,22 +209,6 @@ Error as_refusal(Error error, const std::string& file) {
   return error;
 }
 
-Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
-                                const std::shared_ptr<LaneState>& lane) {
-  const std::uint64_t bytes = lane_bytes(engine.record);
-  SKUA_RETURN_IF_ERROR(reserve(runtime, engine, bytes));
-  auto execution = engine.loaded->create_execution();
-  if (!execution.ok()) {
-    give_back(runtime, engine, bytes);
-    return std::move(execution).error();
-  }
-  auto slot = std::make_unique<ExecutionSlot>();
-  slot->lane = lane;
-  slot->execution = *std::move(execution);
-  engine.slots.push_back(std::move(slot));
-  return engine.slots.back().get();
-}
-
 Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const AdmissionSteps& steps,
                                                   VerifiedEngine verified, const GoldenVectors& golden,
                                                   EngineLoadTimes& times) {
@@ -244,16 +226,35 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
   SKUA_ASSIGN_OR_RETURN(engine->loaded, steps.deserialize(std::move(verified)));
   engine->report = engine->loaded->report();
   SKUA_RETURN_IF_ERROR(check_contract(engine->record, engine->report));
-  const std::int64_t deserialized_ns = clock.monotonic_ns();
   for (const auto& lane : lanes) {
     SKUA_ASSIGN_OR_RETURN([[maybe_unused]] ExecutionSlot * slot, add_slot(runtime, *engine, lane));
   }
   const std::int64_t placed_ns = clock.monotonic_ns();
   for (const auto& slot : engine->slots) SKUA_RETURN_IF_ERROR(prove(engine->record, *slot, golden));
-  times.deserialize_ns = deserialized_ns - start_ns;
-  times.warm_up_ns = placed_ns - deserialized_ns;
+  times.deserialize_ns = placed_ns - start_ns;
   times.golden_ns = clock.monotonic_ns() - placed_ns;
   return engine;
+}
+
+Result<std::int64_t> warm_up(const RuntimeState& runtime, const EngineRecord& record, ExecutionSlot& slot) {
+  const Clock& clock = *runtime.environment.clock;
+  const std::int64_t start_ns = clock.monotonic_ns();
+  if (Status warmed = slot.execution->warm_up(record); !warmed.ok()) {
+    const Error& error = warmed.error();
+    return make_error(error.code, error.reason, record.file + ": its warm-up failed: " + error.describe(),
+                      error.native_code);
+  }
+  return clock.monotonic_ns() - start_ns;
+}
+
+Result<ExecutionSlot*> add_warm_slot(RuntimeState& runtime, EngineState& engine,
+                                     const std::shared_ptr<LaneState>& lane) {
+  SKUA_ASSIGN_OR_RETURN(ExecutionSlot * slot, add_slot(runtime, engine, lane));
+  const auto took_ns = warm_up(runtime, engine.record, *slot);
+  if (took_ns.ok()) return slot;
+  engine.slots.pop_back();
+  give_back(runtime, engine, lane_bytes(engine.record));
+  return took_ns.error();
 }
 
 }  // namespace skua

@@ -1,6 +1,6 @@
 // The second half of the engine gate: from verified bytes to a resident, proven engine.
 // Order: configuration -> memory budget -> deserialise -> contract -> memory for every lane -> golden
-// vectors.
+// vectors -> warm-up.
 #pragma once
 
 #include <functional>
@@ -20,10 +20,14 @@ struct AdmissionSteps {
   std::function<Result<std::optional<std::uint64_t>>()> free_memory;
 };
 
-/// Makes `verified` resident. On any error nothing stays: memory and budget are given back.
+/// Makes `verified` resident and proven, on lanes that are yet to be warmed up. On any error nothing stays:
+/// memory and budget are given back.
 Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const AdmissionSteps& steps,
                                                   VerifiedEngine verified, const GoldenVectors& golden,
                                                   EngineLoadTimes& times);
+
+/// Warms one lane up; in ns, how long that took.
+Result<std::int64_t> warm_up(const RuntimeState& runtime, const EngineRecord& record, ExecutionSlot& slot);
 
 /// The error of loading `file` in the class that loading promises: what a strategy or a file calls a wrong
 /// argument or a failed read is a refusal of this engine here.
@@ -35,9 +39,9 @@ Error budget_error(const std::string& model, std::uint64_t bytes, std::uint64_t 
 /// What an engine takes of the budget: its own bytes, and those of every lane that runs it.
 std::uint64_t bytes_with_lanes(const RuntimeState& runtime, const EngineRecord& record);
 
-/// Adds a slot for `lane` to a resident engine, within the budget. Requires the table mutex, or a state that
-/// nobody else can see yet.
-Result<ExecutionSlot*> add_slot(RuntimeState& runtime, EngineState& engine,
-                                const std::shared_ptr<LaneState>& lane);
+/// A lane that comes after its engine: adds a slot to a resident engine, within the budget, and warms it up.
+/// On any error the engine is as it was. Requires the table mutex, or a state that nobody else can see yet.
+Result<ExecutionSlot*> add_warm_slot(RuntimeState& runtime, EngineState& engine,
+                                     const std::shared_ptr<LaneState>& lane);
 
 }  // namespace skua

@@ -131,7 +131,12 @@ Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, cons
     BufferPool pool(0);
     auto prepared = prepare_engine(admit_cached(*folder, expected, pool), *folder, clock, start_ns);
     if (prepared.engine.ok()) SKUA_RETURN_IF_ERROR(check_entry(entry, prepared.engine->record()));
-    return admit_prepared(runtime, steps, std::move(prepared), times);
+    SKUA_ASSIGN_OR_RETURN(auto resident, admit_prepared(runtime, steps, std::move(prepared), times));
+    for (const auto& slot : resident->slots) {
+      SKUA_ASSIGN_OR_RETURN(const std::int64_t took_ns, warm_up(runtime, resident->record, *slot));
+      times.warm_up_ns += took_ns;
+    }
+    return resident;
   };
   auto engine = load();
   if (!engine.ok()) {

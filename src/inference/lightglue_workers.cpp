@@ -19,6 +19,9 @@ constexpr std::int32_t kEnd = -1;
 Result<std::unique_ptr<SharingThreads>> SharingThreads::start(std::size_t count) {
   std::unique_ptr<SharingThreads> sharing(new SharingThreads());
   SharingThreads* const self = sharing.get();
+  CPU_ZERO(&self->usable_);
+  static_cast<void>(
+      ::sched_getaffinity(0, sizeof(self->usable_), &self->usable_));  // else none: see keep_apart
   try {
     self->threads_.reserve(count);
     const BlockedSignals inherited;
@@ -47,10 +50,24 @@ void SharingThreads::work_on(std::size_t worker) noexcept {
   while (left > 0) {
     if (!untaken_.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel, std::memory_order_acquire))
       continue;
+    keep_apart(worker);
     work_->run(worker, static_cast<std::size_t>(count_ - left));
     if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
     left = untaken_.load(std::memory_order_acquire);
   }
+}
+
+void SharingThreads::keep_apart(std::size_t worker) noexcept {
+  const int cpu = ::sched_getcpu();
+  if (worker == 0) {
+    caller_cpu_.store(cpu, std::memory_order_relaxed);
+    return;
+  }
+  if (cpu < 0 || cpu != caller_cpu_.load(std::memory_order_relaxed)) return;
+  cpu_set_t others = usable_;
+  CPU_CLR(static_cast<std::size_t>(cpu), &others);
+  // Refused, or no other core: then they share one, as they would have.
+  if (CPU_COUNT(&others) > 0) static_cast<void>(::sched_setaffinity(0, sizeof(others), &others));
 }
 
 void SharingThreads::serve(std::size_t worker) noexcept {

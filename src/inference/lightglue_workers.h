@@ -2,6 +2,8 @@
 // no lock and no allocation of ours.
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +26,9 @@ class SharedWork {
 };
 
 /// Every thread takes the next item when it is free, so a core that somebody else keeps busy delays the items
-/// that its thread has taken, and no others: nobody waits for a thread that has taken none.
+/// that its thread has taken, and no others: nobody waits for a thread that has taken none. A thread that
+/// finds itself on the caller's core leaves it: with somebody else's thread on the other one, Linux counts
+/// two against one as balanced, and both would share a core for good.
 class SharingThreads {
  public:
   /// `count` threads beside the caller's, all signals blocked in them. OutOfMemoryError when the system gives
@@ -42,6 +46,7 @@ class SharingThreads {
   SharingThreads() = default;
   void work_on(std::size_t worker) noexcept;
   void serve(std::size_t worker) noexcept;
+  void keep_apart(std::size_t worker) noexcept;
 
   // Written by the caller while no item is to be had, read by those who have taken one.
   SharedWork* work_ = nullptr;
@@ -49,6 +54,8 @@ class SharingThreads {
   /// Items that nobody has taken yet; below 0: the threads are to end. 32 bits: what a futex waits on.
   std::atomic<std::int32_t> untaken_{0};
   std::atomic<std::int32_t> unfinished_{0};
+  std::atomic<int> caller_cpu_{-1};
+  cpu_set_t usable_{};  ///< cores of the process when the threads were started
   std::vector<std::thread> threads_;
 };
 

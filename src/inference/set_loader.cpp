@@ -59,7 +59,7 @@ class SetLoader {
     const std::uint64_t limit = runtime_.environment.config.gpu_memory_budget_bytes;
     std::uint64_t used = runtime_.share->budget_used.load();
     for (std::size_t index = 0; index < slots_.size(); ++index) {
-      const EngineRecord& record = set_.manifest.artifacts[index].engine;
+      const EngineRecord& record = record_of(index);
       const std::uint64_t bytes = bytes_with_lanes(runtime_, record);
       if (bytes <= limit && used <= limit - bytes) {
         used += bytes;
@@ -72,6 +72,12 @@ class SetLoader {
 
   void run() {
     for_each_index(slots_.size(), workers_, [this](std::size_t, std::size_t index) { step(index); });
+    if (first_refused_.load() < slots_.size()) return;
+    std::vector<WarmUp> tasks = warm_ups();
+    for_each_index(tasks.size(), workers_, [&](std::size_t, std::size_t task) {
+      tasks[task].took_ns = warm_up(runtime_, record_of(tasks[task].index), *tasks[task].lane);
+    });
+    for (WarmUp& task : tasks) settle(task);
   }
 
   Result<LoadedSet> finish() {
@@ -101,6 +107,46 @@ class SetLoader {
     std::optional<Error> refusal;
   };
 
+  struct WarmUp {
+    std::size_t index;  ///< of the engine
+    ExecutionSlot* lane;
+    Result<std::int64_t> took_ns = 0;
+  };
+
+  /// Every lane of every engine, the longest first as far as the golden runs tell: what is begun last then
+  /// ends soon after the rest. In the set's order one core would wait while the last long one runs.
+  std::vector<WarmUp> warm_ups() const {
+    std::vector<WarmUp> tasks;
+    for (std::size_t index = 0; index < slots_.size(); ++index) {
+      for (const auto& slot : slots_[index].engine->slots) tasks.push_back({index, slot.get()});
+    }
+    const auto golden_ns = [this](const WarmUp& task) {
+      const Slot& slot = slots_[task.index];
+      return slot.times.golden_ns / static_cast<std::int64_t>(slot.engine->slots.size());
+    };
+    std::stable_sort(tasks.begin(), tasks.end(),
+                     [&](const WarmUp& a, const WarmUp& b) { return golden_ns(a) > golden_ns(b); });
+    return tasks;
+  }
+
+  void settle(WarmUp& task) {
+    Slot& slot = slots_[task.index];
+    if (task.took_ns.ok()) {
+      slot.times.warm_up_ns += *task.took_ns;
+    } else if (!slot.refusal) {
+      refuse(task.index, std::move(task.took_ns).error());
+    }
+  }
+
+  void refuse(std::size_t index, Error error) {
+    const std::string& file = record_of(index).file;
+    slots_[index].refusal = as_refusal(std::move(error), file);
+    note_refusal(index);
+    report_refusal(runtime_, file, *slots_[index].refusal);
+  }
+
+  const EngineRecord& record_of(std::size_t index) const { return set_.manifest.artifacts[index].engine; }
+
   void step(std::size_t index) {
     const ManifestArtifact& artifact = set_.manifest.artifacts[index];
     Slot& slot = slots_[index];
@@ -108,9 +154,7 @@ class SetLoader {
     slot.times.size_bytes = artifact.engine.size_bytes;
     auto engine = judge(index, slot.times);
     if (!engine.ok()) {
-      slot.refusal = as_refusal(std::move(engine).error(), artifact.engine.file);
-      note_refusal(index);
-      report_refusal(runtime_, artifact.engine.file, *slot.refusal);
+      refuse(index, std::move(engine).error());
       return;
     }
     if (*engine == nullptr) return;
@@ -123,7 +167,7 @@ class SetLoader {
   /// the same set is always refused for the same reason.
   Result<std::shared_ptr<EngineState>> judge(std::size_t index, EngineLoadTimes& times) {
     PreparedEngine prepared = prepare(index);
-    const EngineRecord& record = set_.manifest.artifacts[index].engine;
+    const EngineRecord& record = record_of(index);
     SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, record));
     SKUA_RETURN_IF_ERROR(prepared.status());
     const std::optional<Error>& over_budget = slots_[index].over_budget;

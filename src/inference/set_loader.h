@@ -1,5 +1,5 @@
-// All engines of an admitted flight set, or none: read, hashed, deserialised, placed on their lanes and
-// proven, several at once.
+// All engines of an admitted flight set, or none: read, hashed, deserialised, placed on their lanes, proven
+// and warmed up, several at once.
 #pragma once
 
 #include <memory>
@@ -33,8 +33,8 @@ std::size_t loader_count(const Manifest& manifest, std::uint64_t budget_bytes, s
 /// Judges every engine of the set, also after a first refusal, and loads them unless one was refused; the
 /// refusal of the most critical engine decides the error. Engines are begun in the manifest's order, most
 /// critical first; each is read into private memory and hashed there, then deserialised, then proven, while
-/// the others are at another of these steps. At most `loader_count` engines' bytes are in memory beside what
-/// the SDK keeps.
+/// the others are at another of these steps. Once all are proven, their lanes are warmed up, the longest
+/// first. At most `loader_count` engines' bytes are in memory beside what the SDK keeps.
 Result<LoadedSet> load_engines(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
                                AdmittedSet set);
 

@@ -42,7 +42,7 @@ Result<ExecutionSlot*> slot_for(RuntimeState& state, EngineState& engine,
     const std::lock_guard lock(state.table_mutex);
     if (ExecutionSlot* slot = find_slot(engine, *lane); slot != nullptr) return slot;
     // The seal may have come while we waited for the lock; then the tables stay as they are.
-    if (!state.is_sealed) return add_slot(state, engine, lane);
+    if (!state.is_sealed) return add_warm_slot(state, engine, lane);
   }
   if (ExecutionSlot* slot = find_slot(engine, *lane); slot != nullptr) return slot;
   return argument_error(Reason::kLaneNotDeclared, "lane '" + lane->consumer + "' was not prepared for " +

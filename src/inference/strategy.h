@@ -11,6 +11,8 @@
 
 namespace skua {
 
+struct EngineRecord;
+
 /// Memory placed once for (engine, lane), and the call that runs it. One thread at a time; the base sees to
 /// that.
 class Execution {
@@ -24,6 +26,10 @@ class Execution {
   /// may ignore it, the base judges it before and after. No message on a failure: reason and native code
   /// only.
   virtual Status run(std::optional<std::int64_t> deadline_ns) noexcept = 0;
+  /// Called once, before anything but a golden run: runs at every shape that may come until later runs are as
+  /// quick as they get (warm_runs.h), and leaves every input at its profile's `opt`. This one only does the
+  /// latter. An error: the device is lost, or memory ran out.
+  virtual Status warm_up(const EngineRecord& record);
 };
 
 /// What the SDK says of an engine it has loaded; the base compares it with the record.

@@ -42,11 +42,7 @@ def part_of_map(whole, folder, count):
 
 def demo_networks(models):
     """The networks of SET.yaml as the demo has them."""
-    return [{"name": name, "pt": models / f"{name}.pt", "precision": "fp16",
-             "golden": {"file": models / f"{name}.golden", "origin": "eager PyTorch, fp32"},
-             "tolerances": {output: allowed.as_yaml()
-                            for output, allowed in parity_table.tolerances(name, "widened").items()}}
-            for name in DEMO]
+    return [parity_table.set_entry(name, models) for name in DEMO]
 
 
 class Flown:

@@ -17,6 +17,8 @@ import programs
 import trees
 from programs import INFERENCE, NO_RUNTIME, REFUSED, USAGE
 
+pytestmark = pytest.mark.alone  # it is about time
+
 ROUNDS = ("--rounds", 8)
 UNSIGNED = "--allow-unsigned"
 RAW_MODULE = "libskua_bench_onnx_trt_ep.so"

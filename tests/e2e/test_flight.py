@@ -9,6 +9,8 @@ import programs
 import pytest
 from flights import in_flight, wait_for
 
+pytestmark = pytest.mark.alone  # it is about time
+
 STAGES = ("vpr", "features", "rerank", "match", "solve", "own", "frame", "acquire")
 MIN_TILES, MIN_POSITIONS, MAX_ERROR_PX = 0.95, 0.90, 5.0
 

@@ -17,6 +17,8 @@ import programs
 import pytest
 from flights import in_flight, wait_for
 
+pytestmark = pytest.mark.alone  # it is about time
+
 FAULTY = programs.BUILD / "tests" / "modules" / "libskua_torch_run_faulty.so"
 BRIDGE, REAL = "libskua_torch_run.so", "libskua_torch_run_real.so"
 RUNTIME = ("libskua_runtime_pytorch_fp16.so", BRIDGE)

@@ -8,7 +8,10 @@ import time
 import flights
 import numpy as np
 import programs
+import pytest
 from flights import in_flight, wait_for
+
+pytestmark = pytest.mark.alone  # it is about time
 
 
 def quantiles(values):
@@ -167,3 +170,14 @@ def test_most_critical_engine_first(flight_place):
     ordered = sorted(json.loads(manifest.read_text())["artifacts"], key=lambda artifact: artifact["criticality"])
     assert [engine["model"] for engine in flown.report["engines"]] == [artifact["name"] for artifact in ordered]
     assert os.listdir(flight_place.state) == []
+
+
+def test_a_check_is_no_start_of_a_flight_in_progress(flight_place):
+    process = flight_place.start("--duration", 600)
+    wait_for(lambda: in_flight(flight_place), "the flight's record", process)
+    flights.kill(process)
+    record = (flight_place.state / "in_flight.json").read_bytes()
+    flight_place.ok("--check")
+    assert (flight_place.state / "in_flight.json").read_bytes() == record
+    flight_place.ok("--duration", 0.1)  # the control: a start is counted, and ends the record in order
+    assert not in_flight(flight_place)

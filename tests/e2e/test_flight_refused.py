@@ -1,6 +1,5 @@
 """What keeps skua-flight on the ground, and frames that it drops: a typed refusal or a dropped frame, never a crash."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -124,8 +123,8 @@ def test_the_frame_loop_needs_its_consumers(flight_place, consumer):
 
 BAD_FLIGHT = {"rate_hz": (0, -1, 101, "fast", [3], None), "candidates": (0, 101, 1.5, "ten"), "matches": (0, 11),
               "matches_throttled": (0, 4), "min_inliers": (4, 10001), "adhop_below_share": (-0.1, 1.1, "half"),
-              "adhop_min_period_s": (0, 3601), "deadline_ms": (0, 60001, "soon"), "vpr_model": ("", "Demo", "a/b"), "features_model": ("a" * 65,),
-              "adhop_model": ("..",), "map": ([1],), "frames": ({},), "frame": ("typo",)}
+              "adhop_min_period_s": (0, 3601), "deadline_ms": (0, 60001, "soon"), "vpr_model": ("", "Demo", "a/b"),
+              "features_model": ("a" * 65,), "adhop_model": ("..", "a__b"), "map": ([1],), "frames": ({},), "frame": ("typo",)}
 
 
 @pytest.mark.parametrize("field", BAD_FLIGHT)
@@ -226,4 +225,3 @@ def test_the_recorder_has_the_refusal(flight_place, skua):
     flight_place.refused(NO_RUNTIME, "runtime_not_airborne")
     records = skua.ok("recorder", "dump", flight_place.recorder, "--kind", "c7.takeoff_refused", "--json")["records"]
     assert [record["payload"]["reason"] for record in records] == ["runtime_not_airborne"]
-    assert json.dumps(records)

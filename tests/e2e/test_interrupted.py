@@ -20,6 +20,8 @@ import trees
 from places import CPU
 from programs import BUILD_FAILED, DONE, REFUSED
 
+pytestmark = pytest.mark.alone  # it is about time
+
 NO_TRACE = tracing.can_trace()
 traced = pytest.mark.skipif(NO_TRACE is not None, reason=f"strace: {NO_TRACE}")
 PATIENCE_S = 20

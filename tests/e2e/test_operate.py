@@ -8,6 +8,8 @@ import pytest
 import flights
 import programs
 
+pytestmark = pytest.mark.alone  # it is about time
+
 PAGE = programs.ROOT / "docs" / "howto" / "operate.md"
 QUOTED = {line.rsplit("[", 1)[1].split("]")[0] if line.endswith("]") else re.search(r"\[(\w+)\]", line).group(1): line
           for line in PAGE.read_text("ascii").splitlines() if line.startswith("airborne_bootstrap: ")}

@@ -31,7 +31,8 @@ NO_TRACE = tracing.can_trace()
 FORBIDDEN = NO_TRACE is not None and "PTRACE" in NO_TRACE.upper() and "permitted" in NO_TRACE
 pytestmark = pytest.mark.skipif(FORBIDDEN, reason=f"ptrace is forbidden here: {NO_TRACE}")
 SENSORS = 2  # reader and poller
-SET_READER = min(len(os.sched_getaffinity(0)), 3) - 1  # work on engines of a set of three beside the program's own
+# Work on engines of a set of three beside the program's own: to prove them, and then to warm them up.
+SET_READER = 2 * (min(len(os.sched_getaffinity(0)), 3) - 1)
 
 
 @pytest.fixture(name="trace")

@@ -20,6 +20,8 @@ import confined
 import programs
 import units
 
+pytestmark = pytest.mark.alone  # it is about time
+
 FOLDERS = ("state", "recorder", "sets", "map", "frames")
 MOST_EXPOSED = 1.0  # of 10; systemd's word below 2.0 is OK
 

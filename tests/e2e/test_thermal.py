@@ -20,6 +20,8 @@ import programs
 sys.path.insert(0, str(programs.ROOT / "tests" / "support"))
 import sysfs_tree  # noqa: E402  (tests/support is not a package)
 
+pytestmark = pytest.mark.alone  # it is about time
+
 UNAVAILABLE = 8
 ORIN = "jetson_orin_nano_jp6"
 COOLING = "/sys/class/thermal/cooling_device"

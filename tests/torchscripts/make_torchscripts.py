@@ -48,6 +48,13 @@ class DataDependent(nn.Module):
         return torch.nonzero(torch.relu(x - 0.75)).t()
 
 
+class NearlyAll(nn.Module):
+    """x[8] -> indices with x > 0.01: whatever the file's digest draws for a trial, something is above it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.nonzero(torch.relu(x - 0.01)).t()
+
+
 class Convolutions(nn.Module):
     """A small image network whose activations are larger than what glibc keeps by itself."""
 
@@ -118,6 +125,7 @@ NETWORKS = {
     "add_relu": (AddRelu(), interface(ONE, ["y"])),
     "dynamic_rows": (DynamicRows(), interface({"x": ("float32", [-1, 4])}, ["y"])),
     "data_dependent": (DataDependent(), interface({"x": ("float32", [8])}, ["y"])),
+    "nearly_all": (NearlyAll(), interface({"x": ("float32", [8])}, ["y"])),
     "convolutions": (Convolutions(), interface({"x": ("float32", [1, 3, 160, 160])}, ["y"])),
     "several": (Several(), {}),
     "as_dict": (AsDict(), {}),

@@ -124,6 +124,7 @@ Result<LoadedArtifact> load_artifact(const CompileState& state) {
   LoadedArtifact artifact;
   SKUA_ASSIGN_OR_RETURN(artifact.engine, state.bridge.run.load(state.artifact, record, state.plan()));
   SKUA_ASSIGN_OR_RETURN(artifact.execution, artifact.engine->create_execution());
+  SKUA_RETURN_IF_ERROR(artifact.execution->warm_up(record));
   return artifact;
 }
 

@@ -14,14 +14,17 @@
 
 #include "core/half_rounding.h"
 #include "core/profile_check.h"
+#include "inference/warm_runs.h"
 #include "runtimes/pytorch/device_lane.h"
 #include "runtimes/pytorch/torch_program.h"
 
 namespace skua::pytorch {
 namespace {
 
-// Kernels of libtorch's own libraries are made at a shape's first use, and memory is found in the first runs.
-constexpr int kWarmUpRuns = 3;
+// Kernels of libtorch's own libraries are made at a shape's first use: one run. Memory is found in the first
+// runs: page faults end with the third at the largest shape, which leaves enough for every smaller one.
+constexpr int kRunsForMemory = 3;
+constexpr int kRunsForKernels = 1;
 
 /// One input or output in memory of ours.
 struct Port {
@@ -53,7 +56,7 @@ class TorchExecution final : public Execution {
       : program_(std::move(program)), plan_(plan), device_(plan.device) {}
 
   Status place(const EngineRecord& record);
-  void warm_up(const EngineRecord& record);
+  Status warm_up(const EngineRecord& record) override;
   TensorView input(std::size_t index) const noexcept override { return inputs_[index].view; }
   TensorView output(std::size_t index) const noexcept override { return outputs_[index].view; }
   Status set_input_shape(std::size_t index, const Shape& shape) override;
@@ -134,22 +137,12 @@ Status TorchExecution::set_input_shape(std::size_t index, const Shape& shape) {
   });
 }
 
-// A run on whatever the memory holds may fail where the real inputs would not; the golden run judges.
-void TorchExecution::warm_up(const EngineRecord& record) {
-  const auto run_at = [&](Shape OptimizationProfile::*side, int runs) {
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      for (const OptimizationProfile& profile : record.profiles) {
-        if (profile.input_name == inputs_[i].spec.name && !set_input_shape(i, profile.*side).ok()) return;
-      }
-    }
-    for (int n = 0; n < runs; ++n) static_cast<void>(run(std::nullopt).ok());
-  };
-  if (!record.profiles.empty()) {
-    run_at(&OptimizationProfile::min, kWarmUpRuns);
-    run_at(&OptimizationProfile::max, kWarmUpRuns);
-  }
-  // Where there is one shape, the golden run, which follows, is the last of them.
-  run_at(&OptimizationProfile::opt, record.profiles.empty() ? kWarmUpRuns - 1 : kWarmUpRuns);
+Status TorchExecution::warm_up(const EngineRecord& record) {
+  // Where there is one shape, the golden run was the first of them.
+  if (record.profiles.empty()) return run_at(*this, record, &OptimizationProfile::opt, kRunsForMemory - 1);
+  SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::max, kRunsForMemory));
+  SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::min, kRunsForKernels));
+  return run_at(*this, record, &OptimizationProfile::opt, kRunsForKernels);
 }
 
 void TorchExecution::hand_over() {
@@ -246,7 +239,6 @@ class TorchEngine final : public LoadedEngine {
     auto execution = std::make_unique<TorchExecution>(program_, plan_);
     SKUA_RETURN_IF_ERROR(
         guarded(TorchContext::kLoad, record_.file, [&] { return execution->place(record_); }));
-    execution->warm_up(record_);
     return std::unique_ptr<Execution>(std::move(execution));
   }
   const std::shared_ptr<const Program>& program() const noexcept { return program_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "inference/warm_runs.h"
 #include "runtimes/tensorrt/trt_logger.h"
 #include "runtimes/tensorrt/trt_types.h"
 
@@ -199,6 +200,13 @@ Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
   are_shapes_settled_ = false;
   if (!has_dynamic_outputs_ && lane_->graph.is_ready()) lane_->graph.drop();
   return {};
+}
+
+Status TrtExecution::warm_up(const EngineRecord& record) {
+  if (record.profiles.empty()) return run_at(*this, record, &OptimizationProfile::opt, 1);
+  SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::max, 1));
+  SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::min, 1));
+  return run_at(*this, record, &OptimizationProfile::opt, 2);
 }
 
 }  // namespace skua::tensorrt

@@ -37,6 +37,8 @@ class TrtExecution final : public Execution {
   TensorView output(std::size_t index) const noexcept override { return lane_->outputs[index].view; }
   Status set_input_shape(std::size_t index, const Shape& shape) override;
   Status run(std::optional<std::int64_t> deadline_ns) noexcept override;
+  /// The device does work of its own in a shape's first run. Ends with the graph of the shape it leaves.
+  Status warm_up(const EngineRecord& record) override;
 
   /// Why runs are enqueued and not launched as a graph; empty where they are, or before the first run.
   std::string_view graph_reason() const noexcept { return lane_->graph.reason(); }

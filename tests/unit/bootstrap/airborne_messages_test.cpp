@@ -4,7 +4,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "airborne_fixture.h"
+#include "skua/runtime_factory.h"
 
 namespace skua::test {
 namespace {
@@ -37,6 +40,22 @@ TEST_F(AirborneMessages, NoRuntimeNamesKeyFlagsRuntimesAndConsumersAndKeepsItsCa
   EXPECT_THAT(error.message, HasSubstr("pytorch_fp16 (BUILD_PYTORCH_FP16_RUNTIME is "));
   EXPECT_THAT(error.message, HasSubstr(kAll));
   EXPECT_THAT(error.message, Not(HasSubstr("onnx_trt_ep")));
+}
+
+TEST_F(AirborneMessages, ABuiltRuntimeThatCannotBeHadSaysWhatToInstall) {
+  const std::string runtime = folder_.config().inference.runtime;
+  const auto registry = runtime_registry();
+  const auto is_it = [&](const RuntimeEntry& entry) { return entry.label == runtime && entry.is_built; };
+  if (std::none_of(registry.begin(), registry.end(), is_it)) GTEST_SKIP() << runtime << " is not built";
+  const auto message_for = [&](Reason reason) {
+    build_error_ = make_error(ErrorCode::kRuntimeNotAvailable, reason, "no runtime");
+    return refusal(folder_.config()).message;
+  };
+  for (const Reason missing : {Reason::kModuleMissing, Reason::kSdkMissing})
+    EXPECT_THAT(message_for(missing), HasSubstr("install the package that holds this runtime"));
+  for (const Reason foreign : {Reason::kModuleForeign, Reason::kSdkForeign})
+    EXPECT_THAT(message_for(foreign), HasSubstr("modules, library and SDK of one release"));
+  EXPECT_THAT(message_for(Reason::kProviderNotAvailable), HasSubstr("the cause below says what to change"));
 }
 
 TEST_F(AirborneMessages, ConsumersAreThoseOfTheConfiguration) {

@@ -3,11 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <memory>
 #include <vector>
 
 #include "hot_path_counters.h"
+#include "temp_folder.h"
 
 namespace skua::flight {
 namespace {
@@ -51,6 +56,25 @@ TEST(MemoryWatchTest, MemoryThatGrowsByABlockAFrameIsASlopeOfABlock) {
   EXPECT_NEAR(watch.slope(), static_cast<double>(kBlock), 0.05 * kBlock);
   EXPECT_GE(watch.last_bytes() - watch.first_bytes(), static_cast<std::int64_t>(45 * kBlock));
   EXPECT_GE(watch.peak_bytes(), watch.last_bytes());
+}
+
+/// A library's pages that come in late are no leak.
+TEST(MemoryWatchTest, PagesOfAFileAreNotCounted) {
+  if (kHasShadow) GTEST_SKIP() << "a sanitizer keeps memory of its own beside ours";
+  const skua::test::TempFolder folder;
+  constexpr std::size_t kBytes = 32 * kBlock;
+  folder.write("library", std::string(kBytes, 'x'));
+  const int fd = ::open((folder.path() / "library").c_str(), O_RDONLY | O_CLOEXEC);
+  void* const mapped = ::mmap(nullptr, kBytes, PROT_READ, MAP_PRIVATE, fd, 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  MemoryWatch watch;
+  for (std::uint64_t frame = 0; frame <= kWarmUp; ++frame) watch.sample(frame);
+  volatile char sum = 0;
+  for (std::size_t i = 0; i < kBytes; i += 4096) sum = sum + static_cast<const char*>(mapped)[i];
+  watch.sample(kWarmUp + 1);
+  EXPECT_LT(watch.last_bytes() - watch.first_bytes(), static_cast<std::int64_t>(kBlock));
+  ::munmap(mapped, kBytes);
+  ::close(fd);
 }
 
 TEST(MemoryWatchTest, MemoryThatDoesNotGrowIsNoSlope) {

@@ -22,6 +22,9 @@ namespace skua::test {
 struct FakeBehaviour {
   std::function<void()> on_run = [] {};
   std::function<Status(const EngineRecord&)> on_deserialize = [](const EngineRecord&) { return Status(); };
+  std::function<void(const EngineRecord&)> on_check = [](const EngineRecord&) {};
+  std::function<Status(const std::string& model)> on_warm_up = [](const std::string&) { return Status(); };
+  std::function<void(const std::string& model)> on_model_run = [](const std::string&) {};
   Error run_error;  ///< used when `fail_run`
   bool fail_run = false;
   bool wrong_result = false;
@@ -38,8 +41,9 @@ inline constexpr std::int64_t kFakeElements = 4;
 
 class FakeExecution final : public Execution {
  public:
-  explicit FakeExecution(FakeBehaviour& behaviour)
+  FakeExecution(FakeBehaviour& behaviour, std::string model)
       : behaviour_(behaviour),
+        model_(std::move(model)),
         input_(Tensor::allocate(DType::kFloat32, Shape{kFakeElements}).value()),
         output_(Tensor::allocate(DType::kFloat32, Shape{kFakeElements}).value()) {}
   TensorView input(std::size_t) const noexcept override { return input_.view(); }
@@ -47,21 +51,27 @@ class FakeExecution final : public Execution {
   Status set_input_shape(std::size_t, const Shape&) override { return {}; }
   Status run(std::optional<std::int64_t>) noexcept override {
     behaviour_.on_run();
+    behaviour_.on_model_run(model_);
     if (behaviour_.fail_run) return behaviour_.run_error;
     const auto in = input_.as<float>();
     const auto out = output_.as<float>();
     for (std::size_t i = 0; i < in.size(); ++i) out[i] = behaviour_.wrong_result ? -1.0F : 2.0F * in[i];
     return {};
   }
+  Status warm_up(const EngineRecord&) override { return behaviour_.on_warm_up(model_); }
 
  private:
   FakeBehaviour& behaviour_;
+  std::string model_;
   Tensor input_, output_;
 };
 
 class FakeEngine final : public LoadedEngine {
  public:
-  explicit FakeEngine(FakeBehaviour& behaviour) : behaviour_(behaviour) { ++behaviour_.engines_alive; }
+  explicit FakeEngine(FakeBehaviour& behaviour, std::string model = "")
+      : behaviour_(behaviour), model_(std::move(model)) {
+    ++behaviour_.engines_alive;
+  }
   ~FakeEngine() override { --behaviour_.engines_alive; }
   FakeEngine(const FakeEngine&) = delete;
   FakeEngine& operator=(const FakeEngine&) = delete;
@@ -75,11 +85,12 @@ class FakeEngine final : public LoadedEngine {
     if (behaviour_.fail_placement)
       return make_error(ErrorCode::kInvalidArgument, Reason::kShapeMismatch, "no room");
     ++behaviour_.execution_count;
-    return std::unique_ptr<Execution>(std::make_unique<FakeExecution>(behaviour_));
+    return std::unique_ptr<Execution>(std::make_unique<FakeExecution>(behaviour_, model_));
   }
 
  private:
   FakeBehaviour& behaviour_;
+  std::string model_;
 };
 
 class FakeRuntime final : public InferenceRuntime {
@@ -93,9 +104,10 @@ class FakeRuntime final : public InferenceRuntime {
     SKUA_RETURN_IF_ERROR(behaviour_.on_deserialize(engine.record()));
     if (engine.bytes().empty())
       return make_error(ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed, "empty");
-    return std::unique_ptr<LoadedEngine>(std::make_unique<FakeEngine>(behaviour_));
+    return std::unique_ptr<LoadedEngine>(std::make_unique<FakeEngine>(behaviour_, engine.record().model));
   }
   Status check_record(const EngineRecord& record) const override {
+    behaviour_.on_check(record);
     if (record.runtime_label == "fake") return {};
     return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch, "not a fake engine");
   }

@@ -1,5 +1,6 @@
 // Which way of running a batch is chosen: the one that was measured to be the fastest, of those whose answers
 // are the same.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -15,6 +16,7 @@ namespace {
 
 using lightglue::is_same_answer;
 using lightglue::SamplePairs;
+using ::testing::HasSubstr;
 
 constexpr std::chrono::milliseconds kRun(1);
 
@@ -102,7 +104,11 @@ TEST_F(LightGlueTimingTest, AWayThatFailsIsOutAndAnEngineThatFailsIsRefused) {
   options.lanes = lanes(2);
   const auto refused = LightGlueRuntime::create(runtime_, engine_, options);
   ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInference);
+  EXPECT_EQ(refused.error().reason, Reason::kExecutionFailed);
   EXPECT_EQ(refused.error().native_code, 5);
+  EXPECT_THAT(refused.error().message, HasSubstr("failed while batches were timed"));
+  EXPECT_THAT(refused.error().message, HasSubstr(sentence_of(Reason::kExecutionFailed)));
 }
 
 TEST_F(LightGlueTimingTest, PairsThatCannotBeBatchedAreRunTheFastestOtherWay) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <csignal>
 #include <set>
@@ -108,6 +109,49 @@ TEST(LightGlueWorkersTest, ThreadsHaveANameAndHandleNoSignals) {
   sigset_t own{};
   ::pthread_sigmask(SIG_BLOCK, nullptr, &own);
   EXPECT_EQ(::sigismember(&own, SIGTERM), 0);
+}
+
+void bind_to(int cpu) {
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(static_cast<std::size_t>(cpu), &only);
+  ::sched_setaffinity(0, sizeof(only), &only);
+}
+
+/// Both threads have an item at the same time; the one that is not the caller notes its core, then moves to
+/// the caller's.
+class CollidingWork final : public SharedWork {
+ public:
+  explicit CollidingWork(int caller_cpu) : caller_cpu_(caller_cpu) {}
+  void run(std::size_t worker, std::size_t) noexcept override {
+    ++inside_;
+    inside_.notify_all();
+    for (int inside = inside_; inside % 2 == 1; inside = inside_) inside_.wait(inside);
+    if (worker == 0) return;
+    cpu = ::sched_getcpu();
+    bind_to(caller_cpu_);
+  }
+  int cpu = -1;
+
+ private:
+  int caller_cpu_;
+  std::atomic<int> inside_{0};
+};
+
+TEST(LightGlueWorkersTest, AThreadLeavesTheCallersCore) {
+  cpu_set_t usable;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(usable), &usable), 0);
+  if (CPU_COUNT(&usable) < 2) GTEST_SKIP() << "this process may use one core only";
+  const auto threads = SharingThreads::start(1).value();
+  const int cpu = ::sched_getcpu();
+  bind_to(cpu);
+  CollidingWork work(cpu);
+  for (int round = 0; round < 20; ++round) {
+    threads->run(work, 2);
+    if (round == 0) continue;
+    EXPECT_NE(work.cpu, cpu) << round;
+  }
+  ::sched_setaffinity(0, sizeof(usable), &usable);
 }
 
 }  // namespace

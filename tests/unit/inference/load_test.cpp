@@ -179,6 +179,24 @@ TEST_F(LoadTest, APlacementThatFailsGivesItsShareBack) {
   EXPECT_EQ(runtime->bind(handle, fourth).error().reason, Reason::kMemoryBudgetExceeded);
 }
 
+TEST_F(LoadTest, ALateLaneThatCannotBeWarmedUpIsNotThere) {
+  const std::uint64_t two_lanes_bytes = 4096U + 2U * (100U + 16U + 16U);
+  auto runtime = make_runtime();
+  const EngineHandle handle = runtime->deserialize_engine(publish("alpha")).value();
+  const Lane late = runtime->create_lane("late").value();
+  behaviour_.on_warm_up = [](const std::string&) -> Status {
+    return make_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "");
+  };
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto refused = runtime->bind(handle, late);
+    ASSERT_FALSE(refused.ok()) << "a lane that was not warmed up runs";
+    EXPECT_EQ(refused.error().code, ErrorCode::kOutOfMemory);
+    EXPECT_EQ(runtime->info(handle)->resident_bytes, two_lanes_bytes);
+  }
+  behaviour_.on_warm_up = [](const std::string&) { return Status(); };
+  EXPECT_TRUE(runtime->bind(handle, late).ok());
+}
+
 TEST_F(LoadTest, ASealedRuntimeLoadsNoSet) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
   const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});

@@ -38,11 +38,19 @@ class SetLoaderTest : public ::testing::Test {
       std::this_thread::yield();
   }
   Result<EngineSet> load(std::uint64_t budget = 1U << 30U) {
+    make_runtime(budget);
+    return load_set();
+  }
+  void make_runtime(std::uint64_t budget, Role role = Role::kAirborne) {
     RuntimeEnvironment environment;
     environment.config.gpu_memory_budget_bytes = budget;
+    environment.config.lanes = lanes_;
     environment.host = fake_host();
+    environment.role = role;
     environment.events = &events_;
     runtime_ = std::make_unique<FakeRuntime>(environment, behaviour_);
+  }
+  Result<EngineSet> load_set() {
     GatePolicy policy;
     policy.allow_unsigned = true;
     return runtime_->load_flight_set(set_dir_, policy);
@@ -53,6 +61,7 @@ class SetLoaderTest : public ::testing::Test {
   std::vector<EngineRecord> records_;
   FakeBehaviour behaviour_;
   RecordingSink events_;
+  std::vector<LaneDeclaration> lanes_;
   std::unique_ptr<FakeRuntime> runtime_;
 };
 
@@ -111,23 +120,96 @@ TEST_F(SetLoaderTest, BehindARefusalEnginesAreJudgedAndNotDeserialised) {
   EXPECT_EQ(behaviour_.engines_alive, 0);
 }
 
-/// Six engines of 4228 bytes with their lane. The one that does not fit is always the same, also when it is
-/// held up.
-TEST_F(SetLoaderTest, WhichEngineIsBeyondTheBudgetDoesNotDependOnWhoIsFaster) {
-  const std::uint64_t each = 4096U + 100U + 16U + 16U;
-  behaviour_.on_deserialize = [&](const EngineRecord& record) -> Status {
-    if (record.model == "alpha") std::this_thread::sleep_for(std::chrono::milliseconds(30));
-    return {};
-  };
+/// Six engines of 5812 bytes with their 13 lanes, in a budget that has room for five of them and for two
+/// loaders. The one that does not fit is always the same, also when the first is held up before it has taken
+/// its share.
+class SetLoaderBudgetTest : public SetLoaderTest {
+ protected:
+  SetLoaderBudgetTest() {
+    for (int i = 0; i < 12; ++i) lanes_.push_back({"lane_" + std::to_string(i)});
+    behaviour_.on_check = [](const EngineRecord& record) {
+      if (record.model == "alpha") std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    };
+  }
+  void SetUp() override {
+    if (usable_cores() < 2) GTEST_SKIP() << "one core: engines are taken one by one here";
+  }
+  static constexpr std::uint64_t kEach = 4096U + 13U * (100U + 16U + 16U), kBudget = 32800;
+};
+
+TEST_F(SetLoaderBudgetTest, WhichEngineIsBeyondItDoesNotDependOnWhoIsFaster) {
   for (int round = 0; round < 5; ++round) {
-    const auto refused = load(3 * each);
+    const auto refused = load(kBudget);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().reason, Reason::kMemoryBudgetExceeded);
-    EXPECT_THAT(refused.error().message, HasSubstr("delta needs " + std::to_string(each)));
-    EXPECT_THAT(refused.error().message, HasSubstr("resident are " + std::to_string(3 * each)));
+    EXPECT_THAT(refused.error().message, HasSubstr("foxtrot needs " + std::to_string(kEach)));
+    EXPECT_THAT(refused.error().message, HasSubstr("resident are " + std::to_string(5 * kEach)));
     EXPECT_EQ(behaviour_.engines_alive, 0);
   }
-  EXPECT_TRUE(load(6 * each).ok());
+  EXPECT_TRUE(load(6 * kEach).ok());
+}
+
+TEST_F(SetLoaderBudgetTest, WhatIsResidentAlreadyCountsFirst) {
+  make_runtime(kBudget, Role::kGround);
+  const auto resident = runtime_->deserialize_engine(to_entry(records_[5], cache_dir_));
+  ASSERT_TRUE(resident.ok()) << resident.error().describe();
+  const auto refused = load_set();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("echo needs " + std::to_string(kEach)));
+  EXPECT_THAT(refused.error().message, HasSubstr("resident are " + std::to_string(5 * kEach)));
+}
+
+TEST_F(SetLoaderTest, EveryLaneIsWarmedUpOnceAfterAllEnginesAreProven) {
+  std::atomic<std::size_t> proven{0}, warmed{0}, too_early{0};
+  behaviour_.on_model_run = [&](const std::string&) { ++proven; };
+  behaviour_.on_warm_up = [&](const std::string&) -> Status {
+    if (proven != records_.size()) ++too_early;
+    ++warmed;
+    return {};
+  };
+  ASSERT_TRUE(load().ok());
+  EXPECT_EQ(warmed, records_.size());
+  EXPECT_EQ(too_early, 0U);
+}
+
+TEST_F(SetLoaderTest, WhatTookLongestIsWarmedUpFirst) {
+  behaviour_.on_model_run = [](const std::string& model) {
+    const int ms = model == "delta" ? 60 : model == "bravo" ? 30 : 0;
+    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+  };
+  std::vector<std::string> order;
+  behaviour_.on_warm_up = [&](const std::string& model) -> Status {
+    order.push_back(model);
+    return {};
+  };
+  const std::uint64_t room_for_one_loader = records_.size() * (4096U + 100U + 16U + 16U);
+  ASSERT_TRUE(load(room_for_one_loader).ok());
+  ASSERT_EQ(order.size(), records_.size());
+  EXPECT_EQ(order[0], "delta");
+  EXPECT_EQ(order[1], "bravo");
+}
+
+TEST_F(SetLoaderTest, AWarmUpThatLosesTheDeviceRefusesTheSet) {
+  behaviour_.on_warm_up = [](const std::string& model) -> Status {
+    if (model != "charlie") return {};
+    return make_error(ErrorCode::kInference, Reason::kDeviceLost, "", 719);
+  };
+  const auto refused = load();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kEngineDeserialize);
+  EXPECT_EQ(refused.error().reason, Reason::kDeviceLost);
+  EXPECT_EQ(refused.error().native_code, 719);
+  EXPECT_THAT(refused.error().message, HasSubstr(records_[2].file + ": its warm-up failed"));
+  EXPECT_EQ(events_.count("c7.engine_refused"), 1);
+  EXPECT_EQ(behaviour_.engines_alive, 0);
+}
+
+TEST_F(SetLoaderTest, NothingIsWarmedUpForASetThatIsRefused) {
+  damage(records_[5]);
+  std::atomic<int> warmed{0};
+  behaviour_.on_warm_up = [&](const std::string&) -> Status { return ++warmed, Status(); };
+  EXPECT_FALSE(load().ok());
+  EXPECT_EQ(warmed, 0);
 }
 
 Manifest manifest_of(std::initializer_list<std::uint64_t> sizes) {

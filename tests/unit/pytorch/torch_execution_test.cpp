@@ -170,6 +170,19 @@ TEST(TorchExecution, RunAddsNoAllocationAndNoLockToLibtorchsOwn) {
   }
 }
 
+TEST(TorchExecution, WarmUpLeavesEveryInputAtItsOptShape) {
+  CompileCase rows("dynamic_rows");
+  rows.request.build.optimization_profiles = {{"x", {1, 4}, {2, 4}, {3, 4}}};
+  Loaded skua = load(rows);
+  for (const Shape& shape : {Shape{3, 4}, Shape{1, 4}, Shape{2, 4}}) {
+    ASSERT_TRUE(is_ok(skua.execution->set_input_shape(0, shape)));
+    ASSERT_TRUE(is_ok(skua.execution->warm_up(skua.record)));
+    EXPECT_EQ(skua.execution->input(0).shape, (Shape{2, 4}));
+    EXPECT_TRUE(is_ok(skua.execution->run(std::nullopt)));
+    EXPECT_EQ(skua.execution->output(0).shape[0], 2);
+  }
+}
+
 // Two lanes share one network. Its own copy of a state would show in the other's result.
 TEST(TorchExecution, LanesOfOneNetworkDoNotMeet) {
   CompileCase convolutions("convolutions");

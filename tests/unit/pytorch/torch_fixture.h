@@ -61,6 +61,7 @@ inline Loaded load(CompileCase& compile_case) {
   loaded.engine =
       bridge->load(bytes_of(artifact), loaded.record, pytorch::plan_of(loaded.record, config)).value();
   loaded.execution = loaded.engine->create_execution().value();
+  loaded.execution->warm_up(loaded.record).value();
   return loaded;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <iterator>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "counts.h"
 #include "scripted_source.h"
@@ -217,42 +219,64 @@ double ms_since(std::int64_t begun) {
   return static_cast<double>(system_clock().monotonic_ns() - begun) / 1e6;
 }
 
-/// One poll a period: neither drift nor bursts. The bounds leave a shared machine some room.
-TEST_F(PollerTest, TheScheduleDoesNotDrift) {
-  ASSERT_TRUE(start(at(20)).ok());
-  const int first = stage->get(&Stage::reads);
-  const std::int64_t begun = system_clock().monotonic_ns();
-  ASSERT_TRUE(stage->wait_for([&] { return stage->reads >= first + 30; }));
-  const double periods = ms_since(begun) / 50.0;
-  EXPECT_GT(periods, 28.5) << "polled more often than asked";
-  EXPECT_LT(periods, 36.0) << "the schedule drifts";
+/// A shared machine may keep a thread from running for hundreds of milliseconds. So a bound is asked of the
+/// best of a few tries: code that is late, or early, is so in each.
+template <typename Measure>
+std::vector<double> three_tries_sorted(Measure measure) {
+  std::vector<double> tries = {measure(), measure(), measure()};
+  std::sort(tries.begin(), tries.end());
+  return tries;
 }
 
+/// One poll a period: neither drift nor bursts.
+TEST_F(PollerTest, TheScheduleDoesNotDrift) {
+  ASSERT_TRUE(start(at(20)).ok());
+  const std::vector<double> tries = three_tries_sorted([] {
+    const int first = stage->get(&Stage::reads);
+    const std::int64_t begun = system_clock().monotonic_ns();
+    EXPECT_TRUE(stage->wait_for([&] { return stage->reads >= first + 20; }));
+    return ms_since(begun) / 50.0;
+  });
+  EXPECT_GT(tries.back(), 18.5) << "polled more often than asked";
+  EXPECT_LT(tries.front(), 22.0) << "the schedule drifts";
+}
+
+/// The last reading arrived a period of 250 ms before the one that hangs began: 500 ms are right, a second or
+/// a fourth period would make it 250 or 750. The median, because a stall of this machine may fall on a round
+/// in either direction: it hides the beginning or delays the end.
 TEST_F(PollerTest, AHungDriverIsNoticedAfterThreePeriods) {
   ASSERT_TRUE(start(at(4)).ok());
-  for (std::size_t round = 0; round < 3; ++round) {
+  std::vector<double> noticed_ms;
+  for (std::size_t round = 0; round < 5; ++round) {
     const int reads = stage->get(&Stage::reads);
     stage->set(&Stage::is_hanging, true);
     ASSERT_TRUE(stage->wait_for([&] { return stage->reads > reads; }));
     const std::int64_t hangs_since = system_clock().monotonic_ns();
     ASSERT_TRUE(events_.wait_for(2 * round + 1));
-    // The last reading arrived a period before this one began; a fourth period would make it 750 ms.
-    EXPECT_GT(ms_since(hangs_since), 480.0);
-    EXPECT_LT(ms_since(hangs_since), 720.0);
+    noticed_ms.push_back(ms_since(hangs_since));
     stage->set(&Stage::is_hanging, false);
     ASSERT_TRUE(events_.wait_for(2 * round + 2));
   }
+  std::sort(noticed_ms.begin(), noticed_ms.end());
+  EXPECT_GT(noticed_ms[2], 480.0) << ::testing::PrintToString(noticed_ms);
+  EXPECT_LT(noticed_ms[2], 720.0) << ::testing::PrintToString(noticed_ms);
 }
 
 TEST_F(PollerTest, StartAndEndAreBoundedWhateverTheDriverDoes) {
-  constexpr double kAskedMs = 100.0, kRoomMs = 200.0;  // a thread may be kept from running for some time
+  constexpr double kAskedMs = 100.0, kRoomMs = 100.0;
   stage->is_opening = true;
-  const std::int64_t begun = system_clock().monotonic_ns();
-  ASSERT_TRUE(start().ok());
-  EXPECT_LT(ms_since(begun), kAskedMs + kRoomMs);
-  const std::int64_t ending = system_clock().monotonic_ns();
-  poller_.reset();
-  EXPECT_LT(ms_since(ending), kAskedMs + kRoomMs);
+  std::vector<double> ended_ms;
+  const std::vector<double> started_ms = three_tries_sorted([&] {
+    const std::int64_t begun = system_clock().monotonic_ns();
+    EXPECT_TRUE(start().ok());
+    const double took = ms_since(begun);
+    const std::int64_t ending = system_clock().monotonic_ns();
+    poller_.reset();
+    ended_ms.push_back(ms_since(ending));
+    return took;
+  });
+  EXPECT_LT(started_ms.front(), kAskedMs + kRoomMs);
+  EXPECT_LT(*std::min_element(ended_ms.begin(), ended_ms.end()), kAskedMs + kRoomMs);
 }
 
 TEST_F(PollerTest, ASourceThatFailsLateSaysWhy) {
