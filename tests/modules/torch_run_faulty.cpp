@@ -89,7 +89,7 @@ class FaultyExecution final : public Execution {
     if (!counts || (number != fault().nth && !is_lost)) return real_->run(deadline_ns);
     return go_wrong(deadline_ns);
   }
-  Status warm_up() override { return real_->warm_up(); }
+  Status warm_up(const EngineRecord& record) override { return real_->warm_up(record); }
 
  private:
   Status go_wrong(std::optional<std::int64_t> deadline_ns) noexcept {
