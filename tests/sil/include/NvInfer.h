@@ -85,6 +85,7 @@ class ILayer : public INoCopy {
   virtual ~ILayer() noexcept = default;
 };
 
+enum class HardwareCompatibilityLevel : int32_t { kNONE = 0, kAMPERE_PLUS = 1 };
 enum class NetworkDefinitionCreationFlag : int32_t { kEXPLICIT_BATCH = 0, kSTRONGLY_TYPED = 1 };
 using NetworkDefinitionCreationFlags = uint32_t;
 

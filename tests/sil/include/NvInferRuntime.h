@@ -32,7 +32,7 @@ enum class ExecutionContextAllocationStrategy : int32_t {
   kUSER_MANAGED = 2,
 };
 enum class LayerInformationFormat : int32_t { kONELINE = 0, kJSON = 1 };
-enum class HardwareCompatibilityLevel : int32_t { kNONE = 0, kAMPERE_PLUS = 1 };
+enum class HardwareCompatibilityLevel : int32_t;  // its values are in NvInfer.h
 enum class TempfileControlFlag : int32_t { kALLOW_IN_MEMORY_FILES = 0, kALLOW_TEMPORARY_FILES = 1 };
 using TempfileControlFlags = uint32_t;
 enum class TacticSource : int32_t {

@@ -10,6 +10,7 @@ struct Phase {
   int steps;
   int steps_done;
   std::vector<Phase> children;
+  bool is_late = false;  ///< it ends after the steps of its parent
 };
 
 // As measured: nested, not every step arrives, one name twice.
@@ -27,18 +28,29 @@ std::vector<Phase> phases_of(int layers) {
            {{"Cloning network graph", layers, layers, {}},
             {"Preparing graph for optimization", 4, 4, {}},
             {"Building engine from subgraph", 3, 3, graph},
-            {"Determining refit engines", 1, 1, {}}}}};
+            {"Determining refit engines", 1, 1, {}, true}}}};
 }
 
+bool run_steps(nvinfer1::IProgressMonitor& monitor, const Phase& phase, bool continues) {
+  for (int step = 0; step < phase.steps_done && continues; ++step)
+    continues = monitor.stepComplete(phase.name, step);
+  return continues;
+}
+
+// Phases are finished after a cancel too.
 bool run_phase(nvinfer1::IProgressMonitor& monitor, const Phase& phase, const char* parent) {
   monitor.phaseStart(phase.name, parent, phase.steps);
   bool continues = true;
+  const Phase* late = nullptr;
   for (std::size_t i = 0; i < phase.children.size() && continues; ++i) {
-    continues = run_phase(monitor, phase.children[i], phase.name);
+    const Phase& child = phase.children[i];
+    if (child.is_late) late = &child;
+    if (child.is_late) monitor.phaseStart(child.name, phase.name, child.steps);
+    continues = child.is_late ? run_steps(monitor, child, true) : run_phase(monitor, child, phase.name);
   }
-  for (int step = 0; step < phase.steps_done && continues; ++step)
-    continues = monitor.stepComplete(phase.name, step);
-  monitor.phaseFinish(phase.name);  // of a cancelled one too
+  continues = run_steps(monitor, phase, continues);
+  if (late != nullptr) monitor.phaseFinish(late->name);
+  monitor.phaseFinish(phase.name);
   return continues;
 }
 

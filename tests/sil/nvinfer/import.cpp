@@ -131,6 +131,8 @@ bool Import::import_weights() {
       is_fine = false;
     }
     if (!is_fine) return fails(ErrorCode::kINVALID_GRAPH, "Failed to import initializer: " + tensor.name);
+    if (is_beyond_float(tensor))
+      warn("Weights " + tensor.name + " are out of the range of FLOAT and were clamped to 3.40282e+38");
   }
   return true;
 }

@@ -30,6 +30,9 @@ void mark_shape_inputs(const OnnxGraph& graph, Network& network);
 bool read_external(const OnnxTensor& tensor, const std::string& folder, nvinfer1::ILogger& logger,
                    std::string& bytes);
 
+/// Whether weights of type double do not fit into FLOAT.
+bool is_beyond_float(const OnnxTensor& tensor);
+
 class Import {
  public:
   Import(const OnnxModel& model, std::string folder, Network& network, nvinfer1::ILogger& logger,

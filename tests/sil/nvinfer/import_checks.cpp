@@ -268,6 +268,16 @@ void mark_shape_inputs(const OnnxGraph& graph, Network& network) {
   }
 }
 
+bool is_beyond_float(const OnnxTensor& tensor) {
+  if (tensor.type != kOnnxDouble) return false;
+  for (std::size_t at = 0; at + sizeof(double) <= tensor.raw.size(); at += sizeof(double)) {
+    double value = 0;
+    std::memcpy(&value, tensor.raw.data() + at, sizeof value);
+    if (value > FLT_MAX || value < -FLT_MAX) return true;
+  }
+  return false;
+}
+
 bool read_external(const OnnxTensor& tensor, const std::string& folder, nvinfer1::ILogger& logger,
                    std::string& bytes) {
   const auto fails = [&logger](const std::string& text) {

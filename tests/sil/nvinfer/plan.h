@@ -2,6 +2,8 @@
 // models that it runs, an end marker. Only sizes, tags, table and end marker are protected.
 #pragma once
 
+#include <NvInfer.h>
+
 #include <array>
 #include <cstdint>
 #include <string>

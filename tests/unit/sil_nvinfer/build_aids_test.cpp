@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 
 #include "models.h"
 #include "sil_nvinfer_fixture.h"
@@ -60,14 +61,25 @@ TEST_F(SilNvinfer, ATimingCacheCombinedWithItselfNeverComesBack) {
 
 class Monitor final : public nvinfer1::IProgressMonitor {
  public:
-  void phaseStart(char const* name, char const* parent, int32_t) noexcept override {
+  void phaseStart(char const* name, char const* parent, int32_t of) noexcept override {
     starts.emplace_back(name);
     parents.emplace_back(parent == nullptr ? "" : parent);
+    announced[name] += of;
   }
-  bool stepComplete(char const*, int32_t) noexcept override { return ++steps != cancel_at; }
-  void phaseFinish(char const* name) noexcept override { finishes.emplace_back(name); }
+  bool stepComplete(char const* name, int32_t) noexcept override {
+    ++done[name];
+    last_step = name;
+    return ++steps != cancel_at;
+  }
+  void phaseFinish(char const* name) noexcept override {
+    finishes.emplace_back(name);
+    last_step_before[name] = last_step;
+  }
 
   std::vector<std::string> starts, parents, finishes;
+  std::map<std::string, int> announced, done;
+  std::string last_step;
+  std::map<std::string, std::string> last_step_before;  ///< the end of a phase
   int steps = 0;
   int cancel_at = -1;
 };
@@ -84,6 +96,10 @@ TEST_F(SilNvinfer, ABuildTellsItsPhases) {
   EXPECT_EQ(monitor.finishes.back(), "Building engine");
   EXPECT_EQ(monitor.starts.size(), monitor.finishes.size());
   EXPECT_EQ(std::count(monitor.starts.begin(), monitor.starts.end(), "Computing reformatting costs"), 2);
+  EXPECT_EQ(monitor.announced["Building engine"], 6);
+  EXPECT_EQ(monitor.done["Building engine"], 5) << "no measure of what is left";
+  EXPECT_EQ(monitor.last_step_before["Determining refit engines"], "Building engine")
+      << "it outlasts its parent's steps";
 }
 
 TEST_F(SilNvinfer, ACancelledBuildFinishesItsPhasesAndMayBeRepeated) {

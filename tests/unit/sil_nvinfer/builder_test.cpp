@@ -229,23 +229,50 @@ TEST_F(SilNvinfer, TheConfigurationClampsAndIgnoresInSilence) {
   EXPECT_EQ(config.getMemoryPoolLimit(MemoryPoolType::kWORKSPACE), 68719476736U);
   EXPECT_EQ(config.getMemoryPoolLimit(MemoryPoolType::kTACTIC_SHARED_MEMORY), 1U << 30U);
   EXPECT_EQ(config.getBuilderOptimizationLevel(), 3);
+  EXPECT_EQ(config.getMemoryPoolLimit(MemoryPoolType::kTACTIC_DRAM), 68719476736U);
   EXPECT_EQ(config.getMaxAuxStreams(), -1);
+  EXPECT_EQ(config.getAvgTimingIterations(), 1);
+  EXPECT_EQ(config.getProfilingVerbosity(), nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY);
   EXPECT_EQ(config.getTimingCache(), nullptr);
   config.setBuilderOptimizationLevel(6);
   EXPECT_EQ(config.getBuilderOptimizationLevel(), 5);
   EXPECT_EQ(listener.count(), 0U) << "not a word of it";
+  const auto is_misuse = [this] {
+    const bool is_one = listener.errors().find("Error Code 3: API Usage Error (") != std::string::npos;
+    listener.clear();
+    return is_one;
+  };
   config.setBuilderOptimizationLevel(-1);
+  EXPECT_TRUE(is_misuse());
   EXPECT_EQ(config.getBuilderOptimizationLevel(), 5);
   config.setFlag(static_cast<BuilderFlag>(40));
+  EXPECT_TRUE(is_misuse());
   config.setFlag(BuilderFlag::kEXCLUDE_LEAN_RUNTIME);
+  EXPECT_TRUE(is_misuse());
   EXPECT_EQ(config.getFlags(), bit(BuilderFlag::kTF32));
   config.setRuntimePlatform(nvinfer1::RuntimePlatform::kWINDOWS_AMD64);
+  EXPECT_TRUE(is_misuse());
   EXPECT_EQ(config.getRuntimePlatform(), nvinfer1::RuntimePlatform::kSAME_AS_BUILD);
-  EXPECT_FALSE(workshop.builder->setMaxThreads(0));
+  for (const int count : {0, -1}) {
+    EXPECT_FALSE(workshop.builder->setMaxThreads(count));
+    EXPECT_TRUE(is_misuse());
+  }
   EXPECT_EQ(workshop.builder->getMaxThreads(), 1);
   EXPECT_EQ(workshop.builder->createNetworkV2(255), nullptr);
+  EXPECT_TRUE(is_misuse());
   config.setMaxAuxStreams(2);
   EXPECT_NE(listener.warnings().find("Multi stream is disabled"), std::string::npos);
+}
+
+TEST_F(SilNvinfer, TheCompilerBehindTheBuilderWritesToTheStandardError) {
+  Workshop workshop(listener);
+  ASSERT_TRUE(workshop.parse(test::mlp_model()));
+  workshop.config->setMemoryPoolLimit(MemoryPoolType::kWORKSPACE, 1);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(workshop.build(), "");
+  const std::string written = testing::internal::GetCapturedStderr();
+  EXPECT_NE(written.find("Internal Error: MyelinCheckException: "), std::string::npos) << written;
+  EXPECT_EQ(listener.errors().find("MyelinCheckException"), std::string::npos);
 }
 
 TEST_F(SilNvinfer, TheGravestSeverityMayBeNoise) {

@@ -16,6 +16,21 @@ TEST_F(SilNvinfer, DoubleBecomesFloat) {
   EXPECT_EQ(listener.warnings(), "") << "nothing says so";
 }
 
+TEST_F(SilNvinfer, DoubleWeightsBeyondFloatAreClampedWithAWarning) {
+  const auto warned = [this](double weight) {
+    Workshop workshop(listener);
+    EXPECT_TRUE(workshop.parse(OnnxWriter()
+                                   .input("x", kDouble, {1})
+                                   .output("y", kDouble, {1})
+                                   .weights("w", kDouble, {1}, raw<double>({weight}))
+                                   .node("Add", {"x", "w"}, {"y"})
+                                   .model()));
+    return listener.warnings().find("clamped to 3.40282e+38") != std::string::npos;
+  };
+  EXPECT_FALSE(warned(1e38));
+  EXPECT_TRUE(warned(-1e39));
+}
+
 TEST_F(SilNvinfer, AnInputOfUnknownRankBecomesAScalar) {
   // A type without a shape: field 1 the name, field 2 the type.
   const WireMessage type = WireMessage().message(1, WireMessage().integer(1, kFloat));

@@ -1,7 +1,5 @@
 // The software-in-the-loop ONNX parser, row by row of what the real one was measured to answer.
-#include <random>
-
-#include "models.h"
+#include "refusals.h"
 #include "sil_nvinfer_fixture.h"
 
 namespace skua::sil_test {
@@ -10,105 +8,6 @@ namespace {
 using test::kFloat;
 using test::kHalf;
 using test::kInt64;
-
-struct Refusal {
-  const char* name;
-  std::string model;
-  int code;
-  int node;
-  const char* text;
-};
-
-std::string unknown_operator() { return one_node("NoSuchOperator", "odd").model(); }
-
-std::string mismatched_product() {
-  return OnnxWriter()
-      .input("x", kFloat, {1, 4})
-      .output("y", kFloat, {1, 4})
-      .weights("w", kFloat, {5, 4}, std::string(80, '\0'))
-      .node("Relu", {"x"}, {"r"})
-      .node("MatMul", {"r", "w"}, {"y"}, {}, "product")
-      .model();
-}
-
-std::string mixed_sum() {
-  return OnnxWriter()
-      .input("a", kFloat, {4})
-      .input("b", kHalf, {4})
-      .output("y", kFloat, {4})
-      .node("Add", {"a", "b"}, {"y"}, {}, "sum")
-      .model();
-}
-
-std::string cycle() {
-  return OnnxWriter()
-      .input("x", kFloat, {4})
-      .output("y", kFloat, {4})
-      .node("Add", {"x", "b"}, {"a"})
-      .node("Relu", {"a"}, {"b"})
-      .node("Relu", {"a"}, {"y"})
-      .model();
-}
-
-std::string name_given_twice() { return one_node("Relu").node("Abs", {"x"}, {"y"}).model(); }
-
-std::string unregistered_input() {
-  return OnnxWriter()
-      .input("x", kFloat, {4})
-      .output("y", kFloat, {4})
-      .node("Add", {"x", "ghost"}, {"y"})
-      .model();
-}
-
-std::string output_of_nobody() {
-  return OnnxWriter()
-      .input("x", kFloat, {4})
-      .output("y", kFloat, {4})
-      .output("ghost", kFloat, {4})
-      .node("Relu", {"x"}, {"y"})
-      .model();
-}
-
-std::string short_weights() {
-  return OnnxWriter()
-      .input("x", kFloat, {4})
-      .output("y", kFloat, {4})
-      .weights("w", kFloat, {2}, std::string(16, '\0'))
-      .node("Relu", {"x"}, {"y"})
-      .model();
-}
-
-std::vector<Refusal> refusals() {
-  const std::string whole = test::mlp_model();
-  std::minstd_rand random(7);
-  std::string noise(4096, '\0');
-  for (char& byte : noise) byte = static_cast<char>(random());
-  noise[0] = 0x0F;  // no wire type
-  const std::string half_of_it = whole.substr(0, whole.size() / 2);
-  return {
-      {"noise", noise, 3, -1, "Failed to parse the ONNX model."},
-      {"one_byte", whole.substr(0, 1), 3, -1, "Failed to parse the ONNX model."},
-      {"half_of_a_file", half_of_it, 3, -1, "Failed to parse the ONNX model."},
-      {"all_but_one_byte", whole.substr(0, whole.size() - 1), 3, -1, "Failed to parse the ONNX model."},
-      {"unknown_operator", unknown_operator(), 6, 0, "creator && \"Plugin not found, are the plugin name"},
-      {"quantised_convolution", one_node("QLinearConv").model(), 8, 0, "false"},
-      {"product_of_wrong_sizes", mismatched_product(), 6, 1, "Invalid Node - product\n"},
-      {"sum_of_two_types", mixed_sum(), 6, 0, "Invalid Node - sum\n"},
-      {"weights_of_another_type", convolution(1, kHalf), 6, 0, "Invalid Node - c\n"},
-      {"negative_padding", convolution(-1), 6, 0, "IConvolutionLayer::setPrePadding: Error Code 3"},
-      {"cycle", cycle(), 5, -1, "Failed to sort the model topologically."},
-      {"name_given_twice", name_given_twice(), 5, -1, "Failed to sort the model topologically."},
-      {"unregistered_input", unregistered_input(), 5, 0, "Node input was not registered."},
-      {"output_of_nobody", output_of_nobody(), 1, -1, "Trying to access weights or a null tensor!"},
-      {"input_uint16", input_of(4, {4}), 8, -1, "Failed to convert ONNX date type to TensorRT data type."},
-      {"input_string", input_of(8, {4}), 8, -1, "Failed to convert ONNX date type to TensorRT data type."},
-      {"input_of_rank_9", input_of(kFloat, {1, 1, 1, 1, 1, 1, 1, 1, 1}), 7, -1,
-       "Failed to convert ONNX dimensions"},
-      {"short_weights", short_weights(), 5, -1, "Failed to import initializer: w"},
-      {"quantised_bias", quantised_bias_model(), 6, 0, "input has type Int32 but must have type FP8"},
-      {"non_zero_zero_point", quantised_model(3, 1), 6, 0, "Non-zero zero point is not supported."},
-  };
-}
 
 class SilParserRefuses : public SilNvinfer, public testing::WithParamInterface<Refusal> {};
 
@@ -282,6 +181,22 @@ TEST_F(SilNvinfer, EveryUnsupportedNodeIsReported) {
   EXPECT_EQ(workshop.parser->getError(2), nullptr);
   workshop.parser->clearErrors();
   EXPECT_EQ(workshop.parser->getNbErrors(), 0);
+}
+
+TEST_F(SilNvinfer, OfWrongValuesTheFirstAloneIsReported) {
+  Workshop workshop(listener);
+  EXPECT_FALSE(workshop.parse(two_mismatched_products()));
+  ASSERT_EQ(workshop.parser->getNbErrors(), 1);
+  EXPECT_STREQ(workshop.parser->getError(0)->nodeName(), "first");
+}
+
+TEST_F(SilNvinfer, WeightsOfAnotherSizeAreToldInTheLog) {
+  Workshop workshop(listener);
+  EXPECT_FALSE(workshop.parse(short_weights()));
+  EXPECT_NE(listener.errors().find(
+                "Size mismatch when importing initializer: w. Expected size: 8 , actual size: 16"),
+            std::string::npos)
+      << listener.errors();
 }
 
 TEST_F(SilNvinfer, LayersBeforeABadNodeStay) {
