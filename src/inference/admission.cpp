@@ -128,37 +128,6 @@ Status reserve_with_lanes(RuntimeState& runtime, EngineState& engine, std::size_
   return {};
 }
 
-/// Bytes that a load in progress is about to take from the device, for as long as it is in progress.
-class PlacementClaim {
- public:
-  PlacementClaim(RuntimeShare& share, std::uint64_t bytes) noexcept : share_(share), bytes_(bytes) {
-    total_ = share_.being_placed.fetch_add(bytes) + bytes;
-  }
-  PlacementClaim(const PlacementClaim&) = delete;
-  PlacementClaim& operator=(const PlacementClaim&) = delete;
-  ~PlacementClaim() { share_.being_placed.fetch_sub(bytes_); }
-  /// With those of the loads beside it, which may or may not have taken theirs by now.
-  std::uint64_t total() const noexcept { return total_; }
-
- private:
-  RuntimeShare& share_;
-  std::uint64_t bytes_;
-  std::uint64_t total_ = 0;
-};
-
-/// The budget is what we allow ourselves; the device may have less.
-Status check_free_memory(const AdmissionSteps& steps, const EngineRecord& record,
-                         const PlacementClaim& claim) {
-  if (!steps.free_memory) return {};
-  SKUA_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> free, steps.free_memory());
-  if (!free || claim.total() <= *free) return {};
-  return make_error(
-      ErrorCode::kOutOfMemory, Reason::kOutOfMemory,
-      record.file + ": expected " + std::to_string(claim.total()) +
-          " bytes free for the engines being loaded, found " + std::to_string(*free) +
-          "; end what else uses the device, load fewer or smaller engines, or declare fewer lanes");
-}
-
 /// The lanes that run `model`.
 std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime, std::string_view model) {
   const std::lock_guard lock(runtime.table_mutex);
@@ -195,6 +164,15 @@ Error budget_error(const std::string& model, std::uint64_t bytes, std::uint64_t 
                         "; load fewer or smaller engines, declare fewer lanes, or raise the budget");
 }
 
+Error free_memory_error(const std::string& model, std::uint64_t bytes, std::uint64_t claimed,
+                        std::uint64_t free) {
+  return make_error(
+      ErrorCode::kOutOfMemory, Reason::kOutOfMemory,
+      model + " needs " + std::to_string(bytes) + " bytes, the engines before it in the set " +
+          std::to_string(claimed) + ", and the device has " + std::to_string(free) +
+          " free; end what else uses it, load fewer or smaller engines, or declare fewer lanes");
+}
+
 std::uint64_t bytes_with_lanes(const RuntimeState& runtime, const EngineRecord& record) {
   return record.size_bytes + lanes_of(runtime, record.model).size() * lane_bytes(record);
 }
@@ -219,8 +197,11 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
   const auto lanes = lanes_of(runtime, engine->record.model);
   SKUA_RETURN_IF_ERROR(steps.check_record(engine->record));
   SKUA_RETURN_IF_ERROR(reserve_with_lanes(runtime, *engine, lanes.size()));
-  const PlacementClaim claim(*runtime.share, bytes_with_lanes(runtime, engine->record));
-  SKUA_RETURN_IF_ERROR(check_free_memory(steps, engine->record, claim));
+  if (steps.free_memory) {
+    SKUA_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> free, steps.free_memory());
+    const std::uint64_t bytes = bytes_with_lanes(runtime, engine->record);
+    if (free && bytes > *free) return free_memory_error(engine->record.model, bytes, 0, *free);
+  }
 
   const std::int64_t start_ns = clock.monotonic_ns();
   SKUA_ASSIGN_OR_RETURN(engine->loaded, steps.deserialize(std::move(verified)));

@@ -36,6 +36,11 @@ Error as_refusal(Error error, const std::string& file);
 /// OutOfMemoryError (memory_budget_exceeded).
 Error budget_error(const std::string& model, std::uint64_t bytes, std::uint64_t used, std::uint64_t limit);
 
+/// OutOfMemoryError (out_of_memory): the budget would allow it, and the device has not got it. `claimed` is
+/// what the engines before it in the same load will take.
+Error free_memory_error(const std::string& model, std::uint64_t bytes, std::uint64_t claimed,
+                        std::uint64_t free);
+
 /// What an engine takes of the budget: its own bytes, and those of every lane that runs it.
 std::uint64_t bytes_with_lanes(const RuntimeState& runtime, const EngineRecord& record);
 

@@ -23,7 +23,6 @@ inline constexpr std::string_view kDefaultLane = "default";
 /// is not used again while anybody holds it), its budget, and whether it is still there.
 struct RuntimeShare {
   std::atomic<std::uint64_t> budget_used{0};
-  std::atomic<std::uint64_t> being_placed{0};  ///< of these, what loads in progress may not have taken yet
   std::atomic<bool> is_alive{true};
 };
 

@@ -53,20 +53,29 @@ class SetLoader {
     return {};
   }
 
-  /// The budget is judged for the whole set, in its order and before a byte is read: which engine does not
-  /// fit must not depend on which was faster.
-  void judge_budget() {
+  /// The budget, and what the device has free, are judged for the whole set, in its order and before a byte
+  /// is read: which engine does not fit must not depend on which was faster.
+  void judge_memory() {
+    const auto free = free_memory();
     const std::uint64_t limit = runtime_.environment.config.gpu_memory_budget_bytes;
-    std::uint64_t used = runtime_.share->budget_used.load();
+    const std::uint64_t resident = runtime_.share->budget_used.load();
+    std::uint64_t claimed = 0;
     for (std::size_t index = 0; index < slots_.size(); ++index) {
       const EngineRecord& record = record_of(index);
       const std::uint64_t bytes = bytes_with_lanes(runtime_, record);
-      if (bytes <= limit && used <= limit - bytes) {
-        used += bytes;
-        continue;
+      const std::uint64_t used = resident + claimed;
+      std::optional<Error>& no_room = slots_[index].no_room;
+      if (bytes > limit || used > limit - bytes) {
+        no_room = budget_error(record.model, bytes, used, limit);
+      } else if (!free.ok()) {
+        no_room = free.error();
+      } else if (free->has_value() && (bytes > **free || claimed > **free - bytes)) {
+        no_room = free_memory_error(record.model, bytes, claimed, **free);
       }
-      slots_[index].over_budget = budget_error(record.model, bytes, used, limit);
-      note_refusal(index);
+      if (no_room)
+        note_refusal(index);
+      else
+        claimed += bytes;
     }
   }
 
@@ -103,9 +112,15 @@ class SetLoader {
   struct Slot {
     std::shared_ptr<EngineState> engine;
     EngineLoadTimes times;
-    std::optional<Error> over_budget;  ///< found before the load; the gate's own stages come before it
+    std::optional<Error> no_room;  ///< found before the load; the gate's own stages come before it
     std::optional<Error> refusal;
   };
+
+  /// Asked once, before the first engine is placed; not again for each, beside the others.
+  Result<std::optional<std::uint64_t>> free_memory() {
+    const auto ask = std::exchange(steps_.free_memory, nullptr);
+    return ask ? ask() : Result<std::optional<std::uint64_t>>(std::nullopt);
+  }
 
   struct WarmUp {
     std::size_t index;  ///< of the engine
@@ -170,10 +185,10 @@ class SetLoader {
     const EngineRecord& record = record_of(index);
     SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, record));
     SKUA_RETURN_IF_ERROR(prepared.status());
-    const std::optional<Error>& over_budget = slots_[index].over_budget;
-    if (over_budget || first_refused_.load() < index) {
+    const std::optional<Error>& no_room = slots_[index].no_room;
+    if (no_room || first_refused_.load() < index) {
       SKUA_RETURN_IF_ERROR(steps_.check_record(record));
-      if (over_budget) return *over_budget;
+      if (no_room) return *no_room;
       return std::shared_ptr<EngineState>();
     }
     return admit_prepared(runtime_, steps_, std::move(prepared), times);
@@ -196,7 +211,7 @@ class SetLoader {
   }
 
   RuntimeState& runtime_;
-  const AdmissionSteps& steps_;
+  AdmissionSteps steps_;
   AdmittedSet set_;
   std::unique_ptr<Folder> golden_;
   const std::vector<EngineExpectation> expectations_;
@@ -234,7 +249,7 @@ Result<LoadedSet> load_engines(RuntimeState& runtime, const AdmissionSteps& step
     report_refusal(runtime, place, opened.error());
     return Error(opened.error());
   }
-  loader.judge_budget();
+  loader.judge_memory();
   loader.run();
   return loader.finish();
 }

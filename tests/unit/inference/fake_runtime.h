@@ -34,6 +34,7 @@ struct FakeBehaviour {
   std::atomic<int> execution_count{0};
   std::atomic<int> engines_alive{0};
   std::optional<std::uint64_t> free_bytes;  ///< what the device could still give; nothing: nobody knows
+  std::atomic<int> free_asked{0};
   int seals = 0;
 };
 
@@ -112,7 +113,10 @@ class FakeRuntime final : public InferenceRuntime {
     return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch, "not a fake engine");
   }
   bool uses_gpu() const noexcept override { return false; }
-  Result<std::optional<std::uint64_t>> free_memory() const override { return behaviour_.free_bytes; }
+  Result<std::optional<std::uint64_t>> free_memory() const override {
+    ++behaviour_.free_asked;
+    return behaviour_.free_bytes;
+  }
   void on_seal() noexcept override { ++behaviour_.seals; }
 
  private:

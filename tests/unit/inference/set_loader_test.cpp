@@ -159,6 +159,28 @@ TEST_F(SetLoaderBudgetTest, WhatIsResidentAlreadyCountsFirst) {
   EXPECT_THAT(refused.error().message, HasSubstr("resident are " + std::to_string(5 * kEach)));
 }
 
+/// What the first engines have taken is missing from what is free by then, so it is asked before any is
+/// placed.
+TEST_F(SetLoaderBudgetTest, WhatTheDeviceLacksIsJudgedOnceForTheWholeSet) {
+  behaviour_.free_bytes = 6 * kEach - 1;
+  const auto refused = load(100 * kEach);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_EQ(refused.error().reason, Reason::kOutOfMemory);
+  EXPECT_THAT(refused.error().message, HasSubstr("foxtrot needs " + std::to_string(kEach)));
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("the engines before it in the set " + std::to_string(5 * kEach)));
+  EXPECT_EQ(behaviour_.engines_alive, 0);
+  EXPECT_EQ(behaviour_.free_asked, 1);
+  behaviour_.free_bytes = 6 * kEach;
+  behaviour_.on_deserialize = [&](const EngineRecord&) -> Status {
+    EXPECT_EQ(behaviour_.free_asked, 2) << "not asked again once engines are being placed";
+    return {};
+  };
+  EXPECT_TRUE(load(100 * kEach).ok());
+  EXPECT_EQ(behaviour_.free_asked, 2);
+}
+
 TEST_F(SetLoaderTest, EveryLaneIsWarmedUpOnceAfterAllEnginesAreProven) {
   std::atomic<std::size_t> proven{0}, warmed{0}, too_early{0};
   behaviour_.on_model_run = [&](const std::string&) { ++proven; };
