@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import programs
+import sil_build
 import trees
 from places import Place, tiny_networks
 
@@ -35,6 +36,18 @@ def empty_home(tmp_path):
 @pytest.fixture(name="skua")
 def skua_program(home):
     return programs.Programs(home)
+
+
+@pytest.fixture(scope="session", name="sil")
+def build_over_the_sil():
+    """Skips where the build under test is not over the software-in-the-loop SDK. A build that is has to work."""
+    if not sil_build.is_sil():
+        pytest.skip("this build is not over the software-in-the-loop SDK; use `make sil`, or SKUA_BUILD_DIR=build/sil")
+
+
+@pytest.fixture(name="trt")
+def programs_over_the_sil(sil, skua):
+    return skua
 
 
 @pytest.fixture(name="place")

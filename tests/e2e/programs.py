@@ -15,6 +15,7 @@ TIMEOUT_S = 120
 
 # Exit statuses, design section 8.
 DONE, DEFECT, USAGE, BUILD_FAILED, REFUSED, INFERENCE, OUT_OF_MEMORY, NO_RUNTIME = 0, 1, 2, 3, 5, 6, 7, 9
+DEVICE_LOST = 10
 
 
 def environment(home):

@@ -9,20 +9,12 @@ import numpy as np
 import onnxruntime
 import programs
 import pytest
+import sil_build
 import tiny_models
 from onnx import TensorProto, helper, numpy_helper
 from places import Place, tiny_networks
 
-TRTEXEC = programs.BUILD / "sil" / "sil_trtexec"
 PROFILE = "x:1x8:4x8:16x8"
-
-
-@pytest.fixture(name="trt")
-def tensorrt_programs(skua):
-    runtime = next(r for r in skua.ok("doctor", "--json")["runtimes"] if r["label"] == "tensorrt")
-    if not runtime["is_built"]:
-        pytest.skip("the runtime tensorrt is not in this build; use SKUA_BUILD_DIR=build/sil")
-    return skua
 
 
 def dynamic_mlp(path):
@@ -66,7 +58,7 @@ def test_trtexec_builds_a_plan_of_the_same_contract(trt, place):
     config.write_text(json.dumps({"precision": "fp32", "build_route": "trtexec",
                                   "optimization_profiles": [{"input": "x", "min": [1, 8], "opt": [4, 8],
                                                              "max": [16, 8]}]}))
-    tool = trt.ok(*compile_command(place, "--config", config, "--set", f"trtexec={TRTEXEC}"), "--json")["engine"]
+    tool = trt.ok(*compile_command(place, "--config", config, "--set", f"trtexec={sil_build.TRTEXEC}"), "--json")["engine"]
     assert (own["options"]["build_route"], tool["options"]["build_route"]) == ("builder", "trtexec")
     for part in ("inputs", "outputs", "profiles", "device_memory_bytes", "model_sha256"):
         assert tool[part] == own[part]
