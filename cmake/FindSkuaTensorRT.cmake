@@ -13,11 +13,12 @@
 set(TENSORRT_ROOT "$ENV{TENSORRT_ROOT}" CACHE PATH "Unpacked TensorRT archive (include/, lib/)")
 set(CUDA_ROOT "$ENV{CUDA_ROOT}" CACHE PATH "CUDA toolkit (include/, lib64/); default /usr/local/cuda")
 
-# skua_find_header(OUT header folder...): the first of the folders that has the header.
-function(skua_find_header OUT HEADER)
+# skua_find_folder(OUT file folder...): the first of the folders that has the file. Nothing is cached: headers and
+# libraries are of one tree also after TENSORRT_ROOT has changed.
+function(skua_find_folder OUT FILE)
   set(${OUT} "" PARENT_SCOPE)
   foreach(folder IN LISTS ARGN)
-    if(EXISTS ${folder}/${HEADER})
+    if(EXISTS ${folder}/${FILE})
       set(${OUT} ${folder} PARENT_SCOPE)
       return()
     endif()
@@ -48,8 +49,8 @@ if(SKUA_TENSORRT_SIL)
   list(TRANSFORM _cuda_folders APPEND /cuda_runtime/include)
   set(_crt_folders ${_packages})
   list(TRANSFORM _crt_folders APPEND /cuda_nvcc/include)  # the first package alone lacks crt/
-  skua_find_header(_cuda_include cuda_runtime_api.h ${_cuda_folders})
-  skua_find_header(_crt_include crt/host_defines.h ${_crt_folders})
+  skua_find_folder(_cuda_include cuda_runtime_api.h ${_cuda_folders})
+  skua_find_folder(_crt_include crt/host_defines.h ${_crt_folders})
   if(NOT _cuda_include OR NOT _crt_include)
     message(FATAL_ERROR "SKUA_TENSORRT_SIL=ON: CUDA's headers are not in .venv (packages nvidia-cuda-runtime-cu12 and "
                         "nvidia-cuda-nvcc-cu12); run scripts/setup.sh test")
@@ -63,7 +64,6 @@ if(SKUA_TENSORRT_SIL)
   install(CODE "message(FATAL_ERROR \"This build tree holds the software-in-the-loop SDK (SKUA_TENSORRT_SIL=ON) and is \
 never installed; configure another one, without it\")")
 else()
-  set(_triplets aarch64-linux-gnu x86_64-linux-gnu)
   if(TENSORRT_ROOT)
     set(_remedy "TENSORRT_ROOT=${TENSORRT_ROOT} must hold include/NvInfer.h and lib/libnvinfer.so")
     set(_include_folders ${TENSORRT_ROOT}/include)
@@ -71,30 +71,30 @@ else()
   else()
     set(_remedy "install TensorRT's development packages (libnvinfer-dev, libnvonnxparsers-dev), or set TENSORRT_ROOT \
 to an unpacked TensorRT archive, or configure with -DBUILD_TENSORRT_RUNTIME=OFF")
-    set(_include_folders /usr/include/aarch64-linux-gnu /usr/include/x86_64-linux-gnu /usr/include)
-    set(_library_folders /usr/lib/aarch64-linux-gnu /usr/lib/x86_64-linux-gnu /usr/lib)
+    set(_include_folders /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} /usr/include)
+    set(_library_folders /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE} /usr/lib)
   endif()
   set(_cuda_root /usr/local/cuda)
   if(CUDA_ROOT)
     set(_cuda_root ${CUDA_ROOT})
   endif()
 
-  skua_find_header(_include NvInfer.h ${_include_folders})
-  skua_find_header(_parser_include NvOnnxParser.h ${_include_folders})
-  skua_find_header(_cuda_include cuda_runtime_api.h ${_cuda_root}/include)
-  find_library(SkuaTensorRT_NVINFER nvinfer PATHS ${_library_folders} NO_DEFAULT_PATH)
-  find_library(SkuaTensorRT_PARSER nvonnxparser PATHS ${_library_folders} NO_DEFAULT_PATH)
-  find_library(SkuaTensorRT_CUDART cudart PATHS ${_cuda_root}/lib64 ${_cuda_root}/lib NO_DEFAULT_PATH)
+  skua_find_folder(_include NvInfer.h ${_include_folders})
+  skua_find_folder(_parser_include NvOnnxParser.h ${_include_folders})
+  skua_find_folder(_cuda_include cuda_runtime_api.h ${_cuda_root}/include)
+  skua_find_folder(_nvinfer_folder libnvinfer.so ${_library_folders})
+  skua_find_folder(_parser_folder libnvonnxparser.so ${_library_folders})
+  skua_find_folder(_cudart_folder libcudart.so ${_cuda_root}/lib64 ${_cuda_root}/lib)
   if(NOT _include OR NOT _parser_include)
     message(FATAL_ERROR "BUILD_TENSORRT_RUNTIME=ON: NvInfer.h and NvOnnxParser.h not found in ${_include_folders}; \
 ${_remedy}")
   endif()
-  if(NOT SkuaTensorRT_NVINFER OR NOT SkuaTensorRT_PARSER)
-    message(FATAL_ERROR "BUILD_TENSORRT_RUNTIME=ON: libnvinfer and libnvonnxparser not found in ${_library_folders}; \
+  if(NOT _nvinfer_folder OR NOT _parser_folder)
+    message(FATAL_ERROR "BUILD_TENSORRT_RUNTIME=ON: libnvinfer.so and libnvonnxparser.so not found in ${_library_folders}; \
 ${_remedy}")
   endif()
-  if(NOT _cuda_include OR NOT SkuaTensorRT_CUDART)
-    message(FATAL_ERROR "BUILD_TENSORRT_RUNTIME=ON: cuda_runtime_api.h and libcudart not found in ${_cuda_root}; \
+  if(NOT _cuda_include OR NOT _cudart_folder)
+    message(FATAL_ERROR "BUILD_TENSORRT_RUNTIME=ON: cuda_runtime_api.h and libcudart.so not found in ${_cuda_root}; \
 install the CUDA toolkit (cuda-cudart-dev), or set CUDA_ROOT, or configure with -DBUILD_TENSORRT_RUNTIME=OFF")
   endif()
 
@@ -114,10 +114,11 @@ install the CUDA toolkit (cuda-cudart-dev), or set CUDA_ROOT, or configure with 
 
   target_include_directories(skua_cuda_headers SYSTEM INTERFACE ${_cuda_include})
   target_include_directories(skua_tensorrt_sdk SYSTEM INTERFACE ${_include})
-  target_link_libraries(skua_tensorrt_sdk INTERFACE ${SkuaTensorRT_NVINFER} ${SkuaTensorRT_CUDART})
-  target_link_libraries(skua_tensorrt_parser INTERFACE ${SkuaTensorRT_PARSER})
+  target_link_libraries(skua_tensorrt_sdk INTERFACE ${_nvinfer_folder}/libnvinfer.so
+                        ${_cudart_folder}/libcudart.so)
+  target_link_libraries(skua_tensorrt_parser INTERFACE ${_parser_folder}/libnvonnxparser.so)
   set(SkuaTensorRT_RUN_PATH "")
-  foreach(_library IN ITEMS ${SkuaTensorRT_NVINFER} ${SkuaTensorRT_CUDART})
+  foreach(_library IN ITEMS ${_nvinfer_folder}/libnvinfer.so ${_cudart_folder}/libcudart.so)
     file(REAL_PATH ${_library} _library)
     get_filename_component(_folder ${_library} DIRECTORY)
     list(APPEND SkuaTensorRT_RUN_PATH ${_folder})

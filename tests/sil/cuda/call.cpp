@@ -18,8 +18,10 @@ struct LastError {
 
 thread_local LastError t_last_error;
 
+/// Not ready is an answer, no error: the CUDA Programming Guide, "Error Checking", leaves it out of what
+/// cudaGetLastError reports.
 cudaError_t remember(cudaError_t error) {
-  if (error != cudaSuccess) t_last_error = {error, settings().epoch};
+  if (error != cudaSuccess && error != cudaErrorNotReady) t_last_error = {error, settings().epoch};
   return error;
 }
 
