@@ -25,9 +25,9 @@ using compile::build_error;
 constexpr std::string_view kReference = "onnx_trt_ep";
 constexpr std::size_t kMaxResponse = 8U << 20U;
 
-Error no_reference(const std::string& why) {
-  return build_error(Reason::kReferenceUnavailable,
-                     "golden vectors: " + why + "; give golden vectors of your own (build.golden)");
+Error no_reference(const std::string& why, const std::string& or_else = "") {
+  return build_error(Reason::kReferenceUnavailable, "golden vectors: " + why + "; " + or_else +
+                                                        "give golden vectors of your own (build.golden)");
 }
 
 /// A graph of halves has no other source: its values are widened on the CPU.
@@ -95,8 +95,9 @@ Result<EngineRecord> run_reference(const CompileState& state, const fs::path& pa
 Status reference_golden(CompileState& state) {
   std::error_code ignored;
   if (!fs::exists(module_file(library_folder(), "compiler", kReference), ignored)) {
-    return no_reference("they come from the runtime " + std::string(kReference) +
-                        " on the CPU, which is not installed here");
+    return no_reference(
+        "they come from the runtime " + std::string(kReference) + " on the CPU, which is not installed here",
+        "install it, or ");
   }
   const fs::path path = state.staged("reference");
   SKUA_ASSIGN_OR_RETURN(const auto folder, posix_file_system().open_folder(state.request.staging_dir));
@@ -104,7 +105,8 @@ Status reference_golden(CompileState& state) {
   const auto record = run_reference(state, path);
   if (!record.ok()) {
     const Reason reason = record.error().reason;
-    if (reason == Reason::kCancelled || reason == Reason::kBuilderTimeout) return record.error();
+    if (reason == Reason::kCancelled || reason == Reason::kBuilderTimeout || reason == Reason::kOutOfMemory)
+      return record.error();
     return no_reference("the source model gives none on the CPU: " + record.error().describe());
   }
   Status read = compile::read_golden(

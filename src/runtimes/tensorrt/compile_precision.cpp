@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "compile/compilation.h"
 #include "core/json_strict.h"
@@ -49,11 +50,13 @@ struct Types {
   }
 };
 
-void add_ports(const Json& layer, const char* side, Types& types) {
+/// Without the ports that are one of `edges`.
+void add_ports(const Json& layer, const char* side, const std::vector<std::string>& edges, Types& types) {
   const auto ports = layer.find(side);
   if (ports == layer.end() || !ports->is_array()) return;
   for (const Json& port : *ports) {
     if (!port.is_object()) continue;
+    if (std::find(edges.begin(), edges.end(), text_at(port, "Name")) != edges.end()) continue;
     types.add(text_at(port, "Format/Datatype"));
     types.add(text_at(port, "Datatype"));
   }
@@ -66,25 +69,43 @@ bool is_plumbing(const std::string& type) {
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
-Types types_of(const Json& layer) {
+Types types_of(const Json& layer, const std::vector<std::string>& edges = {}) {
   Types types;
-  add_ports(layer, "Inputs", types);
-  add_ports(layer, "Outputs", types);
+  add_ports(layer, "Inputs", {}, types);
+  add_ports(layer, "Outputs", edges, types);
   const auto weights = layer.find("Weights");
   if (weights != layer.end() && weights->is_object()) types.add(text_at(*weights, "Type"));
   return types;
 }
 
-}  // namespace
-
-Result<LayerPrecisions> layer_precisions(std::string_view inspector_json) {
-  const auto json = parse_json(inspector_json, kLimits);
+Result<Json> read_inspector(std::string_view text) {
+  auto json = parse_json(text, kLimits);
   if (!json.ok() || !json->is_object()) return unreadable("no JSON object");
   const auto layers = json->find("Layers");
   if (layers == json->end() || !layers->is_array()) return unreadable("no list of layers");
+  return *std::move(json);
+}
+
+/// Inputs and outputs of the engine.
+std::vector<std::string> edges_of(const Json& inspected) {
+  std::vector<std::string> names;
+  for (const char* const key : {"Bindings", "I/O Tensors"}) {
+    const auto found = inspected.find(key);
+    if (found == inspected.end() || !found->is_array()) continue;
+    for (const Json& name : *found) {
+      if (name.is_string()) names.push_back(name.get<std::string>());
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<LayerPrecisions> layer_precisions(std::string_view inspector_json) {
+  SKUA_ASSIGN_OR_RETURN(const Json json, read_inspector(inspector_json));
   LayerPrecisions found;
   bool has_types = false;
-  for (const Json& layer : *layers) {
+  for (const Json& layer : json.at("Layers")) {
     if (!layer.is_object()) continue;  // a name alone: built without the detail
     const Types types = types_of(layer);
     has_types = has_types || types.has_any;
@@ -106,6 +127,43 @@ Status check_half(const LayerPrecisions& found) {
           "shorten keep_fp32");
 }
 
+Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vector<std::string>& names) {
+  SKUA_ASSIGN_OR_RETURN(const Json json, read_inspector(inspector_json));
+  const std::vector<std::string> edges = edges_of(json);
+  std::map<std::string, bool> shown;  // whether it is half; two layers may have one name
+  for (const Json& layer : json.at("Layers")) {
+    if (!layer.is_object()) continue;
+    bool& is_half = shown[text_at(layer, "Name")];
+    is_half = is_half || types_of(layer, edges).has_half;
+  }
+  KeptLayers found;
+  for (const std::string& name : names) {
+    const auto layer = shown.find(name);
+    const bool is_shown = layer != shown.end();
+    (!is_shown ? found.hidden : layer->second ? found.half : found.proven).push_back(name);
+  }
+  return found;
+}
+
+Status check_kept(const KeptLayers& found) {
+  if (found.half.empty()) return {};
+  return build_error(Reason::kPrecisionNotSupported,
+                     "keep_fp32: expected these layers in FP32, found half precision in them: " +
+                         join(found.half) + "; build with build_route builder, or report it with the model");
+}
+
+namespace {
+
+Status prove_kept(CompileState& state, std::string_view inspector_json) {
+  if (state.options.keep_fp32.empty()) return {};
+  SKUA_ASSIGN_OR_RETURN(const KeptLayers kept, kept_layers(inspector_json, state.options.keep_fp32));
+  state.record.proof["keep_fp32.read_back"] = join(kept.proven);
+  state.record.proof["keep_fp32.not_shown"] = join(kept.hidden);
+  return check_kept(kept);
+}
+
+}  // namespace
+
 Status prove_precision(CompileState& state) {
   state.record.proof["layers"] = std::to_string(state.plan->facts().layers);
   if (!state.options.has_fp16_flag()) {
@@ -121,7 +179,7 @@ Status prove_precision(CompileState& state) {
   state.record.proof["precision"] = "layer types read back from the engine";
   state.record.proof["layers.float"] = std::to_string(found.layers);
   state.record.proof["layers.fp16"] = std::to_string(found.half);
-  return {};
+  return prove_kept(state, text);
 }
 
 }  // namespace skua::tensorrt

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "skua/result.h"
 
@@ -20,5 +22,19 @@ Result<LayerPrecisions> layer_precisions(std::string_view inspector_json);
 /// Under fp16 at least one layer must compute in half: else the engine is an fp32 one under another name.
 /// EngineBuildError, precision_not_supported.
 Status check_half(const LayerPrecisions& found);
+
+/// What the inspector shows of the layers that were to stay in FP32.
+struct KeptLayers {
+  std::vector<std::string> proven;  ///< no half input, output or weight
+  std::vector<std::string> half;    ///< one of these is half
+  std::vector<std::string> hidden;  ///< not shown under their own name: fused with others, or gone
+};
+
+/// `names` are layers of the network. A network output keeps the type that the model declares, so it counts
+/// for nothing.
+Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vector<std::string>& names);
+
+/// A layer that was kept and is half all the same ends the build. EngineBuildError, precision_not_supported.
+Status check_kept(const KeptLayers& found);
 
 }  // namespace skua::tensorrt

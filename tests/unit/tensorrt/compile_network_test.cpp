@@ -85,6 +85,71 @@ TEST(NetworkContract, InputWhoseValuesDecideAShapeIsRefused) {
                              Reason::kModelUnsupported, "input 'shape'"));
 }
 
+// A network beside the file of another: whatever the parser may have changed.
+TEST(NetworkContract, EveryDifferenceOfAnInputOrOutputIsTold) {
+  const auto beside = [](const OnnxWriter& file, const char* part) {
+    const auto parsed = parse(OnnxWriter()
+                                  .input("x", kFloat, {"n", 4})
+                                  .output("y", kFloat, {"n", 4})
+                                  .node("Relu", {"x"}, {"y"})
+                                  .model());
+    return is_build_error(
+        tensorrt::network_contract(*parsed->network.network, parse_onnx(bytes_of(file.model())).value()),
+        Reason::kContractMismatch, part);
+  };
+  const auto file = [](int type, const OnnxDims& in, const OnnxDims& out) {
+    return OnnxWriter().input("x", type, in).output("y", type, out).node("Relu", {"x"}, {"y"});
+  };
+  EXPECT_TRUE(beside(file(kFloat, {2, 4}, {"n", 4}), "input 'x': expected shape 2x4, found -1x4"));
+  EXPECT_TRUE(beside(file(kFloat, {"n", 4, 1}, {"n", 4}), "input 'x': expected shape -1x4x1, found -1x4"));
+  EXPECT_TRUE(beside(file(kFloat, {"n", 4}, {"n", 5}), "output 'y': expected shape -1x5, found -1x4"));
+  EXPECT_TRUE(beside(file(kHalf, {"n", 4}, {"n", 4}), "input 'x': expected float16, found kFLOAT"));
+  EXPECT_TRUE(beside(file(kHalf, {"n", 4}, {"n", 4}), "output 'y': expected float16, found kFLOAT"));
+  EXPECT_TRUE(beside(file(kFloat, {"n", 4}, {"n", 4}).output("z", kFloat, {4}).node("Abs", {"x"}, {"z"}),
+                     "output 'z' expected, not found"));
+  EXPECT_TRUE(beside(
+      OnnxWriter().input("x", kFloat, {"n", 4}).output("z", kFloat, {"n", 4}).node("Relu", {"x"}, {"z"}),
+      "output 'y' found, not in the model"));
+}
+
+// What is unusual and no difference: sizes of 0, types beside float, an input that nobody reads, weights that
+// are listed as an input, NaN in them, two nodes of one name, an operator set of any number.
+TEST(NetworkContract, WhatTheFileSaysIsNoDifferenceHoweverUnusual) {
+  const auto passed = [](int type, const OnnxDims& dims) {
+    const std::string model =
+        OnnxWriter().input("x", type, dims).output("y", type, dims).node("Identity", {"x"}, {"y"}).model();
+    return contract_of(model);
+  };
+  EXPECT_EQ(passed(kFloat, {0, 3})->inputs[0].spec.shape, (Shape{0, 3}));
+  EXPECT_EQ(passed(kInt64, {3})->inputs[0].spec.dtype, DType::kInt64);
+  EXPECT_EQ(passed(kUint8, {3})->inputs[0].spec.dtype, DType::kUInt8);
+  EXPECT_EQ(passed(kBoolean, {3})->outputs[0].spec.dtype, DType::kBool);
+  const std::string nan(16, '\xFF');
+  for (const int opset : {1, 17, 99}) {
+    const auto contract = contract_of(OnnxWriter()
+                                          .input("x", kFloat, {4})
+                                          .input("w", kFloat, {4})
+                                          .input("unread", kFloat, {2})
+                                          .output("y", kFloat, {4})
+                                          .weights("w", kFloat, {4}, nan)
+                                          .node("Add", {"x", "w"}, {"h"}, {}, "n")
+                                          .node("Relu", {"h"}, {"y"}, {}, "n")
+                                          .model(opset));
+    ASSERT_TRUE(is_ok(contract)) << opset;
+    ASSERT_EQ(contract->inputs.size(), 2U);
+    EXPECT_EQ(contract->inputs[1].spec.name, "unread");
+  }
+}
+
+TEST(NetworkContract, ANetworkWithoutOutputsIsRefused) {
+  const std::string model = OnnxWriter().input("x", kFloat, {4}).node("Relu", {"x"}, {"y"}).model();
+  tensorrt::ErrorRecorder recorder;
+  const auto parsed = tensorrt::parse_network(bytes_of(model), "net", recorder);
+  ASSERT_TRUE(is_ok(parsed));  // as measured
+  EXPECT_TRUE(is_build_error(tensorrt::network_contract(*parsed->network, OnnxModel()), Reason::kModelEmpty,
+                             "0 outputs"));
+}
+
 Result<tensorrt::ParsedNetwork> parse_only(const std::string& model) {
   static tensorrt::ErrorRecorder recorder;  // outlives what it is given to
   return tensorrt::parse_network(bytes_of(model), "net", recorder);

@@ -8,6 +8,9 @@
 #include "core/buffer.h"
 #include "core/hash.h"
 #include "inference/compile.h"
+#include "inference/compile_process.h"
+#include "inference/module_loader.h"
+#include "inference/module_open.h"
 
 namespace skua::test {
 namespace {
@@ -105,6 +108,54 @@ TEST_F(CompileInChild, CrashOfTheBuilderIsAnErrorWithItsLastLines) {
   order("crash_builder");
   EXPECT_TRUE(is_build_error(compile(), Reason::kBuilderCrashed, "signal"));
   EXPECT_THAT(published(), IsEmpty());
+}
+
+TEST_F(CompileInChild, BuilderThatHangsIsEndedWhenItsTimeIsOver) {
+  context_.config.trtexec_timeout_s = 2;
+  order("hang:IBuilder::buildSerializedNetwork:1");
+  EXPECT_TRUE(is_build_error(compile(), Reason::kBuilderTimeout, "trtexec_timeout_s"));
+  EXPECT_THAT(published(), IsEmpty());
+}
+
+// As the kernel does when there is no memory left.
+TEST_F(CompileInChild, BuilderThatIsKilledIsAnErrorWithItsLastLines) {
+  context_.build_executable = folder_.write("killed.sh", "#!/bin/sh\necho last words >&2; kill -KILL $$\n");
+  std::filesystem::permissions(context_.build_executable, std::filesystem::perms::owner_all);
+  EXPECT_TRUE(is_build_error(compile(), Reason::kBuilderCrashed, "last words"));
+  EXPECT_THAT(published(), IsEmpty());
+}
+
+TEST_F(CompileInChild, FloodOfLogLinesHarmsNothing) {
+  order("flood_log:20000");
+  EXPECT_TRUE(is_ok(compile()));
+}
+
+/// A copy of the library beside the compiler of this runtime alone: golden vectors have no other source then.
+std::filesystem::path lone_compiler(const TempFolder& folder) {
+  namespace fs = std::filesystem;
+  const fs::path lone = folder.path() / "lone", installed = library_folder();
+  fs::create_directory(lone);
+  fs::copy_file(installed / "libskua.so.0", lone / "libskua.so.0");  // it looks where it itself lies
+  const fs::path module = module_file(installed, "compiler", "tensorrt");
+  fs::create_symlink(module, lone / module.filename());
+  return lone;
+}
+
+TEST_F(CompileInChild, WithoutAnotherRuntimeGoldenVectorsMustBeGiven) {
+  const EngineRecord usual = compile().value();
+  const auto golden = folder_.write("own.golden", folder_.read("cache/" + usual.golden.file));
+  context_.build_executable =
+      folder_.write("builder.sh", "#!/bin/sh\nLD_LIBRARY_PATH=" + lone_compiler(folder_).string() + " exec " +
+                                      default_build_executable().string() + " \"$@\"\n");
+  std::filesystem::permissions(context_.build_executable, std::filesystem::perms::owner_all);
+  const auto refused = compile();
+  ASSERT_TRUE(is_build_error(refused, Reason::kReferenceUnavailable, "onnx_trt_ep"));
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("install it, or give golden vectors of your own (build.golden)"));
+  build_.golden = GoldenSource{golden, "by hand"};
+  const auto record = compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->golden.origin, "by hand");
 }
 
 TEST_F(CompileInChild, CancellingLeavesNothing) {

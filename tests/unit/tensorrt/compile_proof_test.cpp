@@ -53,6 +53,46 @@ TEST(LayerPrecisions, WhatSaysNothingOfTypesProvesNothing) {
   }
 }
 
+// --- layers to keep ---
+
+constexpr char kKept[] = R"({"Layers":[
+  {"Name":"conv","LayerType":"CaskConvolution","Inputs":[{"Name":"x","Format/Datatype":"Row major linear FP32"}],
+   "Outputs":[{"Name":"a","Format/Datatype":"Row major linear FP32"}],"Weights":{"Type":"Float","Count":9}},
+  {"Name":"half_in","LayerType":"SoftMax","Inputs":[{"Name":"a","Format/Datatype":"Row major linear FP16"}],
+   "Outputs":[{"Name":"b","Format/Datatype":"Row major linear FP32"}]},
+  {"Name":"half_out","LayerType":"SoftMax","Inputs":[{"Name":"b","Format/Datatype":"Row major linear FP32"}],
+   "Outputs":[{"Name":"c","Format/Datatype":"Row major linear FP16"}]},
+  {"Name":"half_weights","LayerType":"CaskConvolution","Inputs":[{"Name":"c","Format/Datatype":"FP32"}],
+   "Outputs":[{"Name":"d","Format/Datatype":"FP32"}],"Weights":{"Type":"Half","Count":9}},
+  {"Name":"last","LayerType":"SoftMax","Inputs":[{"Name":"d","Format/Datatype":"FP32"}],
+   "Outputs":[{"Name":"y","Format/Datatype":"FP16"}]},
+  {"Name":"twice","LayerType":"SoftMax","Inputs":[],"Outputs":[{"Name":"e","Format/Datatype":"FP16"}]},
+  {"Name":"twice","LayerType":"SoftMax","Inputs":[],"Outputs":[{"Name":"f","Format/Datatype":"FP32"}]},
+  {"Name":"one + two","LayerType":"SoftMax","Inputs":[],"Outputs":[{"Name":"g","Format/Datatype":"FP16"}]}],
+ "Bindings":["x","y"]})";
+
+tensorrt::KeptLayers kept(const std::string& name) { return tensorrt::kept_layers(kKept, {name}).value(); }
+
+TEST(KeptLayers, ALayerWithoutAHalfIsProven) {
+  for (const char* name : {"conv", "last"}) {  // "last" feeds an output that the model declares as half
+    EXPECT_THAT(kept(name).proven, testing::ElementsAre(name));
+    EXPECT_TRUE(is_ok(tensorrt::check_kept(kept(name)))) << name;
+  }
+}
+
+TEST(KeptLayers, AHalfAnywhereEndsTheBuild) {
+  for (const char* name : {"half_in", "half_out", "half_weights", "twice"}) {
+    EXPECT_TRUE(is_build_error(tensorrt::check_kept(kept(name)), Reason::kPrecisionNotSupported, name))
+        << name;
+  }
+}
+
+TEST(KeptLayers, WhatIsFusedIsToldAsNotShown) {
+  EXPECT_THAT(kept("two").hidden, testing::ElementsAre("two"));
+  EXPECT_THAT(kept("two").proven, testing::IsEmpty());
+  EXPECT_TRUE(is_ok(tensorrt::check_kept(kept("two"))));
+}
+
 std::vector<std::byte> blob() {
   static const std::string kText = "measured kernels";
   const auto text = bytes_of(kText);

@@ -102,6 +102,22 @@ TEST(TensorrtCompile, ProfilesThatDoNotFitAreRefusedBeforeTheBuild) {
   EXPECT_TRUE(refused({{"x", Shape{1, 5}, Shape{2, 5}, Shape{5, 5}}}));
 }
 
+TEST(TensorrtCompile, ProfileThatBeginsWithNothingRuns) {
+  TensorrtCompileCase rows(dynamic_relu_model());
+  rows.request.build.optimization_profiles = {{"x", Shape{0, 4}, Shape{2, 4}, Shape{5, 4}}};
+  const auto record = rows.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->profiles[0].min, (Shape{0, 4}));
+}
+
+// TensorRT warns of it and builds.
+TEST(TensorrtCompile, ProfileThatNoMemoryCanHoldIsRefused) {
+  TensorrtCompileCase rows(dynamic_relu_model());
+  rows.request.build.optimization_profiles = {
+      {"x", Shape{1, 4}, Shape{2, 4}, Shape{std::int64_t{1} << 40, 4}}};
+  EXPECT_TRUE(is_error(rows.compile(), ErrorCode::kOutOfMemory, Reason::kOutOfMemory));
+}
+
 TEST(TensorrtCompile, DataDependentOutputNeedsACapacity) {
   TensorrtCompileCase non_zero(non_zero_model());
   EXPECT_TRUE(is_build_error(non_zero.compile(), Reason::kOutputUnbounded, "max_output_shapes['y']"));
@@ -152,6 +168,18 @@ TEST(TensorrtCompilePrecision, NoHalfLayerIsNoFp16) {
   EXPECT_TRUE(is_build_error(mlp.compile(), Reason::kPrecisionNotSupported, "none of"));
 }
 
+TEST(TensorrtCompilePrecision, KeptLayersAreReadBackFromTheEngine) {
+  TensorrtCompileCase rows(dynamic_relu_model(), Precision::kFp16);
+  rows.request.build.optimization_profiles = {{"x", Shape{1, 4}, Shape{2, 4}, Shape{5, 4}}};
+  rows.request.build.keep_fp32 = {"prod*"};
+  const auto record = rows.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->options.at("keep_fp32_layers"), "product");
+  EXPECT_EQ(record->proof.at("keep_fp32.read_back"), "product");
+  EXPECT_EQ(record->proof.at("keep_fp32.not_shown"), "none");
+  EXPECT_EQ(record->proof.at("layers.fp16"), "1");
+}
+
 TEST(TensorrtCompilePrecision, Int8AndMixedArriveLater) {
   for (const Precision precision : {Precision::kInt8, Precision::kMixed}) {
     TensorrtCompileCase mlp(mlp_model(), precision);
@@ -191,6 +219,13 @@ TEST(TensorrtCompileFaults, WithoutADeviceThereIsAClearError) {
       is_error(mlp.compile(), ErrorCode::kRuntimeNotAvailable, Reason::kProviderNotAvailable, "--unproven"));
 }
 
+TEST(TensorrtCompileFaults, AnotherReleaseOfTheLibraryIsRefusedFirst) {
+  TensorrtCompileCase mlp(mlp_model());
+  sil::fail_call("getInferLibVersion", 0, 100400);
+  EXPECT_TRUE(is_error(mlp.compile(), ErrorCode::kRuntimeNotAvailable, Reason::kSdkForeign, "found 10.4.0"));
+  EXPECT_EQ(sil::calls("createInferBuilder"), 0);
+}
+
 TEST(TensorrtCompileFaults, BuilderThatAnswersNothing) {
   TensorrtCompileCase mlp(mlp_model());
   sil::fail_call("IBuilder::buildSerializedNetwork", 1, 10);
@@ -215,6 +250,16 @@ TEST(TensorrtCompileFaults, WorkspaceBeyondTheDeviceIsRefusedBeforeTheBuild) {
   EXPECT_TRUE(is_error(mlp.compile(), ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "workspace_mb"));
   EXPECT_EQ(sil::calls("IBuilder::buildSerializedNetwork"), 0);
   sil::limit_device_memory(std::size_t{8} << 30U);
+}
+
+TEST(TensorrtCompileUnproven, NeedsNoDriver) {
+  TensorrtCompileCase mlp(mlp_model());
+  mlp.request.unproven = true;
+  sil::remove_driver();
+  const auto record = mlp.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_FALSE(record->proven);
+  EXPECT_EQ(record->proof.at("unproven"), "never deserialised");
 }
 
 TEST(TensorrtCompileUnproven, StopsAfterThePlan) {
