@@ -1,6 +1,6 @@
 # Entry points. Each does its own set-up (scripts/setup.sh), which costs nothing when everything is in place.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench parity lint prove clean
+.PHONY: help setup build demo test sil bench parity lint prove clean
 
 PRESET ?= release
 
@@ -20,6 +20,9 @@ demo: ## compile, provision, verify and run the demo networks on photographs
 
 test: ## all tests
 	scripts/test.sh
+
+sil: ## runtime tensorrt without a GPU: its tests, and its programs from a model to a flight (PRESET=sil)
+	scripts/sil.sh $(if $(filter command line,$(origin PRESET)),$(PRESET))
 
 bench: ## measure beside the raw SDK (ONLY=control,call,torch,load,telemetry,lightglue,takeoff; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The runtime tensorrt over the software-in-the-loop SDK of tests/sil, on any machine: the C++ tests that only such a build
+# has, then the programs from a model to a flight.
+#
+# usage: scripts/sil.sh [--built] [PRESET]     PRESET: sil (default), gcc11, asan-ubsan, tsan
+#
+# --built: the preset is built and its C++ tests are done (scripts/lane.sh): the end-to-end tests alone.
+# Results join those of other runs in out/results.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+is_built=no
+if [ "${1:-}" = --built ]; then
+  is_built=yes
+  shift
+fi
+preset=${1:-sil}
+status=0
+scripts/setup.sh test
+mkdir -p out/results
+if [ "$is_built" = no ]; then
+  scripts/lane.sh "$preset" -R '^unit_sil_|^unit_tensorrt|^conformance.*tensorrt' || status=1
+fi
+if [ -f "out/results/$preset.failed" ]; then  # no programs: the end-to-end tests would only repeat that
+  exit 1
+fi
+
+export SKUA_BUILD_DIR=$PWD/build/$preset
+run() {
+  local name=$1
+  shift
+  .venv/bin/python -m pytest -q --junitxml="out/results/$name.xml" "$@" tests/e2e/test_tensorrt*.py || status=1
+  [ -s "out/results/$name.xml" ] || echo pytest >"out/results/$name.failed"
+}
+run "sil-$preset" -m 'not alone' -n 2 --dist loadfile
+run "sil-$preset-alone" -m alone
+[ "$is_built" = yes ] || .venv/bin/python scripts/tally.py out/results || status=1
+exit "$status"
