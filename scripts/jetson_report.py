@@ -186,8 +186,8 @@ def compiles(report: Report) -> None:
     steps, section = report.steps, "Engines"
     report.step(section, "trtexec builds a plan of the same contract", "route.trtexec")
     first, second = (steps.answer(f"again.{which}").get("engine", {}) for which in ("first", "second"))
-    used = second.get("proof", {}).get("timing_cache")
-    report.add(section, "the timing cache serves the next build", used == "used", f"{used or reason_of(steps, 'again.second')}", of_device=True)
+    used = second.get("proof", {}).get("timing_cache", reason_of(steps, "again.second"))
+    report.add(section, "the timing cache serves the next build", used == "used", used, of_device=True)
     is_same = bool(first) and first.get("engine_sha256") == second.get("engine_sha256")
     report.add(section, "the same model gives the same bytes", is_same or None, "equal" if is_same else "two builds differ, or were not made",
                of_device=True)
@@ -198,8 +198,8 @@ def foreign(report: Report) -> None:
     if report.steps.status("foreign") is None:
         report.add("Engines", name, None, "--foreign was not given: the wording of TensorRT's warning is not known")
         return
-    error = report.steps.answer("foreign").get("error", {})
-    report.add("Engines", name, bool(error) and report.steps.status("foreign") != 0, reason_of(report.steps, "foreign"), of_device=True)
+    is_refused = bool(report.steps.answer("foreign").get("error")) and report.steps.status("foreign") != 0
+    report.add("Engines", name, is_refused, reason_of(report.steps, "foreign"), of_device=True)
 
 
 # ---- runs ----------------------------------------------------------------------------------------------------------
@@ -219,12 +219,10 @@ def figures(subject: dict | None) -> str:
 
 def runs(report: Report) -> None:
     for step in report.steps.names("bench."):
-        name = step.partition(".")[2]
-        if report.steps.status(step) != 0:
-            report.add("Runs", name, False, reason_of(report.steps, step), of_device=True)
-    for step in report.steps.names("bench."):
         _, name, way = step.split(".", 2)
-        if way == "graph":
+        if report.steps.status(step) != 0:
+            report.add("Runs", f"{name}.{way}", False, reason_of(report.steps, step), of_device=True)
+        elif way == "graph":
             compare(report, name, "graph", "enqueue")
         elif way == "mapped":
             compare(report, name, "mapped", "copied")
@@ -258,7 +256,7 @@ def budgets(report: Report) -> None:
         total = sum(p95[model] for model in models) if is_there else 0.0
         report.add("Budgets", f"{name}, stand-ins: p95 <= {limit:g} ms", total <= limit if is_there else None,
                    f"{total:.2f} ms" if is_there else "not measured", of_device=True)
-    resident = [engine for engine in records(report.steps.text("resident", "err"), "c7.backbone_resident")]
+    resident = records(report.steps.text("resident", "err"), "c7.backbone_resident")
     total = sum(record["kv"]["resident_bytes"] for record in resident)
     report.add("Budgets", "all stand-ins resident at once: <= 4 GiB", total <= RESIDENT_BYTES if resident else None,
                f"{len(resident)} engines, {total / GIB:.3f} GiB", of_device=True)
@@ -306,8 +304,7 @@ def flight(report: Report, minutes: float) -> None:
 
 
 def memory(report: Report, section: str, flown: dict, minutes: float) -> None:
-    file = report.steps.out / "memory.txt"
-    samples = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    samples = map(str.split, (report.steps.out / "memory.txt").read_text().splitlines())
     rows = [dict(zip(words[::2], map(int, words[1::2]))) for words in samples if len(words) == 8]
     used = max((row["MemTotal:"] - row["MemAvailable:"] for row in rows), default=0)
     swap = max((row["SwapTotal:"] - row["SwapFree:"] for row in rows), default=0)
@@ -386,20 +383,17 @@ def main() -> int:
     parser.add_argument("--sil", action="store_true")
     parser.add_argument("--tensors", type=Path)
     given = parser.parse_args()
-    if given.tensors:
-        return list_tensors(given.tensors)
-    if given.out is None:
-        parser.error("OUT is missing")
+    if given.tensors or given.out is None:
+        return list_tensors(given.tensors) if given.tensors else parser.error("OUT is missing")
     lines = judge(given.out, given.minutes, given.sil)
     label = SIL if given.sil else "TensorRT"
     (given.out / "report.json").write_text(json.dumps({"sdk": label, "lines": [asdict(line) for line in lines]}, indent=1) + "\n")
     page = markdown(lines, given.sil)
     (given.out / "report.md").write_text(page, "utf-8")
     print(page.split("\n## ")[0] + f"\n{given.out / 'report.md'}")
-    for line in lines:
-        if line.verdict == FAIL:
-            print(f"FAIL {line.section}: {line.name}: {line.detail[:300]}")
-    return 1 if any(line.verdict == FAIL for line in lines) else 0
+    failed = [line for line in lines if line.verdict == FAIL]
+    print("".join(f"FAIL {line.section}: {line.name}: {line.detail[:300]}\n" for line in failed), end="")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Plans for the runtime tensorrt, from a model to a run: compile, provision, verify, run.
 
-Needs a build with that runtime: SKUA_BUILD_DIR=build/sil, where the stand-in of tests/sil takes TensorRT's place.
+Needs a build over the software-in-the-loop SDK of tests/sil: `make sil`, or SKUA_BUILD_DIR=build/sil.
 """
 
 import json
