@@ -62,7 +62,7 @@ if(SKUA_TENSORRT_SIL)
   set(SkuaTensorRT_RUN_PATH "$ORIGIN/../sil")
   set(SkuaTensorRT_VERSION "software in the loop")
   install(CODE "message(FATAL_ERROR \"This build tree holds the software-in-the-loop SDK (SKUA_TENSORRT_SIL=ON) and is \
-never installed; configure another one, without it\")")
+never installed; configure another one, without it\")" ALL_COMPONENTS)
 else()
   if(TENSORRT_ROOT)
     set(_remedy "TENSORRT_ROOT=${TENSORRT_ROOT} must hold include/NvInfer.h and lib/libnvinfer.so")

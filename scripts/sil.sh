@@ -2,7 +2,7 @@
 # The runtime tensorrt over the software-in-the-loop SDK of tests/sil, on any machine: the C++ tests that only such a build
 # has, then the programs from a model to a flight.
 #
-# usage: scripts/sil.sh [--built] [PRESET]     PRESET: sil (default), gcc11, asan-ubsan, tsan
+# usage: scripts/sil.sh [--built] [PRESET]     PRESET: sil (default) or gcc11
 #
 # --built: the preset is built and its C++ tests are done (scripts/lane.sh): the end-to-end tests alone.
 # Results join those of other runs in out/results.

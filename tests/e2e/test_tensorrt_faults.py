@@ -133,10 +133,11 @@ def test_an_order_that_nobody_understands_ends_the_program(trt, compiled, tmp_pa
     assert result.returncode != programs.DONE and "explode" in result.stderr
 
 
-def test_such_a_build_cannot_be_installed(sil, tmp_path):
+@pytest.mark.parametrize("component", [(), ("--component", "airborne"), ("--component", "ground")], ids=" ".join)
+def test_such_a_build_cannot_be_installed(sil, tmp_path, component):
     cache = (programs.BUILD / "CMakeCache.txt").read_text("utf-8")
     cmake = re.search(r"^CMAKE_COMMAND:INTERNAL=(.*)$", cache, re.MULTILINE).group(1)
-    result = subprocess.run([cmake, "--install", programs.BUILD, "--prefix", tmp_path / "prefix"], capture_output=True,
-                            text=True, check=False)
+    result = subprocess.run([cmake, "--install", programs.BUILD, "--prefix", tmp_path / "prefix", *component],
+                            capture_output=True, text=True, check=False)
     assert result.returncode != 0 and "software-in-the-loop" in result.stderr
-    assert not (tmp_path / "prefix" / "bin").exists()
+    assert not (tmp_path / "prefix").exists()
