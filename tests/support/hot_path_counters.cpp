@@ -2,19 +2,40 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <unwind.h>
 
 #include <cstdlib>
 #include <new>
+#include <string_view>
 
 namespace {
 
 thread_local bool g_is_counting = false;
 thread_local bool g_is_failing = false;
 thread_local skua::test::HotPathCounts g_counts;
+thread_local std::uint64_t g_until_failure = 0;  // 0: none is to fail
+
+// By the whole stack: code of std that an SDK calls may be the program's copy of it.
+_Unwind_Reason_Code look_for_sdk(_Unwind_Context* context, void* is_found) {
+  Dl_info module{};
+  if (dladdr(reinterpret_cast<void*>(_Unwind_GetIP(context)), &module) == 0) return _URC_NO_REASON;
+  const std::string_view name(module.dli_fname);
+  for (const char* const sdk : {"/libskua_sil_", "/libonnxruntime", "/libtorch", "/libc10"}) {
+    if (name.find(sdk) != std::string_view::npos) *static_cast<bool*>(is_found) = true;
+  }
+  return _URC_NO_REASON;
+}
+
+bool is_to_fail() {
+  if (g_until_failure == 0) return false;
+  bool is_of_sdk = false;
+  _Unwind_Backtrace(look_for_sdk, &is_of_sdk);
+  return !is_of_sdk && --g_until_failure == 0;
+}
 
 void* counted(std::size_t size) {
   if (g_is_counting) ++g_counts.allocations;
-  if (g_is_failing) return nullptr;
+  if (g_is_failing || is_to_fail()) return nullptr;
   return std::malloc(size != 0 ? size : 1);
 }
 
@@ -70,6 +91,14 @@ void run_without_memory(const std::function<void()>& function) {
   g_is_failing = true;
   function();
   g_is_failing = false;
+}
+
+bool run_with_failing_allocation(std::uint64_t nth, const std::function<void()>& function) {
+  g_until_failure = nth;
+  function();
+  const bool has_failed = g_until_failure == 0;
+  g_until_failure = 0;
+  return has_failed;
 }
 
 }  // namespace skua::test

@@ -12,6 +12,7 @@ std::string wanted(MemoryKind kind, std::size_t bytes) {
 }
 
 Status taken(cudaError_t error, DeviceState& state, TrtContext context, MemoryKind kind, std::size_t bytes) {
+  if (error == cudaSuccess) return {};  // before a text is made, which may throw: nobody owns it yet
   state.heed(classify(error));
   return check(error, context, wanted(kind, bytes));
 }

@@ -41,12 +41,18 @@ Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> 
                                                      const std::shared_ptr<DeviceState>& device,
                                                      TrtContext context, const std::string& what) {
   if (device->is_lost()) return translate(context, device->lost(), what, "the device is lost");
-  std::shared_ptr<PlanEngine> opened(new PlanEngine(device));
-  SKUA_RETURN_IF_ERROR(opened->create_runtime(context, what));
-  SKUA_RETURN_IF_ERROR(opened->deserialize(plan, context, what));
-  SKUA_RETURN_IF_ERROR(opened->check_flags(context, what));
-  SKUA_RETURN_IF_ERROR(opened->read_facts(context, what));
-  return opened;
+  return or_out_of_memory(what, [&]() -> Result<std::shared_ptr<PlanEngine>> {
+    std::shared_ptr<PlanEngine> opened(new PlanEngine(device));
+    SKUA_RETURN_IF_ERROR(opened->create_runtime(context, what));
+    SKUA_RETURN_IF_ERROR(opened->deserialize(plan, context, what));
+    Status read = opened->check_flags(context, what);
+    if (read.ok()) read = opened->read_facts(context, what);
+    // A question that failed has an answer all the same, and mostly that of a harmless plan.
+    if (opened->recorder().first())
+      return translate(context, opened->recorder(), what + ": reading the plan back", "");
+    SKUA_RETURN_IF_ERROR(read);
+    return opened;
+  });
 }
 
 Status PlanEngine::create_runtime(TrtContext context, const std::string& what) {
@@ -61,7 +67,10 @@ Status PlanEngine::create_runtime(TrtContext context, const std::string& what) {
   // into files.
   runtime->setEngineHostCodeAllowed(false);
   runtime->setTempfileControlFlags(0);
-  if (!runtime->getEngineHostCodeAllowed() && runtime->getTempfileControlFlags() == 0) return {};
+  const bool is_closed = !runtime->getEngineHostCodeAllowed() && runtime->getTempfileControlFlags() == 0;
+  if (runtime->getErrorRecorder() != &objects_->recorder || objects_->recorder.first())
+    return translate(context, objects_->recorder, what + ": TensorRT's runtime", log.text());
+  if (is_closed) return {};
   return refused(context, Reason::kDeserializeFailed, what,
                  "expected TensorRT to refuse host code and temporary files, found that it does not");
 }
@@ -138,7 +147,8 @@ Status PlanEngine::read_facts(TrtContext context, const std::string& what) {
   facts_.profiles = plan.getNbOptimizationProfiles();
   facts_.layers = plan.getNbLayers();
   facts_.auxiliary_streams = plan.getNbAuxStreams();
-  facts_.name = plan.getName() == nullptr ? "" : plan.getName();
+  const char* const name = plan.getName();
+  facts_.name = name == nullptr ? "" : name;
   return {};
 }
 

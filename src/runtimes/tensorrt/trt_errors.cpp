@@ -167,6 +167,15 @@ Error translate_hot(const Fault& fault) noexcept {
   return Error{ErrorCode::kInference, Reason::kExecutionFailed, fault.native_code, {}};
 }
 
+Error no_host_memory(std::string_view what) noexcept {
+  const Fault fault{FaultClass::kMemory, 0};
+  try {
+    return translate(TrtContext::kLoad, fault, what, "the host has no memory left");
+  } catch (const std::bad_alloc&) {
+    return translate_hot(fault);
+  }
+}
+
 std::string describe(cudaError_t error) {
   return std::string(cudaGetErrorName(error)) + " (" + std::to_string(static_cast<int>(error)) +
          "): " + cudaGetErrorString(error);

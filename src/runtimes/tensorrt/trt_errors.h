@@ -7,6 +7,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,8 @@ namespace skua::tensorrt {
 enum class FaultClass : std::uint8_t {
   kNone,     ///< no error
   kFrame,    ///< this frame has no result; the next one may
-  kMemory,   ///< likewise, for want of memory: OutOfMemoryError
   kContext,  ///< likewise, and the execution context must be made anew before the next run
+  kMemory,   ///< likewise, for want of memory: OutOfMemoryError
   kDevice,   ///< nothing can run any more in this process
 };
 
@@ -64,6 +65,18 @@ Error translate(TrtContext context, const ErrorRecorder& recorder, std::string_v
 
 /// The same without a text: reason and native code. Does not allocate.
 Error translate_hot(const Fault& fault) noexcept;
+
+/// Host memory ran out: OutOfMemoryError.
+Error no_host_memory(std::string_view what) noexcept;
+/// Runs a step of loading, which may end without host memory like without the device's.
+template <typename Step>
+auto or_out_of_memory(std::string_view what, Step step) -> decltype(step()) {
+  try {
+    return step();
+  } catch (const std::bad_alloc&) {
+    return no_host_memory(what);
+  }
+}
 
 /// "cudaErrorMemoryAllocation (2): out of memory".
 std::string describe(cudaError_t error);

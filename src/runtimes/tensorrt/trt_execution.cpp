@@ -57,10 +57,7 @@ Status TrtExecution::rebuild() noexcept {
       plan.engine().createExecutionContext(nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
   if (!lane_->context || !configure_context() || !bind_addresses()) {
     was_refused_ = true;
-    if (const auto told = plan.recorder().first(); told && !lane_->context) {
-      lane_->recorder.reportError(*told, "");
-      plan.recorder().clear();
-    }
+    take_plan_report();
     Status failed = fail(cudaSuccess);
     needs_context_ = true;
     return failed;
@@ -78,8 +75,12 @@ Status TrtExecution::settle_shapes() noexcept {
   for (OutputSlot& slot : lane_->outputs) {
     if (slot.reserved) continue;
     Shape shape;
-    if (!read_shape(lane_->context->getTensorShape(slot.name.c_str()), shape) || !slot.has_room(shape))
-      return bare(Reason::kOutputOverflow);
+    const bool is_read = read_shape(lane_->context->getTensorShape(slot.name.c_str()), shape);
+    if (lane_->recorder.first()) {
+      was_refused_ = true;
+      return fail(cudaSuccess);
+    }
+    if (!is_read || !slot.has_room(shape)) return bare(Reason::kOutputOverflow);
     slot.view.shape = shape;
   }
   are_shapes_settled_ = !has_host_inputs_;
@@ -187,9 +188,11 @@ Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
   if (device().is_lost()) return translate_hot(device().lost());
   SKUA_RETURN_IF_ERROR(catch_up());
   if (!slot.has_room(shape)) {
-    return make_error(ErrorCode::kInvalidArgument, Reason::kShapeMismatch,
-                      "input '" + slot.name + "': expected at most " + slot.capacity.to_string() +
-                          ", found " + shape.to_string() + "; stay within the profile");
+    return or_out_of_memory(slot.name, [&]() -> Status {
+      return make_error(ErrorCode::kInvalidArgument, Reason::kShapeMismatch,
+                        "input '" + slot.name + "': expected at most " + slot.capacity.to_string() +
+                            ", found " + shape.to_string() + "; stay within the profile");
+    });
   }
   const QuietLog quiet;
   if (!needs_context_ && !lane_->context->setInputShape(slot.name.c_str(), dims_of(shape))) {

@@ -67,6 +67,7 @@ class TrtExecution final : public Execution {
   Status make_context(const std::string& what);
   Status bind_all(const std::string& what);
   bool configure_context() noexcept;
+  void take_plan_report() noexcept;
   bool bind_addresses() noexcept;
   Status find_dynamic_outputs(const std::string& what);
   Error refused(const ErrorRecorder& recorder, const std::string& what, std::string_view log) const;

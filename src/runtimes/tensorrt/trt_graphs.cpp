@@ -28,7 +28,9 @@ Status TrtExecution::make_graph() noexcept {
     }
     const cudaError_t captured = lane_->graph.capture(lane_->stream.get(), [this] { return enqueue(); });
     if (captured != cudaSuccess) {
-      if (classify(captured).kind == FaultClass::kDevice) return fail(captured);
+      const auto told = lane_->recorder.first();
+      const Fault fault = worse(classify(captured), told ? classify(*told) : Fault{});
+      if (fault.kind == FaultClass::kDevice) return fail(captured);
       lane_->recorder.clear();
       was_refused_ = false;
       tell_graph_reason();

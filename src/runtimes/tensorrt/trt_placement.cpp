@@ -61,15 +61,17 @@ Error TrtExecution::refused(const ErrorRecorder& recorder, const std::string& wh
 }
 
 Status TrtExecution::place(const EngineRecord& record) {
-  model_ = record.model;
-  if (device().is_lost())
-    return translate(TrtContext::kLoad, device().lost(), record.file, "the device is lost");
-  SKUA_RETURN_IF_ERROR(place_memory(record));
-  SKUA_RETURN_IF_ERROR(make_context(record.file));
-  SKUA_RETURN_IF_ERROR(bind_all(record.file));
-  SKUA_RETURN_IF_ERROR(find_dynamic_outputs(record.file));
-  hide_outputs();
-  return {};
+  return or_out_of_memory(record.file, [&]() -> Status {
+    model_ = record.model;
+    if (device().is_lost())
+      return translate(TrtContext::kLoad, device().lost(), record.file, "the device is lost");
+    SKUA_RETURN_IF_ERROR(place_memory(record));
+    SKUA_RETURN_IF_ERROR(make_context(record.file));
+    SKUA_RETURN_IF_ERROR(bind_all(record.file));
+    SKUA_RETURN_IF_ERROR(find_dynamic_outputs(record.file));
+    hide_outputs();
+    return {};
+  });
 }
 
 Status TrtExecution::place_memory(const EngineRecord& record) {
@@ -109,8 +111,8 @@ Status TrtExecution::make_context(const std::string& what) {
   lane_->plan->recorder().clear();
   const auto strategy = ExecutionContextAllocationStrategy::kUSER_MANAGED;
   lane_->context.reset(lane_->plan->engine().createExecutionContext(strategy));
-  if (!lane_->context) return refused(lane_->plan->recorder(), what + ": an execution context", log.text());
-  if (configure_context()) return {};
+  if (lane_->context && configure_context()) return {};
+  take_plan_report();
   return refused(lane_->recorder, what + ": an execution context", log.text());
 }
 
@@ -122,10 +124,20 @@ bool TrtExecution::configure_context() noexcept {
   const auto& inputs = lane_->plan->facts().inputs;
   const bool has_profile = std::any_of(inputs.begin(), inputs.end(),
                                        [](const PlanTensor& input) { return !input.shape.is_static(); });
-  if (!has_profile) return true;
   // Only an engine's first context has the profile by itself.
-  return context.setOptimizationProfileAsync(0, lane_->stream.get()) &&
-         cudaStreamSynchronize(lane_->stream.get()) == cudaSuccess;
+  if (has_profile && (!context.setOptimizationProfileAsync(0, lane_->stream.get()) ||
+                      cudaStreamSynchronize(lane_->stream.get()) != cudaSuccess))
+    return false;
+  take_plan_report();
+  return !lane_->recorder.first();  // not all of these calls answer, but each of them reports
+}
+
+// A context reports to the lane's recorder once it has been given it, and to its plan's before.
+void TrtExecution::take_plan_report() noexcept {
+  ErrorRecorder& plan = lane_->plan->recorder();
+  if (const auto told = plan.first(); told && !lane_->recorder.first())
+    lane_->recorder.reportError(*told, plan.getErrorDesc(0));
+  plan.clear();
 }
 
 bool TrtExecution::bind_addresses() noexcept {

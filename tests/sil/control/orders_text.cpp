@@ -1,5 +1,6 @@
 #include "sil/control/orders_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -33,21 +34,39 @@ std::optional<Number> number(std::string_view text) {
   return value;
 }
 
-/// fail:FUNCTION:NTH:CODE[:sticky], fail_work:FUNCTION:NTH:CODE, hang:FUNCTION:NTH, hang_work:FUNCTION:NTH
-std::optional<Order> call_order(const Words& words) {
+bool is_function(std::string_view name) {
+  if (name.empty() || name.front() == ':' || name.back() == ':') return false;
+  for (std::size_t at = name.find(':'); at != std::string_view::npos; at = name.find(':', at + 2)) {
+    if (name.substr(at, 2) != "::" || name[at + 2] == ':') return false;
+  }
+  return true;
+}
+
+/// Cuts the last of the words off.
+std::string_view cut_last(std::string_view& words) {
+  const std::size_t colon = words.rfind(':');
+  const std::string_view last = colon == std::string_view::npos ? words : words.substr(colon + 1);
+  words.remove_suffix(std::min(words.size(), last.size() + 1));
+  return last;
+}
+
+/// fail:FUNCTION:NTH:CODE[:sticky], fail_work:FUNCTION:NTH:CODE, hang:FUNCTION:NTH, hang_work:FUNCTION:NTH.
+/// Read from the end: FUNCTION may have colons of its own.
+std::optional<Order> call_order(std::string_view entry) {
+  const std::string_view word = entry.substr(0, entry.find(':'));
+  const bool has_code = word == "fail" || word == "fail_work";
+  const bool is_work = word == "fail_work" || word == "hang_work";
+  if (!has_code && word != "hang" && word != "hang_work") return std::nullopt;
+  std::string_view rest = entry.substr(std::min(entry.size(), word.size() + 1));
   Order order;
-  const bool has_code = words[0] == "fail" || words[0] == "fail_work";
-  const bool is_work = words[0] == "fail_work" || words[0] == "hang_work";
-  if (!has_code && words[0] != "hang" && words[0] != "hang_work") return std::nullopt;
-  order.is_sticky = words[0] == "fail" && words.size() == 5 && words[4] == "sticky";
-  const std::size_t expected = 3U + (has_code ? 1U : 0U) + (order.is_sticky ? 1U : 0U);
-  if (words.size() != expected || words[1].empty()) return std::nullopt;
-  const std::optional<int> nth = number<int>(words[2]);
-  const std::optional<int> code = has_code ? number<int>(words[3]) : 0;
-  if (!nth || !code) return std::nullopt;
+  order.is_sticky = word == "fail" && rest.ends_with(":sticky");
+  if (order.is_sticky) static_cast<void>(cut_last(rest));
+  const std::optional<int> code = has_code ? number<int>(cut_last(rest)) : 0;
+  const std::optional<int> nth = number<int>(cut_last(rest));
+  if (!nth || !code || !is_function(rest)) return std::nullopt;
   order.effect = has_code ? (is_work ? Effect::fail_work : Effect::fail_call)
                           : (is_work ? Effect::hang_work : Effect::hang_call);
-  order.function = words[1];
+  order.function = rest;
   order.nth = *nth;
   order.code = *code;
   return order;
@@ -85,7 +104,7 @@ std::string follow_orders(const std::string& text, Faults& orders) {
     const Words words = split(entry, ':');
     if (words.size() == 1 && follow_flag(words[0])) continue;
     if (words.size() == 2 && follow_figure(words[0], words[1])) continue;
-    std::optional<Order> order = call_order(words);
+    std::optional<Order> order = call_order(entry);
     if (!order) return "'" + std::string(entry) + "' is no order; the grammar is in tests/sil/README.md";
     orders.add(*std::move(order));
   }

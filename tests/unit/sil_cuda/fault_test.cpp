@@ -78,9 +78,9 @@ TEST_F(SilFault, ASubmissionThatFailsHasNoEffect) {
 }
 
 TEST_F(SilFault, AFailedLibraryAboveLosesTheDeviceWithAPlainCode) {
-  sil::fail_call("enqueueV3", 1, 9, true);
-  EXPECT_EQ(sil::injected_fault("enqueueV3"), 9);
-  EXPECT_EQ(sil::injected_fault("enqueueV3"), std::nullopt);
+  sil::fail_call("IExecutionContext::enqueueV3", 1, 9, true);
+  EXPECT_EQ(sil::injected_fault("IExecutionContext::enqueueV3"), 9);
+  EXPECT_EQ(sil::injected_fault("IExecutionContext::enqueueV3"), std::nullopt);
   EXPECT_EQ(cudaSetDevice(0), cudaErrorLaunchFailure);
 }
 
@@ -100,9 +100,9 @@ TEST_F(SilFault, AHangingCallReturnsAfterTheRelease) {
 
 TEST_F(SilFault, HangingWorkHoldsItsStreamUntilTheRelease) {
   const cudaStream_t where = stream();
-  sil::hang_work("enqueueV3", 1);
+  sil::hang_work("IExecutionContext::enqueueV3", 1);
   std::vector<int> notes;
-  EXPECT_EQ(sil::injected_fault("enqueueV3"), std::nullopt);
+  EXPECT_EQ(sil::injected_fault("IExecutionContext::enqueueV3"), std::nullopt);
   note(where, notes, 1);  // the first work after the call that was told
   note(where, notes, 2);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -143,10 +143,50 @@ TEST_F(SilFault, OrdersAsText) {
   EXPECT_EQ(cudaSetDevice(0), cudaErrorIllegalAddress);
 }
 
+TEST_F(SilFault, FunctionsWithColonsInTheText) {
+  const std::string text =
+      "fail:IExecutionContext::enqueueV3:2:9;fail:a::b::c:1:5:sticky;fail_work:I::w:1:700;";
+  EXPECT_EQ(sil::follow_orders(text, sil::faults()), "");
+  EXPECT_EQ(sil::injected_fault("IExecutionContext::enqueueV3"), std::nullopt);
+  EXPECT_EQ(sil::injected_fault("IExecutionContext::enqueueV3"), 9);
+  EXPECT_EQ(sil::injected_fault("a::b::c"), 5);
+  EXPECT_EQ(cudaSetDevice(0), cudaErrorLaunchFailure);
+}
+
+TEST_F(SilFault, HangsOfFunctionsWithColonsInTheText) {
+  EXPECT_EQ(sil::follow_orders("hang:I::f:1;hang_work:I::g:1", sil::faults()), "");
+  const cudaStream_t where = stream();
+  std::vector<int> notes;
+  EXPECT_EQ(sil::injected_fault("I::g"), std::nullopt);
+  note(where, notes, 1);
+  EXPECT_EQ(cudaStreamQuery(where), cudaErrorNotReady);
+  sil::release_hangs();
+  EXPECT_EQ(cudaStreamSynchronize(where), cudaSuccess);
+}
+
 TEST_F(SilFault, WrongTextIsNamed) {
-  for (const char* const wrong : {"fail", "fail:f:1", "fail:f:x:1", "fail:f:1:2:stick", "fail::1:2", "hang:f",
-                                  "hang:f:1:2", "memory", "memory:-1", "memory:9x", "flood_log:99999999999",
-                                  "drop_driver", "fail_work:f:1:2:sticky", " no_driver"}) {
+  for (const char* const wrong : {"fail",
+                                  "fail:f:1",
+                                  "fail:f:x:1",
+                                  "fail:f:1:2:stick",
+                                  "fail::1:2",
+                                  "hang:f",
+                                  "hang:f:1:2",
+                                  "memory",
+                                  "memory:-1",
+                                  "memory:9x",
+                                  "flood_log:99999999999",
+                                  "drop_driver",
+                                  "fail_work:f:1:2:sticky",
+                                  " no_driver",
+                                  "fail:f:1:2:3",
+                                  "fail:f:::1:2",
+                                  "fail:::f:1:2",
+                                  "fail:f::1:2",
+                                  "fail:f:::g:1:2",
+                                  "hang:f::1",
+                                  "fail:sticky",
+                                  "fail:1:2:sticky"}) {
     EXPECT_NE(sil::follow_orders(wrong, sil::faults()).find(wrong), std::string::npos) << wrong;
   }
 }

@@ -16,10 +16,12 @@
 
 #include "onnx_writer.h"
 #include "runtimes/tensorrt/record_options.h"
+#include "runtimes/tensorrt/tensorrt_runtime.h"
 #include "runtimes/tensorrt/trt_execution.h"
 #include "runtimes/tensorrt/trt_library.h"
 #include "runtimes/tensorrt/trt_logger.h"
 #include "sil/control/sil_control.h"
+#include "temp_folder.h"
 #include "verdicts.h"
 
 namespace skua::test {
@@ -33,8 +35,11 @@ inline const std::string kEnqueue = "IExecutionContext::enqueueV3";
 class KeptEvents final : public EventSink {
  public:
   void emit(const Event& event) noexcept override {
-    const std::lock_guard lock(mutex_);
-    events_.push_back(event);
+    try {
+      const std::lock_guard lock(mutex_);
+      events_.push_back(event);
+    } catch (const std::bad_alloc&) {  // what a test that takes the memory away has asked for
+    }
   }
   void clear() {
     const std::lock_guard lock(mutex_);
@@ -113,6 +118,15 @@ class TensorrtRun : public testing::Test {
   std::shared_ptr<trt::DeviceState> device_ = std::make_shared<trt::DeviceState>(events_);
   RuntimeConfig config_;
   const Clock* clock_ = &system_clock();
+};
+
+/// The runtime as its users have it, over engines that it has compiled itself.
+class TensorrtRuntimeScene : public TensorrtRun {
+ protected:
+  RuntimeEnvironment environment();
+  EngineCacheEntry compile(InferenceRuntime& runtime, const std::string& name, const PlanRequest& request);
+
+  TempFolder folder_;
 };
 
 inline PlanRequest add_relu() { return {add_relu_model()}; }

@@ -65,6 +65,26 @@ EngineRecord record_of(const trt::PlanFacts& facts, const PlanRequest& request) 
   return record;
 }
 
+RuntimeEnvironment TensorrtRuntimeScene::environment() {
+  RuntimeEnvironment environment;
+  environment.config.runtime = "tensorrt";
+  environment.config.engine_cache_dir = folder_.path() / "cache";
+  environment.config.lanes = {{"lane_a", ""}};
+  environment.host = probe_host();
+  environment.role = Role::kGround;
+  environment.events = &events_;
+  return environment;
+}
+
+EngineCacheEntry TensorrtRuntimeScene::compile(InferenceRuntime& runtime, const std::string& name,
+                                               const PlanRequest& request) {
+  folder_.write(name + ".onnx", request.model);
+  BuildConfig build;
+  build.precision = Precision::kFp32;
+  build.optimization_profiles = request.profiles;
+  return runtime.compile_engine(folder_.path() / (name + ".onnx"), build).value();
+}
+
 std::vector<float> ramp(std::size_t count) {
   std::vector<float> values(count);
   for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i) - static_cast<float>(count) / 2;

@@ -105,18 +105,6 @@ TEST_F(TensorrtFreeBytes, WithoutADriverThereIsNoRuntime) {
       is_error(trt::open_device(), ErrorCode::kRuntimeNotAvailable, Reason::kProviderNotAvailable, "driver"));
 }
 
-TEST_F(TensorrtFreeBytes, EveryCallThatFailsWhileTheDeviceIsOpenedIsARefusal) {
-  ASSERT_TRUE(is_ok(trt::open_device()));
-  for (const std::string& function : sil::functions()) {
-    sil::reset();
-    sil::fail_call(function, 1, cudaErrorNoDevice);
-    const auto refused = trt::open_device();
-    if (function == "cudaGetLastError") continue;
-    EXPECT_TRUE(is_error(refused, ErrorCode::kRuntimeNotAvailable, Reason::kProviderNotAvailable))
-        << function;
-  }
-}
-
 TEST(TensorrtIoPolicy, SaysWhatIsCopied) {
   RuntimeConfig config;
   const auto policy = [&](bool is_integrated) { return trt::IoPolicy::from(config, is_integrated).value(); };

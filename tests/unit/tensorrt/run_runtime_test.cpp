@@ -1,33 +1,14 @@
 // The runtime as its users have it: compiled engines, through the gate and the base, over the device.
 #include "run_fixture.h"
-#include "runtimes/tensorrt/tensorrt_runtime.h"
 #include "skua/runtime_factory.h"
-#include "temp_folder.h"
 
 namespace skua::test {
 namespace {
 
 using ::testing::HasSubstr;
 
-class TensorrtRuntimeTest : public TensorrtRun {
+class TensorrtRuntimeTest : public TensorrtRuntimeScene {
  protected:
-  RuntimeEnvironment environment() {
-    RuntimeEnvironment environment;
-    environment.config.runtime = "tensorrt";
-    environment.config.engine_cache_dir = folder_.path() / "cache";
-    environment.config.lanes = {{"lane_a", ""}};
-    environment.host = probe_host();
-    environment.role = Role::kGround;
-    environment.events = &events_;
-    return environment;
-  }
-  EngineCacheEntry compile(InferenceRuntime& runtime, const std::string& name, const PlanRequest& request) {
-    folder_.write(name + ".onnx", request.model);
-    BuildConfig build;
-    build.precision = Precision::kFp32;
-    build.optimization_profiles = request.profiles;
-    return runtime.compile_engine(folder_.path() / (name + ".onnx"), build).value();
-  }
   static TensorMap input_of(const std::vector<float>& values) {
     Tensor x = Tensor::allocate(DType::kFloat32, {1, 64}).value();
     write(x.view(), values);
@@ -35,8 +16,6 @@ class TensorrtRuntimeTest : public TensorrtRun {
     inputs.insert("x", std::move(x)).value();
     return inputs;
   }
-
-  TempFolder folder_;
 };
 
 TEST_F(TensorrtRuntimeTest, InfoAndDoctorSayWhatItRunsOn) {

@@ -51,11 +51,18 @@ std::size_t resident_pages() {
   return resident;
 }
 
-TEST_F(TensorrtThreads, ManyRunsTakeNoMemoryNoFileAndNoThread) {
+class TensorrtBoundRuns : public TensorrtRuntimeScene {};
+
+TEST_F(TensorrtBoundRuns, ManyTakeNoMemoryNoFileAndNoThread) {
   const std::int64_t runs = skua_test::count("tensorrt_bound_runs");
-  const Lane lane = place(add_relu());
+  auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+  const EngineHandle handle = runtime->deserialize_engine(compile(*runtime, "net", add_relu())).value();
+  auto bound = runtime->bind(handle, runtime->create_lane("lane_a").value()).value();
+  runtime->seal();
+  write(bound.input(0), ramp(64));
   const auto run_some = [&](std::int64_t count) {
-    for (std::int64_t run = 0; run < count; ++run) ASSERT_TRUE(lane->run(std::nullopt).ok()) << run;
+    for (std::int64_t run = 0; run < count; ++run) ASSERT_TRUE(bound.run().ok()) << run;
+    EXPECT_EQ(read<float>(bound.output(0)), add_relu_of(ramp(64)));
   };
   run_some(runs / 10 + 100);
   const std::size_t files = entries_of("/proc/self/fd"), threads = entries_of("/proc/self/task");
@@ -65,6 +72,7 @@ TEST_F(TensorrtThreads, ManyRunsTakeNoMemoryNoFileAndNoThread) {
   EXPECT_EQ(entries_of("/proc/self/fd"), files);
   EXPECT_EQ(entries_of("/proc/self/task"), threads);
   EXPECT_EQ(sil::live_objects(), live);
+  EXPECT_EQ(device->allocations_after_seal(), 0U);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they keep what was freed
   EXPECT_LE(resident_pages(), pages + 256);  // a MiB: what the allocator does by itself
 #else

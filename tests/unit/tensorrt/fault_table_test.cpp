@@ -1,0 +1,259 @@
+// Every error of CUDA and TensorRT, at every call that loading, running and ending makes: one class, one
+// answer, nothing leaked, and then a right result or a device that nothing touches any more.
+#include "fault_table.h"
+
+#include "run_fixture.h"
+#include "runtimes/tensorrt/cuda_device.h"
+
+namespace skua::test {
+
+std::string trace_of(const FaultPair& pair) {
+  return std::string(row_of(pair.step).name) + ": " + pair.function + " number " + std::to_string(pair.nth) +
+         " fails with " + (pair.code.is_cuda ? "CUDA's " : "TensorRT's ") + std::to_string(pair.code.code);
+}
+
+bool is_survivable(const FaultPair& pair) {
+  const std::string_view name = pair.function;
+  // The SDK releases its own there, and asks nobody.
+  if (pair.step == Step::kLoad) return name == "cudaStreamDestroy";
+  if (pair.step == Step::kEnd || name == "cudaGraphDestroy" || name == "cudaGraphExecDestroy") return true;
+  // A run without its graph is a run; the second enqueue and the copies beside it are those that are
+  // recorded.
+  const bool is_recording = name == "cudaStreamBeginCapture" || name == "cudaStreamEndCapture" ||
+                            name == "cudaGraphInstantiate" || (name == kEnqueue && pair.nth == 2) ||
+                            (name == "cudaMemcpyAsync" && pair.nth > 2);
+  const bool makes_graph =
+      pair.step == Step::kFirstRun || pair.step == Step::kNewShape || pair.step == Step::kNewContext;
+  return is_recording && makes_graph && pair.code.kind != FaultClass::kDevice;
+}
+
+FaultClass class_of(const FaultPair& pair) {
+  // Without a recorder there is a text and no code.
+  if (pair.function == "createInferRuntime" || pair.function == "IRuntime::setErrorRecorder")
+    return FaultClass::kFrame;
+  // By then the run has its answer; the device may be lost all the same.
+  if (pair.step == Step::kFailed && pair.function.rfind("cudaEvent", 0) == 0) return FaultClass::kFrame;
+  // While loading that is how TensorRT refuses bytes.
+  const bool is_refusal = pair.step == Step::kLoad && !pair.code.is_cuda;
+  return is_refusal && pair.code.kind == FaultClass::kDevice ? FaultClass::kFrame : pair.code.kind;
+}
+
+namespace {
+
+class FaultScene : public TensorrtRun {
+ protected:
+  const PlanRequest& request(Step step) const {
+    if (step == Step::kNewShape || step == Step::kNewContext) return rows_;
+    return step == Step::kDynamicOutput ? non_zero_ : add_relu_;
+  }
+  struct Compiled {
+    std::string plan;
+    EngineRecord record;
+  };
+  const Compiled& compiled(const PlanRequest& request) {
+    Compiled& made = compiled_[request.model];
+    if (!made.plan.empty()) return made;
+    made.plan = build_plan(request);
+    const auto opened = trt::PlanEngine::open(bytes_of(made.plan), device_, trt::TrtContext::kLoad, "net");
+    made.record = record_of(opened.value()->facts(), request);
+    return made;
+  }
+  Status load(const PlanRequest& request) {
+    const Compiled& from = compiled(request);
+    auto opened = trt::PlanEngine::open(bytes_of(from.plan), device_, trt::TrtContext::kLoad, "net");
+    SKUA_RETURN_IF_ERROR(opened);
+    lane_.plan = *std::move(opened);
+    lane_.record = from.record;
+    SKUA_RETURN_IF_ERROR(trt::check_plan(lane_.plan->facts(), lane_.record));
+    lane_.execution = std::make_unique<trt::TrtExecution>(lane_.plan, settings());
+    return lane_.execution->place(lane_.record);
+  }
+  void end() {
+    lane_.execution.reset();
+    lane_.plan.reset();
+  }
+  void prepare(Step step);
+  Status act(Step step);
+  std::vector<FaultPair> pairs(Step step);
+  void check(const FaultPair& pair);
+  void check_answer(const FaultPair& pair, const Error& error) const;
+  void check_after(const FaultPair& pair, bool is_placed);
+  void check_lost(bool is_placed);
+  void check_right();
+
+  PlanRequest add_relu_ = add_relu(), rows_ = dynamic_rows(), non_zero_ = non_zero(6);
+  std::map<std::string, Compiled> compiled_;
+  Lane lane_;
+};
+
+/// Everything up to where the step begins.
+void FaultScene::prepare(Step step) {
+  end();
+  begin_again();
+  events_.clear();
+  device_ = std::make_shared<trt::DeviceState>(events_);
+  config_.tensorrt_io_memory = "copied";
+  config_.tensorrt_wait = "block";  // the others ask as often as time allows
+  config_.tensorrt_cuda_graphs = step != Step::kEnqueue && step != Step::kFailed;
+  if (step == Step::kDevice) return;
+  compiled(request(step));
+  if (step == Step::kLoad) return;
+  ASSERT_TRUE(is_ok(load(request(step))));
+  if (step == Step::kFirstRun) return;
+  ASSERT_TRUE(is_ok(lane_->run(std::nullopt)));
+  if (step != Step::kNewContext) return;
+  sil::fail_call("cudaEventRecord", 1, cudaErrorStreamCaptureInvalidated);
+  ASSERT_FALSE(lane_->run(std::nullopt).ok());
+}
+
+Status FaultScene::act(Step step) {
+  switch (step) {
+    case Step::kDevice: {
+      SKUA_RETURN_IF_ERROR(trt::library_facts());
+      SKUA_RETURN_IF_ERROR(trt::open_device());
+      trt::DeviceFacts discrete;
+      SKUA_RETURN_IF_ERROR(trt::free_bytes(discrete, trt::TrtContext::kDevice));
+      return {};
+    }
+    case Step::kLoad:
+      return load(request(step));
+    case Step::kNewShape:
+      SKUA_RETURN_IF_ERROR(lane_->set_input_shape(0, {3, 4}));
+      break;
+    case Step::kFailed:
+      sil::fail_call(kEnqueue, 1, static_cast<int>(nvinfer1::ErrorCode::kFAILED_COMPUTATION));
+      break;
+    case Step::kEnd:
+      end();
+      return {};
+    case Step::kFirstRun:
+    case Step::kEnqueue:
+    case Step::kGraph:
+    case Step::kDynamicOutput:
+    case Step::kNewContext:
+      break;
+  }
+  return lane_->run(std::nullopt);
+}
+
+/// Each call that the step makes, as the control has counted it, with each code of its library.
+std::vector<FaultPair> FaultScene::pairs(Step step) {
+  prepare(step);
+  sil::reset();
+  EXPECT_EQ(act(step).ok(), step != Step::kFailed);
+  std::vector<FaultPair> found;
+  for (const std::string& function : sil::functions()) {
+    const bool is_cuda = function.rfind("cuda", 0) == 0;
+    // How often the device is asked whether it is done is a matter of time.
+    const int calls = function == "cudaEventQuery" ? 1 : sil::calls(function);
+    // The failure that the step is about, and what comes before it.
+    if (step == Step::kFailed && (function == kEnqueue || function == "cudaMemcpyAsync")) continue;
+    for (int nth = 1; nth <= calls; ++nth) {
+      for (const FaultCode& code : kFaultCodes) {
+        if (code.is_cuda == is_cuda) found.push_back({step, function, nth, code});
+      }
+    }
+  }
+  return found;
+}
+
+void FaultScene::check_answer(const FaultPair& pair, const Error& error) const {
+  const StepRow& row = row_of(pair.step);
+  const FaultClass kind = class_of(pair);
+  ErrorCode code = row.code;
+  Reason reason = kind == FaultClass::kDevice ? row.when_lost : row.reason;
+  if (kind == FaultClass::kMemory) code = ErrorCode::kOutOfMemory, reason = Reason::kOutOfMemory;
+  if (pair.function == "getInferLibVersion") code = row.code, reason = Reason::kSdkForeign;
+  EXPECT_EQ(error.code, code) << error.describe();
+  EXPECT_EQ(error.reason, reason) << error.describe();
+  const int expected = pair.code.code + (pair.code.is_cuda || pair.code.code == 0 ? 0 : trt::kTensorrtCodes);
+  const bool is_told_by_tensorrt = pair.code.is_cuda && error.native_code >= trt::kTensorrtCodes;
+  EXPECT_TRUE(error.native_code == expected || error.native_code == 0 || is_told_by_tensorrt)
+      << error.native_code;
+  EXPECT_EQ(error.message.empty(), code == ErrorCode::kInference || row.code == ErrorCode::kInference);
+}
+
+void FaultScene::check_right() {
+  const TensorView input = lane_->input(0);
+  if (lane_.record.inputs[0].max_shape != Shape{1, 64}) {
+    ASSERT_TRUE(is_ok(lane_->run(std::nullopt)));
+    EXPECT_NE(lane_->output(0).data, nullptr);
+    return;
+  }
+  write(input, ramp(64));
+  ASSERT_TRUE(is_ok(lane_->run(std::nullopt)));
+  EXPECT_EQ(read<float>(lane_->output(0)), add_relu_of(ramp(64)));
+}
+
+/// Told once; every call answers at once, and none touches the device, destructors included.
+void FaultScene::check_lost(bool is_placed) {
+  EXPECT_EQ(events_.of("c7.device_lost").size(), 1U);
+  sil::reset();
+  if (is_placed) {
+    EXPECT_TRUE(is_error(lane_->run(std::nullopt), ErrorCode::kInference, Reason::kDeviceLost));
+    EXPECT_TRUE(is_error(lane_->set_input_shape(0, {1, 64}), ErrorCode::kInference, Reason::kDeviceLost));
+    EXPECT_EQ(lane_->output(0).data, nullptr);
+  }
+  end();
+  EXPECT_THAT(sil::functions(), testing::IsEmpty());
+}
+
+void FaultScene::check_after(const FaultPair& pair, bool is_placed) {
+  if (pair.step == Step::kDevice) return;
+  if (is_placed && !device_->is_lost()) {
+    if (pair.code.is_sticky) {
+      EXPECT_TRUE(is_error(lane_->run(std::nullopt), ErrorCode::kInference, Reason::kDeviceLost));
+    } else {
+      check_right();
+    }
+  }
+  if (device_->is_lost()) return check_lost(is_placed);
+  end();
+  EXPECT_FALSE(device_->is_lost());
+  EXPECT_EQ(sil::live_objects(), sil::LiveObjects());
+  EXPECT_EQ(device_->held_bytes(), 0U);
+}
+
+void FaultScene::check(const FaultPair& pair) {
+  SCOPED_TRACE(trace_of(pair));
+  prepare(pair.step);
+  sil::reset();
+  sil::fail_call(pair.function, pair.nth, pair.code.code, pair.code.is_sticky);
+  const Status answer = act(pair.step);
+  EXPECT_GE(sil::calls(pair.function), pair.nth) << "the call was not reached";
+  const bool is_placed = lane_.execution != nullptr && (answer.ok() || pair.step != Step::kLoad);
+  if (answer.ok()) {
+    EXPECT_TRUE(is_survivable(pair)) << "nobody noticed";
+  } else {
+    check_answer(pair, answer.error());
+    const bool has_run = is_placed && pair.function != "IExecutionContext::setInputShape";
+    EXPECT_TRUE(!has_run || lane_->output(0).data == nullptr) << "the old result is still there";
+  }
+  check_after(pair, is_placed);
+}
+
+class TensorrtFaultPairs : public FaultScene {};
+
+TEST_F(TensorrtFaultPairs, AreMoreThanFourHundred) {
+  std::size_t count = 0;
+  for (const StepRow& row : kSteps) count += pairs(row.step).size();
+  RecordProperty("pairs", static_cast<int>(count));
+  EXPECT_GE(count, 400U);
+  end();
+}
+
+class TensorrtFaultTable : public FaultScene, public testing::WithParamInterface<StepRow> {};
+
+TEST_P(TensorrtFaultTable, EveryErrorAtEveryCallHasItsAnswer) {
+  const std::vector<FaultPair> all = pairs(GetParam().step);
+  ASSERT_FALSE(all.empty());
+  for (const FaultPair& pair : all) check(pair);
+  end();
+}
+
+std::string step_name(const testing::TestParamInfo<StepRow>& info) { return std::string(info.param.name); }
+
+INSTANTIATE_TEST_SUITE_P(Steps, TensorrtFaultTable, testing::ValuesIn(kSteps), step_name);
+
+}  // namespace
+}  // namespace skua::test
