@@ -18,11 +18,13 @@ struct Step {
   Status (*run)(State& state);
 };
 
-/// All steps in their order. A step's error comes back in the class that compiling promises (as_build_error).
+/// All steps in their order, `before` before each of them. An error comes back in the class that compiling
+/// promises (as_build_error).
 template <typename State>
 Status run_steps(std::type_identity_t<std::span<const Step<State>>> steps, State& state,
-                 CompileProgress& progress) {
+                 CompileProgress& progress, Status (*before)(State& state) = nullptr) {
   for (const Step<State>& step : steps) {
+    if (before != nullptr) SKUA_RETURN_IF_ERROR(before(state));
     progress.step(step.text);
     if (Status done = step.run(state); !done.ok()) return as_build_error(std::move(done).error());
   }

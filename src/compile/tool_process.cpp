@@ -6,9 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <thread>
 
 #include "compile/compilation.h"
@@ -18,7 +19,8 @@
 namespace skua::compile {
 namespace {
 
-constexpr int kCannotStart = 127;
+/// Linux's own bound of one word of a command line, its end included (MAX_ARG_STRLEN).
+constexpr std::size_t kMaxWordBytes = std::size_t{32} * 4096;
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -38,8 +40,8 @@ Prepared prepare(const ToolProcess& tool) {
   Prepared prepared;
   prepared.arguments.push_back(tool.executable.string());
   prepared.arguments.insert(prepared.arguments.end(), tool.arguments.begin(), tool.arguments.end());
-  prepared.environment = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TMPDIR=" + tool.working_folder.string(),
-                          "HOME=" + tool.working_folder.string()};
+  // No HOME: Python finds the user's own packages by the user's entry in the password file then.
+  prepared.environment = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TMPDIR=" + tool.working_folder.string()};
   prepared.environment.insert(prepared.environment.end(), tool.environment.begin(), tool.environment.end());
   prepared.argv = pointers_to(prepared.arguments);
   prepared.envp = pointers_to(prepared.environment);
@@ -51,7 +53,7 @@ Prepared prepare(const ToolProcess& tool) {
 /// death with the parent.
 [[noreturn]] void become(const ToolProcess& tool, const Prepared& prepared, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(kCannotStart);
+  if (::getppid() != parent) ::_exit(kToolNotStarted);
   ::setpgid(0, 0);
   sigset_t none;
   sigemptyset(&none);
@@ -62,7 +64,7 @@ Prepared prepare(const ToolProcess& tool) {
                         ::dup2(prepared.log, STDOUT_FILENO) >= 0 &&
                         ::dup2(prepared.log, STDERR_FILENO) >= 0 && ::chdir(tool.working_folder.c_str()) == 0;
   if (is_ready) ::execve(tool.executable.c_str(), prepared.argv.data(), prepared.envp.data());
-  ::_exit(kCannotStart);
+  ::_exit(kToolNotStarted);
 }
 
 int reap(pid_t pid) {
@@ -79,11 +81,35 @@ bool has_ended(pid_t pid) {
          info.si_pid == pid;
 }
 
+/// Of the whole file: a last line may be as long as the command line that it repeats.
 std::string last_line_of(const std::filesystem::path& log) {
-  const std::string tail = log_tail(log);
-  const std::string_view text = trimmed(tail);
-  const auto start = text.find_last_of('\n');
-  return std::string(trimmed(start == std::string_view::npos ? text : text.substr(start + 1)));
+  std::ifstream stream(log, std::ios::binary);
+  std::string last;
+  for (std::string line; std::getline(stream, line);) {
+    if (const auto text = trimmed(line); !text.empty()) last = text;
+  }
+  return last;
+}
+
+/// A command line that is too long would end as a tool that cannot be started, without a word of why.
+Status check_words(const ToolProcess& tool) {
+  std::size_t total = 0;
+  for (const std::string& word : tool.arguments) {
+    total += word.size() + 1 + sizeof(char*);
+    if (word.size() < kMaxWordBytes) continue;
+    return build_error(Reason::kModelUnsupported,
+                       tool.executable.string() + ": expected words of a command line of less than " +
+                           std::to_string(kMaxWordBytes) + " bytes, found one of " +
+                           std::to_string(word.size()) + ", which begins " + quote(word, 40) +
+                           "; name fewer layers in keep_fp32, or use build_route builder");
+  }
+  const auto most =
+      static_cast<std::size_t>(std::max(::sysconf(_SC_ARG_MAX), 4096L)) - 4096;  // and the environment
+  if (total <= most) return {};
+  return build_error(Reason::kModelUnsupported,
+                     tool.executable.string() + ": expected a command line of at most " +
+                         std::to_string(most) + " bytes, found " + std::to_string(total) +
+                         "; name fewer layers in keep_fp32, or use build_route builder");
 }
 
 Error stopped(Reason reason, const ToolProcess& tool, const std::string& why) {
@@ -100,6 +126,7 @@ Result<ToolEnd> run_tool(const ToolProcess& tool) {
                                                     quote(tool.executable.string(), 4096) +
                                                     "; set the tool's path in the configuration");
   }
+  SKUA_RETURN_IF_ERROR(check_words(tool));
   const Prepared prepared = prepare(tool);
   if (prepared.log < 0) {
     return build_error(Reason::kIo, "cannot write " + tool.log.string() + ": " + std::strerror(errno));

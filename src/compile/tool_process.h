@@ -11,6 +11,10 @@
 
 namespace skua::compile {
 
+/// The exit status of a tool that could not begin: ours when it cannot be executed, the system's when it
+/// lacks a library.
+inline constexpr int kToolNotStarted = 127;
+
 struct ToolProcess {
   std::filesystem::path executable;      ///< absolute: no search path decides which tool runs
   std::vector<std::string> arguments;    ///< argv after the name, one each, as they are
@@ -29,7 +33,8 @@ struct ToolEnd {
 
 /// Runs the tool in a process group of its own that dies with this process, and waits for its end. The whole
 /// group is killed at the deadline, when a stop is asked for, and when the tool itself has ended.
-/// EngineBuildError: builder_missing (no such executable), builder_timeout, cancelled.
+/// EngineBuildError: builder_missing (no such executable), builder_timeout, cancelled; model_unsupported for
+/// a command line that is too long.
 Result<ToolEnd> run_tool(const ToolProcess& tool);
 
 }  // namespace skua::compile

@@ -1,10 +1,12 @@
 // A stand-in for trtexec 10.3, for tests: the options of building alone, over the software-in-the-loop SDK.
-// As the real one it refuses an option that it does not know, says RUNNING first and PASSED or FAILED last,
-// and ends with status 0 or 1.
+// As the real one it refuses an option or a value that it does not know, says RUNNING first and PASSED or
+// FAILED last, and ends with status 0 or 1.
 #include <NvInfer.h>
 #include <NvOnnxParser.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -87,8 +89,24 @@ bool add_shapes(nvinfer1::IOptimizationProfile& profile, const std::string& text
   return true;
 }
 
-bool add_profile(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& config, const Options& options) {
+bool is_dynamic(const nvinfer1::ITensor& input) {
+  const nvinfer1::Dims dims = input.getDimensions();
+  return input.isShapeTensor() ||
+         std::any_of(dims.d, dims.d + std::max(dims.nbDims, 0), [](auto dim) { return dim < 0; });
+}
+
+bool add_profile(nvinfer1::IBuilder& builder, const nvinfer1::INetworkDefinition& network,
+                 nvinfer1::IBuilderConfig& config, const Options& options) {
   if (options.count("minShapes") == 0) return true;
+  bool has_dynamic = false;
+  for (int i = 0; i < network.getNbInputs(); ++i)
+    has_dynamic = has_dynamic || is_dynamic(*network.getInput(i));
+  if (!has_dynamic) {
+    std::printf(
+        "[E] Static model does not take explicit shapes since the shape of inference tensors will be "
+        "determined by the model itself\n");
+    return false;
+  }
   auto* const profile = builder.createOptimizationProfile();
   using nvinfer1::OptProfileSelector;
   return add_shapes(*profile, options.at("minShapes"), OptProfileSelector::kMIN) &&
@@ -97,17 +115,117 @@ bool add_profile(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& config, 
          config.addOptimizationProfile(profile) == 0;
 }
 
+/// The number at the start of `text`, then one of `ends`; -1 when it is anything else.
+long number_of(const std::string& text, const std::set<std::string>& ends) {
+  char* end = nullptr;
+  const long number = std::strtol(text.c_str(), &end, 10);
+  return end != text.c_str() && number >= 0 && ends.count(end) != 0 ? number : -1;
+}
+
+/// "workspace:1024M"; without a unit in M.
 std::size_t workspace_of(const std::string& text) {
-  const std::string name = "workspace:";
-  return std::stoull(text.substr(name.size())) << 20U;  // in M
+  static const std::map<std::string, unsigned> kShifts = {
+      {"", 20}, {"B", 0}, {"K", 10}, {"M", 20}, {"G", 30}};
+  const std::string figure = text.substr(std::string("workspace:").size());
+  const auto unit =
+      kShifts.find(figure.substr(std::min(figure.size(), figure.find_first_not_of("0123456789"))));
+  return unit == kShifts.end() ? 0 : std::stoull(figure) << unit->second;
+}
+
+const std::map<std::string, nvinfer1::DataType> kTypes = {
+    {"fp32", nvinfer1::DataType::kFLOAT},  {"fp16", nvinfer1::DataType::kHALF},
+    {"int32", nvinfer1::DataType::kINT32}, {"int64", nvinfer1::DataType::kINT64},
+    {"int8", nvinfer1::DataType::kINT8},   {"uint8", nvinfer1::DataType::kUINT8},
+    {"bool", nvinfer1::DataType::kBOOL}};
+
+/// "layer:fp32+int32,other:fp16".
+bool read_types(const std::string& text, std::map<std::string, std::vector<nvinfer1::DataType>>& types) {
+  for (const std::string& part : split(text, ',')) {
+    const auto colon = part.rfind(':');
+    if (colon == std::string::npos || colon == 0) return false;
+    for (const std::string& name : split(part.substr(colon + 1), '+')) {
+      const auto type = kTypes.find(name);
+      if (type == kTypes.end()) return false;
+      types[part.substr(0, colon)].push_back(type->second);
+    }
+  }
+  return true;
+}
+
+bool is_value(const std::string& name, const std::string& value) {
+  const auto is_one_of = [&value](const std::set<std::string>& known) { return known.count(value) != 0; };
+  const auto are_parts = [&value](const std::set<std::string>& known) {
+    const auto parts = split(value, ',');
+    return std::all_of(parts.begin(), parts.end(),
+                       [&known](const auto& part) { return known.count(part) != 0; });
+  };
+  std::map<std::string, std::vector<nvinfer1::DataType>> types;
+  if (name == "profilingVerbosity") return is_one_of({"none", "layer_names_only", "detailed"});
+  if (name == "precisionConstraints") return is_one_of({"none", "prefer", "obey"});
+  if (name == "tempfileControls")
+    return are_parts({"in_memory:allow", "in_memory:deny", "temporary:allow", "temporary:deny"});
+  if (name == "builderOptimizationLevel") return number_of(value, {""}) >= 0 && number_of(value, {""}) <= 5;
+  if (name == "avgTiming" || name == "maxAuxStreams" || name == "device") return number_of(value, {""}) >= 0;
+  if (name == "memPoolSize")
+    return value.rfind("workspace:", 0) == 0 && number_of(value.substr(10), {"", "B", "K", "M", "G"}) >= 0;
+  if (name == "layerPrecisions" || name == "layerOutputTypes") return read_types(value, types);
+  return !value.empty();
+}
+
+bool are_values(const Options& options) {
+  for (const auto& [name, value] : options) {
+    if (is_value(name, value)) continue;
+    std::printf("[E] Invalid value of --%s: %s\n", name.c_str(), value.c_str());
+    return false;
+  }
+  return true;
+}
+
+/// By the layers' names. One type stands for all outputs of a layer; else each has its own.
+bool hold_layers(nvinfer1::INetworkDefinition& network, const Options& options) {
+  std::map<std::string, std::vector<nvinfer1::DataType>> precisions, outputs;
+  if (options.count("layerPrecisions") != 0) read_types(options.at("layerPrecisions"), precisions);
+  if (options.count("layerOutputTypes") != 0) read_types(options.at("layerOutputTypes"), outputs);
+  for (int i = 0; i < network.getNbLayers(); ++i) {
+    nvinfer1::ILayer& layer = *network.getLayer(i);
+    if (const auto found = precisions.find(layer.getName()); found != precisions.end())
+      layer.setPrecision(found->second.front());
+    const auto found = outputs.find(layer.getName());
+    if (found == outputs.end()) continue;
+    const auto& types = found->second;
+    if (types.size() != 1 && static_cast<int>(types.size()) != layer.getNbOutputs()) {
+      std::printf("[E] Layer %s has %d outputs but %zu output types are given in --layerOutputTypes flag.\n",
+                  layer.getName(), layer.getNbOutputs(), types.size());
+      return false;
+    }
+    for (int output = 0; output < layer.getNbOutputs(); ++output) {
+      const nvinfer1::DataType type = types[types.size() == 1 ? 0 : static_cast<std::size_t>(output)];
+      const bool is_float = type == nvinfer1::DataType::kFLOAT || type == nvinfer1::DataType::kHALF;
+      const nvinfer1::DataType own = layer.getOutput(output)->getType();
+      const bool is_own_float = own == nvinfer1::DataType::kFLOAT || own == nvinfer1::DataType::kHALF;
+      if (is_float != is_own_float) {
+        std::printf("[E] Layer %s: output %d cannot have this type\n", layer.getName(), output);
+        return false;
+      }
+      layer.setOutputType(output, type);
+    }
+  }
+  return true;
 }
 
 void configure(nvinfer1::IBuilderConfig& config, const Options& options) {
   using nvinfer1::BuilderFlag;
   config.clearFlag(BuilderFlag::kTF32);
   if (options.count("fp16") != 0) config.setFlag(BuilderFlag::kFP16);
+  const auto constraints = options.find("precisionConstraints");
+  if (constraints != options.end() && constraints->second == "obey")
+    config.setFlag(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
+  if (constraints != options.end() && constraints->second == "prefer")
+    config.setFlag(BuilderFlag::kPREFER_PRECISION_CONSTRAINTS);
   config.setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, workspace_of(options.at("memPoolSize")));
   config.setMaxAuxStreams(std::stoi(options.at("maxAuxStreams")));
+  config.setBuilderOptimizationLevel(std::stoi(options.at("builderOptimizationLevel")));
+  config.setAvgTimingIterations(std::stoi(options.at("avgTiming")));
   if (options.at("profilingVerbosity") == "detailed")
     config.setProfilingVerbosity(nvinfer1::ProfilingVerbosity::kDETAILED);
 }
@@ -130,7 +248,7 @@ bool build(const Options& options) {
   if (!parser->parseFromFile(options.at("onnx").c_str(), 0)) return false;
   const std::unique_ptr<nvinfer1::IBuilderConfig> config(builder->createBuilderConfig());
   configure(*config, options);
-  if (!add_profile(*builder, *config, options)) return false;
+  if (!hold_layers(*network, options) || !add_profile(*builder, *network, *config, options)) return false;
   const std::string& cache_path = options.at("timingCacheFile");
   const std::string known = read(cache_path);
   const std::unique_ptr<nvinfer1::ITimingCache> cache(
@@ -156,7 +274,7 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   say("RUNNING", argc, argv);
   Options options;
-  const bool is_done = parse(argc, argv, options) && build(options);
+  const bool is_done = parse(argc, argv, options) && are_values(options) && build(options);
   say(is_done ? "PASSED" : "FAILED", argc, argv);
   return is_done ? 0 : 1;
 }

@@ -11,8 +11,6 @@ namespace {
 
 using compile::build_error;
 
-constexpr std::uint64_t kMiB = 1U << 20U;
-
 /// Both tools separate by ':' and ',', one of them quotes, and both know '*'.
 Status check_name(const std::string& name, const std::string& tool) {
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
@@ -64,13 +62,22 @@ std::string kept_layers(const BuildOptions& options) {
   return text;
 }
 
+/// "a:fp32,topk:fp32+int32"
+std::string kept_outputs(const BuildOptions& options) {
+  std::string text;
+  for (const auto& [layer, types] : options.kept_outputs)
+    text += (text.empty() ? "" : ",") + layer + ":" + types;
+  return text;
+}
+
 void add_trtexec_precision(std::vector<std::string>& words, const BuildOptions& options) {
   if (!options.has_fp16_flag()) return;  // from 11 on these options are gone
   words.emplace_back("--fp16");
   if (options.keep_fp32.empty()) return;
   words.emplace_back("--precisionConstraints=obey");
   words.push_back("--layerPrecisions=" + kept_layers(options));
-  words.push_back("--layerOutputTypes=" + kept_layers(options));
+  if (const std::string types = kept_outputs(options); !types.empty())
+    words.push_back("--layerOutputTypes=" + types);
 }
 
 }  // namespace
@@ -118,6 +125,10 @@ Result<std::vector<std::string>> polygraphy_arguments(const BuildOptions& option
                                     std::to_string(options.max_aux_streams),
                                     "--profiling-verbosity",
                                     verbosity(options),
+                                    "--log-format",
+                                    "no-colors",
+                                    "--verbosity",
+                                    "mod:verbose",
                                     "--save-timing-cache",
                                     files.timing_cache.string(),
                                     "--pool-limit",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "compile/compilation.h"
 #include "compile/graph_precision.h"
@@ -48,11 +49,11 @@ void set_options(nvinfer1::IBuilderConfig& config, const BuildOptions& options) 
                                                      : nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY);
 }
 
-Error profile_error(const OptimizationProfile& profile, const std::string& found) {
+Error profile_error(const OptimizationProfile& profile) {
   return build_error(Reason::kProfileMismatch,
                      "optimization profile of " + quote(profile.input_name) + " (min " +
                          profile.min.to_string() + ", opt " + profile.opt.to_string() + ", max " +
-                         profile.max.to_string() + "): TensorRT " + found + "; correct the profile");
+                         profile.max.to_string() + "): TensorRT holds another shape; correct the profile");
 }
 
 struct Side {
@@ -68,12 +69,11 @@ constexpr Side kSides[] = {{OptProfileSelector::kMIN, &OptimizationProfile::min}
 Status set_profile(nvinfer1::IOptimizationProfile& into, const OptimizationProfile& profile) {
   const char* const name = profile.input_name.c_str();
   for (const Side& side : kSides) {
-    if (!into.setDimensions(name, side.selector, dims_of(profile.*side.shape)))
-      return profile_error(profile, "refuses a shape");
+    static_cast<void>(into.setDimensions(name, side.selector, dims_of(profile.*side.shape)));
   }
   for (const Side& side : kSides) {
     const auto found = shape_of(into.getDimensions(name, side.selector));
-    if (!found.ok() || *found != profile.*side.shape) return profile_error(profile, "holds another shape");
+    if (!found.ok() || *found != profile.*side.shape) return profile_error(profile);
   }
   return {};
 }
@@ -111,14 +111,28 @@ std::string node_of(const nvinfer1::ILayer& layer) {
   return std::string(text.substr(kStart.size(), text.find(']') - kStart.size()));
 }
 
+/// An output of the network keeps the type that the model declares.
+bool is_held(const nvinfer1::ITensor* output) {
+  return output != nullptr && is_float(output->getType()) && !output->isNetworkOutput();
+}
+
+/// As trtexec spells it.
+std::string tool_name_of(nvinfer1::DataType type) {
+  using nvinfer1::DataType;
+  for (const auto& [known, name] :
+       {std::pair(DataType::kHALF, "fp16"), std::pair(DataType::kINT32, "int32"),
+        std::pair(DataType::kINT64, "int64"), std::pair(DataType::kINT8, "int8"),
+        std::pair(DataType::kUINT8, "uint8"), std::pair(DataType::kBOOL, "bool")}) {
+    if (known == type) return name;
+  }
+  return "fp32";
+}
+
 [[maybe_unused]] void hold_in_fp32([[maybe_unused]] nvinfer1::ILayer& layer) {
 #if NV_TENSORRT_MAJOR < 11
   layer.setPrecision(nvinfer1::DataType::kFLOAT);
   for (std::int32_t i = 0; i < layer.getNbOutputs(); ++i) {
-    const nvinfer1::ITensor* const output = layer.getOutput(i);
-    // An output of the network keeps the type that the model declares.
-    if (output == nullptr || !is_float(output->getType()) || output->isNetworkOutput()) continue;
-    layer.setOutputType(i, nvinfer1::DataType::kFLOAT);
+    if (is_held(layer.getOutput(i))) layer.setOutputType(i, nvinfer1::DataType::kFLOAT);
   }
 #endif
 }
@@ -167,6 +181,26 @@ Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefiniti
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::map<std::string, std::string> kept_outputs(const nvinfer1::INetworkDefinition& network,
+                                                const std::vector<std::string>& layers) {
+  std::map<std::string, std::string> kept;
+  for (std::int32_t i = 0; i < network.getNbLayers(); ++i) {
+    const nvinfer1::ILayer* const layer = network.getLayer(i);
+    if (layer == nullptr || std::find(layers.begin(), layers.end(), layer->getName()) == layers.end())
+      continue;
+    std::string types;
+    bool is_any_held = false;
+    for (std::int32_t output = 0; output < layer->getNbOutputs(); ++output) {
+      const nvinfer1::ITensor* const tensor = layer->getOutput(output);
+      is_any_held = is_any_held || is_held(tensor);
+      types += std::string(output == 0 ? "" : "+") +
+               (is_held(tensor) || tensor == nullptr ? "fp32" : tool_name_of(tensor->getType()));
+    }
+    if (is_any_held) kept.emplace(layer->getName(), types);
+  }
+  return kept;
 }
 
 std::vector<std::string> config_differences(nvinfer1::IBuilderConfig& config, const BuildOptions& options) {

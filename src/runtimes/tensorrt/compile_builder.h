@@ -4,6 +4,7 @@
 
 #include <NvInfer.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,11 @@ namespace skua::tensorrt {
 /// point. InvalidArgumentError for a pattern that matches none.
 Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefinition& network,
                                                 const std::vector<std::string>& patterns);
+
+/// What trtexec is to be told of the outputs of `layers`: the type of each, where one of them is to be held
+/// in fp32. Outputs of the network keep the type that the model declares.
+std::map<std::string, std::string> kept_outputs(const nvinfer1::INetworkDefinition& network,
+                                                const std::vector<std::string>& layers);
 
 /// A configuration with `options`, the profile and the layer precisions, read back. Errors: EngineBuildError
 /// (profile_mismatch; precision_not_supported where this TensorRT lacks a flag; internal with every

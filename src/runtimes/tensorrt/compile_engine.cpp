@@ -26,7 +26,7 @@ Error as_build(Error error) {
   return error;
 }
 
-class Differences {
+class PlanDifferences {
  public:
   void compare(const std::string& what, const std::string& expected, const std::string& found) {
     if (expected == found) return;
@@ -67,7 +67,7 @@ std::string range_text(const Shape& min, const Shape& opt, const Shape& max) {
 }
 
 void compare_input(const CompileState& state, const TensorSpec& asked, const PlanTensor& found,
-                   Differences& differences) {
+                   PlanDifferences& differences) {
   const std::string where = "input " + quote(asked.name);
   differences.compare(where, std::string(to_string(asked.dtype)) + " " + asked.shape.to_string(),
                       std::string(to_string(found.dtype)) + " " + found.shape.to_string());
@@ -79,17 +79,23 @@ void compare_input(const CompileState& state, const TensorSpec& asked, const Pla
   }
 }
 
-void compare_output(const TensorSpec& asked, const PlanTensor& found, Differences& differences) {
+void compare_output(const TensorSpec& asked, const PlanTensor& found, PlanDifferences& differences) {
   const std::string where = "output " + quote(asked.name);
   differences.compare(where, std::string(to_string(asked.dtype)), std::string(to_string(found.dtype)));
   differences.compare(where + " rank", std::to_string(asked.shape.rank()),
                       std::to_string(found.shape.rank()));
+  // What the network leaves open the plan may know.
+  for (std::size_t axis = 0; axis < std::min(asked.shape.rank(), found.shape.rank()); ++axis) {
+    if (asked.shape[axis] < 0 || asked.shape[axis] == found.shape[axis]) continue;
+    differences.compare(where + " shape", asked.shape.to_string(), found.shape.to_string());
+    break;
+  }
 }
 
 /// What PlanEngine has not refused by itself.
 Status compare_plan(const CompileState& state) {
   const PlanFacts& plan = state.plan->facts();
-  Differences differences;
+  PlanDifferences differences;
   differences.compare("inputs", names_of(state.contract.inputs), names_of(plan.inputs));
   differences.compare("outputs", names_of(state.contract.outputs), names_of(plan.outputs));
   for (const ModelTensor& input : state.contract.inputs) {
@@ -100,7 +106,6 @@ Status compare_plan(const CompileState& state) {
     const PlanTensor* const found = find_tensor(plan.outputs, output.spec.name);
     if (found != nullptr) compare_output(output.spec, *found, differences);
   }
-  differences.compare("optimisation profiles", "1", std::to_string(plan.profiles));
   const bool is_bounded = plan.auxiliary_streams <= state.options.max_aux_streams;
   differences.compare("auxiliary streams", "at most " + std::to_string(state.options.max_aux_streams),
                       is_bounded ? "at most " + std::to_string(state.options.max_aux_streams)
@@ -191,6 +196,32 @@ std::map<std::string, Shape> capacities(const CompileState& state, const std::ve
   return bounds;
 }
 
+bool is_of_an_input(const std::vector<ModelTensor>& inputs, const std::string& symbol) {
+  return !symbol.empty() && std::any_of(inputs.begin(), inputs.end(), [&symbol](const ModelTensor& input) {
+    return std::find(input.symbols.begin(), input.symbols.end(), symbol) != input.symbols.end();
+  });
+}
+
+/// Nobody has asked the engine: a dimension that no profile bounds and nobody has given has the capacity 0,
+/// and its output is named. Such an engine never runs.
+std::vector<std::string> close_open_outputs(const CompileState& state, ModelTensors& tensors) {
+  const auto given = capacities(state, tensors.outputs);
+  std::vector<std::string> open;
+  for (ModelTensor& output : tensors.outputs) {
+    TensorSpec& spec = output.spec;
+    if (given.count(spec.name) != 0) continue;
+    bool is_open = false;
+    spec.max_shape = spec.shape;
+    for (std::size_t axis = 0; axis < spec.shape.rank(); ++axis) {
+      if (spec.shape[axis] >= 0 || is_of_an_input(tensors.inputs, output.symbols[axis])) continue;
+      spec.max_shape.set(axis, 0);
+      is_open = true;
+    }
+    if (is_open) open.push_back(spec.name);
+  }
+  return open;
+}
+
 Status settle(CompileState& state, const ModelTensors& tensors) {
   const BuildConfig& build = state.request.build;
   state.record.profiles = build.optimization_profiles;
@@ -243,7 +274,16 @@ Status settle_unproven(CompileState& state) {
   // What a lane would take is known to the engine alone; the builder's bound stands for it.
   state.record.device_memory_bytes = state.options.workspace_bytes;
   state.record.proof["unproven"] = "never deserialised";
-  return settle(state, state.contract);
+  ModelTensors tensors = state.contract;
+  const std::vector<std::string> open = close_open_outputs(state, tensors);
+  SKUA_RETURN_IF_ERROR(settle(state, tensors));
+  if (open.empty()) return {};
+  state.record.proof["outputs.unbounded"] = join(open);
+  for (TensorSpec& output : state.record.outputs) {
+    const bool is_open = std::find(open.begin(), open.end(), output.name) != open.end();
+    output.data_dependent = output.data_dependent || is_open;
+  }
+  return {};
 }
 
 }  // namespace skua::tensorrt

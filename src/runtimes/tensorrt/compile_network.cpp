@@ -15,7 +15,7 @@ namespace {
 using compile::build_error;
 
 /// Collects what does not agree, so that an operator sees all of it at once.
-class Differences {
+class NetworkDifferences {
  public:
   void add(std::string text) { texts_.push_back(std::move(text)); }
   Status finish() const {
@@ -47,7 +47,7 @@ const nvinfer1::ITensor* find_tensor(const std::vector<const nvinfer1::ITensor*>
 
 /// Who should be there and who is.
 void compare_names(const std::string& side, const std::vector<OnnxValue>& expected,
-                   const std::vector<const nvinfer1::ITensor*>& tensors, Differences& differences) {
+                   const std::vector<const nvinfer1::ITensor*>& tensors, NetworkDifferences& differences) {
   std::vector<std::string> missing, extra;
   for (const OnnxValue& value : expected) {
     if (find_tensor(tensors, value.name) == nullptr) missing.push_back(quote(value.name));
@@ -77,7 +77,7 @@ std::string dims_text(const nvinfer1::Dims& dims) {
 
 /// An input of the network beside the file's. Its shape must be the file's to the last dimension.
 Result<ModelTensor> check_input(const OnnxValue& value, const nvinfer1::ITensor& tensor,
-                                Differences& differences) {
+                                NetworkDifferences& differences) {
   SKUA_ASSIGN_OR_RETURN(ModelTensor input, input_of(value));
   const std::string where = "input " + quote(value.name);
   const auto expected_type = data_type_of(input.spec.dtype);
@@ -101,7 +101,7 @@ Result<ModelTensor> check_input(const OnnxValue& value, const nvinfer1::ITensor&
 }
 
 void compare_output(const OnnxValue& value, const ModelTensor& output, nvinfer1::DataType type,
-                    Differences& differences) {
+                    NetworkDifferences& differences) {
   const std::string where = "output " + quote(value.name);
   const auto declared = dtype_of_onnx(value.type);
   if (value.type != 0 && (!declared || data_type_of(*declared) != type)) {
@@ -119,7 +119,7 @@ void compare_output(const OnnxValue& value, const ModelTensor& output, nvinfer1:
 /// An output: what the file declares of it counts for nothing in TensorRT, so it is compared, and what
 /// TensorRT has found out is kept. Names of dynamic dimensions are the file's.
 Result<ModelTensor> check_output(const OnnxValue& value, const nvinfer1::ITensor& tensor,
-                                 Differences& differences) {
+                                 NetworkDifferences& differences) {
   ModelTensor output;
   output.spec.name = value.name;
   const auto dtype = dtype_of(tensor.getType());
@@ -142,10 +142,25 @@ Result<ModelTensor> check_output(const OnnxValue& value, const nvinfer1::ITensor
   return output;
 }
 
+/// An input that is nothing but an output leaves no layer behind.
+Status check_passed_through(const OnnxModel& source) {
+  for (const OnnxValue& input : source.graph.inputs) {
+    for (const OnnxValue& output : source.graph.outputs) {
+      if (input.name != output.name) continue;
+      return build_error(
+          Reason::kContractMismatch,
+          quote(input.name) + " is an input and an output of the model: TensorRT renames the input to " +
+              quote("__" + input.name) + "; put an Identity node between them and export the network again");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ModelTensors> network_contract(const nvinfer1::INetworkDefinition& network, const OnnxModel& source) {
   if (network.getNbLayers() == 0 || network.getNbOutputs() == 0) {
+    SKUA_RETURN_IF_ERROR(check_passed_through(source));
     return build_error(Reason::kModelEmpty,
                        "TensorRT's parser found " + std::to_string(network.getNbLayers()) + " layers and " +
                            std::to_string(network.getNbOutputs()) +
@@ -153,7 +168,7 @@ Result<ModelTensors> network_contract(const nvinfer1::INetworkDefinition& networ
   }
   const auto inputs = tensors_of(network.getNbInputs(), [&](int i) { return network.getInput(i); });
   const auto outputs = tensors_of(network.getNbOutputs(), [&](int i) { return network.getOutput(i); });
-  Differences differences;
+  NetworkDifferences differences;
   compare_names("input", source.graph.inputs, inputs, differences);
   compare_names("output", source.graph.outputs, outputs, differences);
   ModelTensors contract;

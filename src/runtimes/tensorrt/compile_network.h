@@ -31,6 +31,10 @@ struct ParsedNetwork {
 Result<ParsedNetwork> parse_network(std::span<const std::byte> model, const std::string& name,
                                     ErrorRecorder& recorder);
 
+/// Why the nodes of `graph` have no order: a value that two nodes produce, or nodes that wait for each other;
+/// empty when they have one.
+std::string order_problem(const OnnxGraph& graph);
+
 /// The network's inputs and outputs, in the file's order and with the file's names of dynamic dimensions,
 /// when they are what the file says: names, element types, ranks, fixed dimensions. EngineBuildError:
 /// model_empty (no layer, no output), contract_mismatch with every difference, model_unsupported (an input

@@ -8,7 +8,6 @@
 namespace skua::tensorrt {
 namespace {
 
-constexpr std::uint64_t kMiB = 1U << 20U;
 /// Of an even size, so that the same machine gives the same plan although a little more or less is free
 /// today.
 constexpr std::uint64_t kPoolStep = 256 * kMiB;

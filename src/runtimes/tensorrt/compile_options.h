@@ -17,6 +17,8 @@ namespace skua::tensorrt {
 /// that asked for a precision are gone.
 inline constexpr int kFirstStronglyTypedMajor = 11;
 
+inline constexpr std::uint64_t kMiB = 1U << 20U;
+
 struct BuildOptions {
   BuildRoute route = BuildRoute::kBuilder;
   Precision precision = Precision::kFp16;
@@ -28,6 +30,8 @@ struct BuildOptions {
   int avg_timing_iterations = 1;
   int max_aux_streams = 0;             ///< a lane has one stream; TensorRT is to open no others
   std::vector<std::string> keep_fp32;  ///< layers by name, resolved
+  /// Of these, what trtexec is to be told of their outputs: "fp32", "fp32+int32".
+  std::map<std::string, std::string> kept_outputs;
   std::vector<OptimizationProfile> profiles;
 
   bool is_strongly_typed() const noexcept { return sdk_major >= kFirstStronglyTypedMajor; }
@@ -44,7 +48,7 @@ struct DeviceMemory {
 };
 
 /// The request's options, the pools bounded by what the device has; without a device by the request alone.
-/// EngineBuildError, out_of_memory, when the workspace asked for is more than is free.
+/// OutOfMemoryError when the workspace asked for is more than is free.
 Result<BuildOptions> build_options(const BuildConfig& build, const std::string& model_name, int sdk_major,
                                    const std::optional<DeviceMemory>& device);
 

@@ -14,7 +14,8 @@ namespace {
 using compile::build_error;
 using ParserError = nvonnxparser::ErrorCode;
 
-constexpr std::size_t kMaxShown = 20;
+/// An operator sees all of them; beyond this, where nobody reads any more, the operators alone.
+constexpr std::size_t kMaxReportBytes = 512U << 10U;
 
 /// Every error once, in the order in which they came.
 class ParserReport {
@@ -24,18 +25,21 @@ class ParserReport {
       if (const auto* error = parser.getError(i); error != nullptr) add(*error);
     }
   }
-  bool is_empty() const { return lines_.empty(); }
-  Error as_error(const std::string& log) const {
+  Error as_error(const std::string& log, const std::string& own_reading) const {
     std::string text;
-    for (std::size_t i = 0; i < std::min(lines_.size(), kMaxShown); ++i) {
-      text += (i == 0 ? "" : "; ") + lines_[i];
+    std::size_t shown = 0;
+    for (; shown < lines_.size() && text.size() < kMaxReportBytes; ++shown) {
+      text += (shown == 0 ? "" : "; ") + lines_[shown];
     }
-    if (lines_.size() > kMaxShown) text += "; and " + std::to_string(lines_.size() - kMaxShown) + " more";
+    if (shown < lines_.size()) {
+      text += "; and " + std::to_string(lines_.size() - shown) +
+              " more; operators: " + join(std::vector<std::string>(operators_.begin(), operators_.end()));
+    }
     if (lines_.empty()) text = log.empty() ? "no reason given" : log;
     const std::string count = std::to_string(std::max<std::size_t>(lines_.size(), 1));
-    Error error =
-        build_error(reason_, "TensorRT's ONNX parser refuses the model, errors: " + count + ": " + text +
-                                 "; replace these operators, or export the network in another way");
+    Error error = build_error(reason_, "TensorRT's ONNX parser refuses the model, errors: " + count + ": " +
+                                           text + own_reading +
+                                           "; replace these operators, or export the network in another way");
     error.native_code = native_code_;
     if (reason_ == Reason::kOutOfMemory) error.code = ErrorCode::kOutOfMemory;
     return error;
@@ -50,6 +54,7 @@ class ParserReport {
     }
     std::string line;
     if (error.node() >= 0) {
+      operators_.insert(one_line(error.nodeOperator()));
       line = "node " + std::to_string(error.node()) + " " + quote(error.nodeName()) + " (" +
              one_line(error.nodeOperator()) + "): ";
     }
@@ -81,6 +86,7 @@ class ParserReport {
   }
 
   std::set<std::pair<int, std::string>> seen_;
+  std::set<std::string> operators_;
   std::vector<std::string> lines_;
   Reason reason_ = Reason::kModelUnsupported;
   int native_code_ = 0;
@@ -126,7 +132,10 @@ Result<ParsedNetwork> parse_network(std::span<const std::byte> model, const std:
   ParserReport report;
   report.add(*parsed.parser);
   add_unsupported(*parsed.builder, model, report);
-  return report.as_error(log.text());
+  // Of an order that cannot be TensorRT says no more than that it failed.
+  const auto source = parse_onnx(model);
+  const std::string order = source.ok() ? order_problem(source->graph) : "";
+  return report.as_error(log.text(), order.empty() ? "" : "; " + order);
 }
 
 }  // namespace skua::tensorrt

@@ -21,25 +21,51 @@ Error no_precision(Precision precision, const std::string& text) {
                      "precision " + std::string(to_string(precision)) + ": " + text);
 }
 
-/// Doubles are narrowed by TensorRT's parser without a word.
-Status check_no_double(const OnnxModel& source, Precision precision) {
-  std::vector<std::string> names;
-  for (const OnnxTensor* tensor : all_tensors(source)) {
-    if (tensor->type == kOnnxDouble) names.push_back(quote(tensor->name));
-  }
+/// Whether a node makes doubles of what is none: a Cast, a generator.
+bool makes_double(const OnnxNode& node) {
+  return std::any_of(node.attributes.begin(), node.attributes.end(), [](const OnnxAttribute& attribute) {
+    const bool is_type = attribute.name == "to" || attribute.name == "dtype";
+    return (is_type && attribute.integer == kOnnxDouble) ||
+           std::any_of(attribute.tensors.begin(), attribute.tensors.end(),
+                       [](const OnnxTensor& tensor) { return tensor.type == kOnnxDouble; });
+  });
+}
+
+Status refuse_doubles(Precision precision, const std::string& what, std::vector<std::string> names) {
   if (names.empty()) return {};
   constexpr std::size_t kShown = 5;
   const std::size_t count = names.size();
   names.resize(std::min(count, kShown));
   return no_precision(precision,
-                      "found " + std::to_string(count) + " float64 weights (" + join(names) +
+                      "found " + std::to_string(count) + " float64 " + what + " (" + join(names) +
                           "), which TensorRT would narrow to float32; export the network in float32");
+}
+
+/// Doubles are narrowed by TensorRT's parser without a word.
+Status check_no_double(const OnnxModel& source, Precision precision) {
+  std::vector<std::string> weights, nodes;
+  for (const OnnxTensor* tensor : all_tensors(source)) {
+    if (tensor->type == kOnnxDouble && !tensor->name.empty()) weights.push_back(quote(tensor->name));
+  }
+  for (const OnnxNode* node : all_nodes(source)) {
+    if (makes_double(*node))
+      nodes.push_back(
+          quote(node->name.empty() && !node->outputs.empty() ? node->outputs.front() : node->name));
+  }
+  SKUA_RETURN_IF_ERROR(refuse_doubles(precision, "weights", weights));
+  return refuse_doubles(precision, "results of nodes", nodes);
 }
 
 bool is_half_graph(const OnnxModel& source) {
   const auto tensors = all_tensors(source);
   return std::any_of(tensors.begin(), tensors.end(),
                      [](const OnnxTensor* tensor) { return tensor->type == kOnnxHalf; });
+}
+
+bool is_static_input(const ModelTensors& contract, const std::string& name) {
+  return std::any_of(contract.inputs.begin(), contract.inputs.end(), [&name](const ModelTensor& input) {
+    return input.spec.name == name && input.spec.shape.is_static();
+  });
 }
 
 Error convert_first(Precision precision, int major) {
@@ -115,6 +141,11 @@ Status settle_options(CompileState& state) {
   SKUA_ASSIGN_OR_RETURN(state.options,
                         build_options(build, state.request.model_name, NV_TENSORRT_MAJOR, memory));
   SKUA_ASSIGN_OR_RETURN(state.options.keep_fp32, layers_to_keep(*state.parsed.network, build.keep_fp32));
+  state.options.kept_outputs = kept_outputs(*state.parsed.network, state.options.keep_fp32);
+  // A profile of an input without dynamic dimensions says nothing, and trtexec refuses one where all are so.
+  std::erase_if(state.options.profiles, [&state](const OptimizationProfile& profile) {
+    return is_static_input(state.contract, profile.input_name);
+  });
   return {};
 }
 

@@ -20,13 +20,20 @@
 
 namespace skua::tensorrt {
 
+/// Errors that a recorder takes reach no logger. A builder that reports one and then dies must leave it in
+/// the build log.
+class BuildRecorder final : public ErrorRecorder {
+ public:
+  bool reportError(nvinfer1::ErrorCode code, ErrorDesc text) noexcept override;
+};
+
 struct CompileState : compile::Compilation {
   CompileState(const CompileRequest& job, CompileProgress& told, LibraryFacts mapped);
 
   CompileProgress& progress;
   LibraryFacts library;
   StopSignal stop;
-  ErrorRecorder recorder;             ///< of everything that parses and builds
+  BuildRecorder recorder;             ///< of everything that parses and builds
   std::optional<DeviceFacts> device;  ///< none when the plan is to be unproven
   OnnxModel source;
   std::vector<std::byte> whole;  ///< the source with its external weights inside
@@ -57,12 +64,16 @@ Status prove_precision(CompileState& state);  ///< layer precisions read back
 Status settle_contract(CompileState& state);  ///< inputs, outputs and capacities for the record
 Status settle_unproven(CompileState& state);  ///< the same without the engine
 Status make_golden(CompileState& state);      ///< golden vectors, never from the plan
+Status mark_unproven(CompileState& state);    ///< no golden vectors: nothing will be held to them
 Status try_and_compare(CompileState& state);  ///< trial runs at min, opt, max; the golden vectors reproduced
 Status finish_record(CompileState& state);    ///< what is left of the record
 
 /// All steps. RuntimeNotAvailableError when the library is another release; else EngineBuildError,
 /// InvalidArgumentError, OutOfMemoryError.
 Result<EngineRecord> compile_tensorrt(const CompileRequest& request, CompileProgress& progress);
+
+/// What a build that was stopped for `reason` says.
+Error stop_error(const CompileState& state, Reason reason);
 
 /// The three routes. Each leaves the plan at `state.artifact_path()`.
 Status build_with_builder(CompileState& state);

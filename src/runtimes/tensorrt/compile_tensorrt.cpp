@@ -2,9 +2,13 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include "compile/finish_record.h"
+#include "compile/golden_steps.h"
+#include "compile/source_file.h"
 #include "compile/steps.h"
 #include "runtimes/tensorrt/compile_steps.h"
 #include "runtimes/tensorrt/record_options.h"
@@ -56,9 +60,14 @@ constexpr std::array<Step<CompileState>, 11> kUnprovenSteps = {{
     kBuild,
     kHeader,
     {"settling inputs, outputs and capacities", settle_unproven},
-    kGolden,
+    {"marking the plan as unproven", mark_unproven},
     kRecord,
 }};
+
+Status check_stop(CompileState& state) {
+  const Reason reason = state.stop.reason();
+  return reason == Reason::kNone ? Status() : Status(stop_error(state, reason));
+}
 
 /// What TensorRT says goes to the build log, which an error quotes.
 class BuildLog final : public LogListener {
@@ -77,6 +86,19 @@ CompileState::CompileState(const CompileRequest& job, CompileProgress& told, Lib
       library(std::move(mapped)),
       stop(std::chrono::seconds(job.config.trtexec_timeout_s)) {}
 
+Error stop_error(const CompileState& state, Reason reason) {
+  if (reason == Reason::kCancelled)
+    return compile::build_error(reason, "the build was cancelled; nothing was published");
+  return compile::build_error(reason, "the build took longer than " +
+                                          std::to_string(state.request.config.trtexec_timeout_s) +
+                                          " s and was stopped; raise trtexec_timeout_s");
+}
+
+bool BuildRecorder::reportError(nvinfer1::ErrorCode code, ErrorDesc text) noexcept {
+  std::fprintf(stderr, "TensorRT's error %d: %s\n", static_cast<int>(code), text == nullptr ? "" : text);
+  return ErrorRecorder::reportError(code, text);
+}
+
 Result<EngineRecord> compile_tensorrt(const CompileRequest& request, CompileProgress& progress) {
   auto library = library_facts();
   if (!library.ok()) return std::move(library).error();
@@ -84,11 +106,27 @@ Result<EngineRecord> compile_tensorrt(const CompileRequest& request, CompileProg
   const LogSubscription subscription(log);
   CompileState state(request, progress, *std::move(library));
   if (request.unproven) {
-    SKUA_RETURN_IF_ERROR(compile::run_steps(kUnprovenSteps, state, progress));
+    SKUA_RETURN_IF_ERROR(compile::run_steps(kUnprovenSteps, state, progress, check_stop));
   } else {
-    SKUA_RETURN_IF_ERROR(compile::run_steps(kSteps, state, progress));
+    SKUA_RETURN_IF_ERROR(compile::run_steps(kSteps, state, progress, check_stop));
   }
   return std::move(state.record);
+}
+
+Status mark_unproven(CompileState& state) {
+  constexpr std::uint64_t kMaxGoldenBytes = 1U << 30U;
+  SKUA_RETURN_IF_ERROR(compile::settle_tolerances(state));
+  // The user's golden vectors are part of what was asked for, and kept; otherwise the file says that there
+  // are none.
+  constexpr std::string_view kNone = "No golden vectors: this plan is unproven.\n";
+  const auto none = std::as_bytes(std::span(kNone));
+  state.golden_bytes.assign(none.begin(), none.end());
+  if (const auto& golden = state.request.build.golden) {
+    SKUA_ASSIGN_OR_RETURN(state.golden_bytes,
+                          compile::read_file(golden->file, kMaxGoldenBytes, Reason::kGoldenMissing));
+  }
+  state.record.golden.origin = "none, the plan is unproven";
+  return compile::write_golden(state);
 }
 
 Status finish_record(CompileState& state) {

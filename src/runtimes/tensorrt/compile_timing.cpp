@@ -1,5 +1,7 @@
 #include "runtimes/tensorrt/compile_timing.h"
 
+#include <algorithm>
+
 #include "compile/source_file.h"
 #include "core/filesystem.h"
 #include "inference/compile.h"
@@ -41,7 +43,7 @@ std::vector<std::byte> find_timing_cache(CompileState& state) {
     warn(state, path.string() + " is not used: " + blob.error().message, "not used");
     return {};
   }
-  state.record.proof["timing_cache"] = "used";
+  state.record.proof["timing_cache"] = "not used";
   return *std::move(blob);
 }
 
@@ -50,12 +52,36 @@ void note_timing_cache_refused(CompileState& state) {
        "refused by TensorRT");
 }
 
+void note_timing_cache_used(CompileState& state) { state.record.proof["timing_cache"] = "used"; }
+
+bool is_empty_timing_cache(const nvinfer1::IBuilderConfig& config, std::span<const std::byte> blob) {
+  const std::unique_ptr<nvinfer1::ITimingCache> fresh(config.createTimingCache(nullptr, 0));
+  const std::unique_ptr<nvinfer1::IHostMemory> empty(fresh ? fresh->serialize() : nullptr);
+  if (!empty) return blob.empty();
+  const std::span<const std::byte> bytes(static_cast<const std::byte*>(empty->data()), empty->size());
+  return std::equal(bytes.begin(), bytes.end(), blob.begin(), blob.end());
+}
+
 bool stage_timing_cache(CompileState& state, const std::filesystem::path& path) {
   const std::vector<std::byte> blob = find_timing_cache(state);
-  return !blob.empty() && write_new(path, blob).ok();
+  if (blob.empty()) return false;
+  const Status written = write_new(path, blob);
+  if (!written.ok()) warn(state, "the timing cache is not used: " + written.error().message, "not used");
+  return written.ok();
+}
+
+void judge_timing_cache(CompileState& state, std::string_view log) {
+  // TensorRT's own words, trtexec's, and Polygraphy's.
+  for (const std::string_view refusal : {"Failed to deserialize timing cache", "Could not read timing cache",
+                                         "falling back to empty timing cache"}) {
+    if (log.find(refusal) != std::string_view::npos) return note_timing_cache_refused(state);
+  }
+  note_timing_cache_used(state);
 }
 
 Status keep_timing_cache(CompileState& state, std::span<const std::byte> blob) {
+  const std::unique_ptr<nvinfer1::IBuilderConfig> config(state.parsed.builder->createBuilderConfig());
+  if (blob.empty() || !config || is_empty_timing_cache(*config, blob)) return {};
   return write_new(state.timing_cache_path(), encode_timing_cache(blob, key_of(state)));
 }
 

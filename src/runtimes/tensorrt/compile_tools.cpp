@@ -31,8 +31,27 @@ Status check_exit(const ToolEnd& end, const std::string& tool, std::string_view 
     return tool_failed(Reason::kBuilderCrashed, tool, "was killed by signal " + std::to_string(end.signal),
                        log);
   if (end.exit_status == 0) return {};
+  if (end.exit_status == compile::kToolNotStarted)
+    return tool_failed(Reason::kBuilderMissing, tool,
+                       "cannot be started here; set its path to a tool that runs", log);
   return tool_failed(Reason::kModelUnsupported, tool, "ended with status " + std::to_string(end.exit_status),
                      log);
+}
+
+/// The release in Polygraphy's "[V] Loaded Module: tensorrt | Version: 10.3.0 | Path: ..."; empty when it
+/// says none.
+std::string polygraphy_version(std::string_view log) {
+  constexpr std::string_view kBefore = "Loaded Module: tensorrt | Version: ";
+  const auto at = log.find(kBefore);
+  if (at == std::string_view::npos) return "";
+  const std::string_view rest = log.substr(at + kBefore.size());
+  return std::string(rest.substr(0, rest.find_first_of(" \n")));
+}
+
+Error foreign(const std::string& tool, int expected, const std::string& found) {
+  return build_error(Reason::kSdkForeign, tool + ": expected TensorRT " + version_text(expected) +
+                                              ", found " + (found.empty() ? "no version" : found) + "; set " +
+                                              tool + " to the tool of the installed TensorRT");
 }
 
 /// The number in "&&&& RUNNING TensorRT.trtexec [TensorRT v100300] # ..."; nothing when it says none.
@@ -57,15 +76,25 @@ ToolFiles files_of(const CompileState& state) {
 }
 
 Result<ToolEnd> run(const CompileState& state, const std::filesystem::path& executable,
-                    std::vector<std::string> arguments, const std::filesystem::path& log) {
+                    std::vector<std::string> arguments, const std::filesystem::path& log,
+                    std::vector<std::string> environment) {
   compile::ToolProcess tool;
   tool.executable = executable;
+  // Neither tool is to write beside its own files.
+  environment.push_back("CUDA_CACHE_PATH=" + state.request.staging_dir.string());
+  environment.emplace_back("PYTHONDONTWRITEBYTECODE=1");
+  tool.environment = std::move(environment);
   tool.arguments = std::move(arguments);
   tool.working_folder = state.request.staging_dir;
   tool.log = log;
   tool.deadline = state.stop.deadline();
   tool.stop_requested = [&state] { return state.stop.reason() == Reason::kCancelled; };
   return compile::run_tool(tool);
+}
+
+/// trtexec of an unpacked SDK finds the libraries that we have, and no others.
+std::string library_folder_of(const CompileState& state) {
+  return std::filesystem::absolute(state.library.path).parent_path().string();
 }
 
 /// What a tool says of its own success counts for nothing without a plan.
@@ -89,29 +118,31 @@ Status judge_trtexec(const ToolEnd& end, std::string_view log, int version) {
                        "ended with status 0, but its last line is not PASSED", log);
   const auto found = trtexec_version(log);
   if (found && *found == static_cast<std::uint64_t>(version)) return {};
-  return build_error(Reason::kSdkForeign, "trtexec: expected TensorRT " + version_text(version) + ", found " +
-                                              (found ? version_text(static_cast<std::int32_t>(*found))
-                                                     : std::string("no version")) +
-                                              "; set trtexec to the tool of the installed TensorRT");
+  return foreign("trtexec", version, found ? version_text(static_cast<std::int32_t>(*found)) : "");
 }
 
-Status judge_polygraphy(const ToolEnd& end, std::string_view log) {
+Status judge_polygraphy(const ToolEnd& end, std::string_view log, int version) {
   SKUA_RETURN_IF_ERROR(check_exit(end, "polygraphy", log));
-  if (!end.last_line.starts_with("[!]") && !end.last_line.starts_with("[E]")) return {};
-  return tool_failed(Reason::kModelUnsupported, "polygraphy",
-                     "ended with status 0, but its last line is an error", log);
+  if (end.last_line.starts_with("[!]") || end.last_line.starts_with("[E]"))
+    return tool_failed(Reason::kModelUnsupported, "polygraphy",
+                       "ended with status 0, but its last line is an error", log);
+  // Python's package has a fourth number or a suffix: "10.3.0.post1".
+  const std::string found = polygraphy_version(log), expected = version_text(version);
+  if (found == expected || found.starts_with(expected + ".")) return {};
+  return foreign("polygraphy", version, found);
 }
 
 Status build_with_trtexec(CompileState& state) {
   const ToolFiles files = files_of(state);
   SKUA_ASSIGN_OR_RETURN(std::vector<std::string> arguments, trtexec_arguments(state.options, files));
-  static_cast<void>(stage_timing_cache(state, files.timing_cache));
+  const bool has_cache = stage_timing_cache(state, files.timing_cache);
   const auto log_path = state.staged("trtexec.log");
-  SKUA_ASSIGN_OR_RETURN(const ToolEnd end,
-                        run(state, state.request.config.trtexec, std::move(arguments), log_path));
+  SKUA_ASSIGN_OR_RETURN(const ToolEnd end, run(state, state.request.config.trtexec, std::move(arguments),
+                                               log_path, {"LD_LIBRARY_PATH=" + library_folder_of(state)}));
   const std::string log = read_log(log_path);
   SKUA_RETURN_IF_ERROR(judge_trtexec(end, log, kCompiledVersion));
   SKUA_RETURN_IF_ERROR(take_plan(state, files, "trtexec", log));
+  if (has_cache) judge_timing_cache(state, log);
   return keep_timing_cache(state, files.timing_cache);
 }
 
@@ -128,10 +159,11 @@ Status build_with_polygraphy(CompileState& state) {
   SKUA_ASSIGN_OR_RETURN(std::vector<std::string> arguments,
                         polygraphy_arguments(state.options, files, has_cache));
   const auto log_path = state.staged("polygraphy.log");
-  SKUA_ASSIGN_OR_RETURN(const ToolEnd end, run(state, executable, std::move(arguments), log_path));
+  SKUA_ASSIGN_OR_RETURN(const ToolEnd end, run(state, executable, std::move(arguments), log_path, {}));
   const std::string log = read_log(log_path);
-  SKUA_RETURN_IF_ERROR(judge_polygraphy(end, log));
+  SKUA_RETURN_IF_ERROR(judge_polygraphy(end, log, kCompiledVersion));
   SKUA_RETURN_IF_ERROR(take_plan(state, files, "polygraphy", log));
+  if (has_cache) judge_timing_cache(state, log);
   return keep_timing_cache(state, files.timing_cache);
 }
 

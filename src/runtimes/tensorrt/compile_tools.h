@@ -33,10 +33,10 @@ Result<std::vector<std::string>> polygraphy_arguments(const BuildOptions& option
 Status check_int8_ranges(const OnnxModel& source, const BuildConfig& build);
 
 /// What trtexec's end says: status 0 and "&&&& PASSED" in its last line, of the release `version` (as
-/// getInferLibVersion() counts). EngineBuildError: builder_crashed, model_unsupported, sdk_foreign. `log` is
-/// its output.
+/// getInferLibVersion() counts). EngineBuildError: builder_missing, builder_crashed, model_unsupported,
+/// sdk_foreign. `log` is its output.
 Status judge_trtexec(const compile::ToolEnd& end, std::string_view log, int version);
-/// Likewise; its last line must be no error.
-Status judge_polygraphy(const compile::ToolEnd& end, std::string_view log);
+/// Likewise; its last line must be no error, and the release is that of Python's package tensorrt.
+Status judge_polygraphy(const compile::ToolEnd& end, std::string_view log, int version);
 
 }  // namespace skua::tensorrt

@@ -14,7 +14,7 @@
 
 namespace skua::tensorrt {
 
-class ErrorRecorder final : public nvinfer1::IErrorRecorder {
+class ErrorRecorder : public nvinfer1::IErrorRecorder {
  public:
   static constexpr std::int32_t kCapacity = 16;
 

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "sil/control/function_names.h"
 #include "sil/control/orders_text.h"
 #include "sil/control/settings.h"
 #include "sil/control/sil_control.h"
@@ -105,6 +106,14 @@ int Faults::calls(const std::string& function) {
   const std::lock_guard lock(mutex_);
   const auto found = calls_.find(function);
   return found == calls_.end() ? 0 : found->second;
+}
+
+std::string Faults::unknown_function() {
+  const std::lock_guard lock(mutex_);
+  for (const Order& order : orders_) {
+    if (!is_known_function(order.function)) return order.function;
+  }
+  return {};
 }
 
 std::vector<std::string> Faults::functions() {

@@ -40,6 +40,8 @@ class Faults {
   void release();
   void clear();  ///< orders and counts; releases what hangs
   int calls(const std::string& function);
+  /// The function of an order that nobody will ever ask for; empty when there is none.
+  std::string unknown_function();
   std::vector<std::string> functions();
 
  private:

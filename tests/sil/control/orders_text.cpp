@@ -114,7 +114,9 @@ std::string follow_orders(const std::string& text, Faults& orders) {
 void follow_environment(Faults& orders) {
   const char* const text = std::getenv("SKUA_SIL_FAULTS");
   if (text == nullptr) return;
-  const std::string problem = follow_orders(text, orders);
+  std::string problem = follow_orders(text, orders);
+  if (const std::string unknown = orders.unknown_function(); problem.empty() && !unknown.empty())
+    problem = "there is no function " + unknown + " that could be given an order";
   if (problem.empty()) return;
   std::fprintf(stderr, "SKUA_SIL_FAULTS: %s\n", problem.c_str());
   std::abort();

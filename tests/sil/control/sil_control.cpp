@@ -1,6 +1,10 @@
 #include "sil/control/sil_control.h"
 
+#include <stdexcept>
+#include <utility>
+
 #include "sil/control/faults.h"
+#include "sil/control/function_names.h"
 #include "sil/control/settings.h"
 #include "sil/cuda/device.h"
 #include "sil/cuda/memory.h"
@@ -8,16 +12,27 @@
 
 namespace sil {
 
-void fail_call(const std::string& function, int nth, int code, bool is_sticky) {
-  faults().add({Effect::fail_call, function, nth, code, is_sticky});
+namespace {
+
+void add_known(Order order) {
+  if (!is_known_function(order.function))
+    throw std::invalid_argument("sil: there is no function " + order.function +
+                                " that could be given an order");
+  faults().add(std::move(order));
 }
 
-void hang_call(const std::string& function, int nth) { faults().add({Effect::hang_call, function, nth}); }
+}  // namespace
 
-void hang_work(const std::string& function, int nth) { faults().add({Effect::hang_work, function, nth}); }
+void fail_call(const std::string& function, int nth, int code, bool is_sticky) {
+  add_known({Effect::fail_call, function, nth, code, is_sticky});
+}
+
+void hang_call(const std::string& function, int nth) { add_known({Effect::hang_call, function, nth}); }
+
+void hang_work(const std::string& function, int nth) { add_known({Effect::hang_work, function, nth}); }
 
 void fail_work(const std::string& function, int nth, int code) {
-  faults().add({Effect::fail_work, function, nth, code});
+  add_known({Effect::fail_work, function, nth, code});
 }
 
 void release_hangs() { faults().release(); }

@@ -14,7 +14,8 @@ inline constexpr int kEveryCall = 0;  ///< for `nth`
 
 /// The `nth` call of `function` from now on (the first is 1) fails with `code`, in the code system of its
 /// library. `is_sticky`: the device is lost with it; every CUDA call fails from then on, with the same code
-/// if `function` is CUDA's, else with cudaErrorLaunchFailure.
+/// if `function` is CUDA's, else with cudaErrorLaunchFailure. Here and below std::invalid_argument for a
+/// function that never asks for orders.
 void fail_call(const std::string& function, int nth, int code, bool is_sticky = false);
 
 /// The `nth` call from now on does not return before release_hangs() or reset().

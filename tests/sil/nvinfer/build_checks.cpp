@@ -54,16 +54,19 @@ bool Judge::judge() const {
 }
 
 bool Judge::judge_flags() const {
-  if (config_.getEngineCapability() == nvinfer1::EngineCapability::kSAFETY) {
+  if (config_.capability() == nvinfer1::EngineCapability::kSAFETY) {
     return fails(10, "Could not find any implementation for node {ForeignNode[" +
                          network_.layers.front().name + "]}.");
   }
-  if (config_.getEngineCapability() == nvinfer1::EngineCapability::kDLA_STANDALONE) {
+  if (config_.capability() == nvinfer1::EngineCapability::kDLA_STANDALONE) {
     return fails(1, "Applying DLA optimizations without DLA backend.", "Internal Error");
   }
   if (config_.has(BuilderFlag::kVERSION_COMPATIBLE))
     return fails(6, "Unable to load library: libnvinfer_lean.so.1");
-  if (config_.has(BuilderFlag::kSTRIP_PLAN)) return fails(1, "CHECK(status == CUDA_SUCCESS)", "Myelin");
+  const bool is_refittable = config_.has(BuilderFlag::kREFIT) || config_.has(BuilderFlag::kREFIT_IDENTICAL);
+  cudaError_t lost = cudaSuccess;
+  if (config_.has(BuilderFlag::kSTRIP_PLAN) || (is_refittable && sil::is_device_lost(lost)))
+    return fails(1, "CHECK(status == CUDA_SUCCESS)", "Myelin");
   const bool is_typed = network_.getFlag(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED);
   if (is_typed && (config_.has(BuilderFlag::kFP16) || config_.has(BuilderFlag::kINT8) ||
                    config_.has(BuilderFlag::kBF16))) {
@@ -172,6 +175,8 @@ bool Judge::judge_pools() const {
   if (workspace < kLeastWorkspace) {
     return fails(1, "no tactics to implement the operation within workspace limit.", "Myelin");
   }
+  if (config_.pool(MemoryPoolType::kTACTIC_DRAM) == 0)
+    return fails(10, "Could not find any implementation: no memory to try a kernel in.");
   if (config_.pool(MemoryPoolType::kTACTIC_SHARED_MEMORY) < 1024) {
     return fails(2, "Assertion cfg.tacticMaxShmemSize >= reservedDeviceSMem failed.");
   }

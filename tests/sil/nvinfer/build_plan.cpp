@@ -87,13 +87,15 @@ bool settle_sizes(const ErrorSink& sink, const Network& network, const OnnxModel
 }
 
 // A layer that nothing pins computes in half where the flag allows it; what is reformatted around it is not
-// told.
+// told. Without one of the two flags a pin is no more than a wish.
 bool computes_in_half(const Layer& layer, const BuilderConfig& config) {
   const bool is_pinned =
       layer.precision == DataType::kFLOAT ||
       std::any_of(layer.output_types.begin(), layer.output_types.end(),
                   [](const std::optional<DataType>& type) { return type == DataType::kFLOAT; });
-  return config.has(BuilderFlag::kFP16) && !is_pinned;
+  const bool counts = config.has(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS) ||
+                      config.has(BuilderFlag::kPREFER_PRECISION_CONSTRAINTS);
+  return config.has(BuilderFlag::kFP16) && !(is_pinned && counts);
 }
 
 std::vector<PlanPort> ports_of(const std::vector<Tensor*>& tensors, bool is_half) {
@@ -140,7 +142,8 @@ bool make_plan(const ErrorSink& sink, const Network& network, const BuilderConfi
   plan.memory_budget = static_cast<std::int64_t>(config.pool(nvinfer1::MemoryPoolType::kWORKSPACE));
   plan.is_refittable = config.has(BuilderFlag::kREFIT) || config.has(BuilderFlag::kREFIT_IDENTICAL) ||
                        config.has(BuilderFlag::kREFIT_INDIVIDUAL);
-  plan.verbosity = config.getProfilingVerbosity();
+  plan.verbosity = config.verbosity();
+  plan.aux_streams = std::max(config.aux_streams(), 0);  // as many as it may
   plan.compatibility = config.compatibility();
   for (const Tensor* input : network.inputs) plan.tensors.push_back(plan_tensor(*input, true));
   for (const Tensor* output : network.outputs) plan.tensors.push_back(plan_tensor(*output, false));

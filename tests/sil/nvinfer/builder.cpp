@@ -22,8 +22,10 @@ void say_info(const ErrorSink& sink, const Plan& plan, std::size_t plan_bytes) {
   info("sil: the plan has " + std::to_string(plan_bytes) + " bytes");
 }
 
-// By the signal itself: a sanitizer's handler would make an orderly end of it.
-void crash() {
+// By the signal itself: a sanitizer's handler would make an orderly end of it. What comes last is an error: a
+// real one says what it knows, too.
+void crash(const ErrorSink& sink) {
+  sink.error(2, kBuild, "Assertion failed: sil is ordered to crash here.");
   std::signal(SIGSEGV, SIG_DFL);
   std::raise(SIGSEGV);
 }
@@ -95,13 +97,13 @@ nvinfer1::IHostMemory* Builder::buildSerializedNetwork(nvinfer1::INetworkDefinit
                                                        nvinfer1::IBuilderConfig& configuration) noexcept {
   const ErrorSink& sink = share_->sink;
   flood_log(sink);
-  if (sil::crashes_builder()) crash();
+  if (sil::crashes_builder()) crash(sink);
   SIL_ENTER_TELLING(sink, kBuild, nullptr);
   const auto& network = static_cast<const Network&>(definition);
   const auto& config = static_cast<const BuilderConfig&>(configuration);
   Plan plan;
   if (!check_build(sink, network, config)) return nullptr;
-  if (!run_phases(config.getProgressMonitor(), network.layers.size())) {
+  if (!run_phases(config.monitor(), network.layers.size())) {
     sink.error(7, kBuild, "Build canceled by user", "BuildCanceled");
     return nullptr;
   }

@@ -154,6 +154,8 @@ void BuilderConfig::setHardwareCompatibilityLevel(nvinfer1::HardwareCompatibilit
 
 // A line of the gravest severity about nothing, as the real one says it.
 nvinfer1::HardwareCompatibilityLevel BuilderConfig::getHardwareCompatibilityLevel() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getHardwareCompatibilityLevel",
+                    nvinfer1::HardwareCompatibilityLevel::kNONE);
   sink_.log(Severity::kINTERNAL_ERROR, "Thread context has not been set! Using global log stream.");
   return compatibility_;
 }
@@ -187,7 +189,54 @@ void BuilderConfig::setRuntimePlatform(nvinfer1::RuntimePlatform platform) noexc
 }
 
 nvinfer1::RuntimePlatform BuilderConfig::getRuntimePlatform() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getRuntimePlatform", nvinfer1::RuntimePlatform::kSAME_AS_BUILD);
   return nvinfer1::RuntimePlatform::kSAME_AS_BUILD;
+}
+
+void BuilderConfig::setAvgTimingIterations(int32_t count) noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::setAvgTimingIterations");
+  timing_iterations_ = count;
+}
+
+int32_t BuilderConfig::getAvgTimingIterations() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getAvgTimingIterations", 0);
+  return timing_iterations_;
+}
+
+void BuilderConfig::setEngineCapability(nvinfer1::EngineCapability capability) noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::setEngineCapability");
+  capability_ = capability;
+}
+
+nvinfer1::EngineCapability BuilderConfig::getEngineCapability() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getEngineCapability", nvinfer1::EngineCapability::kSTANDARD);
+  return capability_;
+}
+
+void BuilderConfig::setDefaultDeviceType(nvinfer1::DeviceType type) noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::setDefaultDeviceType");
+  device_type_ = type;
+}
+
+nvinfer1::DeviceType BuilderConfig::getDefaultDeviceType() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getDefaultDeviceType", nvinfer1::DeviceType::kGPU);
+  return device_type_;
+}
+
+nvinfer1::ProfilingVerbosity BuilderConfig::getProfilingVerbosity() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getProfilingVerbosity",
+                    nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY);
+  return verbosity_;
+}
+
+int32_t BuilderConfig::getNbPluginsToSerialize() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getNbPluginsToSerialize", 0);
+  return static_cast<int32_t>(plugins_.size());
+}
+
+int32_t BuilderConfig::getMaxAuxStreams() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getMaxAuxStreams", -1);
+  return aux_streams_;
 }
 
 }  // namespace sil::infer

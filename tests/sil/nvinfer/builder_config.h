@@ -16,12 +16,10 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
  public:
   explicit BuilderConfig(std::shared_ptr<BuilderShare> share)
       : sink_(share->sink), child_(std::move(share)) {}
-  void setAvgTimingIterations(int32_t count) noexcept override { timing_iterations_ = count; }
-  int32_t getAvgTimingIterations() const noexcept override { return timing_iterations_; }
-  void setEngineCapability(nvinfer1::EngineCapability capability) noexcept override {
-    capability_ = capability;
-  }
-  nvinfer1::EngineCapability getEngineCapability() const noexcept override { return capability_; }
+  void setAvgTimingIterations(int32_t count) noexcept override;
+  int32_t getAvgTimingIterations() const noexcept override;
+  void setEngineCapability(nvinfer1::EngineCapability capability) noexcept override;
+  nvinfer1::EngineCapability getEngineCapability() const noexcept override;
   void setInt8Calibrator(nvinfer1::IInt8Calibrator* calibrator) noexcept override {
     calibrator_ = calibrator;
   }
@@ -33,15 +31,15 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   bool getFlag(nvinfer1::BuilderFlag flag) const noexcept override;
   void setDLACore(int32_t) noexcept override {}  // there is none
   int32_t getDLACore() const noexcept override { return -1; }
-  void setDefaultDeviceType(nvinfer1::DeviceType type) noexcept override { device_type_ = type; }
-  nvinfer1::DeviceType getDefaultDeviceType() const noexcept override { return device_type_; }
+  void setDefaultDeviceType(nvinfer1::DeviceType type) noexcept override;
+  nvinfer1::DeviceType getDefaultDeviceType() const noexcept override;
   void reset() noexcept override;
   void setProfileStream(const cudaStream_t stream) noexcept override { profile_stream_ = stream; }
   cudaStream_t getProfileStream() const noexcept override { return profile_stream_; }
   int32_t addOptimizationProfile(nvinfer1::IOptimizationProfile const* profile) noexcept override;
   int32_t getNbOptimizationProfiles() const noexcept override;
   void setProfilingVerbosity(nvinfer1::ProfilingVerbosity verbosity) noexcept override;
-  nvinfer1::ProfilingVerbosity getProfilingVerbosity() const noexcept override { return verbosity_; }
+  nvinfer1::ProfilingVerbosity getProfilingVerbosity() const noexcept override;
   bool setTacticSources(nvinfer1::TacticSources sources) noexcept override;
   nvinfer1::TacticSources getTacticSources() const noexcept override { return tactic_sources_; }
   nvinfer1::ITimingCache* createTimingCache(void const* blob, std::size_t size) const noexcept override;
@@ -57,9 +55,9 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   nvinfer1::HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept override;
   void setPluginsToSerialize(char const* const* paths, int32_t count) noexcept override;
   char const* getPluginToSerialize(int32_t index) const noexcept override;
-  int32_t getNbPluginsToSerialize() const noexcept override { return static_cast<int32_t>(plugins_.size()); }
+  int32_t getNbPluginsToSerialize() const noexcept override;
   void setMaxAuxStreams(int32_t count) noexcept override;
-  int32_t getMaxAuxStreams() const noexcept override { return aux_streams_; }
+  int32_t getMaxAuxStreams() const noexcept override;
   void setProgressMonitor(nvinfer1::IProgressMonitor* monitor) noexcept override;
   nvinfer1::IProgressMonitor* getProgressMonitor() const noexcept override { return monitor_; }
   void setRuntimePlatform(nvinfer1::RuntimePlatform platform) noexcept override;
@@ -72,6 +70,10 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   const std::vector<ProfileEntries>& profiles() const { return profiles_; }
   TimingCache* timing_cache() const { return cache_.get(); }
   int level() const { return level_; }
+  int aux_streams() const { return aux_streams_; }
+  nvinfer1::EngineCapability capability() const { return capability_; }
+  nvinfer1::ProfilingVerbosity verbosity() const { return verbosity_; }
+  nvinfer1::IProgressMonitor* monitor() const { return monitor_; }
 
  private:
   ErrorSink sink_;

@@ -116,6 +116,7 @@ nvinfer1::TensorFormat Engine::getTensorFormat(char const* name) const noexcept 
 }
 
 char const* Engine::getTensorFormatDesc(char const*) const noexcept {
+  SIL_ENTER_TELLING(sink_, "ICudaEngine::getTensorFormatDesc", nullptr);
   return "Row major linear format (kLINEAR)";
 }
 
@@ -143,7 +144,19 @@ int32_t const* Engine::getProfileTensorValues(char const* name, int32_t profile,
   return found->values[static_cast<std::size_t>(select)].data();
 }
 
+nvinfer1::ProfilingVerbosity Engine::getProfilingVerbosity() const noexcept {
+  SIL_ENTER_TELLING(sink_, "ICudaEngine::getProfilingVerbosity",
+                    nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY);
+  return core_->plan.verbosity;
+}
+
+int32_t Engine::getNbAuxStreams() const noexcept {
+  SIL_ENTER_TELLING(sink_, "ICudaEngine::getNbAuxStreams", 0);
+  return core_->plan.aux_streams;
+}
+
 nvinfer1::EngineCapability Engine::getEngineCapability() const noexcept {
+  SIL_ENTER_TELLING(sink_, "ICudaEngine::getEngineCapability", nvinfer1::EngineCapability::kSTANDARD);
   return nvinfer1::EngineCapability::kSTANDARD;
 }
 

@@ -69,14 +69,12 @@ class Engine final : public nvinfer1::ICudaEngine {
   }
   nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return sink_.recorder(); }
   nvinfer1::TacticSources getTacticSources() const noexcept override { return 24; }
-  nvinfer1::ProfilingVerbosity getProfilingVerbosity() const noexcept override {
-    return core_->plan.verbosity;
-  }
+  nvinfer1::ProfilingVerbosity getProfilingVerbosity() const noexcept override;
   nvinfer1::IEngineInspector* createEngineInspector() const noexcept override;
   int32_t getNbIOTensors() const noexcept override;
   char const* getIOTensorName(int32_t index) const noexcept override;
   nvinfer1::HardwareCompatibilityLevel getHardwareCompatibilityLevel() const noexcept override;
-  int32_t getNbAuxStreams() const noexcept override { return 0; }
+  int32_t getNbAuxStreams() const noexcept override;
   int64_t getStreamableWeightsSize() const noexcept override { return 0; }
 
  private:

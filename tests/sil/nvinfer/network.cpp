@@ -70,6 +70,16 @@ char const* Tensor::getDimensionName(int32_t index) const noexcept {
   return symbol.empty() ? nullptr : symbol.c_str();
 }
 
+bool Tensor::isNetworkOutput() const noexcept {
+  SIL_ENTER("ITensor::isNetworkOutput", false);
+  return is_output;
+}
+
+char const* Layer::getMetadata() const noexcept {
+  SIL_ENTER("ILayer::getMetadata", nullptr);
+  return metadata_.c_str();
+}
+
 LayerType Layer::getType() const noexcept {
   static const std::map<std::string, LayerType> kTypes = {{"Conv", LayerType::kCONVOLUTION},
                                                           {"Cast", LayerType::kCAST},

@@ -50,7 +50,7 @@ class Tensor final : public nvinfer1::ITensor {
   bool setDynamicRange(float min, float max) noexcept override;
   bool dynamicRangeIsSet() const noexcept override { return has_range_; }
   bool isNetworkInput() const noexcept override { return is_input; }
-  bool isNetworkOutput() const noexcept override { return is_output; }
+  bool isNetworkOutput() const noexcept override;
   nvinfer1::TensorLocation getLocation() const noexcept override;
   void setAllowedFormats(nvinfer1::TensorFormats formats) noexcept override { formats_ = formats; }
   nvinfer1::TensorFormats getAllowedFormats() const noexcept override { return formats_; }
@@ -91,7 +91,7 @@ class Layer final : public nvinfer1::ILayer {
   bool outputTypeIsSet(int32_t index) const noexcept override;
   void resetOutputType(int32_t index) noexcept override;
   void setMetadata(char const* text) noexcept override { metadata_ = text; }
-  char const* getMetadata() const noexcept override { return metadata_.c_str(); }
+  char const* getMetadata() const noexcept override;
 
   std::string name, op;
   std::vector<Tensor*> inputs, outputs;

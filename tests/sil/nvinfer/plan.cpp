@@ -166,6 +166,7 @@ std::string engine_section(const Plan& plan) {
   writer.text("memory_budget=" + std::to_string(plan.memory_budget));
   writer.number(plan.memory_budget);
   writer.number(plan.is_refittable ? 1 : 0);
+  writer.number(plan.aux_streams);
   writer.number(static_cast<std::int64_t>(plan.verbosity));
   writer.number(static_cast<std::int64_t>(plan.compatibility));
   write_list(writer, plan.tensors, [&](const PlanTensor& tensor) { write_tensor(writer, tensor); });
@@ -267,6 +268,7 @@ bool read_plan(std::string_view bytes, Plan& plan) {
   (void)reader.text();
   plan.memory_budget = reader.number();
   plan.is_refittable = reader.number() != 0;
+  plan.aux_streams = static_cast<std::int32_t>(reader.number());
   plan.verbosity = static_cast<nvinfer1::ProfilingVerbosity>(reader.number());
   plan.compatibility = static_cast<nvinfer1::HardwareCompatibilityLevel>(reader.number());
   read_list(reader, plan.tensors, [&](PlanTensor& tensor) { read_tensor(reader, tensor); });

@@ -57,6 +57,7 @@ struct Plan {
   std::string device = "sil sm0";  ///< built on
   std::int64_t memory_budget = 0;  ///< the workspace limit
   bool is_refittable = false;
+  std::int32_t aux_streams = 0;
   nvinfer1::ProfilingVerbosity verbosity = nvinfer1::ProfilingVerbosity::kLAYER_NAMES_ONLY;
   nvinfer1::HardwareCompatibilityLevel compatibility = nvinfer1::HardwareCompatibilityLevel::kNONE;
   std::vector<PlanTensor> tensors;    ///< inputs, then outputs

@@ -17,7 +17,7 @@ class Runtime final : public nvinfer1::IRuntime {
   int32_t getNbDLACores() const noexcept override { return 0; }
   void setGpuAllocator(nvinfer1::IGpuAllocator* allocator) noexcept override;
   void setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept override;
-  nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override { return sink_.recorder(); }
+  nvinfer1::IErrorRecorder* getErrorRecorder() const noexcept override;
   nvinfer1::ICudaEngine* deserializeCudaEngine(void const* blob, std::size_t size) noexcept override;
   nvinfer1::ICudaEngine* deserializeCudaEngine(nvinfer1::IStreamReader& reader) override;
   nvinfer1::ILogger* getLogger() const noexcept override { return &sink_.logger(); }
@@ -51,6 +51,11 @@ void Runtime::setGpuAllocator(nvinfer1::IGpuAllocator* allocator) noexcept {
 void Runtime::setErrorRecorder(nvinfer1::IErrorRecorder* recorder) noexcept {
   SIL_ENTER_TELLING(sink_, "IRuntime::setErrorRecorder");
   sink_.set_recorder(recorder);
+}
+
+nvinfer1::IErrorRecorder* Runtime::getErrorRecorder() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IRuntime::getErrorRecorder", nullptr);
+  return sink_.recorder();
 }
 
 bool Runtime::try_stream() const {

@@ -58,6 +58,26 @@ TEST_F(ToolProcessTest, EnvironmentIsCleanAndInputEmpty) {
   EXPECT_THAT(log, testing::HasSubstr("MORE=2"));
   EXPECT_THAT(log, testing::HasSubstr("TMPDIR=" + folder_.path().string()));
   EXPECT_THAT(log, testing::Not(testing::HasSubstr("SKUA_TEST_SECRET")));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("HOME=")));  // Python would not find the user's packages
+}
+
+TEST_F(ToolProcessTest, LastLineMayBeLongerThanTheEndOfALog) {
+  const auto end = run_tool(tool("echo first; printf 'last %05000d\\n\\n' 7"));
+  ASSERT_TRUE(is_ok(end));
+  EXPECT_EQ(end->last_line, "last " + std::string(4999, '0') + "7");
+}
+
+TEST_F(ToolProcessTest, WordsThatNoToolCanBeGivenAreRefusedBeforeTheStart) {
+  ToolProcess process = tool("echo started");
+  process.arguments = {std::string(131071, 'a')};
+  EXPECT_TRUE(is_ok(run_tool(process)));
+  std::filesystem::remove(process.log);
+  process.arguments = {std::string(131072, 'a')};
+  EXPECT_TRUE(is_build_error(run_tool(process), Reason::kModelUnsupported, "found one of 131072"));
+  process.arguments.assign(100, std::string(131071, 'a'));
+  EXPECT_TRUE(
+      is_build_error(run_tool(process), Reason::kModelUnsupported, "expected a command line of at most"));
+  EXPECT_FALSE(std::filesystem::exists(process.log));
 }
 
 TEST_F(ToolProcessTest, SignalIsTold) {

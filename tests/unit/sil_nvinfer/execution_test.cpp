@@ -257,6 +257,7 @@ TEST_F(SilRuns, TheInspectorNamesTypesOnlyInDetail) {
   workshop.config->setProfilingVerbosity(nvinfer1::ProfilingVerbosity::kDETAILED);
   const std::string detailed = text_of(workshop.build());
   EXPECT_NE(detailed.find("Row major linear FP16"), std::string::npos) << detailed;
+  workshop.config->setFlag(nvinfer1::BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
   workshop.network->getLayer(0)->setPrecision(nvinfer1::DataType::kFLOAT);
   EXPECT_NE(text_of(workshop.build()), detailed) << "a pinned layer is told apart";
 }

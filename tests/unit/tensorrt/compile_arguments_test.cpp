@@ -23,6 +23,7 @@ BuildOptions all_options(BuildRoute route) {
   options.workspace_bytes = 1024ULL << 20U;
   options.tactic_dram_bytes = 2048ULL << 20U;
   options.keep_fp32 = {"/head/Softmax", "norm"};
+  options.kept_outputs = {{"/head/Softmax", "fp32"}, {"norm", "fp32"}};
   options.profiles = {{"x", Shape{1, 3, 8, 8}, Shape{2, 3, 8, 8}, Shape{4, 3, 8, 8}},
                       {"y", Shape{1, 4}, Shape{1, 4}, Shape{9, 4}}};
   return options;
@@ -155,12 +156,21 @@ TEST(TrtexecVerdict, StatusLastLineAndReleaseAllCount) {
       is_build_error(tensorrt::judge_trtexec(ended(0, passed), "nothing", 100300), Reason::kSdkForeign));
 }
 
-TEST(PolygraphyVerdict, StatusAndLastLineCount) {
-  EXPECT_TRUE(is_ok(tensorrt::judge_polygraphy(ended(0, "[I] Finished engine building in 1 s"), "")));
-  EXPECT_TRUE(
-      is_build_error(tensorrt::judge_polygraphy(ended(1, ""), "[!] log"), Reason::kModelUnsupported, "log"));
-  EXPECT_TRUE(is_build_error(tensorrt::judge_polygraphy(ended(0, "[!] Invalid Engine"), ""),
-                             Reason::kModelUnsupported));
+TEST(PolygraphyVerdict, StatusLastLineAndReleaseAllCount) {
+  const auto judged = [](int status, const std::string& last_line, const std::string& version) {
+    return tensorrt::judge_polygraphy(
+        ended(status, last_line),
+        "[V] Loaded Module: tensorrt | Version: " + version + " | Path: ['/x']\nlog", 100300);
+  };
+  const std::string finished = "[I] Finished engine building in 1 s";
+  EXPECT_TRUE(is_ok(judged(0, finished, "10.3.0")));
+  EXPECT_TRUE(is_ok(judged(0, finished, "10.3.0.post1")));
+  EXPECT_TRUE(is_build_error(judged(1, "", "10.3.0"), Reason::kModelUnsupported, "log"));
+  EXPECT_TRUE(is_build_error(judged(0, "[!] Invalid Engine", "10.3.0"), Reason::kModelUnsupported));
+  for (const std::string version : {"10.3.1", "10.3.01", "10.16.0", "8.6.1"})
+    EXPECT_TRUE(is_build_error(judged(0, finished, version), Reason::kSdkForeign, version));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_polygraphy(ended(0, finished), "", 100300), Reason::kSdkForeign,
+                             "no version"));
 }
 
 }  // namespace
