@@ -1,4 +1,4 @@
-"""docs/design: a requirement that names a test which does not exist is shown by nothing."""
+"""docs/design, and the table of tests/sil: a requirement that names a test which does not exist is shown by nothing."""
 
 import fnmatch
 import re
@@ -29,7 +29,10 @@ def test_files() -> set[str]:
     return {f"/{path.relative_to(ROOT)}" for path in (ROOT / "tests").rglob("*.*")}
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs/design").glob("*.md")), ids=lambda page: page.name)
+PAGES = [*sorted((ROOT / "docs/design").glob("*.md")), ROOT / "tests/sil/nvinfer/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_test_that_a_page_cites_exists(page: Path, files: set[str]) -> None:
     assert unknown(page.read_text("utf-8"), cases(), files) == []
 

@@ -69,6 +69,20 @@ TEST(TrtexecRoute, SuccessWithoutAPlanIsNone) {
   EXPECT_TRUE(is_build_error(tool.compile(), Reason::kBuilderCrashed, "wrote no plan"));
 }
 
+// Its plan has the temporary name still: whoever looks for the engine finds none.
+TEST(TrtexecRoute, PlanOfAToolThatFailedIsNotTaken) {
+  RouteCase builder(BuildRoute::kBuilder), tool(BuildRoute::kTrtexec);
+  ASSERT_TRUE(is_ok(builder.compile()));
+  const auto plan = tool.folder.write("plan", builder.artifact());
+  tool.request.config.trtexec =
+      tool.script("for word in \"$@\"; do case $word in --saveEngine=*) cp " + plan.string() +
+                  " \"${word#*=}\";; esac; done\n" +
+                  "echo '&&&& PASSED TensorRT.trtexec [TensorRT v100300] # trtexec'; exit 1");
+  EXPECT_TRUE(is_build_error(tool.compile(), Reason::kModelUnsupported, "status 1"));
+  EXPECT_FALSE(std::filesystem::exists(tool.request.staging_dir / tool.request.artifact_name));
+  EXPECT_TRUE(std::filesystem::exists(tool.request.staging_dir / "plan.partial"));
+}
+
 TEST(TrtexecRoute, PlanOfAnotherKindIsRefusedByItsHeader) {
   RouteCase tool(BuildRoute::kTrtexec);
   tool.request.config.trtexec = tool.script(

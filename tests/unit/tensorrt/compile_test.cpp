@@ -1,5 +1,7 @@
 // Compiling over the software-in-the-loop SDK: what comes out of each route, and every refusal as a typed
 // error.
+#include <sys/resource.h>
+
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -250,6 +252,41 @@ TEST(TensorrtCompileFaults, WorkspaceBeyondTheDeviceIsRefusedBeforeTheBuild) {
   EXPECT_TRUE(is_error(mlp.compile(), ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "workspace_mb"));
   EXPECT_EQ(sil::calls("IBuilder::buildSerializedNetwork"), 0);
   sil::limit_device_memory(std::size_t{8} << 30U);
+}
+
+/// While one lives, no file grows beyond this.
+class FileLimit {
+ public:
+  explicit FileLimit(rlim_t bytes) {
+    former_handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &former_);
+    const rlimit limit{bytes, former_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &former_);
+    std::signal(SIGXFSZ, former_handler_);
+  }
+  FileLimit(const FileLimit&) = delete;
+  FileLimit& operator=(const FileLimit&) = delete;
+
+ private:
+  rlimit former_{};
+  void (*former_handler_)(int) = nullptr;
+};
+
+// TensorRT's own writer takes a short write for a success; Skua writes the plan itself.
+TEST(TensorrtCompileFaults, PlanThatDoesNotFitOnTheDiskIsAnError) {
+  TensorrtCompileCase mlp(mlp_model());
+  ASSERT_TRUE(is_ok(mlp.compile()));
+  Result<EngineRecord> record = Error{};
+  {
+    const FileLimit limit(mlp.artifact().size() - 1);
+    record = mlp.compile();
+  }
+  EXPECT_EQ(sil::calls("IBuilder::buildSerializedNetwork"), 2);
+  ASSERT_FALSE(record.ok());
+  EXPECT_EQ(record.error().reason, Reason::kDiskFull) << record.error().describe();
 }
 
 TEST(TensorrtCompileUnproven, NeedsNoDriver) {
