@@ -15,12 +15,24 @@ constexpr std::uint64_t kMostAllocationsTold = 16;
 }  // namespace
 
 std::string_view to_string(MemoryKind kind) noexcept {
+  if (kind == MemoryKind::kContext) return "context";
   return kind == MemoryKind::kDevice ? "device" : "pinned";
+}
+
+LossRecord& process_loss() noexcept {
+  static LossRecord loss{kNotLost};
+  return loss;
+}
+
+std::shared_mutex& recording_gate() noexcept {
+  static auto* const gate = new std::shared_mutex;  // engines may go after everything static
+  return *gate;
 }
 
 void DeviceState::lose(const Fault& fault) noexcept {
   std::int32_t expected = kNotLost;
-  if (!lost_code_.compare_exchange_strong(expected, fault.native_code, std::memory_order_acq_rel)) return;
+  lost_code_.compare_exchange_strong(expected, fault.native_code, std::memory_order_acq_rel);
+  if (is_loss_told_.exchange(true)) return;
   try {
     tell({Level::kError,
           "c7.device_lost",
@@ -45,8 +57,10 @@ void DeviceState::count_allocation(MemoryKind kind, std::uint64_t bytes) noexcep
     tell({Level::kError,
           "c7.memory_after_seal",
           std::to_string(bytes) + " bytes of " + std::string(to_string(kind)) +
-              " memory were taken after the take-off load; everything should be in place by then: "
-              "report it with the engine's build record",
+              " memory were taken after the take-off load" +
+              (kind == MemoryKind::kContext ? " to renew an execution context after a fault"
+                                            : "; everything should be in place by then: "
+                                              "report it with the engine's build record"),
           {{"memory", std::string(to_string(kind))}, {"size_bytes", static_cast<std::int64_t>(bytes)}}});
   } catch (...) {
   }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <shared_mutex>
 #include <string_view>
 #include <utility>
 
@@ -13,20 +14,37 @@
 
 namespace skua::tensorrt {
 
-enum class MemoryKind : std::uint8_t { kDevice, kPinned };
+enum class MemoryKind : std::uint8_t {
+  kDevice,
+  kPinned,
+  kContext,  ///< the device's, what TensorRT itself keeps for an execution context
+};
 std::string_view to_string(MemoryKind kind) noexcept;
+
+/// The code of a lost device, or kNotLost.
+using LossRecord = std::atomic<std::int32_t>;
+inline constexpr std::int32_t kNotLost = -1;
+/// What ends the use of a device ends it for the process: all its runtimes share this one.
+LossRecord& process_loss() noexcept;
+
+/// Held alone while a graph is recorded, shared by whatever loads, places, renews or ends: that waits for the
+/// whole device, which CUDA forbids during any recording in the process. No run after the seal takes it,
+/// unless it renews its context.
+std::shared_mutex& recording_gate() noexcept;
 
 class DeviceState {
  public:
-  /// `events` must outlive this object, which the runtime sees to: it detaches before it goes.
-  explicit DeviceState(EventSink& events) noexcept : events_(&events) {}
+  /// `events` must outlive this object, which the runtime sees to: it detaches before it goes. So must
+  /// `loss`, where it is shared.
+  explicit DeviceState(EventSink& events, LossRecord* loss = nullptr) noexcept
+      : events_(&events), lost_code_(loss == nullptr ? own_loss_ : *loss) {}
   DeviceState(const DeviceState&) = delete;
   DeviceState& operator=(const DeviceState&) = delete;
 
   bool is_lost() const noexcept { return lost_code_.load(std::memory_order_acquire) != kNotLost; }
   /// The fault that ended it. Requires is_lost().
   Fault lost() const noexcept { return {FaultClass::kDevice, lost_code_.load(std::memory_order_acquire)}; }
-  /// From here on nothing of ours touches the device again. The first one tells c7.device_lost.
+  /// From here on nothing of ours touches the device again. The first one of a runtime tells c7.device_lost.
   void lose(const Fault& fault) noexcept;
   /// Loses the device when the fault says so; hands the fault on.
   const Fault& heed(const Fault& fault) noexcept;
@@ -48,9 +66,10 @@ class DeviceState {
   void detach() noexcept { events_.store(nullptr, std::memory_order_release); }
 
  private:
-  static constexpr std::int32_t kNotLost = -1;
   std::atomic<EventSink*> events_;
-  std::atomic<std::int32_t> lost_code_{kNotLost};
+  LossRecord own_loss_{kNotLost};
+  LossRecord& lost_code_;
+  std::atomic<bool> is_loss_told_{false};
   std::atomic<bool> is_sealed_{false};
   std::atomic<std::uint64_t> held_bytes_{0}, allocations_{0}, allocations_after_seal_{0};
 };

@@ -1,5 +1,7 @@
 #include "runtimes/tensorrt/gpu_allocator.h"
 
+#include <exception>
+
 namespace skua::tensorrt {
 namespace {
 
@@ -14,9 +16,10 @@ void* GpuAllocator::allocateAsync(std::uint64_t size, std::uint64_t alignment, n
   // From no pool: a pool may grow and shrink in flight.
   if (const cudaError_t error = cudaMalloc(&memory, size); error != cudaSuccess) {
     state_->heed(classify(error));
+    refused_.store(error);
     return nullptr;
   }
-  state_->count_allocation(MemoryKind::kDevice, size);
+  state_->count_allocation(kind_.load(std::memory_order_relaxed), size);
   try {
     const std::lock_guard lock(mutex_);
     sizes_[memory] = size;
@@ -38,6 +41,45 @@ bool GpuAllocator::deallocateAsync(void* memory, cudaStream_t) noexcept {
     sizes_.erase(found);
   }
   return state_->heed(classify(cudaFree(memory))).kind == FaultClass::kNone;
+}
+
+nvinfer1::ErrorCode GpuAllocator::take_refusal() noexcept {
+  const cudaError_t refused = refused_.exchange(cudaSuccess);
+  if (refused == cudaSuccess) return nvinfer1::ErrorCode::kSUCCESS;
+  // CUDA's other errors are still there when it is asked for its last one.
+  return classify(refused).kind == FaultClass::kMemory ? nvinfer1::ErrorCode::kFAILED_ALLOCATION
+                                                       : nvinfer1::ErrorCode::kFAILED_EXECUTION;
+}
+
+TemporaryMemory::~TemporaryMemory() {
+  for (const Block& block : blocks_) source_.deallocateAsync(block.memory, nullptr);
+}
+
+void* TemporaryMemory::allocateAsync(std::uint64_t size, std::uint64_t alignment,
+                                     nvinfer1::AllocatorFlags flags, cudaStream_t stream) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (Block& block : blocks_) {
+    if (block.is_used || block.bytes < size || alignment > kCudaAlignment || size == 0) continue;
+    block.is_used = true;
+    return block.memory;
+  }
+  void* const memory = source_.allocateAsync(size, alignment, flags, stream);
+  if (memory == nullptr) return nullptr;
+  try {
+    blocks_.push_back({memory, size, true});
+  } catch (const std::exception&) {
+    source_.deallocateAsync(memory, stream);
+    return nullptr;
+  }
+  return memory;
+}
+
+bool TemporaryMemory::deallocateAsync(void* memory, cudaStream_t) noexcept {
+  const std::lock_guard lock(mutex_);
+  for (Block& block : blocks_) {
+    if (block.memory == memory) return block.is_used = false, true;
+  }
+  return memory == nullptr;
 }
 
 }  // namespace skua::tensorrt

@@ -37,7 +37,6 @@ bool IoPolicy::is_copied(const std::string& model, const std::string& tensor) co
 }
 
 void* IoSlot::address() const noexcept {
-  if (is_host) return memory.host();
   return device_copy.size() > 0 ? device_copy.device() : memory.device();
 }
 
@@ -61,15 +60,14 @@ cudaError_t IoSlot::download(cudaStream_t stream) const noexcept {
   return cudaMemcpyAsync(memory.host(), device_copy.device(), bytes, cudaMemcpyDeviceToHost, stream);
 }
 
-Result<IoSlot> place_slot(const std::shared_ptr<DeviceState>& device, const TensorSpec& spec, bool is_host,
+Result<IoSlot> place_slot(const std::shared_ptr<DeviceState>& device, const TensorSpec& spec,
                           bool is_copied) {
   IoSlot slot;
   slot.name = spec.name;
   slot.capacity = spec.max_shape;
-  slot.is_host = is_host;
   SKUA_ASSIGN_OR_RETURN(const std::size_t bytes, spec.max_shape.byte_size(spec.dtype));
   SKUA_ASSIGN_OR_RETURN(slot.memory, CudaMemory::pinned(device, bytes, TrtContext::kLoad));
-  if (is_copied && !is_host) {
+  if (is_copied) {
     SKUA_ASSIGN_OR_RETURN(slot.device_copy, CudaMemory::device(device, bytes, TrtContext::kLoad));
   }
   slot.view.data = slot.memory.host();

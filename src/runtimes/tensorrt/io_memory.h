@@ -36,7 +36,6 @@ struct IoSlot {
   Shape capacity;
   CudaMemory memory;       ///< page-locked, the caller's side
   CudaMemory device_copy;  ///< empty where the memory is mapped
-  bool is_host = false;    ///< TensorRT reads the host's side (a shape tensor)
 
   /// What TensorRT is given.
   void* address() const noexcept;
@@ -48,7 +47,6 @@ struct IoSlot {
 };
 
 /// Memory for `spec` at its capacity. OutOfMemoryError.
-Result<IoSlot> place_slot(const std::shared_ptr<DeviceState>& device, const TensorSpec& spec, bool is_host,
-                          bool is_copied);
+Result<IoSlot> place_slot(const std::shared_ptr<DeviceState>& device, const TensorSpec& spec, bool is_copied);
 
 }  // namespace skua::tensorrt

@@ -3,6 +3,7 @@
 #include <NvInfer.h>  // HardwareCompatibilityLevel
 
 #include <algorithm>
+#include <shared_mutex>
 
 #include "runtimes/tensorrt/trt_logger.h"
 #include "runtimes/tensorrt/trt_types.h"
@@ -33,8 +34,10 @@ bool is_open(const Shape& shape) { return !shape.is_static(); }
 }  // namespace
 
 PlanEngine::~PlanEngine() {
+  const std::shared_lock gate(recording_gate());
   // TensorRT's destructors give memory back to the device.
   if (device_->is_lost()) abandon(std::move(objects_));
+  objects_.reset();
 }
 
 Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> plan,
@@ -43,12 +46,13 @@ Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> 
   if (device->is_lost()) return translate(context, device->lost(), what, "the device is lost");
   return or_out_of_memory(what, [&]() -> Result<std::shared_ptr<PlanEngine>> {
     std::shared_ptr<PlanEngine> opened(new PlanEngine(device));
+    const std::shared_lock gate(recording_gate());
     SKUA_RETURN_IF_ERROR(opened->create_runtime(context, what));
     SKUA_RETURN_IF_ERROR(opened->deserialize(plan, context, what));
     Status read = opened->check_flags(context, what);
     if (read.ok()) read = opened->read_facts(context, what);
-    // A question that failed has an answer all the same, and mostly that of a harmless plan.
-    if (opened->recorder().first())
+    // A report alone is no refusal: TensorRT sends some beside right answers.
+    if (!read.ok() && opened->recorder().first())
       return translate(context, opened->recorder(), what + ": reading the plan back", "");
     SKUA_RETURN_IF_ERROR(read);
     return opened;
@@ -62,15 +66,18 @@ Status PlanEngine::create_runtime(TrtContext context, const std::string& what) {
   if (runtime == nullptr)
     return translate(context, objects_->recorder, what + ": TensorRT's runtime", log.text());
   runtime->setErrorRecorder(&objects_->recorder);
+  objects_->recorder.clear();
   runtime->setGpuAllocator(&objects_->allocator);
+  // That call answers nothing; a report is all there is to judge it by.
+  const bool is_ours = runtime->getErrorRecorder() == &objects_->recorder && !objects_->recorder.first();
   // A plan is an executable of whoever made it: nothing in it may run on the host, and nothing is unpacked
   // into files.
   runtime->setEngineHostCodeAllowed(false);
   runtime->setTempfileControlFlags(0);
   const bool is_closed = !runtime->getEngineHostCodeAllowed() && runtime->getTempfileControlFlags() == 0;
-  if (runtime->getErrorRecorder() != &objects_->recorder || objects_->recorder.first())
+  if (is_ours && is_closed) return {};
+  if (!is_ours || objects_->recorder.first())
     return translate(context, objects_->recorder, what + ": TensorRT's runtime", log.text());
-  if (is_closed) return {};
   return refused(context, Reason::kDeserializeFailed, what,
                  "expected TensorRT to refuse host code and temporary files, found that it does not");
 }
@@ -83,7 +90,7 @@ Status PlanEngine::deserialize(std::span<const std::byte> plan, TrtContext conte
   if (!objects_->engine) {
     const Fault asked = device_->heed(probe(cudaSuccess, nullptr));
     if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
-      return translate(context, asked, what, objects_->recorder.text() + log.text());
+      return translate(context, asked, what, describe(asked, objects_->recorder.text() + log.text()));
     return translate(context, objects_->recorder, what, log.text());
   }
   if (!log.has_foreign_device_warning()) return {};
@@ -101,8 +108,6 @@ Status PlanEngine::check_flags(TrtContext context, const std::string& what) cons
     return refuse("expected a plan for this kind of device alone, found one for several");
   if (plan.getEngineCapability() != nvinfer1::EngineCapability::kSTANDARD)
     return refuse("expected a plan of the standard capability, found a restricted one");
-  if (const auto profiles = plan.getNbOptimizationProfiles(); profiles > 1)
-    return refuse("expected one optimisation profile, found " + std::to_string(profiles));
   return {};
 }
 
@@ -126,11 +131,18 @@ Result<PlanTensor> PlanEngine::read_tensor(const char* name, bool is_input) cons
 
 Status PlanEngine::read_facts(TrtContext context, const std::string& what) {
   const nvinfer1::ICudaEngine& plan = *objects_->engine;
-  for (std::int32_t index = 0; index < plan.getNbIOTensors(); ++index) {
+  const std::int32_t tensors = plan.getNbIOTensors();
+  if (tensors < 1)
+    return refused(context, Reason::kContractMismatch, what, "expected inputs and outputs, found none");
+  for (std::int32_t index = 0; index < tensors; ++index) {
     const char* const name = plan.getIOTensorName(index);
     if (name == nullptr)
       return refused(context, Reason::kContractMismatch, what, "an input or output has no name");
-    const bool is_input = plan.getTensorIOMode(name) == nvinfer1::TensorIOMode::kINPUT;
+    const nvinfer1::TensorIOMode mode = plan.getTensorIOMode(name);
+    if (mode == nvinfer1::TensorIOMode::kNONE)
+      return refused(context, Reason::kContractMismatch, what,
+                     "'" + std::string(name) + "' is listed, and neither an input nor an output");
+    const bool is_input = mode == nvinfer1::TensorIOMode::kINPUT;
     auto tensor = read_tensor(name, is_input);
     if (!tensor.ok())
       return refused(context, Reason::kContractMismatch, what,
@@ -145,11 +157,34 @@ Status PlanEngine::read_facts(TrtContext context, const std::string& what) {
   if (bytes < 0) return translate(context, objects_->recorder, what + ": device memory", "");
   facts_.device_memory_bytes = static_cast<std::uint64_t>(bytes);
   facts_.profiles = plan.getNbOptimizationProfiles();
+  if (facts_.profiles != 1)
+    return refused(context, Reason::kContractMismatch, what,
+                   "expected one optimisation profile, found " + std::to_string(facts_.profiles));
   facts_.layers = plan.getNbLayers();
   facts_.auxiliary_streams = plan.getNbAuxStreams();
   const char* const name = plan.getName();
   facts_.name = name == nullptr ? "" : name;
   return {};
+}
+
+std::unique_ptr<nvinfer1::IExecutionContext> PlanEngine::make_context(ErrorRecorder& into) noexcept {
+  const std::lock_guard lock(contexts_);
+  Objects& objects = *objects_;
+  objects.recorder.clear();
+  objects.allocator.set_kind(MemoryKind::kContext);
+  constexpr auto kStrategy = nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED;
+  std::unique_ptr<nvinfer1::IExecutionContext> context(objects.engine->createExecutionContext(kStrategy));
+  objects.allocator.set_kind(MemoryKind::kDevice);
+  const nvinfer1::ErrorCode refusal = objects.allocator.take_refusal();
+  if (context) {
+    context->setErrorRecorder(&into);
+  } else if (refusal != nvinfer1::ErrorCode::kSUCCESS) {
+    into.reportError(refusal, objects.recorder.getErrorDesc(0));
+  } else if (const auto told = objects.recorder.first()) {
+    into.reportError(*told, objects.recorder.getErrorDesc(0));
+  }
+  objects.recorder.clear();
+  return context;
 }
 
 Status check_plan(const PlanFacts& facts, const EngineRecord& record) {
@@ -163,6 +198,9 @@ Status check_plan(const PlanFacts& facts, const EngineRecord& record) {
   if (facts.device_memory_bytes != record.device_memory_bytes) {
     return differs("device memory of one lane", std::to_string(record.device_memory_bytes),
                    std::to_string(facts.device_memory_bytes));
+  }
+  for (const PlanTensor& input : facts.inputs) {
+    if (input.is_host) return differs("memory of input '" + input.name + "'", "the device's", "the host's");
   }
   for (const OptimizationProfile& profile : record.profiles) {
     const auto found = std::find_if(facts.inputs.begin(), facts.inputs.end(), [&](const PlanTensor& tensor) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,6 +56,10 @@ class PlanEngine {
   nvinfer1::ICudaEngine& engine() const noexcept { return *objects_->engine; }
   ErrorRecorder& recorder() const noexcept { return objects_->recorder; }
 
+  /// An execution context without scratch memory, which reports to `into`; nullptr with the reason there. Any
+  /// thread, several at once.
+  std::unique_ptr<nvinfer1::IExecutionContext> make_context(ErrorRecorder& into) noexcept;
+
  private:
   // In the order in which they must outlive each other.
   struct Objects {
@@ -74,6 +79,7 @@ class PlanEngine {
 
   std::shared_ptr<DeviceState> device_;
   std::shared_ptr<Objects> objects_;
+  std::mutex contexts_;  ///< a new context reports to the engine's recorder, until it has its own
   PlanFacts facts_;
 };
 

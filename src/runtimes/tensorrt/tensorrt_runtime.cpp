@@ -104,12 +104,16 @@ Result<ObservedRuntime> create_observed_runtime(RuntimeEnvironment environment) 
   const RuntimeConfig& config = environment.config;
   RuntimeFacts facts;
   SKUA_ASSIGN_OR_RETURN(facts.library, library_facts());
-  SKUA_ASSIGN_OR_RETURN(facts.device, open_device());
   facts.settings.wait = wait_mode_of(config);
+  if (const std::int32_t code = process_loss(); code != kNotLost) {
+    return translate(TrtContext::kDevice, Fault{FaultClass::kDevice, code}, "device 0",
+                     "this process has lost it; start the program again");
+  }
+  SKUA_ASSIGN_OR_RETURN(facts.device, open_device(device_flags_of(facts.settings.wait)));
   facts.settings.uses_graphs = config.tensorrt_cuda_graphs;
   SKUA_ASSIGN_OR_RETURN(facts.settings.io, IoPolicy::from(config, facts.device.is_integrated));
   facts.settings.clock = environment.clock;
-  auto device = std::make_shared<DeviceState>(*environment.events);
+  auto device = std::make_shared<DeviceState>(*environment.events, &process_loss());
   return ObservedRuntime{std::make_unique<TensorrtRuntime>(std::move(environment), std::move(facts), device),
                          device};
 }

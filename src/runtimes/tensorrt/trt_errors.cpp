@@ -85,6 +85,11 @@ Target target_of(TrtContext context) {
   return {ErrorCode::kEngineBuild, Reason::kModelUnsupported, "; change the network or how it is exported"};
 }
 
+std::string_view refusal_by(const Fault& fault) noexcept {
+  const bool is_cuda = fault.native_code > 0 && fault.native_code < kTensorrtCodes;
+  return is_cuda ? ": CUDA refused: " : ": TensorRT refused: ";
+}
+
 }  // namespace
 
 Fault classify(cudaError_t error) noexcept {
@@ -130,8 +135,9 @@ Error translate(TrtContext context, const Fault& fault, std::string_view what, s
   }
   const std::string said = text.empty() ? "without saying why" : one_line(text);
   return make_error(target.code, target.reason,
-                    std::string(what) + (context == TrtContext::kDevice ? ": " : ": TensorRT refused: ") +
-                        said + std::string(target.remedy),
+                    std::string(what) +
+                        std::string(context == TrtContext::kDevice ? ": " : refusal_by(fault)) + said +
+                        std::string(target.remedy),
                     fault.native_code);
 }
 
@@ -179,6 +185,10 @@ Error no_host_memory(std::string_view what) noexcept {
 std::string describe(cudaError_t error) {
   return std::string(cudaGetErrorName(error)) + " (" + std::to_string(static_cast<int>(error)) +
          "): " + cudaGetErrorString(error);
+}
+
+std::string describe(const Fault& fault, const std::string& text) {
+  return describe(static_cast<cudaError_t>(fault.native_code)) + (text.empty() ? "" : "; ") + text;
 }
 
 std::string one_line(std::string_view text) {

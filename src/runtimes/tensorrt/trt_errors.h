@@ -80,6 +80,8 @@ auto or_out_of_memory(std::string_view what, Step step) -> decltype(step()) {
 
 /// "cudaErrorMemoryAllocation (2): out of memory".
 std::string describe(cudaError_t error);
+/// The same of a fault of CUDA's, and what else was said of it.
+std::string describe(const Fault& fault, const std::string& text);
 /// Printable, on one line, and of bounded length.
 std::string one_line(std::string_view text);
 

@@ -1,6 +1,7 @@
 #include "runtimes/tensorrt/trt_execution.h"
 
 #include <algorithm>
+#include <shared_mutex>
 #include <utility>
 
 #include "inference/warm_runs.h"
@@ -30,10 +31,12 @@ Status TrtExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
   hide_outputs();
   if (device().is_lost()) return translate_hot(device().lost());
   SKUA_RETURN_IF_ERROR(catch_up());
+  lane_->recorder.clear();  // what stands there was said of no run
   if (needs_context_) SKUA_RETURN_IF_ERROR(rebuild());
   if (!are_shapes_settled_) SKUA_RETURN_IF_ERROR(settle_shapes());
   SKUA_RETURN_IF_ERROR(launch_and_wait());
   SKUA_RETURN_IF_ERROR(collect());
+  was_short_of_memory_ = false;
   if (wants_graph()) SKUA_RETURN_IF_ERROR(make_graph());
   show_outputs();
   return {};
@@ -42,28 +45,33 @@ Status TrtExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
 /// Whether the device has finished what an earlier run left it with.
 Status TrtExecution::catch_up() noexcept {
   if (!is_behind_) return {};
-  const cudaError_t answer = cudaEventQuery(lane_->done.get());
+  const cudaError_t answer = cudaStreamQuery(lane_->stream.get());
   if (answer == cudaErrorNotReady) return bare(Reason::kLaneBusy);
   is_behind_ = false;
   return answer == cudaSuccess ? Status() : fail(answer);
 }
 
-/// A fresh context in the old memory. The host memory that TensorRT takes for it is its own.
+bool TrtExecution::is_late() const noexcept {
+  return deadline_ns_ && settings_.clock->monotonic_ns() >= *deadline_ns_;
+}
+
+/// A fresh context in the old scratch memory. What TensorRT itself keeps for it is given back and taken
+/// again.
 Status TrtExecution::rebuild() noexcept {
-  const PlanEngine& plan = *lane_->plan;
-  lane_->graph.drop();
+  if (is_late()) return bare(Reason::kDeadlineMissed);
+  const std::shared_lock gate(recording_gate());
+  lane_->graph.drop();  // it would run in the context that goes
   lane_->context.reset();
-  lane_->context.reset(
-      plan.engine().createExecutionContext(nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
+  if (device().is_lost()) return translate_hot(device().lost());
+  lane_->context = lane_->plan->make_context(lane_->recorder);
   if (!lane_->context || !configure_context() || !bind_addresses()) {
     was_refused_ = true;
-    take_plan_report();
     Status failed = fail(cudaSuccess);
     needs_context_ = true;
     return failed;
   }
   needs_context_ = false;
-  return {};
+  return is_late() ? bare(Reason::kDeadlineMissed) : Status();
 }
 
 /// Outputs whose shape follows from the inputs' shapes get it here, once per change.
@@ -76,14 +84,14 @@ Status TrtExecution::settle_shapes() noexcept {
     if (slot.reserved) continue;
     Shape shape;
     const bool is_read = read_shape(lane_->context->getTensorShape(slot.name.c_str()), shape);
-    if (lane_->recorder.first()) {
+    if (!is_read) {
       was_refused_ = true;
       return fail(cudaSuccess);
     }
-    if (!is_read || !slot.has_room(shape)) return bare(Reason::kOutputOverflow);
+    if (!slot.has_room(shape)) return bare(Reason::kOutputOverflow);
     slot.view.shape = shape;
   }
-  are_shapes_settled_ = !has_host_inputs_;
+  are_shapes_settled_ = true;
   return {};
 }
 
@@ -113,10 +121,11 @@ Status TrtExecution::launch_and_wait() noexcept {
   was_refused_ = false;
   const cudaError_t launched = is_graph ? lane_->graph.launch(lane_->stream.get()) : enqueue();
   if (launched == cudaSuccess) return wait();
-  if (is_graph) lane_->graph.rule_out("launch_failed");
-  if (!has_overflowed()) return fail(launched);
-  lane_->recorder.clear();  // it was ours to refuse the memory
+  const bool is_overflow = has_overflowed();
+  if (is_overflow) lane_->recorder.clear();  // it was ours to refuse the memory
   Status failed = fail(launched);
+  if (is_graph && !device().is_lost()) rule_out_graph("launch_failed");
+  if (!is_overflow) return failed;
   return failed.error().reason == Reason::kExecutionFailed ? bare(Reason::kOutputOverflow)
                                                            : std::move(failed);
 }
@@ -124,7 +133,8 @@ Status TrtExecution::launch_and_wait() noexcept {
 Status TrtExecution::wait() noexcept {
   if (const cudaError_t error = cudaEventRecord(lane_->done.get(), lane_->stream.get()); error != cudaSuccess)
     return fail(error);
-  const cudaError_t ended = wait_for(lane_->done.get(), settings_.wait, deadline_ns_, *settings_.clock);
+  const cudaError_t ended =
+      wait_for(lane_->done.get(), settings_.wait, deadline_ns_, *settings_.clock, device());
   if (ended == cudaSuccess) return {};
   if (ended != cudaErrorNotReady) return fail(ended);
   is_behind_ = true;
@@ -157,7 +167,9 @@ Status TrtExecution::collect() noexcept {
 
 /// Judges a failure, and what it means for the runs that follow.
 Status TrtExecution::fail(cudaError_t reported) noexcept {
-  const auto told = lane_->recorder.first();
+  if (device().is_lost()) return translate_hot(device().lost());  // by another lane
+  const auto refusal = lane_->temporary->take_refusal();
+  const auto told = refusal == nvinfer1::ErrorCode::kSUCCESS ? lane_->recorder.first() : refusal;
   Fault fault = told ? classify(*told) : Fault{};
   fault = worse(fault, probe(was_refused_ ? cudaSuccess : reported, lane_->stream.get()));
   lane_->recorder.clear();
@@ -165,10 +177,11 @@ Status TrtExecution::fail(cudaError_t reported) noexcept {
     device().lose(fault);
     return translate_hot(fault);
   }
-  if (fault.kind == FaultClass::kContext || fault.kind == FaultClass::kMemory) {
+  // A context that lacked memory once is as good as before; one that lacks it again may be what holds it.
+  const bool is_short_of_memory = fault.kind == FaultClass::kMemory;
+  if (fault.kind == FaultClass::kContext || (is_short_of_memory && was_short_of_memory_))
     needs_context_ = true;
-    lane_->graph.drop();
-  }
+  was_short_of_memory_ = is_short_of_memory;
   settle_stream();
   return translate_hot(fault);
 }
@@ -176,17 +189,18 @@ Status TrtExecution::fail(cudaError_t reported) noexcept {
 /// After a failure: part of the run may be on its way, and the next one should not find its lane busy for
 /// that. What this work ends with was reported or concerns nobody, unless the device is lost with it.
 void TrtExecution::settle_stream() noexcept {
-  if (cudaEventRecord(lane_->done.get(), lane_->stream.get()) != cudaSuccess) return;
   const std::int64_t end_ns = deadline_ns_.value_or(settings_.clock->monotonic_ns() + kLongestSettlingNs);
-  const cudaError_t ended = wait_for(lane_->done.get(), settings_.wait, end_ns, *settings_.clock);
-  is_behind_ = ended == cudaErrorNotReady;
-  if (!is_behind_) device().heed(classify(ended));
+  const cudaError_t ended =
+      wait_for_stream(lane_->stream.get(), settings_.wait, end_ns, *settings_.clock, device());
+  is_behind_ = ended != cudaSuccess;
+  if (ended != cudaErrorNotReady) device().heed(classify(ended));
 }
 
 Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
   IoSlot& slot = lane_->inputs[index];
   if (device().is_lost()) return translate_hot(device().lost());
   SKUA_RETURN_IF_ERROR(catch_up());
+  if (are_shapes_settled_ && shape == slot.view.shape) return {};
   if (!slot.has_room(shape)) {
     return or_out_of_memory(slot.name, [&]() -> Status {
       return make_error(ErrorCode::kInvalidArgument, Reason::kShapeMismatch,
@@ -195,13 +209,16 @@ Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
     });
   }
   const QuietLog quiet;
+  are_shapes_settled_ = false;
   if (!needs_context_ && !lane_->context->setInputShape(slot.name.c_str(), dims_of(shape))) {
     was_refused_ = true;
     return fail(cudaSuccess);
   }
   slot.view.shape = shape;
-  are_shapes_settled_ = false;
-  if (!has_dynamic_outputs_ && lane_->graph.is_ready()) lane_->graph.drop();
+  if (has_dynamic_outputs_) return {};
+  // Its context has changed, and what it would do now is undefined, also when the old shape comes back.
+  lane_->graph.drop();
+  if (!device().is_sealed()) lane_->graph.forget_reason();  // what held for one shape need not for another
   return {};
 }
 

@@ -1,6 +1,5 @@
-// One lane's execution of one plan. From the outside in: run() -> launch (a graph, or enqueueV3 between the
-// copies)
-// -> wait -> collect. A run that was not waited for leaves its lane busy until the device is done with it.
+// One lane's execution of one plan. A run launches (a graph, or enqueueV3 between the copies), waits, and
+// collects. One that was not waited for leaves its lane busy until the device is done with it.
 #pragma once
 
 #include <memory>
@@ -53,6 +52,7 @@ class TrtExecution final : public Execution {
   struct Lane {
     std::shared_ptr<PlanEngine> plan;
     ErrorRecorder recorder;
+    std::unique_ptr<TemporaryMemory> temporary;
     CudaMemory scratch;
     std::vector<IoSlot> inputs;
     std::vector<OutputSlot> outputs;
@@ -67,13 +67,13 @@ class TrtExecution final : public Execution {
   Status make_context(const std::string& what);
   Status bind_all(const std::string& what);
   bool configure_context() noexcept;
-  void take_plan_report() noexcept;
   bool bind_addresses() noexcept;
   Status find_dynamic_outputs(const std::string& what);
   Error refused(const ErrorRecorder& recorder, const std::string& what, std::string_view log) const;
 
   // Running (trt_execution.cpp).
   Status catch_up() noexcept;
+  bool is_late() const noexcept;
   Status rebuild() noexcept;
   Status settle_shapes() noexcept;
   cudaError_t enqueue() noexcept;
@@ -90,6 +90,9 @@ class TrtExecution final : public Execution {
   bool wants_graph() noexcept;
   Status make_graph() noexcept;
   Status check_graph(const std::vector<std::vector<std::byte>>& expected) noexcept;
+  cudaError_t spoil_outputs(const std::vector<std::vector<std::byte>>& expected) noexcept;
+  bool restore_outputs(const std::vector<std::vector<std::byte>>& expected) noexcept;
+  void rule_out_graph(std::string_view reason) noexcept;
   void tell_graph_reason() const noexcept;
 
   DeviceState& device() const noexcept { return *lane_->plan->device(); }
@@ -101,7 +104,7 @@ class TrtExecution final : public Execution {
   bool is_behind_ = false;                   ///< the device may still be at work for an earlier run
   bool needs_context_ = false;               ///< the context cannot be used any more
   bool are_shapes_settled_ = false;
-  bool has_host_inputs_ = false;  ///< output shapes depend on values
+  bool was_short_of_memory_ = false;  ///< the last run that ended lacked memory
   bool has_dynamic_outputs_ = false;
   bool was_refused_ = false;  ///< the last enqueue failed in TensorRT, not in CUDA
 };

@@ -1,6 +1,6 @@
 // A lane's beginning and end: its memory, its context, and what becomes of both.
 #include <algorithm>
-#include <chrono>
+#include <shared_mutex>
 #include <utility>
 
 #include "core/profile_check.h"
@@ -10,8 +10,6 @@
 
 namespace skua::tensorrt {
 namespace {
-
-using nvinfer1::ExecutionContextAllocationStrategy;
 
 constexpr std::int64_t kLongestFarewellNs = 2'000'000'000;
 
@@ -31,36 +29,42 @@ Error missing(const std::string& name) {
 TrtExecution::TrtExecution(std::shared_ptr<PlanEngine> plan, const LaneSettings& settings)
     : lane_(std::make_shared<Lane>()), settings_(settings) {
   lane_->plan = std::move(plan);
+  lane_->temporary = std::make_unique<TemporaryMemory>(lane_->plan->device());
 }
 
 TrtExecution::~TrtExecution() {
-  DeviceState& device = this->device();
+  const std::shared_ptr<PlanEngine> plan = lane_->plan;  // goes last, and by itself
+  DeviceState& device = *plan->device();
   if (!device.is_lost() && is_behind_) {
     const std::int64_t end_ns = system_clock().monotonic_ns() + kLongestFarewellNs;
-    const cudaError_t ended = wait_for(lane_->done.get(), WaitMode::kPoll, end_ns, system_clock());
+    const cudaError_t ended =
+        wait_for_stream(lane_->stream.get(), WaitMode::kPoll, end_ns, system_clock(), device);
     if (ended != cudaErrorNotReady) device.heed(classify(ended));
     if (ended == cudaErrorNotReady) {
       abandon(std::move(lane_));  // the device may still write there
       return;
     }
   }
+  const std::shared_lock gate(recording_gate());
   // Each may answer that the device is lost; then the rest is left alone.
   if (!device.is_lost()) lane_->graph.drop();
   if (!device.is_lost()) lane_->context.reset();
   if (!device.is_lost()) device.heed(classify(lane_->done.reset()));
   if (!device.is_lost()) device.heed(classify(lane_->stream.reset()));
   if (device.is_lost()) abandon(std::move(lane_));
+  lane_.reset();
 }
 
 Error TrtExecution::refused(const ErrorRecorder& recorder, const std::string& what,
                             std::string_view log) const {
   const Fault asked = device().heed(probe(cudaSuccess, lane_->stream.get()));
   if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
-    return translate(TrtContext::kLoad, asked, what, recorder.text() + std::string(log));
+    return translate(TrtContext::kLoad, asked, what, describe(asked, recorder.text() + std::string(log)));
   return translate(TrtContext::kLoad, recorder, what, log);
 }
 
 Status TrtExecution::place(const EngineRecord& record) {
+  const std::shared_lock gate(recording_gate());
   return or_out_of_memory(record.file, [&]() -> Status {
     model_ = record.model;
     if (device().is_lost())
@@ -90,12 +94,11 @@ Status TrtExecution::place_memory(const EngineRecord& record) {
   const auto slot_of = [&](const std::vector<PlanTensor>& tensors, const TensorSpec& spec) -> Result<IoSlot> {
     const PlanTensor* const tensor = find(tensors, spec.name);
     if (tensor == nullptr) return missing(spec.name);
-    return place_slot(state, spec, tensor->is_host, settings_.io.is_copied(record.model, spec.name));
+    return place_slot(state, spec, settings_.io.is_copied(record.model, spec.name));
   };
   for (const TensorSpec& spec : record.inputs) {
     SKUA_ASSIGN_OR_RETURN(IoSlot slot, slot_of(facts.inputs, spec));
     slot.view.shape = opt_shape_of(record.profiles, spec);
-    has_host_inputs_ = has_host_inputs_ || slot.is_host;
     lane_->inputs.push_back(std::move(slot));
   }
   for (const TensorSpec& spec : record.outputs) {
@@ -105,39 +108,23 @@ Status TrtExecution::place_memory(const EngineRecord& record) {
   return {};
 }
 
-// The context's own memory is ours, so that one can be made anew in flight without taking any.
 Status TrtExecution::make_context(const std::string& what) {
   const LogCapture log;
-  lane_->plan->recorder().clear();
-  const auto strategy = ExecutionContextAllocationStrategy::kUSER_MANAGED;
-  lane_->context.reset(lane_->plan->engine().createExecutionContext(strategy));
+  lane_->context = lane_->plan->make_context(lane_->recorder);
   if (lane_->context && configure_context()) return {};
-  take_plan_report();
   return refused(lane_->recorder, what + ": an execution context", log.text());
 }
 
+// Its scratch memory is ours, so that a context can be made anew in flight without taking that. It has
+// profile 0 from the beginning.
 bool TrtExecution::configure_context() noexcept {
   nvinfer1::IExecutionContext& context = *lane_->context;
-  context.setErrorRecorder(&lane_->recorder);
+  lane_->recorder.clear();
   context.setDeviceMemoryV2(lane_->scratch.device(),
                             static_cast<std::int64_t>(lane_->plan->facts().device_memory_bytes));
-  const auto& inputs = lane_->plan->facts().inputs;
-  const bool has_profile = std::any_of(inputs.begin(), inputs.end(),
-                                       [](const PlanTensor& input) { return !input.shape.is_static(); });
-  // Only an engine's first context has the profile by itself.
-  if (has_profile && (!context.setOptimizationProfileAsync(0, lane_->stream.get()) ||
-                      cudaStreamSynchronize(lane_->stream.get()) != cudaSuccess))
-    return false;
-  take_plan_report();
-  return !lane_->recorder.first();  // not all of these calls answer, but each of them reports
-}
-
-// A context reports to the lane's recorder once it has been given it, and to its plan's before.
-void TrtExecution::take_plan_report() noexcept {
-  ErrorRecorder& plan = lane_->plan->recorder();
-  if (const auto told = plan.first(); told && !lane_->recorder.first())
-    lane_->recorder.reportError(*told, plan.getErrorDesc(0));
-  plan.clear();
+  // That call answers nothing; a report is all there is to judge it by.
+  return !lane_->recorder.first() && context.getErrorRecorder() == &lane_->recorder &&
+         context.setTemporaryStorageAllocator(lane_->temporary.get());
 }
 
 bool TrtExecution::bind_addresses() noexcept {
@@ -173,6 +160,7 @@ Status TrtExecution::find_dynamic_outputs(const std::string& what) {
   }
   if (!has_dynamic_outputs_) return {};
   lane_->graph.rule_out("data_dependent_outputs");
+  if (settings_.uses_graphs) tell_graph_reason();
   return bind_all(what);
 }
 

@@ -8,12 +8,14 @@
 
 #include <array>
 #include <atomic>
+#include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace skua::tensorrt {
 
+/// May be used from any thread. Only a report takes the lock, never a question about an empty recorder: runs
+/// ask that.
 class ErrorRecorder : public nvinfer1::IErrorRecorder {
  public:
   static constexpr std::int32_t kCapacity = 16;
@@ -22,6 +24,7 @@ class ErrorRecorder : public nvinfer1::IErrorRecorder {
 
   std::int32_t getNbErrors() const noexcept override;
   nvinfer1::ErrorCode getErrorCode(std::int32_t index) const noexcept override;
+  /// For TensorRT, which owns no errors of ours. Holds until the next clear(); `text` copies.
   ErrorDesc getErrorDesc(std::int32_t index) const noexcept override;
   bool hasOverflowed() const noexcept override;
   void clear() noexcept override;
@@ -37,13 +40,12 @@ class ErrorRecorder : public nvinfer1::IErrorRecorder {
  private:
   static constexpr std::size_t kTextBytes = 1024;
   struct Entry {
-    std::atomic<bool> is_written{false};
     nvinfer1::ErrorCode code = nvinfer1::ErrorCode::kSUCCESS;
     std::array<char, kTextBytes> text{};
   };
-  const Entry* entry(std::int32_t index) const noexcept;
+  mutable std::mutex mutex_;
   std::array<Entry, static_cast<std::size_t>(kCapacity)> entries_{};
-  std::atomic<std::int32_t> taken_{0};
+  std::atomic<std::int32_t> taken_{0};  ///< written under the lock; one more than there is room for: too many
   std::atomic<RefCount> references_{0};
 };
 

@@ -13,6 +13,7 @@ namespace sil {
 namespace {
 
 thread_local std::optional<WorkOrder> t_work_order;
+thread_local std::optional<int> t_report;
 
 bool is_cuda(std::string_view function) { return function.rfind("cuda", 0) == 0; }
 
@@ -67,6 +68,9 @@ std::optional<int> Faults::ask(const char* function) {
     case Effect::hang_call:
       wait_for_release(release);
       return std::nullopt;
+    case Effect::report:
+      t_report = order->code;
+      return std::nullopt;
     case Effect::hang_work:
     case Effect::fail_work:
       t_work_order = WorkOrder{order->effect == Effect::hang_work, order->code, release};
@@ -78,6 +82,12 @@ std::optional<int> Faults::ask(const char* function) {
 std::optional<WorkOrder> Faults::take_work_order() {
   const std::optional<WorkOrder> taken = t_work_order;
   t_work_order.reset();
+  return taken;
+}
+
+std::optional<int> Faults::take_report() {
+  const std::optional<int> taken = t_report;
+  t_report.reset();
   return taken;
 }
 

@@ -11,7 +11,7 @@
 
 namespace sil {
 
-enum class Effect { fail_call, hang_call, fail_work, hang_work };
+enum class Effect { fail_call, hang_call, fail_work, hang_work, report };
 
 struct Order {
   Effect effect = Effect::fail_call;
@@ -36,6 +36,8 @@ class Faults {
   std::optional<int> ask(const char* function);
   /// The order for the next work of this thread, handed out once.
   static std::optional<WorkOrder> take_work_order();
+  /// The code that the call just asked for is to report beside its right answer, handed out once.
+  static std::optional<int> take_report();
   void wait_for_release(std::uint64_t release);
   void release();
   void clear();  ///< orders and counts; releases what hangs

@@ -29,6 +29,7 @@ void restore_defaults(Settings& values) {
   values.are_streams_held = false;
   values.corrupts_plans = false;
   values.crashes_builder = false;
+  values.omission = Omission::nothing;
   values.log_flood_count = 0;
   values.device_memory_bytes = kDefaultMemoryBytes;
   values.lost = cudaSuccess;

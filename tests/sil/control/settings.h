@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstddef>
 
+#include "sil/control/sil_control.h"
+
 namespace sil {
 
 struct Settings {
@@ -15,6 +17,7 @@ struct Settings {
   std::atomic<bool> are_streams_held{false};
   std::atomic<bool> corrupts_plans{false};
   std::atomic<bool> crashes_builder{false};
+  std::atomic<Omission> omission{Omission::nothing};
   std::atomic<int> log_flood_count{0};
   std::atomic<std::size_t> device_memory_bytes{0};
   std::atomic<cudaError_t> lost{cudaSuccess};  ///< the sticky error; cudaSuccess while the device can be used

@@ -35,6 +35,10 @@ void fail_work(const std::string& function, int nth, int code) {
   add_known({Effect::fail_work, function, nth, code});
 }
 
+void report_beside(const std::string& function, int nth, int code) {
+  faults().add({Effect::report, function, nth, code});
+}
+
 void release_hangs() { faults().release(); }
 
 void limit_device_memory(std::size_t bytes) { settings().device_memory_bytes = bytes; }
@@ -47,6 +51,7 @@ void hold_streams(bool is_held) {
 void remove_driver() { settings().has_driver = false; }
 void make_discrete() { settings().is_integrated = false; }
 void corrupt_plans() { settings().corrupts_plans = true; }
+void leave_out_of_graphs(Omission omission) { settings().omission = omission; }
 void flood_log(int count) { settings().log_flood_count = count; }
 void crash_builder() { settings().crashes_builder = true; }
 

@@ -29,6 +29,10 @@ void hang_work(const std::string& function, int nth);
 /// device.
 void fail_work(const std::string& function, int nth, int code);
 
+/// The `nth` call from now on of a function of TensorRT's does what it should, and reports an error of `code`
+/// all the same.
+void report_beside(const std::string& function, int nth, int code);
+
 void release_hangs();
 
 /// The device has this much memory (at first 8 GiB); what it lacks is cudaErrorMemoryAllocation. Pinned host
@@ -39,9 +43,12 @@ void limit_device_memory(std::size_t bytes);
 /// forgets the wait reads old data, every time.
 void hold_streams(bool is_held = true);
 
-void remove_driver();       ///< as the runtime library behaves on a machine without a driver
-void make_discrete();       ///< the device is not integrated (at first it is, as a Jetson's)
-void corrupt_plans();       ///< a serialised network has a wrong byte
+void remove_driver();  ///< as the runtime library behaves on a machine without a driver
+void make_discrete();  ///< the device is not integrated (at first it is, as a Jetson's)
+void corrupt_plans();  ///< a serialised network has a wrong byte
+/// What enqueueV3 leaves out, without a word, of what it records into a graph. Runs outside of one are whole.
+enum class Omission { nothing, work, last_output };
+void leave_out_of_graphs(Omission omission);
 void flood_log(int count);  ///< so many messages at every build and load
 void crash_builder();       ///< the process dies in the next build
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sil/control/settings.h"
+
 namespace sil::infer {
 
 using nvinfer1::Dims;
@@ -13,6 +15,17 @@ Context::Context(const ErrorSink& parent, std::shared_ptr<EngineCore> core,
     : sink_(parent), core_(std::move(core)), engine_(engine), strategy_(strategy) {
   slots_.resize(core_->plan.tensors.size());
   forget_shapes();
+}
+
+Context::~Context() {
+  *is_there_ = false;
+  // It reaches into its engine.
+  if (!core_->has_engine) sil::lose_device(cudaErrorIllegalAddress);
+}
+
+bool Context::allocate_persistent(const char* where) {
+  constexpr std::uint64_t kBytes = 512;
+  return DeviceBlock::make(sink_, where, core_->allocator, kBytes, nullptr, persistent_);
 }
 
 bool Context::fails(int code, const char* where, const std::string& text) const {

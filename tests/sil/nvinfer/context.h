@@ -14,6 +14,9 @@ class Context final : public nvinfer1::IExecutionContext {
  public:
   Context(const ErrorSink& parent, std::shared_ptr<EngineCore> core, const nvinfer1::ICudaEngine& engine,
           nvinfer1::ExecutionContextAllocationStrategy strategy);
+  ~Context() override;
+  /// What every context keeps, whatever the strategy; false with the error told.
+  bool allocate_persistent(const char* where);
   /// The device memory that the strategy asks for now; false with the error told.
   bool allocate(const char* where, cudaStream_t stream);
 
@@ -86,7 +89,8 @@ class Context final : public nvinfer1::IExecutionContext {
   nvinfer1::ExecutionContextAllocationStrategy strategy_;
   std::vector<Slot> slots_;  // one for each tensor of the plan
   std::size_t profile_ = 0;
-  DeviceBlock own_memory_;
+  DeviceBlock persistent_, own_memory_;
+  std::shared_ptr<std::atomic<bool>> is_there_ = std::make_shared<std::atomic<bool>>(true);
   void* memory_ = nullptr;
   std::uint64_t memory_bytes_ = 0;
   cudaEvent_t consumed_ = nullptr;

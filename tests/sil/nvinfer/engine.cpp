@@ -59,8 +59,10 @@ nvinfer1::IExecutionContext* Engine::createExecutionContext(
     sink_.cuda_error("ICudaEngine::createExecutionContext", lost);
     return nullptr;
   }
+  constexpr const char* kWhere = "ICudaEngine::createExecutionContext";
   auto context = std::make_unique<Context>(sink_, core_, *this, strategy);
-  return context->allocate("ICudaEngine::createExecutionContext", nullptr) ? context.release() : nullptr;
+  const bool has_memory = context->allocate_persistent(kWhere) && context->allocate(kWhere, nullptr);
+  return has_memory ? context.release() : nullptr;
 }
 
 nvinfer1::TensorLocation Engine::getTensorLocation(char const* name) const noexcept {

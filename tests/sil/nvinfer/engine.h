@@ -1,6 +1,7 @@
 // A loaded engine. What it holds lives until the last context is gone too.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,7 +13,8 @@
 
 namespace sil::infer {
 
-/// Shared by an engine and its contexts; nothing in it changes but the table of shapes.
+/// Shared by an engine and its contexts; nothing in it changes but the table of shapes and whether the engine
+/// is there.
 class EngineCore {
  public:
   /// nullptr with the error told.
@@ -28,6 +30,7 @@ class EngineCore {
   Plan plan;
   std::unique_ptr<OrtModel> model;
   nvinfer1::IGpuAllocator* allocator = nullptr;
+  std::atomic<bool> has_engine{true};  ///< nothing may run any more without it
 
  private:
   OnnxModel shape_model_;
@@ -39,6 +42,7 @@ class EngineCore {
 class Engine final : public nvinfer1::ICudaEngine {
  public:
   Engine(const ErrorSink& parent, std::shared_ptr<EngineCore> core) : sink_(parent), core_(std::move(core)) {}
+  ~Engine() override { core_->has_engine = false; }
   nvinfer1::Dims getTensorShape(char const* name) const noexcept override;
   nvinfer1::DataType getTensorDataType(char const* name) const noexcept override;
   int32_t getNbLayers() const noexcept override;

@@ -12,6 +12,11 @@ std::shared_ptr<EngineCore> EngineCore::load(const ErrorSink& sink, nvinfer1::IG
   core->allocator = allocator;
   if (!DeviceBlock::make(sink, kWhere, allocator, core->plan.model.size(), nullptr, core->weights_))
     return nullptr;
+  // The weights are there before anybody runs: that waits for the whole device.
+  if (const cudaError_t status = cudaDeviceSynchronize(); status != cudaSuccess) {
+    sink.cuda_error(kWhere, status);
+    return nullptr;
+  }
   std::string error;
   // The optimiser ran when the plan was built.
   core->model = OrtModel::open(core->plan.model, OrtLevel::kDisabled, error);

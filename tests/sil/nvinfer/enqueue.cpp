@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "context.h"
+#include "sil/control/settings.h"
 
 namespace sil::infer {
 namespace {
@@ -94,6 +95,7 @@ bool Context::fill_job(Job& job, cudaStream_t stream) {
   ShapeTable shapes;
   if (!infer_outputs(shapes)) return false;
   job.core = core_;
+  job.has_context = is_there_;
   job.scratch = memory_;
   job.scratch_bytes = needed_bytes();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -152,13 +154,15 @@ bool Context::enqueueV3(cudaStream_t stream) noexcept {
   if (!may_enqueue(stream)) return false;
   const bool is_capturing = sil::is_capturing(stream);
   DeviceBlock temporary;
-  if (temporary_ != nullptr && !is_capturing &&
+  if (core_->has_data_dependent_output() &&
       !DeviceBlock::make(sink_, kEnqueue, temporary_, kAlignment, stream, temporary)) {
     return false;
   }
   const auto job = std::make_shared<Job>();
   if (!fill_job(*job, stream)) return false;
-  if (!put_on_stream(stream, [job] { return run_job(*job); })) return false;
+  const Omission omission = is_capturing ? sil::settings().omission.load() : Omission::nothing;
+  if (omission == Omission::last_output) job->outputs.back().is_left_out = true;
+  if (omission != Omission::work && !put_on_stream(stream, [job] { return run_job(*job); })) return false;
   if (consumed_ != nullptr) {
     const cudaError_t status = cudaEventRecord(consumed_, stream);
     if (status != cudaSuccess) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <deque>
 
 namespace sil::infer {
 namespace {
@@ -41,6 +42,7 @@ std::string converted(const void* data, std::size_t count) {
 struct Staging {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
+  std::deque<std::string> left_out;
   char nothing[8] = {};  // where an empty tensor is
 };
 
@@ -66,7 +68,9 @@ bool add_output(const JobTensor& tensor, Staging& staging, std::vector<OrtBuffer
   OrtBuffer buffer{tensor.onnx_name, tensor.onnx_type, tensor.dims, staging.nothing, tensor.bytes};
   if (tensor.bytes > 0) buffer.data = sil::host_view(tensor.address, tensor.bytes);
   if (buffer.data == nullptr) return false;
-  if (tensor.is_converted) {
+  if (tensor.is_left_out) {
+    buffer.data = staging.left_out.emplace_back(tensor.bytes, '\0').data();
+  } else if (tensor.is_converted) {
     std::string& wide = staging.outputs.emplace_back(tensor.bytes * 2, '\0');
     buffer.data = wide.data();
     buffer.bytes = wide.size();
@@ -93,10 +97,15 @@ bool copy_input(const JobTensor& input, const JobTensor& output) {
   return true;
 }
 
+/// What a run reads is its context's and its engine's: it faults without them, at whatever time they go.
+bool may_run(const Job& job) { return *job.has_context && job.core->has_engine; }
+
 void finish_outputs(const Job& job, const Staging& staging, bool is_spoilt) {
   std::size_t wide = 0;
   for (const JobTensor& tensor : job.outputs) {
-    if (tensor.is_data_dependent || tensor.bytes == 0 || source_of(job, tensor) != nullptr) continue;
+    if (tensor.is_data_dependent || tensor.is_left_out || tensor.bytes == 0 ||
+        source_of(job, tensor) != nullptr)
+      continue;
     void* const memory = sil::host_view(tensor.address, tensor.bytes);
     if (tensor.is_converted) {
       const std::string& from = staging.outputs[wide++];
@@ -110,6 +119,7 @@ void finish_outputs(const Job& job, const Staging& staging, bool is_spoilt) {
 }  // namespace
 
 cudaError_t run_job(Job& job) {
+  if (!may_run(job)) return cudaErrorIllegalAddress;
   Staging staging;
   staging.inputs.reserve(job.inputs.size());  // their addresses are kept
   staging.outputs.reserve(job.outputs.size());
@@ -133,7 +143,7 @@ cudaError_t run_job(Job& job) {
   const ScratchUse use(scratch);
   if (!job.core->model->run(inputs, outputs, wanted, job.results).empty()) return cudaErrorLaunchFailure;
   finish_outputs(job, staging, use.is_spoilt());
-  return cudaSuccess;
+  return may_run(job) ? cudaSuccess : cudaErrorIllegalAddress;
 }
 
 cudaError_t place_result(const OrtResult& result, void* address, std::uint64_t capacity) {

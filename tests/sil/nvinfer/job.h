@@ -2,6 +2,7 @@
 // and a graph may launch it again.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,10 +20,12 @@ struct JobTensor {
   std::string host_bytes;     ///< of a shape input, instead of an address
   bool is_converted = false;  ///< float outside, double inside
   bool is_data_dependent = false;
+  bool is_left_out = false;  ///< a test wants it not written
 };
 
 struct Job {
   std::shared_ptr<EngineCore> core;
+  std::shared_ptr<const std::atomic<bool>> has_context;  ///< false once it is destroyed
   std::vector<JobTensor> inputs, outputs;
   void* scratch = nullptr;
   std::uint64_t scratch_bytes = 0;

@@ -10,6 +10,7 @@
 
 #include "NvInferRuntime.h"
 #include "cuda/sil_device.h"
+#include "sil/control/faults.h"
 
 namespace sil::infer {
 
@@ -62,6 +63,7 @@ std::string text_of(const nvinfer1::Dims& dims);
   if (const auto fault = sil::injected_fault(function)) { \
     (sink).injected(function, *fault);                    \
     return __VA_ARGS__;                                   \
-  }
+  }                                                       \
+  if (const auto noise = sil::Faults::take_report()) (sink).injected(function, *noise)
 
 }  // namespace sil::infer

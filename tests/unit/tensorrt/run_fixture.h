@@ -86,6 +86,7 @@ class TensorrtRun : public testing::Test {
     sil::reset();
     sil::restart_device();
     sil::reset();
+    trt::process_loss() = trt::kNotLost;
   }
 
   /// Opens a plan and places a lane.

@@ -1,0 +1,310 @@
+// What lanes and engines of one process share: reports, the device's loss, recordings, memory that TensorRT
+// takes for itself.
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "run_fixture.h"
+#include "runtimes/tensorrt/cuda_device.h"
+#include "runtimes/tensorrt/gpu_allocator.h"
+#include "runtimes/tensorrt/lane_wait.h"
+
+namespace skua::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr int kInternal = static_cast<int>(nvinfer1::ErrorCode::kINTERNAL_ERROR);
+const std::string kMake = "ICudaEngine::createExecutionContext";
+
+TEST(TensorrtReports, AreReadClearedAndWrittenAtOnce) {
+  trt::ErrorRecorder recorder;
+  std::atomic<bool> is_over{false};
+  std::vector<std::thread> reporters;
+  const std::array<std::string, 2> texts = {std::string(900, 'a'), std::string(400, 'b')};
+  for (const std::string& text : texts) {
+    reporters.emplace_back([&] {
+      while (!is_over) recorder.reportError(nvinfer1::ErrorCode::kINVALID_STATE, text.c_str());
+    });
+  }
+  std::size_t torn = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const std::string said = recorder.text();
+    // Each report stands there as it was made: never the beginning of one and the end of another.
+    torn += said.find("ab") != std::string::npos || said.find("ba") != std::string::npos ? 1 : 0;
+    recorder.clear();
+  }
+  is_over = true;
+  for (std::thread& each : reporters) each.join();
+  EXPECT_EQ(torn, 0U);
+}
+
+class TensorrtMends : public TensorrtRun {
+ protected:
+  void lose_context(const Lane& lane) {
+    sil::fail_call("cudaEventRecord", 1, cudaErrorStreamCaptureInvalidated);
+    ASSERT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kInference, Reason::kExecutionFailed));
+  }
+  void check_right(const Lane& lane) {
+    write(lane->input(0), ramp(64));
+    ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
+    EXPECT_EQ(read<float>(lane->output(0)), add_relu_of(ramp(64)));
+  }
+};
+
+TEST_F(TensorrtMends, AnEarlierReportDecidesNoLaterFault) {
+  config_.tensorrt_cuda_graphs = false;
+  const Lane lane = place(dynamic_rows());
+  ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
+  sil::report_beside("IExecutionContext::setInputShape", 1, kInternal);
+  ASSERT_TRUE(is_ok(lane->set_input_shape(0, {3, 4})));
+  sil::fail_call("cudaEventRecord", 1, cudaErrorInvalidValue);
+  EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kInference, Reason::kExecutionFailed));
+  EXPECT_FALSE(device_->is_lost());
+  EXPECT_TRUE(is_ok(lane->run(std::nullopt)));
+}
+
+// TensorRT was measured to send errors beside right answers.
+TEST_F(TensorrtMends, AReportBesideARightAnswerIsNoRefusal) {
+  const std::string plan = build_plan(dynamic_rows());
+  for (const char* function :
+       {"ICudaEngine::getHardwareCompatibilityLevel", "ICudaEngine::isRefittable",
+        "ICudaEngine::getTensorShape", "ICudaEngine::getNbIOTensors", "IRuntime::getEngineHostCodeAllowed",
+        "IRuntime::deserializeCudaEngine", "ICudaEngine::createExecutionContext",
+        "IExecutionContext::setTensorAddress", "IExecutionContext::setInputShape",
+        "IExecutionContext::setTemporaryStorageAllocator", "IExecutionContext::getTensorShape",
+        "IExecutionContext::inferShapes"}) {
+    sil::reset();
+    sil::report_beside(function, 1, kInternal);
+    auto opened = trt::PlanEngine::open(bytes_of(plan), device_, trt::TrtContext::kLoad, "net");
+    ASSERT_TRUE(is_ok(opened)) << function;
+    trt::TrtExecution execution(*opened, settings());
+    EXPECT_TRUE(is_ok(execution.place(record_of((*opened)->facts(), dynamic_rows())))) << function;
+    EXPECT_TRUE(is_ok(execution.run(std::nullopt))) << function;
+    EXPECT_GT(sil::calls(function), 0) << function;
+    EXPECT_FALSE(device_->is_lost()) << function;
+  }
+}
+
+// Two calls answer nothing at all; then the report is the answer.
+TEST_F(TensorrtMends, AReportOfACallWithoutAnAnswerIsARefusal) {
+  const std::string plan = build_plan(add_relu());
+  for (const char* function : {"IRuntime::setGpuAllocator", "IExecutionContext::setDeviceMemoryV2"}) {
+    sil::reset();
+    sil::fail_call(function, 1, 3);
+    const auto refusal = [&]() -> Status {
+      SKUA_ASSIGN_OR_RETURN(auto opened,
+                            trt::PlanEngine::open(bytes_of(plan), device_, trt::TrtContext::kLoad, "net"));
+      trt::TrtExecution execution(opened, settings());
+      return execution.place(record_of(opened->facts(), add_relu()));
+    }();
+    EXPECT_TRUE(is_error(refusal, ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed)) << function;
+  }
+}
+
+// Each is told why its own context could not be made, though both ask one engine.
+TEST_F(TensorrtMends, LanesThatMakeTheirContextsAnewAtOnceMixNothingUp) {
+  config_.tensorrt_cuda_graphs = false;
+  const Lane first = place(add_relu());
+  Lane second{first.record, first.plan, std::make_unique<trt::TrtExecution>(first.plan, settings())};
+  ASSERT_TRUE(is_ok(second->place(second.record)));
+  for (const Lane* lane : {&first, static_cast<const Lane*>(&second)}) lose_context(*lane);
+  sil::fail_call(kMake, sil::kEveryCall, 6);
+  std::atomic<int> wrong{0};
+  const auto rebuild = [&wrong](const Lane& lane) {
+    for (int round = 0; round < 300; ++round) {
+      const Status ran = lane->run(std::nullopt);
+      wrong += ran.ok() || ran.error().native_code != trt::kTensorrtCodes + 6 ? 1 : 0;
+    }
+  };
+  std::thread other([&] { rebuild(second); });
+  rebuild(first);
+  other.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+// --- memory that TensorRT takes for itself ---
+
+TEST_F(TensorrtMends, TemporaryMemoryIsOursAndStays) {
+  const Lane lane = place(non_zero(6));
+  const auto placed = device_->allocations();
+  ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
+  EXPECT_EQ(device_->allocations(), placed + 1);
+  device_->seal();
+  sil::reset();
+  for (int frame = 0; frame < 3; ++frame) ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
+  EXPECT_EQ(device_->allocations_after_seal(), 0U);
+  EXPECT_EQ(sil::calls("cudaMalloc") + sil::calls("cudaFree"), 0);
+}
+
+TEST_F(TensorrtMends, TemporaryBlocksAreGivenAgainButNotTwice) {
+  trt::TemporaryMemory memory(device_);
+  void* const first = memory.allocateAsync(1000, 256, 0, nullptr);
+  ASSERT_NE(first, nullptr);
+  void* const second = memory.allocateAsync(1000, 256, 0, nullptr);
+  EXPECT_NE(second, first);
+  EXPECT_TRUE(memory.deallocateAsync(first, nullptr));
+  EXPECT_EQ(memory.allocateAsync(400, 256, 0, nullptr), first);
+  EXPECT_TRUE(memory.deallocateAsync(first, nullptr));
+  void* const greater = memory.allocateAsync(1001, 256, 0, nullptr);
+  EXPECT_NE(greater, first);
+  EXPECT_EQ(memory.allocateAsync(0, 256, 0, nullptr), nullptr);
+  EXPECT_EQ(memory.allocateAsync(1, 4096, 0, nullptr), nullptr);
+  int foreign = 0;
+  EXPECT_FALSE(memory.deallocateAsync(&foreign, nullptr));
+}
+
+// TensorRT calls that an internal error, after which nothing could be believed.
+TEST_F(TensorrtMends, WantOfTemporaryMemoryIsNoLostDevice) {
+  const Lane lane = place(non_zero(6));
+  sil::limit_device_memory(0);
+  EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kOutOfMemory, Reason::kOutOfMemory));
+  EXPECT_FALSE(device_->is_lost());
+  sil::reset();
+  EXPECT_TRUE(is_ok(lane->run(std::nullopt)));
+}
+
+TEST_F(TensorrtMends, WhatAContextMadeAnewTakesIsToldAsSuch) {
+  const Lane lane = place(add_relu());
+  check_right(lane);
+  const auto held = device_->held_bytes();
+  device_->seal();
+  lose_context(lane);
+  check_right(lane);
+  EXPECT_EQ(device_->allocations_after_seal(), 1U);
+  EXPECT_EQ(device_->held_bytes(), held);
+  const auto told = events_.of("c7.memory_after_seal");
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told[0].message, HasSubstr("of context memory"));
+  EXPECT_THAT(told[0].message, HasSubstr("after a fault"));
+}
+
+TEST_F(TensorrtMends, WantOfMemoryForANewContextIsNoLostDevice) {
+  const Lane lane = place(add_relu());
+  check_right(lane);
+  lose_context(lane);
+  sil::limit_device_memory(0);
+  EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kOutOfMemory, Reason::kOutOfMemory));
+  EXPECT_FALSE(device_->is_lost());
+  sil::reset();
+  check_right(lane);
+}
+
+// --- the device's loss ---
+
+TEST_F(TensorrtMends, ALossIsTheProcesssAndToldByEachWhoMeetsIt) {
+  trt::LossRecord loss{trt::kNotLost};
+  KeptEvents other_events;
+  trt::DeviceState first(events_, &loss), second(other_events, &loss);
+  first.lose({trt::FaultClass::kDevice, 700});
+  EXPECT_TRUE(second.is_lost());
+  EXPECT_EQ(second.lost().native_code, 700);
+  second.lose({trt::FaultClass::kDevice, 719});
+  EXPECT_EQ(second.lost().native_code, 700);
+  EXPECT_EQ(events_.of("c7.device_lost").size(), 1U);
+  EXPECT_EQ(other_events.of("c7.device_lost").size(), 1U);
+}
+
+class TensorrtRuntimes : public TensorrtRuntimeScene {};
+
+TEST_F(TensorrtRuntimes, ALossOfOneIsTheLossOfAllInTheProcess) {
+  const auto first = trt::create_observed_runtime(environment()).value();
+  const auto second = trt::create_observed_runtime(environment()).value();
+  const EngineHandle handle =
+      second.runtime->deserialize_engine(compile(*second.runtime, "net", add_relu())).value();
+  auto bound = second.runtime->bind(handle, second.runtime->create_lane("lane_a").value()).value();
+  ASSERT_TRUE(is_ok(bound.run()));
+  first.device->lose({trt::FaultClass::kDevice, 700});
+  sil::reset();
+  EXPECT_TRUE(is_error(bound.run(), ErrorCode::kInference, Reason::kDeviceLost));
+  EXPECT_TRUE(is_error(trt::create_runtime(environment()), ErrorCode::kRuntimeNotAvailable,
+                       Reason::kProviderNotAvailable, "start the program again"));
+  for (const std::string& function : sil::functions()) EXPECT_EQ(function, "getInferLibVersion");
+}
+
+class TensorrtWaitMends : public TensorrtMends, public testing::WithParamInterface<std::string> {};
+
+TEST_P(TensorrtWaitMends, AWaitEndsWhenAnotherLaneLosesTheDevice) {
+  config_.tensorrt_wait = GetParam();
+  config_.tensorrt_cuda_graphs = false;
+  const Lane lane = place(add_relu());
+  check_right(lane);
+  sil::reset();
+  sil::hang_work(kEnqueue, 1);
+  Status ran;
+  std::thread running([&] { ran = lane->run(system_clock().monotonic_ns() + std::int64_t{5'000'000'000}); });
+  while (sil::calls("cudaEventQuery") == 0) std::this_thread::yield();
+  device_->lose({trt::FaultClass::kDevice, 700});
+  running.join();
+  EXPECT_TRUE(is_error(ran, ErrorCode::kInference, Reason::kDeviceLost));
+  EXPECT_EQ(sil::calls("cudaGetLastError"), 0);
+}
+
+std::string wait_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
+
+INSTANTIATE_TEST_SUITE_P(Waits, TensorrtWaitMends, testing::Values("spin", "block", "poll"), wait_name);
+
+// --- recording beside loading ---
+
+// CUDA spoils a recording when somebody waits for the whole device meanwhile, and refuses the wait.
+TEST_F(TensorrtMends, NoPlanIsOpenedWhileAGraphIsRecorded) {
+  const std::string plan = build_plan(dynamic_rows());
+  const Lane lane = place(add_relu());
+  write(lane->input(0), ramp(64));
+  sil::reset();
+  sil::hang_call("cudaStreamEndCapture", 1);
+  std::thread recording([&] { EXPECT_TRUE(is_ok(lane->run(std::nullopt))); });
+  while (sil::calls("cudaStreamEndCapture") == 0) std::this_thread::yield();
+  std::atomic<bool> is_opened{false};
+  std::thread loading([&] {
+    EXPECT_TRUE(is_ok(trt::PlanEngine::open(bytes_of(plan), device_, trt::TrtContext::kLoad, "net")));
+    is_opened = true;
+  });
+  for (int patience = 0; patience < 200 && !is_opened; ++patience)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  sil::release_hangs();
+  recording.join();
+  loading.join();
+  EXPECT_TRUE(lane->has_graph()) << lane->graph_reason();
+}
+
+// --- small ---
+
+TEST_F(TensorrtMends, AnErrorSaysWhoRefused) {
+  const Lane lane = place(add_relu());
+  sil::fail_call("cudaHostAlloc", 1, cudaErrorMemoryAllocation);
+  trt::TrtExecution without_memory(lane.plan, settings());
+  const Status by_cuda = without_memory.place(lane.record);
+  EXPECT_TRUE(is_error(by_cuda, ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "CUDA refused: cudaError"));
+  EXPECT_THAT(by_cuda.error().message, Not(HasSubstr("TensorRT refused")));
+  sil::fail_call(kMake, 1, 6);
+  trt::TrtExecution without_context(lane.plan, settings());
+  EXPECT_TRUE(is_error(without_context.place(lane.record), ErrorCode::kEngineDeserialize,
+                       Reason::kDeserializeFailed, "TensorRT refused: "));
+}
+
+TEST_F(TensorrtMends, AnInputThatIsReadOnTheHostIsRefused) {
+  const auto opened =
+      trt::PlanEngine::open(bytes_of(build_plan(add_relu())), device_, trt::TrtContext::kLoad, "net").value();
+  trt::PlanFacts facts = opened->facts();
+  const EngineRecord record = record_of(facts, add_relu());
+  ASSERT_TRUE(is_ok(trt::check_plan(facts, record)));
+  facts.inputs[0].is_host = true;
+  EXPECT_TRUE(is_error(trt::check_plan(facts, record), ErrorCode::kEngineDeserialize,
+                       Reason::kContractMismatch, "the host's"));
+}
+
+TEST_F(TensorrtMends, TheDeviceIsToldHowItIsWaitedFor) {
+  for (const auto& [mode, expected] : {std::pair{trt::WaitMode::kSpin, cudaDeviceScheduleSpin},
+                                       std::pair{trt::WaitMode::kBlock, cudaDeviceScheduleBlockingSync},
+                                       std::pair{trt::WaitMode::kPoll, cudaDeviceScheduleBlockingSync}}) {
+    ASSERT_TRUE(is_ok(trt::open_device(trt::device_flags_of(mode))));
+    unsigned flags = 0;
+    ASSERT_EQ(cudaGetDeviceFlags(&flags), cudaSuccess);
+    EXPECT_EQ(flags & cudaDeviceScheduleMask, expected);
+  }
+}
+
+}  // namespace
+}  // namespace skua::test
