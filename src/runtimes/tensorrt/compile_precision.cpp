@@ -134,7 +134,8 @@ Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vecto
   for (const Json& layer : json.at("Layers")) {
     if (!layer.is_object()) continue;
     bool& is_half = shown[text_at(layer, "Name")];
-    is_half = is_half || types_of(layer, edges).has_half;
+    // A cast stands where the two precisions meet; `skua quantize` leaves some within what is kept.
+    is_half = is_half || (!is_plumbing(text_at(layer, "LayerType")) && types_of(layer, edges).has_half);
   }
   KeptLayers found;
   for (const std::string& name : names) {

@@ -25,7 +25,7 @@ Status check_half(const LayerPrecisions& found);
 
 /// What the inspector shows of the layers that were to stay in FP32.
 struct KeptLayers {
-  std::vector<std::string> proven;  ///< no half input, output or weight
+  std::vector<std::string> proven;  ///< no half input, output or weight, or nothing computed (casts)
   std::vector<std::string> half;    ///< one of these is half
   std::vector<std::string> hidden;  ///< not shown under their own name: fused with others, or gone
 };
