@@ -69,6 +69,7 @@ constexpr std::string_view kNames[] = {
     "ICudaEngine::isRefittable",
     "ICudaEngine::isShapeInferenceIO",
     "ICudaEngine::serialize",
+    "ICudaEngine::~ICudaEngine",
     "IEngineInspector::getEngineInformation",
     "IEngineInspector::getLayerInformation",
     "IExecutionContext::allInputDimensionsSpecified",

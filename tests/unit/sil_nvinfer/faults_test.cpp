@@ -58,9 +58,10 @@ TEST_F(SilNvinfer, EveryCallFailsOnCommandWithoutALeak) {
     }
   }
   // What releases something does so all the same; these have nothing to fail with.
+  const std::set<std::string> may_be = {"cudaFree", "cudaGetErrorString", "cudaStreamDestroy",
+                                        "ICudaEngine::~ICudaEngine"};
   for (const std::string& function : harmless) {
-    EXPECT_TRUE(function == "cudaFree" || function == "cudaGetErrorString" || function == "cudaStreamDestroy")
-        << function << " was told to fail and nobody noticed";
+    EXPECT_TRUE(may_be.count(function) == 1) << function << " was told to fail and nobody noticed";
   }
 }
 

@@ -71,6 +71,16 @@ TEST_F(TensorrtFaults, AContextThatCannotBeMadeAnewIsTriedAgain) {
   check_recovered(lane, "a context that could not be made");
 }
 
+// The SDK's destructors call CUDA, those of an engine without a lane too.
+TEST_F(TensorrtFaults, AnEngineOfALostDeviceIsNeverDestroyed) {
+  const std::string plan = build_plan(add_relu());
+  auto opened = trt::PlanEngine::open(bytes_of(plan), device_, trt::TrtContext::kLoad, "net").value();
+  device_->lose({FaultClass::kDevice, cudaErrorIllegalAddress});
+  sil::reset();
+  opened.reset();
+  EXPECT_THAT(sil::functions(), testing::IsEmpty());
+}
+
 TEST_F(TensorrtFaults, OneLostDeviceEndsEveryLane) {
   const Lane first = place(add_relu());
   const Lane second = place(dynamic_rows());
