@@ -78,6 +78,24 @@ Types types_of(const Json& layer, const std::vector<std::string>& edges = {}) {
   return types;
 }
 
+/// The text up to `end`, which is cut off `text` with it.
+std::string cut(std::string& text, const std::string& end) {
+  const auto at = text.find(end);
+  const std::string head = text.substr(0, at);
+  text.erase(0, at == std::string::npos ? at : at + end.size());
+  return head;
+}
+
+/// The layers that a fused one is made of: "a + b" by its name, "[ONNX Layer: a]" by its metadata.
+std::vector<std::string> parts_of(const Json& layer) {
+  std::vector<std::string> parts;
+  for (std::string name = text_at(layer, "Name"); !name.empty();) parts.push_back(cut(name, " + "));
+  std::string metadata = text_at(layer, "Metadata");
+  for (cut(metadata, "[ONNX Layer: "); !metadata.empty(); cut(metadata, "[ONNX Layer: "))
+    parts.push_back(cut(metadata, "]"));
+  return parts;
+}
+
 Result<Json> read_inspector(std::string_view text) {
   auto json = parse_json(text, kLimits);
   if (!json.ok() || !json->is_object()) return unreadable("no JSON object");
@@ -130,18 +148,21 @@ Status check_half(const LayerPrecisions& found) {
 Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vector<std::string>& names) {
   SKUA_ASSIGN_OR_RETURN(const Json json, read_inspector(inspector_json));
   const std::vector<std::string> edges = edges_of(json);
-  std::map<std::string, bool> shown;  // whether it is half; two layers may have one name
+  std::map<std::string, bool> shown, fused;  // whether it is half; two layers may have one name
   for (const Json& layer : json.at("Layers")) {
     if (!layer.is_object()) continue;
-    bool& is_half = shown[text_at(layer, "Name")];
     // A cast stands where the two precisions meet; `skua quantize` leaves some within what is kept.
-    is_half = is_half || (!is_plumbing(text_at(layer, "LayerType")) && types_of(layer, edges).has_half);
+    const bool is_half = !is_plumbing(text_at(layer, "LayerType")) && types_of(layer, edges).has_half;
+    const auto add = [is_half](bool& known) { known = known || is_half; };
+    add(shown[text_at(layer, "Name")]);
+    for (const std::string& part : parts_of(layer)) add(fused[part]);
   }
   KeptLayers found;
   for (const std::string& name : names) {
-    const auto layer = shown.find(name);
-    const bool is_shown = layer != shown.end();
-    (!is_shown ? found.hidden : layer->second ? found.half : found.proven).push_back(name);
+    const auto own = shown.find(name), part = fused.find(name);
+    const bool is_hidden = own == shown.end() && part == fused.end();
+    const bool is_half = own != shown.end() ? own->second : part != fused.end() && part->second;
+    (is_hidden ? found.hidden : is_half ? found.half : found.proven).push_back(name);
   }
   return found;
 }
@@ -155,12 +176,24 @@ Status check_kept(const KeptLayers& found) {
 
 namespace {
 
+/// What a tool was told is no proof of what it has done.
+Status check_shown(const KeptLayers& kept, BuildRoute route) {
+  if (route == BuildRoute::kBuilder || !kept.proven.empty()) return {};
+  return build_error(
+      Reason::kPrecisionNotSupported,
+      "keep_fp32: expected TensorRT's inspector to show at least one of these layers, found none "
+      "of them, so that nothing proves what build_route " +
+          std::string(to_string(route)) + " has made of them: " + join(kept.hidden) +
+          "; use build_route builder");
+}
+
 Status prove_kept(CompileState& state, std::string_view inspector_json) {
   if (state.options.keep_fp32.empty()) return {};
   SKUA_ASSIGN_OR_RETURN(const KeptLayers kept, kept_layers(inspector_json, state.options.keep_fp32));
   state.record.proof["keep_fp32.read_back"] = join(kept.proven);
   state.record.proof["keep_fp32.not_shown"] = join(kept.hidden);
-  return check_kept(kept);
+  SKUA_RETURN_IF_ERROR(check_kept(kept));
+  return check_shown(kept, state.options.route);
 }
 
 }  // namespace
@@ -168,7 +201,9 @@ Status prove_kept(CompileState& state, std::string_view inspector_json) {
 Status prove_precision(CompileState& state) {
   state.record.proof["layers"] = std::to_string(state.plan->facts().layers);
   if (!state.options.has_fp16_flag()) {
-    state.record.proof["precision"] = "the types of the source graph";
+    const bool is_tool = state.options.route != BuildRoute::kBuilder;
+    state.record.proof["precision"] = std::string("the types of the source graph") +
+                                      (is_tool ? "; the tool's own flags are not read back" : "");
     return {};
   }
   const std::unique_ptr<nvinfer1::IEngineInspector> inspector(state.plan->engine().createEngineInspector());

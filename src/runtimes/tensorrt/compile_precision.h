@@ -27,7 +27,7 @@ Status check_half(const LayerPrecisions& found);
 struct KeptLayers {
   std::vector<std::string> proven;  ///< no half input, output or weight, or nothing computed (casts)
   std::vector<std::string> half;    ///< one of these is half
-  std::vector<std::string> hidden;  ///< not shown under their own name: fused with others, or gone
+  std::vector<std::string> hidden;  ///< not shown, neither by their own name nor as a part of a fused layer
 };
 
 /// `names` are layers of the network. A network output keeps the type that the model declares, so it counts
