@@ -99,6 +99,7 @@ Status TrtExecution::settle_shapes() noexcept {
 cudaError_t TrtExecution::enqueue() noexcept {
   const cudaStream_t stream = lane_->stream.get();
   was_refused_ = false;
+  static_cast<void>(lane_->temporary->take_refusal());  // one that TensorRT got over
   for (const IoSlot& slot : lane_->inputs) {
     if (const cudaError_t error = slot.upload(stream); error != cudaSuccess) return error;
   }

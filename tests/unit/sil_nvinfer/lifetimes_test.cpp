@@ -19,7 +19,9 @@ TEST_F(SilRuns, AContextThatGoesUnderItsWorkFaults) {
 
 TEST_F(SilRuns, AGraphFaultsWithoutItsContext) {
   const auto engine = load(rows_plan());
-  auto context = placed(*engine, 1);
+  DeviceMemory scratch(static_cast<std::size_t>(engine->getDeviceMemorySizeV2()));  // stays
+  auto context = placed(*engine, 1, Strategy::kUSER_MANAGED);
+  context->setDeviceMemoryV2(scratch.data(), engine->getDeviceMemorySizeV2());
   ASSERT_TRUE(context->enqueueV3(stream));
   ASSERT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
   cudaGraph_t graph = nullptr;

@@ -131,6 +131,14 @@ TEST_F(TensorrtGraph, AfterTheSealALaneThatLosesItsOwnSaysSoOnce) {
   EXPECT_EQ(told_reason(), "sealed");
 }
 
+TEST_F(TensorrtGraph, ANetworkThatRefusesToBeRecordedIsTold) {
+  const Lane lane = place(add_relu());
+  sil::fail_call(kEnqueue, 2, static_cast<int>(nvinfer1::ErrorCode::kUNSUPPORTED_STATE));
+  check_right(lane);
+  EXPECT_EQ(told_reason(), "enqueue_not_capturable");
+  check_right(lane);
+}
+
 TEST_F(TensorrtGraph, DataDependentOutputsAreTold) {
   const Lane lane = place(non_zero(6));
   EXPECT_EQ(told_reason(), "data_dependent_outputs");
