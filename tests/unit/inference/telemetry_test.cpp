@@ -68,7 +68,7 @@ TEST_F(TelemetryTest, AThrottleInSysfsIsSeenAndItsEndToo) {
   const SysfsTree tree("jetson_orin_nano_jp6");
   auto runtime = std::make_unique<FakeRuntime>(environment(tree.root()), behaviour_);
   ASSERT_TRUE(runtime->start_telemetry().ok());
-  EXPECT_TRUE(runtime->thermal_state().is_telemetry_available);
+  EXPECT_TRUE(becomes(*runtime, [](const ThermalState& s) { return s.is_telemetry_available; }));
   EXPECT_FALSE(runtime->thermal_state().thermal_throttle_active);
   const std::string alert = cooling_device(tree, kGpuAlert) + "/cur_state";
   tree.set(alert, "1");
@@ -88,7 +88,9 @@ TEST_F(TelemetryTest, AThrottleIsVisibleWithinAPeriodAndNotMuchLater) {
     RuntimeEnvironment settings = environment(tree.root());
     settings.config.thermal_poll_hz = hz;
     FakeRuntime runtime(settings, behaviour_);
-    EXPECT_TRUE(runtime.start_telemetry().ok());  // the worst moment: just after a poll
+    EXPECT_TRUE(runtime.start_telemetry().ok());
+    // The worst moment: just after a poll.
+    EXPECT_TRUE(becomes(runtime, [](const ThermalState& s) { return s.is_telemetry_available; }));
     const std::int64_t changed = system_clock().monotonic_ns();
     tree.set(alert, "1");
     EXPECT_TRUE(becomes(runtime, [](const ThermalState& s) { return s.thermal_throttle_active; }));
@@ -97,7 +99,8 @@ TEST_F(TelemetryTest, AThrottleIsVisibleWithinAPeriodAndNotMuchLater) {
   // A stall of a shared machine only lengthens it; code that is late is late both times.
   EXPECT_LE(std::min(ms_until_seen(2.0), ms_until_seen(2.0)), 1000.0)
       << "the stack's limit, at the rate of the airborne template";
-  EXPECT_GT(ms_until_seen(0.8), 1000.0) << "the control: a period of 1250 ms cannot keep it";
+  EXPECT_GT(std::max(ms_until_seen(0.8), ms_until_seen(0.8)), 1000.0)
+      << "the control: a period of 1250 ms cannot keep it";
 }
 
 TEST_F(TelemetryTest, WithoutASensorTheStateStaysUnavailableAndThatIsTold) {
