@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What only a Jetson can show of the runtime tensorrt, unattended: builds, tests, provisions, measures and flies on a Jetson
 # Orin Nano 8 GB with JetPack 6.2, and writes one report, OUT/report.md and OUT/report.json, with a verdict per line:
-# pass, FAIL or not shown.
+# pass, FAIL, figure or not shown. Every step has a time limit, and an interrupted run has its report too.
 #
 # usage: scripts/jetson_acceptance.sh --models DIR [--out OUT] [--minutes M] [--foreign SETS] [--sil]
 #
@@ -12,9 +12,12 @@
 #   --sil           a rehearsal of this script over a build with the software-in-the-loop SDK (SKUA_BUILD_DIR, default
 #                   build/sil): everything is run, little of it means anything, and the report says so
 #
-# Before: sudo nvpmodel -m 0 (25 W; 2 is MAXN SUPER), sudo jetson_clocks, nothing else on the GPU. TENSORRT_ROOT, CUDA_ROOT and
-# ONNXRUNTIME_ROOT are used where they are set, else NVIDIA's packages; without ONNX Runtime no conformance test is run.
-# Exit status: 0 nothing failed, 1 something did, 2 usage, 3 no Jetson (nothing is run, and nothing claimed).
+# Before: install the packages that CONTRIBUTING.md names under "On a Jetson"; sudo systemctl disable nvzramconfig and a
+# reboot, so that no memory is swapped into itself; sudo nvpmodel -m 1 (25W; on an Orin Nano Super with JetPack 6.2, 0 is
+# 15W, 2 MAXN_SUPER and 3 7W); sudo jetson_clocks; nothing else on the GPU. TENSORRT_ROOT, CUDA_ROOT and ONNXRUNTIME_ROOT
+# are used where they are set, else NVIDIA's packages; without ONNX Runtime no conformance test is run.
+# Exit status: 0 nothing failed, 1 something did, 2 usage, 3 no Jetson (nothing is run, and nothing claimed), 130 or 143
+# interrupted.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 export LC_ALL=C
@@ -63,20 +66,45 @@ rm -rf "$out"
 mkdir -p "$steps"
 skua=$build/bin/skua flight=$build/bin/skua-flight
 
-# step NAME COMMAND...: never stops the script; the report judges what is left in OUT/steps.
+warm_up=30 starts=10 error_s=8 rounds=51
+[ -z "$sil" ] || { warm_up=0; starts=2; rounds=6; }
+for yaml in "$models"/sets/*.yaml; do basename "$yaml" .yaml; done >"$out/sets.txt"
+
+# However this ends there is a report; what was not run is said there.
+child='' watcher=''
+finish() {
+  local status=$1
+  trap - EXIT INT TERM
+  [ -z "$child" ] || { kill -TERM "$child" && wait "$child"; } 2>/dev/null
+  [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
+  python3 scripts/jetson_report.py "$out" --minutes "$minutes" --warm-up "$warm_up" ${sil:+"$sil"} ||
+    [ "$status" -ne 0 ] || status=1
+  exit "$status"
+}
+trap 'finish $?' EXIT
+trap 'finish 130' INT
+trap 'finish 143' TERM
+
+# step NAME LIMIT_S COMMAND...: a program, or an exported function. Never stops the script; the report judges what is left in
+# OUT/steps. In the background, for a trap waits until a foreground command has ended.
 step() {
-  local name=$1 started=$SECONDS status=0
-  shift
+  local name=$1 limit=$2 started=$SECONDS status=0
+  shift 2
+  [ "$(type -t "$1")" != function ] || set -- bash -c '"$@"' bash "$@"
   echo "== $name" >&2
-  "$@" >"$steps/$name.out" 2>"$steps/$name.err" </dev/null || status=$?
+  timeout -k 10 "$limit" "$@" >"$steps/$name.out" 2>"$steps/$name.err" </dev/null &
+  child=$!
+  wait "$child" || status=$?
+  child=''
   echo "$status" >"$steps/$name.status"
   echo "== $name: exit status $status after $((SECONDS - started)) s" >&2
   return "$status"
 }
+export build out skua flight sil
 
 # ---- platform -----------------------------------------------------------------------------------------------------------
 platform() {
-  echo "model: ${model:-}"
+  echo "model: $model"
   echo "l4t: $(head -n 1 /etc/nv_tegra_release)"
   echo "nvpmodel: $(nvpmodel -q 2>&1 | tr '\n' ' ')"
   grep -H . /sys/class/devfreq/*/{min_freq,max_freq,governor} 2>/dev/null | sed 's/^/clock: /'
@@ -84,7 +112,9 @@ platform() {
     'cuda-cudart-*' 2>/dev/null
   sed 's/^/memory: /' /proc/meminfo
 }
-[ -n "$sil" ] || step platform platform
+export model=${model:-}
+export -f platform
+[ -n "$sil" ] || step platform 60 platform
 
 # ---- build and tests ----------------------------------------------------------------------------------------------------
 configure() {
@@ -96,50 +126,50 @@ configure() {
   done
   cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release "${options[@]}"
 }
-report() { python3 scripts/jetson_report.py "$out" --minutes "$minutes" ${sil:+"$sil"}; }
+export -f configure
 if [ -z "$sil" ]; then
-  # Without a program nothing below can be judged: the report says that much.
-  { step configure configure && step build cmake --build "$build" --parallel; } || { report; exit 1; }
-  step tests_unit ctest --test-dir "$build" -L unit --output-on-failure
+  # Without a program nothing below can be judged. Three compilers are what 8 GB hold beside a desktop.
+  { step configure 600 configure && step build 14400 cmake --build "$build" --parallel 3; } || exit 1
+  step install 300 cmake --install "$build" --prefix "$out/installed"
+  step no_sil 300 python3 scripts/check_no_sil.py "$out/installed"
+  step tests_unit 7200 ctest --test-dir "$build" -L unit --output-on-failure
   # Their golden values are ONNX Runtime's.
   [ -z "${ONNXRUNTIME_ROOT:-}" ] ||
-    step tests_conformance ctest --test-dir "$build" -R 'conformance.*tensorrt' --no-tests=error --output-on-failure
+    step tests_conformance 7200 ctest --test-dir "$build" -R 'conformance.*tensorrt' --no-tests=error --output-on-failure
 fi
-step doctor "$skua" doctor --json
+step doctor 60 "$skua" doctor --json
 
 # ---- engines: every network compiled, its plan held to the golden values of another runtime --------------------------------
-for yaml in "$models"/sets/*.yaml; do
-  name=$(basename "$yaml" .yaml)
-  step "provision.$name" "$skua" provision "$yaml" --out "$out/sets/$name" --cache "$out/cache" --json
-  step "inspect.$name" "$skua" inspect "$out/sets/$name" --json
+build_s=3600  # of one network: the device has a sixth of a workstation's processors, and times every kernel
+for name in $(cat "$out/sets.txt"); do
+  step "provision.$name" $((10 * build_s)) "$skua" provision "$models/sets/$name.yaml" --out "$out/sets/$name" \
+    --cache "$out/cache" --set "trtexec_timeout_s=$build_s" --json
+  step "inspect.$name" 120 "$skua" inspect "$out/sets/$name" --json
 done
 # With golden values of its own: not every Jetson has an ONNX Runtime that could compute them.
 one=$models/demo/demo_vpr
 build_config() { printf '{"precision": "fp16", "build_route": "%s", "golden": {"file": "%s.golden", "origin": "eager PyTorch"}}\n' "$1" "$one"; }
 build_config builder >"$out/builder.json"
 build_config trtexec >"$out/trtexec.json"
-again() { "$skua" compile "$one.onnx" --runtime tensorrt --out "$out/again" --config "$out/builder.json" --json; }
-step again.first again
-step again.second again
+compile=("$skua" compile "$one.onnx" --runtime tensorrt --timeout "$build_s" --json)
+for which in first second; do
+  step "again.$which" $((build_s + 600)) "${compile[@]}" --out "$out/again" --config "$out/builder.json"
+done
 trtexec=/usr/src/tensorrt/bin/trtexec
 [ -z "$sil" ] || trtexec=$build/sil/sil_trtexec
-step route.trtexec "$skua" compile "$one.onnx" --runtime tensorrt --out "$out/route" --config "$out/trtexec.json" \
-  --set "trtexec=$trtexec" --json
+step route.trtexec $((build_s + 600)) "${compile[@]}" --out "$out/route" --config "$out/trtexec.json" --set "trtexec=$trtexec"
 if [ -n "$foreign" ]; then
-  step foreign "$skua" bench "$foreign" --allow-unsigned --rounds 6 --json
+  step foreign 600 "$skua" bench "$foreign" --allow-unsigned --rounds 6 --json
 fi
 
 # ---- runs: graph against enqueue, mapped against copied ------------------------------------------------------------------------
-rounds=51
-[ -z "$sil" ] || rounds=6
 bench() {
   local name=$1 set=$2
   shift 2
-  step "bench.$set.$name" "$skua" bench "$out/sets/$set" --allow-unsigned --rounds "$rounds" --json "$@"
+  step "bench.$set.$name" 1200 "$skua" bench "$out/sets/$set" --allow-unsigned --rounds "$rounds" --json "$@"
 }
-for folder in "$out"/sets/*/; do
-  set=$(basename "$folder")
-  [[ $set != all_standins && $set != contexts ]] || continue
+for set in $(cat "$out/sets.txt"); do
+  [[ $set != stack && $set != contexts ]] || continue
   bench graph "$set"
   bench enqueue "$set" --set tensorrt_cuda_graphs=false
   bench mapped "$set" --set tensorrt_io_memory=mapped
@@ -148,10 +178,9 @@ for folder in "$out"/sets/*/; do
     bench "tensor.$network.$tensor" "$set" "$network" --set tensorrt_io_memory=mapped --set "tensorrt_copied_tensors=$network/$tensor"
   done < <(python3 scripts/jetson_report.py --tensors "$steps/inspect.$set.out")
 done
-step resident "$skua" bench "$out/sets/all_standins" --allow-unsigned --rounds 6 --json --log
 
 # ---- the flight loop ------------------------------------------------------------------------------------------------------
-state=$out/state
+export state=$out/state
 mkdir -p "$state" "$out/recorder"
 configuration() {
   local set=$1 lanes=$2
@@ -175,8 +204,12 @@ flight:
   vpr_model: demo_vpr
   features_model: demo_features
 CONFIGURATION
+  # On a busy machine no frame of the software-in-the-loop SDK would make its time.
+  [ -z "$sil" ] || printf '  rate_hz: 1\n  deadline_ms: 5000\n'
 }
-configuration flight '[]' >"$out/flight.yaml"
+configuration stack '[]' >"$out/flight.yaml"
+# Every network resident; the demo networks alone are better than nothing, and the report tells them apart.
+step load 900 "$flight" --config "$out/flight.yaml" --check || configuration flight '[]' >"$out/flight.yaml"
 configuration contexts '[{consumer: first, engine: shared}, {consumer: second, engine: shared}]' >"$out/contexts.yaml"
 fly() {
   local name=$1
@@ -192,37 +225,37 @@ killed() {
   wait "$pid"
   [ $? -eq 137 ]
 }
-# Every second of the flight: the whole computer's memory, and how hot it is.
+export -f fly killed
+# Every second of the flight: the whole computer's memory.
 watch_memory() {
-  while sleep 1; do
+  while :; do
     awk '/^(MemTotal|MemAvailable|SwapTotal|SwapFree):/ {printf "%s %s ", $1, $2} END {print ""}' /proc/meminfo
+    sleep 1
   done
 }
+seconds=$(awk "BEGIN {print 60 * $minutes + $warm_up}")
 watch_memory >"$out/memory.txt" &
 watcher=$!
-trap 'kill "$watcher" 2>/dev/null' EXIT
-warm_up=30 starts=10 error_s=8
-[ -z "$sil" ] || { warm_up=0; starts=2; error_s=4; }
-step flight fly flight --duration "$(awk "BEGIN {print 60 * $minutes + $warm_up}")"
+step flight $((${seconds%.*} + 900)) fly flight --duration "$seconds"
 kill "$watcher"
+watcher=''
 for i in $(seq "$starts"); do
-  step "killed.$i" killed "$((1 + i % 5))"
-  step "start.$i" fly "start.$i" --duration 1
+  step "killed.$i" 120 killed "$((1 + i % 5))"
+  step "start.$i" 600 fly "start.$i" --duration 1
 done
 
-step contexts "$flight" --config "$out/contexts.yaml" --check
+step contexts 900 "$flight" --config "$out/contexts.yaml" --check
 
-# ---- a context after an error: one call of the CUDA runtime answers with an error that costs the context ------------------------
-step fail_library cc -shared -fPIC -O1 -o "$out/libfail.so" tests/jetson/fail_event_record.c -ldl
+# ---- after an error: one call of the CUDA runtime answers with it, in the second frame or so ------------------------------------
+step fail_library 60 cc -shared -fPIC -O1 -o "$out/libfail.so" tests/jetson/fail_event_record.c -ldl
 for code in 2 400 900; do
-  step "error.$code" env LD_PRELOAD="$out/libfail.so" SKUA_FAIL_WHILE="$state/in_flight.json" SKUA_FAIL_NTH=30 \
-    SKUA_FAIL_CODE="$code" bash -c "$(declare -f fly); flight='$flight' out='$out'; fly error.$code --duration $error_s"
+  step "error.$code" 600 env LD_PRELOAD="$out/libfail.so" SKUA_FAIL_WHILE="$state/in_flight.json" SKUA_FAIL_NTH=20 \
+    SKUA_FAIL_CODE="$code" bash -c 'fly "$@"' fly "error.$code" --duration "$error_s"
 done
 
 # ---- the runtime object ---------------------------------------------------------------------------------------------------
 if [ -x "$build/benchmarks/load_sessions" ]; then
-  step runtime_object "$build/benchmarks/load_sessions" --set-dir "$out/sets/flight/$(cat "$out/sets/flight/CURRENT")" \
-    --builds 1000 --out "$out/runtime_object"
+  step runtime_object 1800 "$build/benchmarks/load_sessions" --builds 1000 --out "$out/runtime_object" \
+    --set-dir "$out/sets/flight/$(cat "$out/sets/flight/CURRENT")"
 fi
-
-report
+exit 0

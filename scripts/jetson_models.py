@@ -4,9 +4,10 @@
     .venv/bin/python scripts/jetson_models.py --out DIR [--scale full|nano] [--only NAME...]
 
 DIR/sets/NAME.yaml are SET.yaml files for the runtime tensorrt in fp16: `flight` (the demo networks), one for each stand-in
-of models/ (random weights: what they output means nothing, their times and sizes do), `all_standins`, and `asked`, a
-network whose output depends on its data and has room for exactly what the golden input gives; `contexts` is `flight` with
-one stand-in more, `shared`, of which several contexts are made. DIR/flight holds the map and the frames. Every network has golden values that another runtime computed: they are the parity that the Jetson is held to.
+of models/ (random weights: what they output means nothing, their times and sizes do), `stack` (the demo networks and all
+stand-ins), and `asked`, a network whose output depends on its data and has room for exactly what the golden input gives;
+`contexts` is `flight` with one stand-in more, `shared`, of which several contexts are made. DIR/flight holds the map and the
+frames. Every network has golden values that another runtime computed: they are the parity that the Jetson is held to.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def main() -> int:
     write_set(given.out, "flight", demo_networks())
     for network in networks:
         write_set(given.out, network["name"], [network])
-    write_set(given.out, "all_standins", networks)
+    write_set(given.out, "stack", [*demo_networks(), *networks])
     write_set(given.out, "asked", [asked_network(given.out)])
     write_set(given.out, "contexts", [*demo_networks(), {**networks[-1], "name": "shared"}])
     return 0

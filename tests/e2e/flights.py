@@ -21,7 +21,6 @@ import parity_table  # noqa: E402  (models/ is no package)
 
 FRAMES = 20
 PART = 10  # tiles of the map that most tests fly over: the ten candidates; frame n shows tile n
-DEVICE_LOST = 10
 
 
 def generate(folder):

@@ -7,6 +7,8 @@ import programs
 
 BUILD = programs.BUILD
 TRTEXEC = BUILD / "sil" / "sil_trtexec"
+ILLEGAL_ADDRESS = 700  # of CUDA: sticky, the device is lost
+LATER_THAN_LOADING = 1000  # calls of cudaEventRecord; proving one engine takes fewer, a run takes one, a frame about 15
 
 
 def is_sil():

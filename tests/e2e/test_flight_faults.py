@@ -88,7 +88,7 @@ def test_control_the_library_in_between_changes_nothing(faulty):
 def test_a_lost_device_ends_the_program_for_a_restart(faulty, skua, model, nth, frame):
     place = faulty.place
     flown = faulty.fly(f"{model}:{nth}:device_lost")
-    assert flown.status == flights.DEVICE_LOST, flown.explain()
+    assert flown.status == programs.DEVICE_LOST, flown.explain()
     assert "[device_lost]" in flown.stderr and "700" in flown.stderr, flown.stderr
     assert [line["frame"] for line in flown.trace][-1] == frame and set(without_result(flown)) == {frame}, flown.explain()
     assert flown.report["cause"] == "device_lost"

@@ -1,14 +1,17 @@
-"""scripts/jetson_acceptance.sh: refuses where no Jetson is, and rehearsed over the software-in-the-loop SDK, whose report
-claims nothing and fails where it should."""
+"""scripts/jetson_acceptance.sh: refuses where no Jetson is, leaves a report however it ends, and is rehearsed over the
+software-in-the-loop SDK, whose report claims nothing. What its report says of what: tests/python/test_jetson_report.py."""
 
 import json
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 
+import flights
 import programs
 
 pytestmark = pytest.mark.alone  # it flies
@@ -19,10 +22,17 @@ NETWORKS = ("lightglue",)  # dynamic, with outputs that depend on data
 NO_JETSON = 3
 
 
-def start(*arguments, **environment):
+def environment(**more):
+    return {"PATH": f"{pathlib.Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin", **more}
+
+
+def start(*arguments, **more):
     return subprocess.run([SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=1800,
-                          env={"PATH": f"{pathlib.Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin", **environment},
-                          stdin=subprocess.DEVNULL)
+                          env=environment(**more), stdin=subprocess.DEVNULL)
+
+
+def lines_of(out):
+    return json.loads((out / "report.json").read_text())["lines"]
 
 
 def test_where_no_jetson_is_nothing_is_claimed(tmp_path):
@@ -44,6 +54,44 @@ def test_a_rehearsal_needs_the_software_in_the_loop_sdk(tmp_path):
     assert result.returncode == 2 and "SKUA_TENSORRT_SIL" in result.stderr
 
 
+@pytest.fixture(name="hung")
+def build_whose_program_hangs(tmp_path):
+    """Arguments and environment of a rehearsal whose first step comes to no end, and its OUT."""
+    (tmp_path / "models" / "sets").mkdir(parents=True)
+    (tmp_path / "models" / "sets" / "flight.yaml").write_text("{}")
+    (tmp_path / "build" / "bin").mkdir(parents=True)
+    (tmp_path / "build" / "CMakeCache.txt").write_text("SKUA_TENSORRT_SIL:BOOL=ON\n")
+    skua = tmp_path / "build" / "bin" / "skua"
+    skua.write_text("#!/bin/sh\ntouch $0.begun\nexec sleep 3600\n")
+    skua.chmod(0o700)
+    command = ["env", "--default-signal=INT", SCRIPT, "--sil", "--models", tmp_path / "models", "--out",
+               tmp_path / "out"]
+    return command, environment(SKUA_BUILD_DIR=str(tmp_path / "build")), tmp_path / "out", skua.with_suffix(".begun")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_ends_its_step_and_has_a_report(hung, sent):
+    command, variables, out, begun = hung
+    process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    flights.wait_for(begun.exists, "the first step", process)
+    process.send_signal(sent)
+    told, _ = process.communicate(timeout=programs.TIMEOUT_S)  # the step holds stdout no longer either
+    assert process.returncode == 128 + sent, told
+    lines = {line["name"]: line for line in lines_of(out)}
+    assert lines["doctor"]["detail"] == "was begun and interrupted"
+    assert lines["set flight compiled, proven and published"]["detail"] == "was not run"
+    assert not [line for line in lines.values() if line["verdict"] != "not shown"]
+
+
+@pytest.mark.parametrize("command, status, told", [("sleep 60", 124, ""), ("name_it word", 7, "word\n")])
+def test_a_step_has_a_limit_and_may_be_a_function(tmp_path, command, status, told):
+    script = f"""steps={tmp_path}; eval "$(sed -n '/^step() {{/,/^}}/p' {SCRIPT})"
+        name_it() {{ echo "$1"; return 7; }}; export -f name_it; step name 2 {command}"""
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=50)
+    assert result.returncode == status, result.stderr
+    assert (tmp_path / "name.status").read_text() == f"{status}\n" and (tmp_path / "name.out").read_text() == told
+
+
 @pytest.fixture(scope="module", name="rehearsed")
 def rehearsal(sil, tmp_path_factory):
     folder = tmp_path_factory.mktemp("acceptance")
@@ -54,13 +102,10 @@ def rehearsal(sil, tmp_path_factory):
     return folder / "out", result
 
 
-def lines_of(out):
-    return json.loads((out / "report.json").read_text())["lines"]
-
-
 def judged(out, *more):
-    """The report made again. Returns the exit status and the verdicts by name."""
-    result = subprocess.run([sys.executable, REPORT, out, "--minutes", "0.1", *more], capture_output=True, text=True, check=False)
+    """The report made again. Returns the exit status and the lines by name."""
+    result = subprocess.run([sys.executable, REPORT, out, "--minutes", "0.1", "--warm-up", "0", *more],
+                            capture_output=True, text=True, check=False)
     assert result.returncode in (0, 1), result.stderr
     return result.returncode, {line["name"]: line for line in lines_of(out)}
 
@@ -71,10 +116,11 @@ def copy_of_what_was_left(rehearsed, tmp_path):
 
 
 def test_a_rehearsal_runs_to_its_end_and_passes_nothing_of_a_device(rehearsed):
+    """No step fails. Whatever this machine's speed is, it is not shown."""
     out, result = rehearsed
     failed = [line for line in lines_of(out) if line["verdict"] == "FAIL"]
     assert result.returncode == 0 and not failed, f"{failed}\n{result.stderr[-3000:]}"
-    assert [line["name"] for line in lines_of(out) if line["verdict"] == "pass"] == ["doctor shows the provider sil"]
+    assert [line["name"] for line in lines_of(out) if line["verdict"] != "not shown"] == ["doctor shows the provider sil"]
     assert json.loads((out / "report.json").read_text())["sdk"] == "sil, not TensorRT"
     page = (out / "report.md").read_text()
     assert page.startswith("# Rehearsal: sil, not TensorRT\n") and "| pass | sil" not in page
@@ -88,73 +134,24 @@ def test_everything_was_measured(rehearsed):
             assert "p50" in names[f"{network}: {pair}"], names
     tensor = names["lightglue: matches copied, the others mapped"]
     assert "p50" in tensor and names["size asked for a data-dependent output"].startswith("sil, not TensorRT: the ")
-    for code in (2, 400, 900):
-        assert f"by code: [{code}]" in names[f"context made anew after CUDA error {code}"], names
+    assert "no graph was made (no: data_dependent_outputs)" in names["lightglue: graph against enqueue"]
+    assert f"{len(flights.DEMO) + len(NETWORKS)} of {len(flights.DEMO) + len(NETWORKS)} engines" in names[
+        "every network resident at once: <= 4 GiB"]
+    for code, what in ((2, ""), (400, ", context made anew"), (900, ", context made anew")):
+        assert re.search(rf"by code: \[.*\b{code}\b", names[f"survived CUDA error {code}{what}"]), names
     silent = {name for name, detail in names.items() if not detail.startswith("sil, not TensorRT")}
     assert silent <= {"doctor shows the provider sil", "unit tests", "conformance tests of tensorrt", "unit_tensorrt",
-                      "the same model gives the same bytes", "a plan of another model of device is refused",
-                      "UltraVPR, stand-ins: p95 <= 60 ms", "DISK and LightGlue, stand-ins: p95 <= 180 ms",
-                      "building the runtime object 1000 times: p99 < 200 ms", "the same for 8 hours",
+                      "a plan of another model of device is refused", "runtime object built", "the same for 8 hours",
                       "throttle visible within 1 s", "errors that TensorRT itself reports; a device that is really lost"}
 
 
 def test_control_a_rehearsal_does_not_pass_for_the_real_thing(out):
     status, lines = judged(out)  # without --sil
     assert status == 1 and lines["doctor shows the provider tensorrt"]["verdict"] == "FAIL"
-    assert lines["Jetson Orin Nano 8 GB"]["verdict"] == "FAIL"
 
 
-@pytest.mark.parametrize("step, name", [
-    ("provision.flight", "set flight compiled, proven and published"), ("flight", "flew to its end"),
-    ("contexts", "three contexts of one engine with one profile"), ("bench.flight.graph", "flight.graph"),
-    ("start.1", "killed and started again: ready <= 30 s, no engine fails"), ("error.400", "context made anew after CUDA error 400")])
-def test_control_a_failed_step_fails_the_report(out, step, name):
+def test_control_a_failed_step_fails_the_rehearsal(out):
     assert judged(out, "--sil")[0] == 0
-    (out / "steps" / f"{step}.status").write_text("6\n")
+    (out / "steps" / "flight.status").write_text("6\n")
     status, lines = judged(out, "--sil")
-    assert status == 1 and lines[name]["verdict"] == "FAIL"
-
-
-def slow_frames(out):
-    trace = out / "flight.trace.jsonl"
-    slow = [json.loads(line) for line in trace.read_text().splitlines()]
-    for line in slow:
-        line["frame"] += 1000  # after the warm-up
-        line["ms"]["frame"] = 401.0
-    trace.write_text("".join(json.dumps(line) + "\n" for line in slow))
-
-
-def dropped_frames(out):
-    report = out / "flight.report.json"
-    document = json.loads(report.read_text())
-    document["no_result"] = {"deadline_missed": document["frames"]}
-    report.write_text(json.dumps(document))
-
-
-def used_swap(out):
-    with (out / "memory.txt").open("a") as file:
-        file.write("MemTotal: 7900000 MemAvailable: 4000000 SwapTotal: 1000 SwapFree: 900 \n")
-
-
-def slow_start(out):
-    report = out / "start.1.report.json"
-    report.write_text(json.dumps(json.loads(report.read_text()) | {"ready_ms": 30_001.0}))
-
-
-def taken_memory(out):
-    with (out / "steps" / "flight.out").open("a") as file:
-        file.write('{"kind":"c7.memory_after_seal","kv":{"memory":"device","size_bytes":4096}}\n')
-
-
-@pytest.mark.parametrize("change, name", [
-    (slow_frames, "frame: p95 <= 400 ms"), (dropped_frames, "frames dropped: <= 10 %"),
-    (used_swap, "whole computer: memory <= 8 GB, swap 0"),
-    (slow_start, "killed and started again: ready <= 30 s, no engine fails"),
-    (taken_memory, "no memory of the GPU taken after the load")])
-def test_control_a_broken_budget_fails_the_report(out, change, name):
-    change(out)
-    for more in ((), ("--sil",)):  # a rehearsal may fail, it cannot pass
-        if change is slow_frames and more:
-            continue  # it has no warm-up to leave out
-        status, lines = judged(out, *more)
-        assert status == 1 and lines[name]["verdict"] == "FAIL", lines[name]
+    assert status == 1 and lines["flew to its end"]["verdict"] == "FAIL"

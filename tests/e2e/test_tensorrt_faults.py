@@ -14,9 +14,8 @@ import programs
 import sil_build
 import tiny_models
 from places import Place
+from sil_build import ILLEGAL_ADDRESS, LATER_THAN_LOADING
 
-ILLEGAL_ADDRESS = 700
-LATER_THAN_LOADING = 1000  # calls; loading and proving one engine takes fewer, a run takes one
 RUNS = 5000
 
 

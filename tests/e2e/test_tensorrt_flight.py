@@ -8,12 +8,11 @@ import pytest
 import sil_build
 from flights import in_flight
 from places import Place
+from sil_build import ILLEGAL_ADDRESS, LATER_THAN_LOADING
 
 pytestmark = pytest.mark.alone  # it is about time
 
 HZ, FRAMES = 1, 3  # slow: no speed is shown here, and a busy machine must not add faults of its own
-ILLEGAL_ADDRESS = 700
-LATER_THAN_LOADING = 1000  # calls of cudaEventRecord; a frame makes about 15
 MAX_ERROR_PX = 5.0
 
 
