@@ -84,7 +84,7 @@ class Report:
     def add(self, section: str, name: str, is_good: bool | None, detail: str, of_device: bool = True) -> None:
         """`is_good`: None where nothing can be said. `of_device`: what a rehearsal can say nothing about."""
         if self.is_sil and of_device:
-            is_good, detail = None, f"{SIL}: {detail}"
+            is_good, detail = None, f"{SIL}: {detail}" if detail else SIL
         verdict = NOT_SHOWN if is_good is None else PASS if is_good else FAIL
         self.lines.append(Line(section, name, verdict, detail))
 
