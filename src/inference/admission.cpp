@@ -168,7 +168,7 @@ Error free_memory_error(const std::string& model, std::uint64_t bytes, std::uint
                         std::uint64_t free) {
   return make_error(
       ErrorCode::kOutOfMemory, Reason::kOutOfMemory,
-      model + " needs " + std::to_string(bytes) + " bytes, the engines before it in the set " +
+      model + " needs " + std::to_string(bytes) + " bytes, what is loaded before and beside it " +
           std::to_string(claimed) + ", and the device has " + std::to_string(free) +
           " free; end what else uses it, load fewer or smaller engines, or declare fewer lanes");
 }

@@ -37,7 +37,7 @@ Error as_refusal(Error error, const std::string& file);
 Error budget_error(const std::string& model, std::uint64_t bytes, std::uint64_t used, std::uint64_t limit);
 
 /// OutOfMemoryError (out_of_memory): the budget would allow it, and the device has not got it. `claimed` is
-/// what the engines before it in the same load will take.
+/// what the same load takes before it and beside it.
 Error free_memory_error(const std::string& model, std::uint64_t bytes, std::uint64_t claimed,
                         std::uint64_t free);
 

@@ -32,6 +32,25 @@ Status check_airborne_precision(const RuntimeState& runtime, const EngineRecord&
                     record.file + " is fp32: reference artifacts never fly; provision the set with fp16");
 }
 
+using FreeMemory = Result<std::optional<std::uint64_t>>;
+
+/// Asked once, before the first engine is placed: what the others have taken is missing later.
+FreeMemory take_free_memory(AdmissionSteps& steps) {
+  const auto ask = std::exchange(steps.free_memory, nullptr);
+  return ask ? ask() : FreeMemory(std::nullopt);
+}
+
+std::uint64_t least(std::uint64_t budget, const FreeMemory& free) {
+  return free.ok() && free->has_value() ? std::min(budget, **free) : budget;
+}
+
+std::uint64_t largest_bytes(const Manifest& manifest) noexcept {
+  std::uint64_t largest = 1;
+  for (const ManifestArtifact& artifact : manifest.artifacts)
+    largest = std::max(largest, artifact.engine.size_bytes);
+  return largest;
+}
+
 /// The state of one flight-set load. `step` may run on several threads at once, with different indices.
 class SetLoader {
  public:
@@ -39,9 +58,9 @@ class SetLoader {
       : runtime_(runtime),
         steps_(steps),
         set_(std::move(set)),
+        free_(take_free_memory(steps_)),
         expectations_(expectations_of(runtime, set_.manifest, uses_gpu)),
-        workers_(
-            loader_count(set_.manifest, runtime.environment.config.gpu_memory_budget_bytes, usable_cores())),
+        workers_(loader_count(set_.manifest, least(budget(), free_), usable_cores())),
         pool_(workers_, expectations_.size()),
         slots_(expectations_.size()) {}
 
@@ -54,11 +73,12 @@ class SetLoader {
   }
 
   /// The budget, and what the device has free, are judged for the whole set, in its order and before a byte
-  /// is read: which engine does not fit must not depend on which was faster.
+  /// is read: which engine does not fit must not depend on which was faster. Where the device's memory is the
+  /// computer's, what engines are read into is of it, too.
   void judge_memory() {
-    const auto free = free_memory();
-    const std::uint64_t limit = runtime_.environment.config.gpu_memory_budget_bytes;
+    const std::uint64_t limit = budget();
     const std::uint64_t resident = runtime_.share->budget_used.load();
+    const std::uint64_t buffers = workers_ * largest_bytes(set_.manifest);
     std::uint64_t claimed = 0;
     for (std::size_t index = 0; index < slots_.size(); ++index) {
       const EngineRecord& record = record_of(index);
@@ -67,15 +87,16 @@ class SetLoader {
       std::optional<Error>& no_room = slots_[index].no_room;
       if (bytes > limit || used > limit - bytes) {
         no_room = budget_error(record.model, bytes, used, limit);
-      } else if (!free.ok()) {
-        no_room = free.error();
-      } else if (free->has_value() && (bytes > **free || claimed > **free - bytes)) {
-        no_room = free_memory_error(record.model, bytes, claimed, **free);
+      } else if (!free_.ok()) {
+        no_room = free_.error();
+      } else if (free_->has_value() && (bytes > **free_ || buffers + claimed > **free_ - bytes)) {
+        no_room = free_memory_error(record.model, bytes, buffers + claimed, **free_);
       }
       if (no_room)
         note_refusal(index);
       else
         claimed += bytes;
+      has_room_ = has_room_ && !no_room;
     }
   }
 
@@ -115,12 +136,6 @@ class SetLoader {
     std::optional<Error> no_room;  ///< found before the load; the gate's own stages come before it
     std::optional<Error> refusal;
   };
-
-  /// Asked once, before the first engine is placed; not again for each, beside the others.
-  Result<std::optional<std::uint64_t>> free_memory() {
-    const auto ask = std::exchange(steps_.free_memory, nullptr);
-    return ask ? ask() : Result<std::optional<std::uint64_t>>(std::nullopt);
-  }
 
   struct WarmUp {
     std::size_t index;  ///< of the engine
@@ -177,16 +192,17 @@ class SetLoader {
     slot.engine = *std::move(engine);
   }
 
-  /// nullptr: it passed, but is not loaded because a more critical engine was refused. Only those decide:
-  /// every engine before the first refused one is judged whole, whatever the others did meanwhile, so that
-  /// the same set is always refused for the same reason.
+  /// nullptr: it passed, but is not loaded because a more critical engine was refused, or because there is no
+  /// room for the whole set. Only more critical ones decide: every engine before the first refused one is
+  /// judged whole, whatever the others did meanwhile, so that the same set is always refused for the same
+  /// reason.
   Result<std::shared_ptr<EngineState>> judge(std::size_t index, EngineLoadTimes& times) {
     PreparedEngine prepared = prepare(index);
     const EngineRecord& record = record_of(index);
     SKUA_RETURN_IF_ERROR(check_airborne_precision(runtime_, record));
     SKUA_RETURN_IF_ERROR(prepared.status());
     const std::optional<Error>& no_room = slots_[index].no_room;
-    if (no_room || first_refused_.load() < index) {
+    if (!has_room_ || first_refused_.load() < index) {
       SKUA_RETURN_IF_ERROR(steps_.check_record(record));
       if (no_room) return *no_room;
       return std::shared_ptr<EngineState>();
@@ -210,27 +226,30 @@ class SetLoader {
     }
   }
 
+  std::uint64_t budget() const noexcept { return runtime_.environment.config.gpu_memory_budget_bytes; }
+
   RuntimeState& runtime_;
   AdmissionSteps steps_;
   AdmittedSet set_;
+  const FreeMemory free_;
   std::unique_ptr<Folder> golden_;
   const std::vector<EngineExpectation> expectations_;
   const std::size_t workers_;
   BufferPool pool_;
   std::vector<Slot> slots_;  ///< by index of the manifest
+  bool has_room_ = true;     ///< for all of them
   std::atomic<std::size_t> first_refused_{std::numeric_limits<std::size_t>::max()};
 };
 
 }  // namespace
 
 std::size_t loader_count(const Manifest& manifest, std::uint64_t budget_bytes, std::size_t cores) noexcept {
-  std::uint64_t resident = 0, largest = 1;
-  for (const ManifestArtifact& artifact : manifest.artifacts) {
-    resident += artifact.engine.size_bytes;
-    largest = std::max(largest, artifact.engine.size_bytes);
-  }
-  const std::uint64_t room = budget_bytes > resident ? (budget_bytes - resident) / largest : 0;
-  const std::uint64_t most = std::min<std::uint64_t>({cores, kMostLoaders, room, manifest.artifacts.size()});
+  std::uint64_t resident = 0;
+  for (const ManifestArtifact& artifact : manifest.artifacts) resident += artifact.engine.size_bytes;
+  const std::uint64_t copies =
+      budget_bytes > resident ? (budget_bytes - resident) / largest_bytes(manifest) : 0;
+  const std::uint64_t most =
+      std::min<std::uint64_t>({cores, kMostLoaders, copies, manifest.artifacts.size()});
   return std::max<std::size_t>(static_cast<std::size_t>(most), 1);
 }
 
