@@ -40,10 +40,6 @@ FreeMemory take_free_memory(AdmissionSteps& steps) {
   return ask ? ask() : FreeMemory(std::nullopt);
 }
 
-std::uint64_t least(std::uint64_t budget, const FreeMemory& free) {
-  return free.ok() && free->has_value() ? std::min(budget, **free) : budget;
-}
-
 std::uint64_t largest_bytes(const Manifest& manifest) noexcept {
   std::uint64_t largest = 1;
   for (const ManifestArtifact& artifact : manifest.artifacts)
@@ -60,7 +56,7 @@ class SetLoader {
         set_(std::move(set)),
         free_(take_free_memory(steps_)),
         expectations_(expectations_of(runtime, set_.manifest, uses_gpu)),
-        workers_(loader_count(set_.manifest, least(budget(), free_), usable_cores())),
+        workers_(loader_count(set_.manifest, room_for_engines(), usable_cores())),
         pool_(workers_, expectations_.size()),
         slots_(expectations_.size()) {}
 
@@ -224,6 +220,15 @@ class SetLoader {
     std::size_t first = first_refused_.load();
     while (index < first && !first_refused_.compare_exchange_weak(first, index)) {
     }
+  }
+
+  /// What the lanes leave of the budget and of what is free.
+  std::uint64_t room_for_engines() const {
+    std::uint64_t lanes_bytes = 0;
+    for (const ManifestArtifact& artifact : set_.manifest.artifacts)
+      lanes_bytes += bytes_with_lanes(runtime_, artifact.engine) - artifact.engine.size_bytes;
+    const std::uint64_t room = free_.ok() && free_->has_value() ? std::min(budget(), **free_) : budget();
+    return room > lanes_bytes ? room - lanes_bytes : 0;
   }
 
   std::uint64_t budget() const noexcept { return runtime_.environment.config.gpu_memory_budget_bytes; }
