@@ -108,7 +108,8 @@ class InferenceRuntime {
 
   const RuntimeEnvironment& environment() const noexcept;
 
-  // Those below, but for on_seal, may be called from several threads at once, for different engines: a set is loaded so.
+  // Those below, but for on_seal, may be called from several threads at once, for different engines: a set is
+  // loaded so.
 
   /// Hands the verified bytes to the SDK. The only function of a strategy that sees engine bytes; `engine` is
   /// consumed, its buffer is freed as soon as the SDK has taken what it needs.
@@ -122,9 +123,7 @@ class InferenceRuntime {
   virtual bool uses_gpu() const noexcept = 0;
 
   /// Bytes that the device could still give; nothing where nobody can say, and the budget alone decides.
-  virtual Result<std::optional<std::uint64_t>> free_memory() const {
-    return std::optional<std::uint64_t>();
-  }
+  virtual Result<std::optional<std::uint64_t>> free_memory() const { return std::optional<std::uint64_t>(); }
 
   /// Called once, by seal(): whatever is placed afterwards is a defect.
   virtual void on_seal() noexcept {}

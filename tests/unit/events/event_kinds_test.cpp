@@ -199,11 +199,12 @@ TEST(EventKinds, RecorderAlwaysKeepsWhatTheStackAsksFor) {
   for (const EventKind& kind : event_kinds()) {
     if (kind.recorded == Recorded::kAlways) always.push_back(kind.name);
   }
-  EXPECT_THAT(always,
-              ElementsAre("c7.calibration_cache_rejected", "c7.crash_loop", "c7.device_lost", "c7.engine_refused",
-                          "c7.engines_ready", "c7.flight_begun", "c7.flight_cut_short", "c7.flight_ended",
-                          "c7.inference_failed", "c7.memory_after_seal", "c7.out_of_memory", "c7.reboot_in_flight",
-                          "c7.runtime_faulted", "c7.takeoff_refused", "c7.thermal_transition", "overrun"));
+  EXPECT_THAT(
+      always,
+      ElementsAre("c7.calibration_cache_rejected", "c7.crash_loop", "c7.device_lost", "c7.engine_refused",
+                  "c7.engines_ready", "c7.flight_begun", "c7.flight_cut_short", "c7.flight_ended",
+                  "c7.inference_failed", "c7.memory_after_seal", "c7.out_of_memory", "c7.reboot_in_flight",
+                  "c7.runtime_faulted", "c7.takeoff_refused", "c7.thermal_transition", "overrun"));
 }
 
 // --- the flight record of an event ---
