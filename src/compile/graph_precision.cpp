@@ -66,10 +66,7 @@ bool is_float_type(std::int64_t type) {
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
-std::string describe(const OnnxNode& node) {
-  return node.op_type + " " +
-         quote(node.name.empty() && !node.outputs.empty() ? node.outputs.front() : node.name);
-}
+std::string describe(const OnnxNode& node) { return node.op_type + " " + quote(node.label()); }
 
 std::int64_t cast_target(const OnnxNode& node) {
   const OnnxAttribute* to = node.op_type == "Cast" ? node.find("to") : nullptr;

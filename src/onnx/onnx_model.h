@@ -60,6 +60,10 @@ struct OnnxNode {
   std::vector<std::string> inputs, outputs;
   std::vector<OnnxAttribute> attributes;
 
+  /// What to call it by: its name, else its first output's.
+  const std::string& label() const noexcept {
+    return name.empty() && !outputs.empty() ? outputs.front() : name;
+  }
   /// nullptr when there is none.
   const OnnxAttribute* find(std::string_view attribute) const noexcept;
 };

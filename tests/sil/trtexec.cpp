@@ -1,6 +1,6 @@
 // A stand-in for trtexec 10.3, for tests: the options of building alone, over the software-in-the-loop SDK.
-// As the real one it refuses an option or a value that it does not know, says RUNNING first and PASSED or
-// FAILED last, and ends with status 0 or 1.
+// Written from its documentation, in words of its own: it refuses an option or a value that it does not know,
+// says RUNNING first and PASSED or FAILED last, and ends with status 0 or 1.
 #include <NvInfer.h>
 #include <NvOnnxParser.h>
 
@@ -54,7 +54,7 @@ bool parse(int argc, char** argv, Options& options) {
     const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
     const bool has_value = equals != std::string::npos;
     if ((has_value ? kValued : kPlain).count(name) == 0) {
-      std::printf("[E] Unknown option: %s\n", word.c_str());
+      std::printf("[E] sil: there is no option %s\n", word.c_str());
       return false;
     }
     options[name] = has_value ? word.substr(equals + 1) : "1";
@@ -102,9 +102,7 @@ bool add_profile(nvinfer1::IBuilder& builder, const nvinfer1::INetworkDefinition
   for (int i = 0; i < network.getNbInputs(); ++i)
     has_dynamic = has_dynamic || is_dynamic(*network.getInput(i));
   if (!has_dynamic) {
-    std::printf(
-        "[E] Static model does not take explicit shapes since the shape of inference tensors will be "
-        "determined by the model itself\n");
+    std::printf("[E] sil: shapes were given for a model whose inputs are all static\n");
     return false;
   }
   auto* const profile = builder.createOptimizationProfile();
@@ -175,7 +173,7 @@ bool is_value(const std::string& name, const std::string& value) {
 bool are_values(const Options& options) {
   for (const auto& [name, value] : options) {
     if (is_value(name, value)) continue;
-    std::printf("[E] Invalid value of --%s: %s\n", name.c_str(), value.c_str());
+    std::printf("[E] sil: --%s cannot be %s\n", name.c_str(), value.c_str());
     return false;
   }
   return true;
@@ -194,8 +192,8 @@ bool hold_layers(nvinfer1::INetworkDefinition& network, const Options& options) 
     if (found == outputs.end()) continue;
     const auto& types = found->second;
     if (types.size() != 1 && static_cast<int>(types.size()) != layer.getNbOutputs()) {
-      std::printf("[E] Layer %s has %d outputs but %zu output types are given in --layerOutputTypes flag.\n",
-                  layer.getName(), layer.getNbOutputs(), types.size());
+      std::printf("[E] sil: types for %zu outputs of layer %s, which has %d\n", types.size(), layer.getName(),
+                  layer.getNbOutputs());
       return false;
     }
     for (int output = 0; output < layer.getNbOutputs(); ++output) {
@@ -204,7 +202,7 @@ bool hold_layers(nvinfer1::INetworkDefinition& network, const Options& options) 
       const nvinfer1::DataType own = layer.getOutput(output)->getType();
       const bool is_own_float = own == nvinfer1::DataType::kFLOAT || own == nvinfer1::DataType::kHALF;
       if (is_float != is_own_float) {
-        std::printf("[E] Layer %s: output %d cannot have this type\n", layer.getName(), output);
+        std::printf("[E] sil: layer %s: output %d cannot have this type\n", layer.getName(), output);
         return false;
       }
       layer.setOutputType(output, type);

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "cache/json_fields.h"
 #include "compile/compilation.h"
 #include "compile/graph_precision.h"
 #include "core/text.h"
@@ -116,16 +117,66 @@ bool is_held(const nvinfer1::ITensor* output) {
   return output != nullptr && is_float(output->getType()) && !output->isNetworkOutput();
 }
 
-/// As trtexec spells it.
+/// As trtexec spells it; nothing for a type whose spelling we do not know.
 std::string tool_name_of(nvinfer1::DataType type) {
   using nvinfer1::DataType;
   for (const auto& [known, name] :
-       {std::pair(DataType::kHALF, "fp16"), std::pair(DataType::kINT32, "int32"),
-        std::pair(DataType::kINT64, "int64"), std::pair(DataType::kINT8, "int8"),
-        std::pair(DataType::kUINT8, "uint8"), std::pair(DataType::kBOOL, "bool")}) {
+       {std::pair(DataType::kFLOAT, "fp32"), std::pair(DataType::kHALF, "fp16"),
+        std::pair(DataType::kINT32, "int32"), std::pair(DataType::kINT64, "int64"),
+        std::pair(DataType::kINT8, "int8"), std::pair(DataType::kUINT8, "uint8"),
+        std::pair(DataType::kBOOL, "bool")}) {
     if (known == type) return name;
   }
-  return "fp32";
+  return "";
+}
+
+bool holds_any(const nvinfer1::ILayer& layer) {
+  for (std::int32_t i = 0; i < layer.getNbOutputs(); ++i) {
+    if (is_held(layer.getOutput(i))) return true;
+  }
+  return false;
+}
+
+Error cannot_tell(const nvinfer1::ILayer& layer, const std::string& what) {
+  return build_error(Reason::kPrecisionNotSupported,
+                     "keep_fp32: build_route trtexec cannot be told of layer " + quote(layer.getName()) +
+                         ": " + what + "; use build_route builder");
+}
+
+/// "fp32+int32": the type of each output of a layer.
+Result<std::string> output_types(const nvinfer1::ILayer& layer) {
+  std::string types;
+  for (std::int32_t i = 0; i < layer.getNbOutputs(); ++i) {
+    const nvinfer1::ITensor* const output = layer.getOutput(i);
+    const std::string name = output == nullptr || is_held(output) ? "fp32" : tool_name_of(output->getType());
+    if (name.empty())
+      return cannot_tell(layer, "output " + std::to_string(i) + " is of type " + name_of(output->getType()) +
+                                    ", expected one that trtexec has a name for");
+    types += (i == 0 ? "" : "+") + name;
+  }
+  return types;
+}
+
+/// Several layers may have one name.
+std::vector<nvinfer1::ILayer*> layers_of(const nvinfer1::INetworkDefinition& network,
+                                         const std::vector<std::string>& names) {
+  std::vector<nvinfer1::ILayer*> layers;
+  for (std::int32_t i = 0; i < network.getNbLayers(); ++i) {
+    nvinfer1::ILayer* const layer = network.getLayer(i);
+    if (layer != nullptr && std::find(names.begin(), names.end(), layer->getName()) != names.end())
+      layers.push_back(layer);
+  }
+  return layers;
+}
+
+/// The record holds the names as one text, and a record that cannot be read back is never published.
+Status check_length(const std::vector<std::string>& names) {
+  const std::size_t bytes = join(names).size();
+  if (bytes <= kMaxMapText) return {};
+  return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                    "keep_fp32: expected layer names of at most " + std::to_string(kMaxMapText) +
+                        " bytes together, found " + std::to_string(names.size()) + " layers of " +
+                        std::to_string(bytes) + "; keep fewer layers, shorten their names, or build fp32");
 }
 
 [[maybe_unused]] void hold_in_fp32([[maybe_unused]] nvinfer1::ILayer& layer) {
@@ -135,14 +186,6 @@ std::string tool_name_of(nvinfer1::DataType type) {
     if (is_held(layer.getOutput(i))) layer.setOutputType(i, nvinfer1::DataType::kFLOAT);
   }
 #endif
-}
-
-void hold_layers(nvinfer1::INetworkDefinition& network, const std::vector<std::string>& names) {
-  for (std::int32_t i = 0; i < network.getNbLayers(); ++i) {
-    nvinfer1::ILayer* const layer = network.getLayer(i);
-    if (layer == nullptr || std::find(names.begin(), names.end(), layer->getName()) == names.end()) continue;
-    hold_in_fp32(*layer);
-  }
 }
 
 void compare(std::vector<std::string>& differences, const char* option, std::uint64_t expected,
@@ -180,25 +223,23 @@ Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefiniti
                           " matches no layer that computes in floating point; correct it or leave it out");
   }
   std::sort(names.begin(), names.end());
+  SKUA_RETURN_IF_ERROR(check_length(names));
   return names;
 }
 
-std::map<std::string, std::string> kept_outputs(const nvinfer1::INetworkDefinition& network,
-                                                const std::vector<std::string>& layers) {
+Result<std::map<std::string, std::string>> kept_outputs(const nvinfer1::INetworkDefinition& network,
+                                                        const std::vector<std::string>& layers) {
+  std::vector<std::string> held;
+  for (const nvinfer1::ILayer* layer : layers_of(network, layers)) {
+    if (holds_any(*layer)) held.emplace_back(layer->getName());
+  }
   std::map<std::string, std::string> kept;
-  for (std::int32_t i = 0; i < network.getNbLayers(); ++i) {
-    const nvinfer1::ILayer* const layer = network.getLayer(i);
-    if (layer == nullptr || std::find(layers.begin(), layers.end(), layer->getName()) == layers.end())
-      continue;
-    std::string types;
-    bool is_any_held = false;
-    for (std::int32_t output = 0; output < layer->getNbOutputs(); ++output) {
-      const nvinfer1::ITensor* const tensor = layer->getOutput(output);
-      is_any_held = is_any_held || is_held(tensor);
-      types += std::string(output == 0 ? "" : "+") +
-               (is_held(tensor) || tensor == nullptr ? "fp32" : tool_name_of(tensor->getType()));
-    }
-    if (is_any_held) kept.emplace(layer->getName(), types);
+  for (const nvinfer1::ILayer* layer : layers_of(network, held)) {
+    SKUA_ASSIGN_OR_RETURN(const std::string types, output_types(*layer));
+    const std::string& known = kept.emplace(layer->getName(), types).first->second;
+    if (known != types)
+      return cannot_tell(*layer,
+                         "another layer has its name, and outputs of " + known + " instead of " + types);
   }
   return kept;
 }
@@ -241,7 +282,9 @@ Result<std::unique_ptr<nvinfer1::IBuilderConfig>> make_config(nvinfer1::IBuilder
   if (!config) return translate(TrtContext::kCompile, recorder, "making a builder configuration", "");
   set_options(*config, options);
   SKUA_RETURN_IF_ERROR(add_profile(builder, *config, options, recorder));
-  if (options.has_fp16_flag()) hold_layers(network, options.keep_fp32);
+  if (options.has_fp16_flag()) {
+    for (nvinfer1::ILayer* layer : layers_of(network, options.keep_fp32)) hold_in_fp32(*layer);
+  }
   const std::vector<std::string> differences = config_differences(*config, options);
   if (differences.empty()) return config;
   return build_error(Reason::kInternal,

@@ -15,14 +15,16 @@
 namespace skua::tensorrt {
 
 /// Layers whose name, or whose ONNX node's name, matches one of `patterns`, and that compute in floating
-/// point. InvalidArgumentError for a pattern that matches none.
+/// point. InvalidArgumentError for a pattern that matches none, and for more names than a record can hold.
 Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefinition& network,
                                                 const std::vector<std::string>& patterns);
 
 /// What trtexec is to be told of the outputs of `layers`: the type of each, where one of them is to be held
-/// in fp32. Outputs of the network keep the type that the model declares.
-std::map<std::string, std::string> kept_outputs(const nvinfer1::INetworkDefinition& network,
-                                                const std::vector<std::string>& layers);
+/// in fp32. Outputs of the network keep the type that the model declares. EngineBuildError,
+/// precision_not_supported, for what its option cannot say: types without a name, layers of one name whose
+/// outputs differ.
+Result<std::map<std::string, std::string>> kept_outputs(const nvinfer1::INetworkDefinition& network,
+                                                        const std::vector<std::string>& layers);
 
 /// A configuration with `options`, the profile and the layer precisions, read back. Errors: EngineBuildError
 /// (profile_mismatch; precision_not_supported where this TensorRT lacks a flag; internal with every

@@ -11,6 +11,7 @@
 #include "compile/source_file.h"
 #include "core/profile_check.h"
 #include "core/text.h"
+#include "runtimes/tensorrt/compile_differences.h"
 #include "runtimes/tensorrt/compile_steps.h"
 #include "runtimes/tensorrt/plan_file.h"
 #include "runtimes/tensorrt/trt_errors.h"
@@ -25,22 +26,6 @@ Error as_build(Error error) {
   error.code = ErrorCode::kEngineBuild;
   return error;
 }
-
-class PlanDifferences {
- public:
-  void compare(const std::string& what, const std::string& expected, const std::string& found) {
-    if (expected == found) return;
-    texts_ += (texts_.empty() ? "" : "; ") + what + ": expected " + expected + ", found " + found;
-  }
-  Status finish(const std::string& artifact) const {
-    if (texts_.empty()) return {};
-    return build_error(Reason::kContractMismatch, artifact + " is not what was asked for: " + texts_ +
-                                                      "; report it with the TensorRT release and the model");
-  }
-
- private:
-  std::string texts_;
-};
 
 std::string names_of(const std::vector<PlanTensor>& tensors) {
   std::vector<std::string> names;
@@ -67,7 +52,7 @@ std::string range_text(const Shape& min, const Shape& opt, const Shape& max) {
 }
 
 void compare_input(const CompileState& state, const TensorSpec& asked, const PlanTensor& found,
-                   PlanDifferences& differences) {
+                   Differences& differences) {
   const std::string where = "input " + quote(asked.name);
   differences.compare(where, std::string(to_string(asked.dtype)) + " " + asked.shape.to_string(),
                       std::string(to_string(found.dtype)) + " " + found.shape.to_string());
@@ -79,7 +64,7 @@ void compare_input(const CompileState& state, const TensorSpec& asked, const Pla
   }
 }
 
-void compare_output(const TensorSpec& asked, const PlanTensor& found, PlanDifferences& differences) {
+void compare_output(const TensorSpec& asked, const PlanTensor& found, Differences& differences) {
   const std::string where = "output " + quote(asked.name);
   differences.compare(where, std::string(to_string(asked.dtype)), std::string(to_string(found.dtype)));
   differences.compare(where + " rank", std::to_string(asked.shape.rank()),
@@ -95,7 +80,7 @@ void compare_output(const TensorSpec& asked, const PlanTensor& found, PlanDiffer
 /// What PlanEngine has not refused by itself.
 Status compare_plan(const CompileState& state) {
   const PlanFacts& plan = state.plan->facts();
-  PlanDifferences differences;
+  Differences differences;
   differences.compare("inputs", names_of(state.contract.inputs), names_of(plan.inputs));
   differences.compare("outputs", names_of(state.contract.outputs), names_of(plan.outputs));
   for (const ModelTensor& input : state.contract.inputs) {
@@ -117,7 +102,8 @@ Status compare_plan(const CompileState& state) {
       state.plan->engine().getProfilingVerbosity() == nvinfer1::ProfilingVerbosity::kDETAILED;
   differences.compare("profiling verbosity", state.options.is_detailed() ? "detailed" : "less",
                       is_detailed ? "detailed" : "less");
-  return differences.finish(state.request.artifact_name);
+  return differences.finish(state.request.artifact_name + " is not what was asked for",
+                            "report it with the TensorRT release and the model");
 }
 
 using Context = std::unique_ptr<nvinfer1::IExecutionContext>;

@@ -5,6 +5,7 @@
 
 #include "compile/compilation.h"
 #include "core/text.h"
+#include "runtimes/tensorrt/compile_differences.h"
 #include "runtimes/tensorrt/trt_errors.h"
 #include "runtimes/tensorrt/trt_logger.h"
 #include "runtimes/tensorrt/trt_types.h"
@@ -13,22 +14,6 @@ namespace skua::tensorrt {
 namespace {
 
 using compile::build_error;
-
-/// Collects what does not agree, so that an operator sees all of it at once.
-class NetworkDifferences {
- public:
-  void add(std::string text) { texts_.push_back(std::move(text)); }
-  Status finish() const {
-    if (texts_.empty()) return {};
-    std::string joined;
-    for (const std::string& text : texts_) joined += (joined.empty() ? "" : "; ") + text;
-    return build_error(Reason::kContractMismatch, "TensorRT's network is not what the model says: " + joined +
-                                                      "; change the model so that both agree");
-  }
-
- private:
-  std::vector<std::string> texts_;
-};
 
 template <typename Get>
 std::vector<const nvinfer1::ITensor*> tensors_of(int count, Get get) {
@@ -47,7 +32,7 @@ const nvinfer1::ITensor* find_tensor(const std::vector<const nvinfer1::ITensor*>
 
 /// Who should be there and who is.
 void compare_names(const std::string& side, const std::vector<OnnxValue>& expected,
-                   const std::vector<const nvinfer1::ITensor*>& tensors, NetworkDifferences& differences) {
+                   const std::vector<const nvinfer1::ITensor*>& tensors, Differences& differences) {
   std::vector<std::string> missing, extra;
   for (const OnnxValue& value : expected) {
     if (find_tensor(tensors, value.name) == nullptr) missing.push_back(quote(value.name));
@@ -77,7 +62,7 @@ std::string dims_text(const nvinfer1::Dims& dims) {
 
 /// An input of the network beside the file's. Its shape must be the file's to the last dimension.
 Result<ModelTensor> check_input(const OnnxValue& value, const nvinfer1::ITensor& tensor,
-                                NetworkDifferences& differences) {
+                                Differences& differences) {
   SKUA_ASSIGN_OR_RETURN(ModelTensor input, input_of(value));
   const std::string where = "input " + quote(value.name);
   const auto expected_type = data_type_of(input.spec.dtype);
@@ -101,7 +86,7 @@ Result<ModelTensor> check_input(const OnnxValue& value, const nvinfer1::ITensor&
 }
 
 void compare_output(const OnnxValue& value, const ModelTensor& output, nvinfer1::DataType type,
-                    NetworkDifferences& differences) {
+                    Differences& differences) {
   const std::string where = "output " + quote(value.name);
   const auto declared = dtype_of_onnx(value.type);
   if (value.type != 0 && (!declared || data_type_of(*declared) != type)) {
@@ -119,7 +104,7 @@ void compare_output(const OnnxValue& value, const ModelTensor& output, nvinfer1:
 /// An output: what the file declares of it counts for nothing in TensorRT, so it is compared, and what
 /// TensorRT has found out is kept. Names of dynamic dimensions are the file's.
 Result<ModelTensor> check_output(const OnnxValue& value, const nvinfer1::ITensor& tensor,
-                                 NetworkDifferences& differences) {
+                                 Differences& differences) {
   ModelTensor output;
   output.spec.name = value.name;
   const auto dtype = dtype_of(tensor.getType());
@@ -168,7 +153,7 @@ Result<ModelTensors> network_contract(const nvinfer1::INetworkDefinition& networ
   }
   const auto inputs = tensors_of(network.getNbInputs(), [&](int i) { return network.getInput(i); });
   const auto outputs = tensors_of(network.getNbOutputs(), [&](int i) { return network.getOutput(i); });
-  NetworkDifferences differences;
+  Differences differences;
   compare_names("input", source.graph.inputs, inputs, differences);
   compare_names("output", source.graph.outputs, outputs, differences);
   ModelTensors contract;
@@ -182,7 +167,8 @@ Result<ModelTensors> network_contract(const nvinfer1::INetworkDefinition& networ
     if (tensor == nullptr) continue;
     SKUA_ASSIGN_OR_RETURN(contract.outputs.emplace_back(), check_output(value, *tensor, differences));
   }
-  SKUA_RETURN_IF_ERROR(differences.finish());
+  SKUA_RETURN_IF_ERROR(differences.finish("TensorRT's network is not what the model says",
+                                          "change the model so that both agree"));
   return contract;
 }
 

@@ -11,10 +11,7 @@ namespace {
 
 using Producers = std::map<std::string, const OnnxNode*>;
 
-std::string name_of(const OnnxNode& node) {
-  const std::string& name = node.name.empty() && !node.outputs.empty() ? node.outputs.front() : node.name;
-  return quote(name) + " (" + node.op_type + ")";
-}
+std::string name_of(const OnnxNode& node) { return quote(node.label()) + " (" + node.op_type + ")"; }
 
 /// A node that waits for another one of `left`; nullptr when it does not.
 const OnnxNode* awaited(const OnnxNode& node, const Producers& producers,

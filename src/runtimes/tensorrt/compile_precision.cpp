@@ -148,21 +148,25 @@ Status check_half(const LayerPrecisions& found) {
 Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vector<std::string>& names) {
   SKUA_ASSIGN_OR_RETURN(const Json json, read_inspector(inspector_json));
   const std::vector<std::string> edges = edges_of(json);
-  std::map<std::string, bool> shown, fused;  // whether it is half; two layers may have one name
+  std::map<std::string, bool> own, parts;  // whether it is half; two layers may have one name
   for (const Json& layer : json.at("Layers")) {
     if (!layer.is_object()) continue;
     // A cast stands where the two precisions meet; `skua quantize` leaves some within what is kept.
     const bool is_half = !is_plumbing(text_at(layer, "LayerType")) && types_of(layer, edges).has_half;
     const auto add = [is_half](bool& known) { known = known || is_half; };
-    add(shown[text_at(layer, "Name")]);
-    for (const std::string& part : parts_of(layer)) add(fused[part]);
+    add(own[text_at(layer, "Name")]);
+    for (const std::string& part : parts_of(layer)) add(parts[part]);
   }
   KeptLayers found;
   for (const std::string& name : names) {
-    const auto own = shown.find(name), part = fused.find(name);
-    const bool is_hidden = own == shown.end() && part == fused.end();
-    const bool is_half = own != shown.end() ? own->second : part != fused.end() && part->second;
-    (is_hidden ? found.hidden : is_half ? found.half : found.proven).push_back(name);
+    const auto itself = own.find(name), part = parts.find(name);
+    found.is_any_named = found.is_any_named || itself != own.end() || part != parts.end();
+    if (itself != own.end()) {
+      (itself->second ? found.half : found.proven).push_back(name);
+    } else {
+      const bool is_whole = part != parts.end() && !part->second;
+      (is_whole ? found.proven : found.hidden).push_back(name);
+    }
   }
   return found;
 }
@@ -176,14 +180,15 @@ Status check_kept(const KeptLayers& found) {
 
 namespace {
 
-/// What a tool was told is no proof of what it has done.
-Status check_shown(const KeptLayers& kept, BuildRoute route) {
-  if (route == BuildRoute::kBuilder || !kept.proven.empty()) return {};
+/// A tool finds layers by the names that it gives them itself, and passes over a name that it does not have.
+/// One of ours in its engine shows that the names agree.
+Status check_named(const KeptLayers& kept, BuildRoute route) {
+  if (route == BuildRoute::kBuilder || kept.is_any_named) return {};
   return build_error(
       Reason::kPrecisionNotSupported,
-      "keep_fp32: expected TensorRT's inspector to show at least one of these layers, found none "
-      "of them, so that nothing proves what build_route " +
-          std::string(to_string(route)) + " has made of them: " + join(kept.hidden) +
+      "keep_fp32: expected TensorRT's inspector to name at least one of these layers, found none "
+      "of them, so that build_route " +
+          std::string(to_string(route)) + " may never have met their names: " + join(kept.hidden) +
           "; use build_route builder");
 }
 
@@ -193,7 +198,7 @@ Status prove_kept(CompileState& state, std::string_view inspector_json) {
   state.record.proof["keep_fp32.read_back"] = join(kept.proven);
   state.record.proof["keep_fp32.not_shown"] = join(kept.hidden);
   SKUA_RETURN_IF_ERROR(check_kept(kept));
-  return check_shown(kept, state.options.route);
+  return check_named(kept, state.options.route);
 }
 
 }  // namespace

@@ -27,7 +27,10 @@ Status check_half(const LayerPrecisions& found);
 struct KeptLayers {
   std::vector<std::string> proven;  ///< no half input, output or weight, or nothing computed (casts)
   std::vector<std::string> half;    ///< one of these is half
-  std::vector<std::string> hidden;  ///< not shown, neither by their own name nor as a part of a fused layer
+  /// Of the rest nothing is known: no layer has the name, or only a fused one around it with a half at its
+  /// edges, which may compute in float all the same.
+  std::vector<std::string> hidden;
+  bool is_any_named = false;  ///< by itself or as a part: the names are those of the engine's own network
 };
 
 /// `names` are layers of the network. A network output keeps the type that the model declares, so it counts

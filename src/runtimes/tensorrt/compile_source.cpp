@@ -48,9 +48,7 @@ Status check_no_double(const OnnxModel& source, Precision precision) {
     if (tensor->type == kOnnxDouble && !tensor->name.empty()) weights.push_back(quote(tensor->name));
   }
   for (const OnnxNode* node : all_nodes(source)) {
-    if (makes_double(*node))
-      nodes.push_back(
-          quote(node->name.empty() && !node->outputs.empty() ? node->outputs.front() : node->name));
+    if (makes_double(*node)) nodes.push_back(quote(node->label()));
   }
   SKUA_RETURN_IF_ERROR(refuse_doubles(precision, "weights", weights));
   return refuse_doubles(precision, "results of nodes", nodes);
@@ -141,7 +139,10 @@ Status settle_options(CompileState& state) {
   SKUA_ASSIGN_OR_RETURN(state.options,
                         build_options(build, state.request.model_name, NV_TENSORRT_MAJOR, memory));
   SKUA_ASSIGN_OR_RETURN(state.options.keep_fp32, layers_to_keep(*state.parsed.network, build.keep_fp32));
-  state.options.kept_outputs = kept_outputs(*state.parsed.network, state.options.keep_fp32);
+  if (build.build_route == BuildRoute::kTrtexec && state.options.has_fp16_flag()) {
+    SKUA_ASSIGN_OR_RETURN(state.options.kept_outputs,
+                          kept_outputs(*state.parsed.network, state.options.keep_fp32));
+  }
   // A profile of an input without dynamic dimensions says nothing, and trtexec refuses one where all are so.
   std::erase_if(state.options.profiles, [&state](const OptimizationProfile& profile) {
     return is_static_input(state.contract, profile.input_name);

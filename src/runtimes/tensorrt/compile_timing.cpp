@@ -81,6 +81,9 @@ void judge_timing_cache(CompileState& state, std::string_view log) {
 
 Status keep_timing_cache(CompileState& state, std::span<const std::byte> blob) {
   const std::unique_ptr<nvinfer1::IBuilderConfig> config(state.parsed.builder->createBuilderConfig());
+  if (!config)
+    state.progress.step(
+        "warning: the timing cache is not kept: TensorRT gives no configuration to judge it by");
   if (blob.empty() || !config || is_empty_timing_cache(*config, blob)) return {};
   return write_new(state.timing_cache_path(), encode_timing_cache(blob, key_of(state)));
 }

@@ -70,7 +70,7 @@ bool Judge::judge_flags() const {
   const bool is_typed = network_.getFlag(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED);
   if (is_typed && (config_.has(BuilderFlag::kFP16) || config_.has(BuilderFlag::kINT8) ||
                    config_.has(BuilderFlag::kBF16))) {
-    return fails(4, "Precision flags are not allowed for a strongly typed network.");
+    return fails(4, "a strongly typed network takes no flags of precision");
   }
   return true;
 }

@@ -34,7 +34,7 @@ void BuilderConfig::setFlag(BuilderFlag flag) noexcept {
   SIL_ENTER_TELLING(sink_, kWhere);
   const int number = static_cast<int>(flag);
   if (number < 0 || number >= kFlagCount) {
-    sink_.error(3, kWhere, "Parameter check failed, condition: builderFlag < EnumMax<BuilderFlag>()");
+    sink_.error(3, kWhere, "Parameter check failed, condition: there is such a flag");
     return;
   }
   if (flag == BuilderFlag::kEXCLUDE_LEAN_RUNTIME && (flags_ & bit(BuilderFlag::kVERSION_COMPATIBLE)) == 0) {

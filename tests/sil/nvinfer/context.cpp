@@ -57,8 +57,7 @@ bool Context::allocate(const char* where, cudaStream_t stream) {
 
 int Context::find(char const* name, const char* where) const {
   const int index = core_->find(name);
-  if (index < 0)
-    fails(3, where, std::string("Given invalid tensor name: ") + (name == nullptr ? "null" : name));
+  if (index < 0) fails(3, where, std::string("no tensor has the name ") + (name == nullptr ? "null" : name));
   return index;
 }
 
@@ -114,12 +113,9 @@ bool Context::setInputShape(char const* name, Dims const& dims) noexcept {
   if (!is_within_profile(tensor, dims)) {
     const PlanRange& range = *profile().find(tensor.name);
     return fails(3, kWhere,
-                 "Parameter check failed, condition: satisfyProfile. Set dimension " + text_of(dims) +
-                     " for tensor " + tensor.name +
-                     " does not satisfy any optimization profiles. Valid range for "
-                     "profile " +
-                     std::to_string(profile_) + ": " + text_of(range.dims[0]) + ".." +
-                     text_of(range.dims[2]) + ".");
+                 "the shape " + text_of(dims) + " of " + tensor.name + " lies outside of profile " +
+                     std::to_string(profile_) + ", which goes from " + text_of(range.dims[0]) + " to " +
+                     text_of(range.dims[2]));
   }
   if (!is_same(slots_[at].dims, dims)) has_run_ = false;
   slots_[at].dims = dims;

@@ -14,9 +14,7 @@ using nvinfer1::TensorIOMode;
 const PlanTensor* Engine::tensor(char const* name, const char* where) const {
   const int index = core_->find(name);
   if (index >= 0) return &core_->plan.tensors[static_cast<std::size_t>(index)];
-  sink_.error(3, where,
-              std::string("Given invalid tensor name: ") + (name == nullptr ? "null" : name) +
-                  ". Get valid tensor names with getIOTensorName()");
+  sink_.error(3, where, std::string("no tensor has the name ") + (name == nullptr ? "null" : name));
   return nullptr;
 }
 
@@ -119,7 +117,7 @@ nvinfer1::TensorFormat Engine::getTensorFormat(char const* name) const noexcept 
 
 char const* Engine::getTensorFormatDesc(char const*) const noexcept {
   SIL_ENTER_TELLING(sink_, "ICudaEngine::getTensorFormatDesc", nullptr);
-  return "Row major linear format (kLINEAR)";
+  return "linear";
 }
 
 char const* Engine::getName() const noexcept {

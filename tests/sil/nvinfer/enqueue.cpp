@@ -37,15 +37,12 @@ bool Context::may_enqueue(cudaStream_t stream) const {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const PlanTensor& tensor = planned(i);
     if (tensor.is_input && is_missing(i)) {
-      return fails(3, kEnqueue,
-                   "Parameter check failed, condition: inputDimensionSpecified && inputShapesSpecified. "
-                   "Not all shapes are specified. " +
-                       tensor.name);
+      return fails(3, kEnqueue, "nobody has given the shape of " + tensor.name);
     }
     if (slots_[i].address == nullptr && (tensor.is_input || slots_[i].allocator == nullptr)) {
       return fails(3, kEnqueue,
-                   "Address is not set for " + std::string(tensor.is_input ? "input" : "output") +
-                       " tensor " + tensor.name + ". Call setTensorAddress before enqueueV3.");
+                   "nobody has given an address for " + std::string(tensor.is_input ? "input " : "output ") +
+                       tensor.name);
     }
   }
   if (!are_shape_values_valid()) return fails(3, kEnqueue, "shape tensors lie outside of the profile");

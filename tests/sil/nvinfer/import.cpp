@@ -17,9 +17,7 @@ bool Import::fails(ErrorCode code, const std::string& text, const OnnxNode* node
 
 bool Import::run() {
   if (model_.opset > 0 && model_.opset < 7) {
-    warn(
-        "TensorRT supports ONNX graphs generated with at least opset 7. Models using older opsets are not "
-        "guaranteed to work.");
+    warn("TensorRT supports ONNX graphs generated with at least opset 7");
   }
   const OnnxGraph& graph = model_.graph;
   if (graph.nodes.empty() && graph.inputs.empty() && graph.outputs.empty()) return true;
@@ -35,7 +33,7 @@ void Import::warn_of_names() {
   std::set<std::string> names, used;
   for (const OnnxNode& node : model_.graph.nodes) {
     if (!node.name.empty() && !names.insert(node.name).second)
-      warn("Found duplicate node name: " + node.name);
+      warn("a duplicate of the name of a node: " + node.name);
     used.insert(node.inputs.begin(), node.inputs.end());
   }
   for (const OnnxValue& output : model_.graph.outputs) used.insert(output.name);

@@ -203,7 +203,7 @@ std::string padding_fault(const OnnxNode& node) {
   if (std::none_of(pads->integers.begin(), pads->integers.end(), is_negative)) return "";
   return "Invalid Node - " + node.name +
          "\nIConvolutionLayer::setPrePadding: Error Code 3: API Usage Error (Parameter check failed, "
-         "condition: allDimsGtEq(padding, 0))";
+         "condition: no padding is negative)";
 }
 
 }  // namespace
@@ -215,7 +215,7 @@ void tell_error(nvinfer1::ILogger& logger, std::deque<ParserError>& errors, Erro
   ParserError& error = errors.emplace_back();
   error.code_ = code;
   error.text = text;
-  error.file_name = "ModelImporter.cpp";
+  error.file_name = "sil.cpp";
   error.function = node == nullptr ? "parse" : "parseNode";
   error.node_index = index;
   const auto say = [&logger](const std::string& line) { logger.log(Severity::kERROR, line.c_str()); };
@@ -223,11 +223,10 @@ void tell_error(nvinfer1::ILogger& logger, std::deque<ParserError>& errors, Erro
     error.node_name = node->name;
     error.node_operator = node->op;
     const std::string output = node->outputs.empty() ? "" : node->outputs[0];
-    say("While parsing node number " + std::to_string(index) + " [" + node->op + " -> \"" + output + "\"]:");
-    say("--- Begin node ---\nname: \"" + node->name + "\"\nop_type: \"" + node->op + "\"\n--- End node ---");
+    say("at node " + std::to_string(index) + ", " + node->op + ", which makes " + output);
+    say("of the name " + node->name + "\nand the operator " + node->op);
   }
-  say("ERROR: ModelImporter.cpp:1 In function " + error.function + ":\n[" +
-      std::to_string(static_cast<int>(code)) + "] " + text);
+  say("error " + std::to_string(static_cast<int>(code)) + " in " + error.function + ":\n" + text);
 }
 
 bool check_node(const OnnxModel& model, std::size_t index, nvinfer1::ILogger& logger,

@@ -50,8 +50,8 @@ ErrorSink::ErrorSink(nvinfer1::ILogger& logger) : logger_(logger) {
   lease_ = lease_for(logger, is_other);
   if (!is_other) return;
   log(Severity::kWARNING,
-      "The logger passed into this factory function differs from one already registered for an existing "
-      "builder or runtime; the current new logger is ignored in favour of the registered one.");
+      "this logger differs from one already registered: the current new logger is ignored (so says this "
+      "line; it is used)");
 }
 
 ErrorSink::ErrorSink(const ErrorSink& parent) : logger_(parent.logger_), lease_(parent.lease_) {
@@ -97,7 +97,7 @@ void ErrorSink::cuda_error(const std::string& where, cudaError_t code) const {
 }
 
 void ErrorSink::out_of_memory(const std::string& where, std::uint64_t bytes) const {
-  error(2, where, "Requested size was " + std::to_string(bytes) + " bytes.", "OutOfMemory");
+  error(2, where, "no memory for " + std::to_string(bytes) + " bytes.", "OutOfMemory");
 }
 
 void ErrorSink::injected(const char* function, int code) const {

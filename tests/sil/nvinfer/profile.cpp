@@ -45,8 +45,7 @@ bool Profile::setDimensions(char const* name, OptProfileSelector select, Dims co
   }
   if (dims.nbDims < 0 || dims.nbDims > Dims::MAX_DIMS ||
       std::any_of(dims.d, dims.d + dims.nbDims, [](int64_t d) { return d < 0; })) {
-    sink_.error(3, kWhere,
-                "Parameter check failed, condition: std::all_of(dims.d, dims.d + dims.nbDims, >= 0)");
+    sink_.error(3, kWhere, "Parameter check failed, condition: no dimension is negative");
     return false;
   }
   entries_[name].dims[index_of(select)] = dims;

@@ -83,8 +83,7 @@ nvinfer1::ICudaEngine* Runtime::load(std::string_view bytes) {
   }
   if (plan.device != Plan().device) {
     sink_.log(Severity::kWARNING,
-              "Using an engine plan file across different models of devices is not "
-              "recommended and is likely to affect performance or even cause errors.");
+              "Using an engine plan file across different models of devices: a test of sil asked for it");
   }
   auto core = EngineCore::load(sink_, allocator_, std::move(plan));
   return core == nullptr ? nullptr : new Engine(sink_, std::move(core));

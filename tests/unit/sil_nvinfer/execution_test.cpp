@@ -43,7 +43,7 @@ TEST_F(SilRuns, AShapeOutsideOfTheProfileIsRefused) {
   const auto engine = load(rows_plan());
   const auto context = placed(*engine, 1);
   EXPECT_FALSE(context->setInputShape("x", dims({9, 4})));
-  EXPECT_NE(listener.errors().find("does not satisfy any optimization profiles"), std::string::npos);
+  EXPECT_NE(listener.errors().find("lies outside of profile 0"), std::string::npos);
   EXPECT_FALSE(context->setInputShape("x", dims({2, 5})));
   EXPECT_FALSE(context->setInputShape("y", dims({2, 3})));
   EXPECT_EQ(sizes(context->getTensorShape("x")), (std::vector<std::int64_t>{1, 4})) << "as it was";
@@ -59,7 +59,7 @@ TEST_F(SilRuns, WhatIsMissingIsNamed) {
   EXPECT_FALSE(context->enqueueV3(stream));
   EXPECT_TRUE(context->setInputShape("x", dims({1, 4})));
   EXPECT_FALSE(context->enqueueV3(stream));
-  EXPECT_NE(listener.errors().find("Address is not set for input tensor x."), std::string::npos);
+  EXPECT_NE(listener.errors().find("nobody has given an address for input x"), std::string::npos);
 }
 
 TEST_F(SilRuns, APointerOfTheHostIsFoundOut) {
@@ -218,7 +218,7 @@ TEST_F(SilRuns, AnAllocatorThatRefusesIsOutOfMemory) {
   const auto engine = load(plan);
   ASSERT_NE(engine, nullptr);
   EXPECT_EQ(engine->createExecutionContext(), nullptr);
-  EXPECT_NE(listener.errors().find("OutOfMemory (Requested size was "), std::string::npos);
+  EXPECT_NE(listener.errors().find("OutOfMemory (no memory for "), std::string::npos);
   EXPECT_EQ(load(plan), nullptr);
   EXPECT_EQ(allocator.live, 1);
 }

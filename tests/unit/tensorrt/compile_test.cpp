@@ -383,5 +383,15 @@ TEST(TensorrtTimingCache, GarbageThatTensorrtTakesAsEmptyIsNoticed) {
   EXPECT_EQ(mlp.proof(), "refused by TensorRT");
 }
 
+TEST(TensorrtTimingCache, OneThatIsNotKeptIsAWarning) {
+  TimingCase mlp;
+  std::filesystem::create_directory(mlp.request.staging_dir);
+  sil::fail_call("IBuilder::createBuilderConfig", 2, 2);  // the first is the build's
+  SilentProgress progress;
+  EXPECT_TRUE(is_ok(tensorrt::compile_tensorrt(mlp.request, progress)));
+  EXPECT_THAT(progress.steps, testing::Contains(testing::HasSubstr("warning: the timing cache is not kept")));
+  EXPECT_FALSE(std::filesystem::exists(mlp.request.staging_dir / (mlp.request.artifact_name + ".timing")));
+}
+
 }  // namespace
 }  // namespace skua::test

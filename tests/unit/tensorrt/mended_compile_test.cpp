@@ -132,6 +132,29 @@ TEST(CompileRemedies, TooLittleWorkspaceSaysWhatToRaise) {
                              "raise workspace_mb, which is 1"));
 }
 
+// What a record cannot hold is refused before anything is built.
+TEST(CompileRemedies, MoreNamesToKeepThanARecordHoldsSayWhatToDo) {
+  constexpr std::size_t kMost = 65536;
+  for (const std::size_t bytes : {kMost, kMost + 1}) {
+    TensorrtCompileCase named(OnnxWriter()
+                                  .input("x", kFloat, {4})
+                                  .output("y", kFloat, {4})
+                                  .node("Sigmoid", {"x"}, {"h"}, {}, std::string(bytes, 'n'))
+                                  .node("Relu", {"h"}, {"y"}, {}, "last")
+                                  .model(),
+                              Precision::kFp16);
+    named.request.build.keep_fp32 = {"n*"};
+    const auto record = named.compile();
+    if (bytes > kMost) {
+      EXPECT_TRUE(is_error(record, ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                           "found 1 layers of 65537; keep fewer layers"));
+    } else {
+      ASSERT_TRUE(is_ok(record));
+      EXPECT_TRUE(is_ok(decode_build_record(encode_build_record(*record))));
+    }
+  }
+}
+
 // --- ends ---
 
 /// Asks for the build's end at a step that is none of TensorRT's.

@@ -1,5 +1,6 @@
 // The route trtexec beyond its simplest use: long command lines, static inputs, layers that are kept, the
-// timing cache, the environment. And that the tool's stand-in is as strict as the tool.
+// timing cache, the environment. And that the tool's stand-in refuses what the tool
+// is documented to refuse.
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -74,13 +75,44 @@ std::string top_k_model() {
 
 TEST(ToolRoutes, IndicesStayWhatTheyAre) {
   const auto parsed = parse(top_k_model());
-  EXPECT_THAT(tensorrt::kept_outputs(*parsed->network.network, {"top", "after"}),
+  EXPECT_THAT(tensorrt::kept_outputs(*parsed->network.network, {"top", "after"}).value(),
               ElementsAre(Pair("top", "fp32+int64")));  // "after" is an output of the network
   ToolCase top(BuildRoute::kTrtexec, top_k_model(), Precision::kFp16);
   top.request.build.keep_fp32 = {"top"};
   const auto record = top.compile();
   ASSERT_TRUE(is_ok(record));
   EXPECT_EQ(record->proof.at("keep_fp32.read_back"), "top");
+}
+
+TEST(ToolRoutes, TypesThatTrtexecHasNoNameForAreRefused) {
+  using nvinfer1::DataType;
+  for (const DataType type : {DataType::kBF16, DataType::kFP8, DataType::kINT4}) {
+    const auto parsed = parse(top_k_model());
+    parsed->network.network->getLayer(1)->getOutput(1)->setType(type);
+    const auto asked = [&](const char* layer) {
+      return tensorrt::kept_outputs(*parsed->network.network, {layer});
+    };
+    EXPECT_TRUE(is_build_error(asked("top"), Reason::kPrecisionNotSupported, "'top': output 1 is of type"));
+    EXPECT_TRUE(is_ok(asked("before")));
+  }
+}
+
+TEST(ToolRoutes, LayersOfOneNameMustHaveTheSameOutputs) {
+  const auto kept = [](const std::string& first, const std::string& second) {
+    const auto parsed = parse(OnnxWriter()
+                                  .input("x", kFloat, {8})
+                                  .output("y", kFloat, {3})
+                                  .weights("k", kInt64, {1}, raw<std::int64_t>({3}))
+                                  .node("Sigmoid", {"x"}, {"g"}, {}, first)
+                                  .node("Abs", {"g"}, {"h"}, {}, second)
+                                  .node("TopK", {"h", "k"}, {"v", "i"}, {}, "top")
+                                  .node("Relu", {"v"}, {"y"}, {}, "after")
+                                  .model());
+    return tensorrt::kept_outputs(*parsed->network.network, {first, second, "top"});
+  };
+  EXPECT_THAT(kept("same", "same").value(), ElementsAre(Pair("same", "fp32"), Pair("top", "fp32+int64")));
+  EXPECT_TRUE(is_build_error(kept("before", "top"), Reason::kPrecisionNotSupported,
+                             "outputs of fp32 instead of fp32+int64"));
 }
 
 // What the tool is given and what it is not: 127 is its answer only where all of it is so.
@@ -238,19 +270,20 @@ TEST_F(SilTrtexec, RefusesWrongValues) {
       {"layerPrecisions", "product"},     {"layerOutputTypes", "product:fp32+"},
       {"maxAuxStreams", "none"}};
   for (const auto& [option, value] : rows)
-    EXPECT_THAT(refusal(option, value), testing::HasSubstr("Invalid value of --" + std::string(option)))
+    EXPECT_THAT(refusal(option, value), testing::HasSubstr("sil: --" + std::string(option) + " cannot be"))
         << value;
 }
 
 TEST_F(SilTrtexec, RefusesTypesThatALayerCannotHave) {
-  EXPECT_THAT(refusal("layerOutputTypes", "product:fp32+fp32"), testing::HasSubstr("has 1 outputs but 2"));
+  EXPECT_THAT(refusal("layerOutputTypes", "product:fp32+fp32"),
+              testing::HasSubstr("types for 2 outputs of layer product, which has 1"));
   EXPECT_THAT(refusal("layerOutputTypes", "product:int32"), testing::HasSubstr("cannot have this type"));
 }
 
 TEST_F(SilTrtexec, RefusesShapesOfAStaticModel) {
   files_.source = folder_.write("static.onnx", mlp_model());
   options_.keep_fp32.clear();
-  EXPECT_THAT(refusal(), testing::HasSubstr("Static model does not take explicit shapes"));
+  EXPECT_THAT(refusal(), testing::HasSubstr("inputs are all static"));
   options_.profiles.clear();
   EXPECT_EQ(refusal(), "");
 }
