@@ -39,6 +39,20 @@ void* counted(std::size_t size) {
   return std::malloc(size != 0 ? size : 1);
 }
 
+template <typename Lock>
+using LockFunction = int (*)(Lock*);
+
+template <typename Lock>
+LockFunction<Lock> next_of(const char* name) {
+  return reinterpret_cast<LockFunction<Lock>>(::dlsym(RTLD_NEXT, name));
+}
+
+template <typename Lock>
+int counted_lock(LockFunction<Lock> next, Lock* lock) {
+  if (g_is_counting) ++g_counts.locks;
+  return next(lock);
+}
+
 }  // namespace
 
 // Every C++ allocation of ours goes through these. C allocations of an SDK are its own and are counted
@@ -70,11 +84,26 @@ void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); 
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
+// Every lock goes through these; std::shared_mutex is a rwlock.
 extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
-  using Function = int (*)(pthread_mutex_t*);
-  static const auto next = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "pthread_mutex_lock"));
-  if (g_is_counting) ++g_counts.locks;
-  return next(mutex);
+  static const auto next = next_of<pthread_mutex_t>("pthread_mutex_lock");
+  return counted_lock(next, mutex);
+}
+extern "C" int pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept {
+  static const auto next = next_of<pthread_rwlock_t>("pthread_rwlock_rdlock");
+  return counted_lock(next, lock);
+}
+extern "C" int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept {
+  static const auto next = next_of<pthread_rwlock_t>("pthread_rwlock_wrlock");
+  return counted_lock(next, lock);
+}
+extern "C" int pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept {
+  static const auto next = next_of<pthread_rwlock_t>("pthread_rwlock_tryrdlock");
+  return counted_lock(next, lock);
+}
+extern "C" int pthread_rwlock_trywrlock(pthread_rwlock_t* lock) noexcept {
+  static const auto next = next_of<pthread_rwlock_t>("pthread_rwlock_trywrlock");
+  return counted_lock(next, lock);
 }
 
 namespace skua::test {

@@ -1,5 +1,5 @@
-// Counts heap allocations and mutex locks of the calling thread while a function runs. The executable that
-// links hot_path_counters.cpp has its malloc and pthread_mutex_lock counted, libskua's included.
+// Counts heap allocations and locks (of mutexes and rwlocks) of the calling thread while a function runs. The
+// executable that links hot_path_counters.cpp has its allocations and its locks counted, libskua's included.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,7 @@ Status check_driver() {
 
 }  // namespace
 
-Result<DeviceFacts> open_device(unsigned flags) {
+Result<DeviceFacts> open_device(std::optional<unsigned> flags) {
   SKUA_RETURN_IF_ERROR(check_driver());
   int count = 0;
   SKUA_RETURN_IF_ERROR(ask(cudaGetDeviceCount(&count), "the number of GPUs"));
@@ -30,7 +30,7 @@ Result<DeviceFacts> open_device(unsigned flags) {
                      "there is none");
   }
   SKUA_RETURN_IF_ERROR(ask(cudaSetDevice(kDevice), "device 0"));
-  SKUA_RETURN_IF_ERROR(ask(cudaSetDeviceFlags(flags), "the flags of device 0"));
+  if (flags) SKUA_RETURN_IF_ERROR(ask(cudaSetDeviceFlags(*flags), "the flags of device 0"));
   DeviceFacts facts;
   cudaDeviceProp properties{};
   SKUA_RETURN_IF_ERROR(ask(cudaGetDeviceProperties(&properties, kDevice), "the properties of device 0"));

@@ -18,8 +18,9 @@ struct DeviceFacts {
 
 /// RuntimeNotAvailableError (provider_not_available): no driver, an older one, or no device. Makes this
 /// thread and, through CUDA's default, every other one use device 0. `flags` say how the device is waited for
-/// where nothing else says so: CUDA's own choice differs from platform to platform.
-Result<DeviceFacts> open_device(unsigned flags = cudaDeviceScheduleBlockingSync);
+/// where nothing else says so: CUDA's own choice differs from platform to platform. Without them it
+/// stays as it is.
+Result<DeviceFacts> open_device(std::optional<unsigned> flags = cudaDeviceScheduleBlockingSync);
 
 /// Bytes that can be taken now. On an integrated GPU that is what the operating system can give: CUDA's own
 /// figure counts the page cache as used there. Errors in the class of `context`.

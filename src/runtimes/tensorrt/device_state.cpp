@@ -1,6 +1,9 @@
 #include "runtimes/tensorrt/device_state.h"
 
+#include <array>
+#include <cstddef>
 #include <mutex>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -25,8 +28,16 @@ LossRecord& process_loss() noexcept {
 }
 
 std::shared_mutex& recording_gate() noexcept {
-  static auto* const gate = new std::shared_mutex;  // engines may go after everything static
+  // Never destroyed: engines may go after everything static. In memory that cannot be refused.
+  alignas(std::shared_mutex) static std::array<std::byte, sizeof(std::shared_mutex)> place;
+  static auto* const gate = new (place.data()) std::shared_mutex;
   return *gate;
+}
+
+Fault DeviceState::meet_loss() noexcept {
+  const Fault fault = lost();
+  lose(fault);
+  return fault;
 }
 
 void DeviceState::lose(const Fault& fault) noexcept {
@@ -73,13 +84,18 @@ void DeviceState::tell(const Event& event) noexcept {
 
 void abandon(std::shared_ptr<void> object) noexcept {
   // Never destroyed, and reachable: what is kept on purpose is not a leak.
-  static std::mutex* const mutex = new std::mutex;
-  static auto* const kept = new std::vector<std::shared_ptr<void>>;
-  const std::lock_guard lock(*mutex);
+  struct Kept {
+    std::mutex mutex;
+    std::vector<std::shared_ptr<void>> objects;
+  };
+  alignas(Kept) static std::array<std::byte, sizeof(Kept)> place;
+  static auto* const kept = new (place.data()) Kept;
+  const std::lock_guard lock(kept->mutex);
   try {
-    kept->push_back(object);
-  } catch (...) {
-    static_cast<void>(new (std::nothrow) std::shared_ptr<void>(std::move(object)));
+    kept->objects.push_back(object);
+  } catch (...) {  // nowhere to keep it: its count is never given back
+    alignas(std::shared_ptr<void>) std::array<std::byte, sizeof(std::shared_ptr<void>)> forgotten;
+    new (forgotten.data()) std::shared_ptr<void>(std::move(object));
   }
 }
 

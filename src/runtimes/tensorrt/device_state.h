@@ -44,6 +44,8 @@ class DeviceState {
   bool is_lost() const noexcept { return lost_code_.load(std::memory_order_acquire) != kNotLost; }
   /// The fault that ended it. Requires is_lost().
   Fault lost() const noexcept { return {FaultClass::kDevice, lost_code_.load(std::memory_order_acquire)}; }
+  /// The same, and this runtime tells it, though another of the process may have found it.
+  Fault meet_loss() noexcept;
   /// From here on nothing of ours touches the device again. The first one of a runtime tells c7.device_lost.
   void lose(const Fault& fault) noexcept;
   /// Loses the device when the fault says so; hands the fault on.

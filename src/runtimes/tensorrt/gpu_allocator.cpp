@@ -7,26 +7,35 @@ namespace {
 
 constexpr std::uint64_t kCudaAlignment = 256;  // what cudaMalloc promises
 
+thread_local int context_depth = 0;
+
 }  // namespace
+
+ContextMemoryScope::ContextMemoryScope() noexcept { ++context_depth; }
+ContextMemoryScope::~ContextMemoryScope() { --context_depth; }
+
+void GpuAllocator::refuse(cudaError_t why) noexcept {
+  if (state_->heed(classify(why)).kind != FaultClass::kDevice) static_cast<void>(cudaGetLastError());
+  last_refusal_.store(why);
+  refusals_.fetch_add(1);
+}
 
 void* GpuAllocator::allocateAsync(std::uint64_t size, std::uint64_t alignment, nvinfer1::AllocatorFlags,
                                   cudaStream_t) noexcept {
-  if (size == 0 || alignment > kCudaAlignment || state_->is_lost()) return nullptr;
+  if (size == 0 || state_->is_lost()) return nullptr;
+  if (alignment > kCudaAlignment) return refuse(cudaErrorInvalidValue), nullptr;
   void* memory = nullptr;
   // From no pool: a pool may grow and shrink in flight.
-  if (const cudaError_t error = cudaMalloc(&memory, size); error != cudaSuccess) {
-    state_->heed(classify(error));
-    refused_.store(error);
-    return nullptr;
-  }
-  state_->count_allocation(kind_.load(std::memory_order_relaxed), size);
+  if (const cudaError_t error = cudaMalloc(&memory, size); error != cudaSuccess)
+    return refuse(error), nullptr;
+  state_->count_allocation(context_depth > 0 ? MemoryKind::kContext : MemoryKind::kDevice, size);
   try {
     const std::lock_guard lock(mutex_);
     sizes_[memory] = size;
   } catch (...) {
     state_->count_release(size);
     static_cast<void>(cudaFree(memory));
-    return nullptr;
+    return refuse(cudaErrorMemoryAllocation), nullptr;
   }
   return memory;
 }
@@ -43,14 +52,6 @@ bool GpuAllocator::deallocateAsync(void* memory, cudaStream_t) noexcept {
   return state_->heed(classify(cudaFree(memory))).kind == FaultClass::kNone;
 }
 
-nvinfer1::ErrorCode GpuAllocator::take_refusal() noexcept {
-  const cudaError_t refused = refused_.exchange(cudaSuccess);
-  if (refused == cudaSuccess) return nvinfer1::ErrorCode::kSUCCESS;
-  // CUDA's other errors are still there when it is asked for its last one.
-  return classify(refused).kind == FaultClass::kMemory ? nvinfer1::ErrorCode::kFAILED_ALLOCATION
-                                                       : nvinfer1::ErrorCode::kFAILED_EXECUTION;
-}
-
 TemporaryMemory::~TemporaryMemory() {
   for (const Block& block : blocks_) source_.deallocateAsync(block.memory, nullptr);
 }
@@ -58,17 +59,20 @@ TemporaryMemory::~TemporaryMemory() {
 void* TemporaryMemory::allocateAsync(std::uint64_t size, std::uint64_t alignment,
                                      nvinfer1::AllocatorFlags flags, cudaStream_t stream) noexcept {
   const std::lock_guard lock(mutex_);
+  // The smallest that fits: a small request in a great block would make the next great one take memory.
+  Block* best = nullptr;
   for (Block& block : blocks_) {
     if (block.is_used || block.bytes < size || alignment > kCudaAlignment || size == 0) continue;
-    block.is_used = true;
-    return block.memory;
+    if (best == nullptr || block.bytes < best->bytes) best = &block;
   }
+  if (best != nullptr) return best->is_used = true, best->memory;
   void* const memory = source_.allocateAsync(size, alignment, flags, stream);
   if (memory == nullptr) return nullptr;
   try {
     blocks_.push_back({memory, size, true});
   } catch (const std::exception&) {
     source_.deallocateAsync(memory, stream);
+    source_.refuse(cudaErrorMemoryAllocation);
     return nullptr;
   }
   return memory;

@@ -22,18 +22,29 @@ class GpuAllocator final : public nvinfer1::IGpuAsyncAllocator {
                       cudaStream_t stream) noexcept override;
   bool deallocateAsync(void* memory, cudaStream_t stream) noexcept override;
 
-  /// What is taken from here on counts as `kind`.
-  void set_kind(MemoryKind kind) noexcept { kind_.store(kind, std::memory_order_relaxed); }
-  /// The last refusal since it was asked for, as TensorRT should have reported it; kSUCCESS for none. Its own
-  /// report of one is an internal error, which would count as a lost device.
-  nvinfer1::ErrorCode take_refusal() noexcept;
+  /// How often it gave nothing so far. TensorRT reports that as an internal error, which would count as a
+  /// lost device: whoever meets one compares this with what it was before the call.
+  std::uint64_t refusals() const noexcept { return refusals_.load(); }
+  /// Why it gave nothing the last time; kNone where it always gave.
+  Fault last_refusal() const noexcept { return classify(last_refusal_.load()); }
+  /// Counts a refusal. CUDA's own note of it is taken away: told here, not again by a later call.
+  void refuse(cudaError_t why) noexcept;
 
  private:
   std::shared_ptr<DeviceState> state_;
-  std::atomic<MemoryKind> kind_{MemoryKind::kDevice};
-  std::atomic<cudaError_t> refused_{cudaSuccess};
+  std::atomic<std::uint64_t> refusals_{0};
+  std::atomic<cudaError_t> last_refusal_{cudaSuccess};
   std::mutex mutex_;
   std::unordered_map<void*, std::uint64_t> sizes_;
+};
+
+/// While it lives, what this thread's calls take for TensorRT belongs to an execution context.
+class ContextMemoryScope {
+ public:
+  ContextMemoryScope() noexcept;
+  ~ContextMemoryScope();
+  ContextMemoryScope(const ContextMemoryScope&) = delete;
+  ContextMemoryScope& operator=(const ContextMemoryScope&) = delete;
 };
 
 /// What one context needs in a run and cannot know before. Blocks are kept until the end, so that runs after
@@ -47,7 +58,7 @@ class TemporaryMemory final : public nvinfer1::IGpuAsyncAllocator {
   void* allocateAsync(std::uint64_t size, std::uint64_t alignment, nvinfer1::AllocatorFlags flags,
                       cudaStream_t stream) noexcept override;
   bool deallocateAsync(void* memory, cudaStream_t stream) noexcept override;
-  nvinfer1::ErrorCode take_refusal() noexcept { return source_.take_refusal(); }
+  const GpuAllocator& source() const noexcept { return source_; }
 
  private:
   struct Block {

@@ -44,6 +44,8 @@ struct IoSlot {
   /// Copies the view's bytes to or from the device; success where nothing is to be copied.
   cudaError_t upload(cudaStream_t stream) const noexcept;
   cudaError_t download(cudaStream_t stream) const noexcept;
+  /// Leaves other bytes on the device than any input is likely to have; success where it has none of its own.
+  cudaError_t spoil(cudaStream_t stream) const noexcept;
 };
 
 /// Memory for `spec` at its capacity. OutOfMemoryError.

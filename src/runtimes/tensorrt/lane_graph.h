@@ -17,25 +17,24 @@ class LaneGraph {
   /// leaves no graph and no recording behind, and a reason. Allocates in CUDA.
   template <typename Enqueue>
   cudaError_t capture(cudaStream_t stream, Enqueue enqueue) noexcept {
-    drop();
-    cudaError_t begun = cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+    if (const cudaError_t dropped = drop(); classify(dropped).kind == FaultClass::kDevice) return dropped;
+    const cudaError_t begun = cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
     if (begun != cudaSuccess) return refuse("capture_refused", begun);
     const cudaError_t enqueued = enqueue();
     return finish(stream, enqueued);
   }
-  bool is_ready() const noexcept { return static_cast<bool>(executable_); }
+  bool is_ready() const noexcept { return executable_ && reason_.empty(); }
   cudaError_t launch(cudaStream_t stream) const noexcept {
     return cudaGraphLaunch(executable_.get(), stream);
   }
-  void drop() noexcept { static_cast<void>(executable_.reset()); }
+  /// What CUDA says of it may be the loss of the device.
+  [[nodiscard]] cudaError_t drop() noexcept { return executable_.reset(); }
 
   /// Why there is no graph; empty where there is one, or where none has been tried yet. Static storage.
   std::string_view reason() const noexcept { return reason_; }
-  /// No graph, and none will be tried.
-  void rule_out(std::string_view reason) noexcept {
-    drop();
-    reason_ = reason;
-  }
+  /// The graph is not used, and no other is tried. It stays until it is dropped: it may be running.
+  void rule_out(std::string_view reason) noexcept { reason_ = reason; }
+  /// Another may be tried. Requires that the old one is dropped.
   void forget_reason() noexcept { reason_ = {}; }
 
  private:

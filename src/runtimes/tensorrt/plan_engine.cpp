@@ -43,7 +43,7 @@ PlanEngine::~PlanEngine() {
 Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> plan,
                                                      const std::shared_ptr<DeviceState>& device,
                                                      TrtContext context, const std::string& what) {
-  if (device->is_lost()) return translate(context, device->lost(), what, "the device is lost");
+  if (device->is_lost()) return translate(context, device->meet_loss(), what, "the device is lost");
   return or_out_of_memory(what, [&]() -> Result<std::shared_ptr<PlanEngine>> {
     std::shared_ptr<PlanEngine> opened(new PlanEngine(device));
     const std::shared_lock gate(recording_gate());
@@ -52,19 +52,31 @@ Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> 
     Status read = opened->check_flags(context, what);
     if (read.ok()) read = opened->read_facts(context, what);
     // A report alone is no refusal: TensorRT sends some beside right answers.
-    if (!read.ok() && opened->recorder().first())
-      return translate(context, opened->recorder(), what + ": reading the plan back", "");
-    SKUA_RETURN_IF_ERROR(read);
-    return opened;
+    if (read.ok()) return opened;
+    const std::string reading = what + ": reading the plan back";
+    return opened->graver(
+        opened->recorder().first() ? translate(context, opened->recorder(), reading, "") : read.error(),
+        context, reading, "");
   });
+}
+
+/// `otherwise`, unless our allocator had nothing to give or the device says more.
+Error PlanEngine::graver(Error otherwise, TrtContext context, const std::string& what,
+                         const std::string& log) const {
+  const Fault asked = device_->heed(worse(allocator().last_refusal(), probe(cudaSuccess, nullptr)));
+  if (asked.kind != FaultClass::kDevice && asked.kind != FaultClass::kMemory) return otherwise;
+  return translate(context, asked, what, describe(asked, recorder().text() + log));
 }
 
 Status PlanEngine::create_runtime(TrtContext context, const std::string& what) {
   const LogCapture log;
+  const auto failed = [&]() -> Error {
+    const std::string subject = what + ": TensorRT's runtime";
+    return graver(translate(context, recorder(), subject, log.text()), context, subject, log.text());
+  };
   objects_->runtime.reset(nvinfer1::createInferRuntime(process_logger()));
   nvinfer1::IRuntime* const runtime = objects_->runtime.get();
-  if (runtime == nullptr)
-    return translate(context, objects_->recorder, what + ": TensorRT's runtime", log.text());
+  if (runtime == nullptr) return failed();
   runtime->setErrorRecorder(&objects_->recorder);
   objects_->recorder.clear();
   runtime->setGpuAllocator(&objects_->allocator);
@@ -76,8 +88,7 @@ Status PlanEngine::create_runtime(TrtContext context, const std::string& what) {
   runtime->setTempfileControlFlags(0);
   const bool is_closed = !runtime->getEngineHostCodeAllowed() && runtime->getTempfileControlFlags() == 0;
   if (is_ours && is_closed) return {};
-  if (!is_ours || objects_->recorder.first())
-    return translate(context, objects_->recorder, what + ": TensorRT's runtime", log.text());
+  if (!is_ours || objects_->recorder.first()) return failed();
   return refused(context, Reason::kDeserializeFailed, what,
                  "expected TensorRT to refuse host code and temporary files, found that it does not");
 }
@@ -87,12 +98,8 @@ Status PlanEngine::deserialize(std::span<const std::byte> plan, TrtContext conte
     return refused(context, Reason::kDeserializeFailed, what, "expected a plan, found no byte");
   const LogCapture log;
   objects_->engine.reset(objects_->runtime->deserializeCudaEngine(plan.data(), plan.size()));
-  if (!objects_->engine) {
-    const Fault asked = device_->heed(probe(cudaSuccess, nullptr));
-    if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
-      return translate(context, asked, what, describe(asked, objects_->recorder.text() + log.text()));
-    return translate(context, objects_->recorder, what, log.text());
-  }
+  if (!objects_->engine)
+    return graver(translate(context, recorder(), what, log.text()), context, what, log.text());
   if (!log.has_foreign_device_warning()) return {};
   return refused(context, Reason::kHostFactMismatch, what,
                  "TensorRT warns that the plan was made on another model of device");
@@ -129,7 +136,7 @@ Result<PlanTensor> PlanEngine::read_tensor(const char* name, bool is_input) cons
   return tensor;
 }
 
-Status PlanEngine::read_facts(TrtContext context, const std::string& what) {
+Status PlanEngine::read_tensors(TrtContext context, const std::string& what) {
   const nvinfer1::ICudaEngine& plan = *objects_->engine;
   const std::int32_t tensors = plan.getNbIOTensors();
   if (tensors < 1)
@@ -153,6 +160,12 @@ Status PlanEngine::read_facts(TrtContext context, const std::string& what) {
           "'" + std::string(name) + "': expected linear memory, found " + plan.getTensorFormatDesc(name));
     (is_input ? facts_.inputs : facts_.outputs).push_back(*std::move(tensor));
   }
+  return {};
+}
+
+Status PlanEngine::read_facts(TrtContext context, const std::string& what) {
+  SKUA_RETURN_IF_ERROR(read_tensors(context, what));
+  const nvinfer1::ICudaEngine& plan = *objects_->engine;
   const std::int64_t bytes = plan.getDeviceMemorySizeV2();
   if (bytes < 0) return translate(context, objects_->recorder, what + ": device memory", "");
   facts_.device_memory_bytes = static_cast<std::uint64_t>(bytes);
@@ -171,20 +184,21 @@ std::unique_ptr<nvinfer1::IExecutionContext> PlanEngine::make_context(ErrorRecor
   const std::lock_guard lock(contexts_);
   Objects& objects = *objects_;
   objects.recorder.clear();
-  objects.allocator.set_kind(MemoryKind::kContext);
+  const ContextMemoryScope for_context;
   constexpr auto kStrategy = nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED;
   std::unique_ptr<nvinfer1::IExecutionContext> context(objects.engine->createExecutionContext(kStrategy));
-  objects.allocator.set_kind(MemoryKind::kDevice);
-  const nvinfer1::ErrorCode refusal = objects.allocator.take_refusal();
   if (context) {
     context->setErrorRecorder(&into);
-  } else if (refusal != nvinfer1::ErrorCode::kSUCCESS) {
-    into.reportError(refusal, objects.recorder.getErrorDesc(0));
   } else if (const auto told = objects.recorder.first()) {
     into.reportError(*told, objects.recorder.getErrorDesc(0));
   }
   objects.recorder.clear();
   return context;
+}
+
+void PlanEngine::end_context(std::unique_ptr<nvinfer1::IExecutionContext>& context) noexcept {
+  const std::lock_guard lock(contexts_);
+  context.reset();
 }
 
 Status check_plan(const PlanFacts& facts, const EngineRecord& record) {
@@ -199,6 +213,9 @@ Status check_plan(const PlanFacts& facts, const EngineRecord& record) {
     return differs("device memory of one lane", std::to_string(record.device_memory_bytes),
                    std::to_string(facts.device_memory_bytes));
   }
+  // A lane has one stream; work on others would not be waited for with its memory.
+  if (facts.auxiliary_streams != 0)
+    return differs("auxiliary streams", "none", std::to_string(facts.auxiliary_streams));
   for (const PlanTensor& input : facts.inputs) {
     if (input.is_host) return differs("memory of input '" + input.name + "'", "the device's", "the host's");
   }

@@ -55,10 +55,13 @@ class PlanEngine {
   const std::shared_ptr<DeviceState>& device() const noexcept { return device_; }
   nvinfer1::ICudaEngine& engine() const noexcept { return *objects_->engine; }
   ErrorRecorder& recorder() const noexcept { return objects_->recorder; }
+  const GpuAllocator& allocator() const noexcept { return objects_->allocator; }
 
   /// An execution context without scratch memory, which reports to `into`; nullptr with the reason there. Any
   /// thread, several at once.
   std::unique_ptr<nvinfer1::IExecutionContext> make_context(ErrorRecorder& into) noexcept;
+  /// Ends one, beside others that are made and ended.
+  void end_context(std::unique_ptr<nvinfer1::IExecutionContext>& context) noexcept;
 
  private:
   // In the order in which they must outlive each other.
@@ -75,6 +78,8 @@ class PlanEngine {
   Status deserialize(std::span<const std::byte> plan, TrtContext context, const std::string& what);
   Status check_flags(TrtContext context, const std::string& what) const;
   Status read_facts(TrtContext context, const std::string& what);
+  Error graver(Error otherwise, TrtContext context, const std::string& what, const std::string& log) const;
+  Status read_tensors(TrtContext context, const std::string& what);
   Result<PlanTensor> read_tensor(const char* name, bool is_input) const;
 
   std::shared_ptr<DeviceState> device_;

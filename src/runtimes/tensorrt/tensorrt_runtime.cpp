@@ -36,9 +36,11 @@ class TrtEngine final : public LoadedEngine {
   }
 
   Result<std::unique_ptr<Execution>> create_execution() override {
-    auto execution = std::make_unique<TrtExecution>(plan_, facts_.settings);
-    SKUA_RETURN_IF_ERROR(execution->place(record_));
-    return std::unique_ptr<Execution>(std::move(execution));
+    return or_out_of_memory(record_.file, [&]() -> Result<std::unique_ptr<Execution>> {
+      auto execution = std::make_unique<TrtExecution>(plan_, facts_.settings);
+      SKUA_RETURN_IF_ERROR(execution->place(record_));
+      return std::unique_ptr<Execution>(std::move(execution));
+    });
   }
 
  private:
@@ -76,17 +78,20 @@ class TensorrtRuntime final : public InferenceRuntime {
  protected:
   Result<std::unique_ptr<LoadedEngine>> deserialize(VerifiedEngine engine) override {
     const EngineRecord& record = engine.record();
-    SKUA_ASSIGN_OR_RETURN(auto plan,
-                          PlanEngine::open(engine.bytes(), device_, TrtContext::kLoad, record.file));
-    SKUA_RETURN_IF_ERROR(check_plan(plan->facts(), record));
-    return std::unique_ptr<LoadedEngine>(std::make_unique<TrtEngine>(std::move(plan), record, facts_));
+    return or_out_of_memory(record.file, [&]() -> Result<std::unique_ptr<LoadedEngine>> {
+      SKUA_ASSIGN_OR_RETURN(auto plan,
+                            PlanEngine::open(engine.bytes(), device_, TrtContext::kLoad, record.file));
+      SKUA_RETURN_IF_ERROR(check_plan(plan->facts(), record));
+      return std::unique_ptr<LoadedEngine>(std::make_unique<TrtEngine>(std::move(plan), record, facts_));
+    });
   }
   Status check_record(const EngineRecord& record) const override {
-    return check_recorded(record, facts_.library.version);
+    return or_out_of_memory(record.file,
+                            [&]() -> Status { return check_recorded(record, facts_.library.version); });
   }
   bool uses_gpu() const noexcept override { return true; }
   Result<std::optional<std::uint64_t>> free_memory() const override {
-    if (device_->is_lost()) return translate(TrtContext::kLoad, device_->lost(), "free memory", "");
+    if (device_->is_lost()) return translate(TrtContext::kLoad, device_->meet_loss(), "free memory", "");
     SKUA_ASSIGN_OR_RETURN(const std::uint64_t bytes, free_bytes(facts_.device, TrtContext::kLoad));
     return std::optional(bytes);
   }
@@ -100,7 +105,9 @@ class TensorrtRuntime final : public InferenceRuntime {
 
 }  // namespace
 
-Result<ObservedRuntime> create_observed_runtime(RuntimeEnvironment environment) {
+namespace {
+
+Result<ObservedRuntime> create(RuntimeEnvironment environment) {
   const RuntimeConfig& config = environment.config;
   RuntimeFacts facts;
   SKUA_ASSIGN_OR_RETURN(facts.library, library_facts());
@@ -112,10 +119,17 @@ Result<ObservedRuntime> create_observed_runtime(RuntimeEnvironment environment) 
   SKUA_ASSIGN_OR_RETURN(facts.device, open_device(device_flags_of(facts.settings.wait)));
   facts.settings.uses_graphs = config.tensorrt_cuda_graphs;
   SKUA_ASSIGN_OR_RETURN(facts.settings.io, IoPolicy::from(config, facts.device.is_integrated));
+  facts.settings.records_before_warm_up = false;  // a golden run needs none, and others may be loading
   facts.settings.clock = environment.clock;
   auto device = std::make_shared<DeviceState>(*environment.events, &process_loss());
   return ObservedRuntime{std::make_unique<TensorrtRuntime>(std::move(environment), std::move(facts), device),
                          device};
+}
+
+}  // namespace
+
+Result<ObservedRuntime> create_observed_runtime(RuntimeEnvironment environment) {
+  return or_out_of_memory("the runtime tensorrt", [&] { return create(std::move(environment)); });
 }
 
 Result<std::unique_ptr<InferenceRuntime>> create_runtime(RuntimeEnvironment environment) {
@@ -129,7 +143,7 @@ Result<SdkInfo> probe_sdk(const RuntimeConfig&) {
   info.library_path = library.path;
   info.version = library.version;
   info.providers.emplace_back(provider_name());
-  const auto device = open_device();
+  const auto device = open_device(std::nullopt);  // a runtime of this process may wait its own way
   info.providers.push_back(device.ok() ? std::string(device_name()) + " (" + device->name + ")"
                                        : device.error().describe());
   return info;

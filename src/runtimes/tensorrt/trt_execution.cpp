@@ -12,6 +12,7 @@ namespace skua::tensorrt {
 namespace {
 
 constexpr std::int64_t kLongestSettlingNs = 1'000'000'000;
+constexpr int kMostMending = 3;
 
 Error bare(Reason reason) noexcept { return Error{ErrorCode::kInference, reason, 0, {}}; }
 
@@ -25,18 +26,44 @@ void TrtExecution::show_outputs() noexcept {
   for (OutputSlot& slot : lane_->outputs) slot.view.data = slot.memory.host();
 }
 
+bool TrtExecution::has_result() const noexcept {
+  return std::all_of(lane_->outputs.begin(), lane_->outputs.end(),
+                     [](const OutputSlot& slot) { return slot.view.data != nullptr; });
+}
+
+/// What was said or refused until now belongs to no call that follows.
+void TrtExecution::begin_call() noexcept {
+  was_refused_ = false;
+  lane_->recorder.clear();
+  engine_refusals_ = lane_->plan->allocator().refusals();
+  lane_refusals_ = lane_->temporary->source().refusals();
+}
+
+/// Where our allocators had nothing to give, TensorRT's internal error says no more than that. Another lane
+/// of the engine may have been the one; then the next such error of this lane is judged as what it is.
+Fault TrtExecution::told_by_tensorrt() const noexcept {
+  const GpuAllocator& engine = lane_->plan->allocator();
+  const GpuAllocator& lane = lane_->temporary->source();
+  if (was_refused_ && lane.refusals() != lane_refusals_) return lane.last_refusal();
+  if (was_refused_ && engine.refusals() != engine_refusals_) return engine.last_refusal();
+  const auto told = lane_->recorder.first();
+  return told ? classify(*told) : Fault{};
+}
+
 Status TrtExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
   const QuietLog quiet;
   deadline_ns_ = deadline_ns;
   hide_outputs();
-  if (device().is_lost()) return translate_hot(device().lost());
+  if (device().is_lost()) return lost();
+  begin_call();
   SKUA_RETURN_IF_ERROR(catch_up());
-  lane_->recorder.clear();  // what stands there was said of no run
+  std::optional<ContextMemoryScope> for_context;
+  if (needs_context_ || is_context_new_) for_context.emplace();
   if (needs_context_) SKUA_RETURN_IF_ERROR(rebuild());
   if (!are_shapes_settled_) SKUA_RETURN_IF_ERROR(settle_shapes());
   SKUA_RETURN_IF_ERROR(launch_and_wait());
   SKUA_RETURN_IF_ERROR(collect());
-  was_short_of_memory_ = false;
+  was_short_of_memory_ = is_context_new_ = false;
   if (wants_graph()) SKUA_RETURN_IF_ERROR(make_graph());
   show_outputs();
   return {};
@@ -60,9 +87,11 @@ bool TrtExecution::is_late() const noexcept {
 Status TrtExecution::rebuild() noexcept {
   if (is_late()) return bare(Reason::kDeadlineMissed);
   const std::shared_lock gate(recording_gate());
-  lane_->graph.drop();  // it would run in the context that goes
-  lane_->context.reset();
-  if (device().is_lost()) return translate_hot(device().lost());
+  drop_graph();  // it would run in the context that goes
+  if (device().is_lost()) return lost();
+  if (may_record_) forget_graph_reason();
+  lane_->plan->end_context(lane_->context);
+  if (device().is_lost()) return lost();
   lane_->context = lane_->plan->make_context(lane_->recorder);
   if (!lane_->context || !configure_context() || !bind_addresses()) {
     was_refused_ = true;
@@ -71,6 +100,7 @@ Status TrtExecution::rebuild() noexcept {
     return failed;
   }
   needs_context_ = false;
+  is_context_new_ = true;
   return is_late() ? bare(Reason::kDeadlineMissed) : Status();
 }
 
@@ -99,12 +129,11 @@ Status TrtExecution::settle_shapes() noexcept {
 cudaError_t TrtExecution::enqueue() noexcept {
   const cudaStream_t stream = lane_->stream.get();
   was_refused_ = false;
-  static_cast<void>(lane_->temporary->take_refusal());  // one that TensorRT got over
-  for (const IoSlot& slot : lane_->inputs) {
-    if (const cudaError_t error = slot.upload(stream); error != cudaSuccess) return error;
-  }
   for (const OutputSlot& slot : lane_->outputs) {
     if (slot.reserved) slot.reserved->forget();
+  }
+  for (const IoSlot& slot : lane_->inputs) {
+    if (const cudaError_t error = slot.upload(stream); error != cudaSuccess) return error;
   }
   if (!lane_->context->enqueueV3(stream)) {
     was_refused_ = true;
@@ -148,10 +177,10 @@ bool TrtExecution::has_overflowed() const noexcept {
                      [](const OutputSlot& slot) { return slot.reserved && slot.reserved->has_overflowed(); });
 }
 
-/// What only the run could say: the shapes of its data-dependent outputs. Then their bytes come down.
+/// What only the run could say: the shapes of its data-dependent outputs. Then their bytes come down, none
+/// before all shapes are known to be right: nothing may be on its way when a run has failed.
 Status TrtExecution::collect() noexcept {
   if (!has_dynamic_outputs_) return {};
-  bool is_copied = false;
   for (OutputSlot& slot : lane_->outputs) {
     if (!slot.reserved) continue;
     if (!slot.reserved->has_shape()) return bare(Reason::kExecutionFailed);
@@ -159,6 +188,10 @@ Status TrtExecution::collect() noexcept {
     if (!read_shape(slot.reserved->dims(), shape) || !slot.has_room(shape))
       return bare(Reason::kOutputOverflow);
     slot.view.shape = shape;
+  }
+  bool is_copied = false;
+  for (const OutputSlot& slot : lane_->outputs) {
+    if (!slot.reserved) continue;
     is_copied = is_copied || slot.device_copy.size() > 0;
     if (const cudaError_t error = slot.download(lane_->stream.get()); error != cudaSuccess)
       return fail(error);
@@ -168,16 +201,11 @@ Status TrtExecution::collect() noexcept {
 
 /// Judges a failure, and what it means for the runs that follow.
 Status TrtExecution::fail(cudaError_t reported) noexcept {
-  if (device().is_lost()) return translate_hot(device().lost());  // by another lane
-  const auto refusal = lane_->temporary->take_refusal();
-  const auto told = refusal == nvinfer1::ErrorCode::kSUCCESS ? lane_->recorder.first() : refusal;
-  Fault fault = told ? classify(*told) : Fault{};
-  fault = worse(fault, probe(was_refused_ ? cudaSuccess : reported, lane_->stream.get()));
-  lane_->recorder.clear();
-  if (fault.kind == FaultClass::kDevice) {
-    device().lose(fault);
-    return translate_hot(fault);
-  }
+  if (device().is_lost()) return lost();  // by another lane
+  const Fault fault =
+      worse(told_by_tensorrt(), probe(was_refused_ ? cudaSuccess : reported, lane_->stream.get()));
+  begin_call();
+  if (device().heed(fault).kind == FaultClass::kDevice) return translate_hot(fault);
   // A context that lacked memory once is as good as before; one that lacks it again may be what holds it.
   const bool is_short_of_memory = fault.kind == FaultClass::kMemory;
   if (fault.kind == FaultClass::kContext || (is_short_of_memory && was_short_of_memory_))
@@ -199,7 +227,8 @@ void TrtExecution::settle_stream() noexcept {
 
 Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
   IoSlot& slot = lane_->inputs[index];
-  if (device().is_lost()) return translate_hot(device().lost());
+  if (device().is_lost()) return lost();
+  begin_call();
   SKUA_RETURN_IF_ERROR(catch_up());
   if (are_shapes_settled_ && shape == slot.view.shape) return {};
   if (!slot.has_room(shape)) {
@@ -211,23 +240,42 @@ Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
   }
   const QuietLog quiet;
   are_shapes_settled_ = false;
+  if (!has_dynamic_outputs_) {
+    // Its context changes, refused or not, and what it would do then is undefined, also when the old shape
+    // comes back. And what held for one shape need not for another.
+    drop_graph();
+    if (device().is_lost()) return lost();
+    forget_graph_reason();
+  }
   if (!needs_context_ && !lane_->context->setInputShape(slot.name.c_str(), dims_of(shape))) {
     was_refused_ = true;
     return fail(cudaSuccess);
   }
   slot.view.shape = shape;
-  if (has_dynamic_outputs_) return {};
-  // Its context has changed, and what it would do now is undefined, also when the old shape comes back.
-  lane_->graph.drop();
-  if (!device().is_sealed()) lane_->graph.forget_reason();  // what held for one shape need not for another
   return {};
 }
 
 Status TrtExecution::warm_up(const EngineRecord& record) {
-  if (record.profiles.empty()) return run_at(*this, record, &OptimizationProfile::opt, 1);
-  SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::max, 1));
-  SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::min, 1));
-  return run_at(*this, record, &OptimizationProfile::opt, 2);
+  Status warmed = warm_up_sides(record);
+  may_record_ = true;
+  return warmed;
+}
+
+/// Graphs of the first sides would be thrown away, and each waits until nobody loads.
+Status TrtExecution::warm_up_sides(const EngineRecord& record) {
+  may_record_ = false;
+  if (!record.profiles.empty()) {
+    SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::max, 1));
+    SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::min, 1));
+  }
+  may_record_ = true;
+  SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::opt, record.profiles.empty() ? 1 : 2));
+  // What a fault has left undone is done here and not in flight. Without another recording, which may have
+  // been the fault.
+  may_record_ = false;
+  for (int more = 0; more < kMostMending && (needs_context_ || !has_result()); ++more)
+    SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::opt, 1));
+  return {};
 }
 
 }  // namespace skua::tensorrt

@@ -20,6 +20,7 @@ namespace skua::tensorrt {
 struct LaneSettings {
   WaitMode wait = WaitMode::kPoll;
   bool uses_graphs = true;
+  bool records_before_warm_up = true;  ///< false: a run before warm_up makes no graph
   IoPolicy io;
   const Clock* clock = nullptr;  ///< outlives every run
 };
@@ -72,9 +73,14 @@ class TrtExecution final : public Execution {
   Error refused(const ErrorRecorder& recorder, const std::string& what, std::string_view log) const;
 
   // Running (trt_execution.cpp).
+  void begin_call() noexcept;
+  Fault told_by_tensorrt() const noexcept;
+  Error lost() noexcept { return translate_hot(device().meet_loss()); }
+  bool has_result() const noexcept;
   Status catch_up() noexcept;
   bool is_late() const noexcept;
   Status rebuild() noexcept;
+  Status warm_up_sides(const EngineRecord& record);
   Status settle_shapes() noexcept;
   cudaError_t enqueue() noexcept;
   Status launch_and_wait() noexcept;
@@ -89,8 +95,11 @@ class TrtExecution final : public Execution {
   // Graphs (trt_graphs.cpp).
   bool wants_graph() noexcept;
   Status make_graph() noexcept;
+  Status forgo_graph(cudaError_t captured) noexcept;
+  void drop_graph() noexcept { device().heed(classify(lane_->graph.drop())); }
+  void forget_graph_reason() noexcept;
   Status check_graph(const std::vector<std::vector<std::byte>>& expected) noexcept;
-  cudaError_t spoil_outputs(const std::vector<std::vector<std::byte>>& expected) noexcept;
+  cudaError_t spoil_memory(const std::vector<std::vector<std::byte>>& expected) noexcept;
   bool restore_outputs(const std::vector<std::vector<std::byte>>& expected) noexcept;
   void rule_out_graph(std::string_view reason) noexcept;
   void tell_graph_reason() const noexcept;
@@ -103,8 +112,12 @@ class TrtExecution final : public Execution {
   std::optional<std::int64_t> deadline_ns_;  ///< of the run in progress
   bool is_behind_ = false;                   ///< the device may still be at work for an earlier run
   bool needs_context_ = false;               ///< the context cannot be used any more
+  bool is_context_new_ = false;              ///< no run of it has ended well yet
   bool are_shapes_settled_ = false;
-  bool was_short_of_memory_ = false;  ///< the last run that ended lacked memory
+  bool may_record_;
+  bool has_untold_reason_ = false;
+  std::uint64_t engine_refusals_ = 0, lane_refusals_ = 0;  ///< when the call in progress began
+  bool was_short_of_memory_ = false;                       ///< the last run that ended lacked memory
   bool has_dynamic_outputs_ = false;
   bool was_refused_ = false;  ///< the last enqueue failed in TensorRT, not in CUDA
 };

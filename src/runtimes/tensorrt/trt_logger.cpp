@@ -1,8 +1,9 @@
 #include "runtimes/tensorrt/trt_logger.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <mutex>
-#include <shared_mutex>
+#include <new>
 #include <utility>
 
 #include "runtimes/tensorrt/trt_errors.h"
@@ -24,34 +25,26 @@ std::size_t index_of(Severity severity) noexcept {
 
 }  // namespace
 
-struct ProcessLogger::Listeners {
-  std::shared_mutex mutex;
-  std::vector<LogListener*> list;
-};
-
-ProcessLogger::ProcessLogger() : listeners_(std::make_unique<Listeners>()) {}
-
 void ProcessLogger::log(Severity severity, const char* text) noexcept {
   counts_[index_of(severity)].fetch_add(1, std::memory_order_relaxed);
   if (quiet_depth > 0 || text == nullptr) return;
   try {
     const std::string_view line(text);
     if (active_capture != nullptr) active_capture->add(severity, line);
-    const std::shared_lock lock(listeners_->mutex);
-    for (LogListener* listener : listeners_->list) listener->on_log(severity, line);
+    const std::shared_lock lock(mutex_);
+    for (LogListener* listener : listeners_) listener->on_log(severity, line);
   } catch (...) {  // without memory the line is lost, not the process
   }
 }
 
 void ProcessLogger::add(LogListener& listener) {
-  const std::unique_lock lock(listeners_->mutex);
-  listeners_->list.push_back(&listener);
+  const std::unique_lock lock(mutex_);
+  listeners_.push_back(&listener);
 }
 
 void ProcessLogger::remove(LogListener& listener) noexcept {
-  const std::unique_lock lock(listeners_->mutex);
-  auto& list = listeners_->list;
-  list.erase(std::remove(list.begin(), list.end(), &listener), list.end());
+  const std::unique_lock lock(mutex_);
+  listeners_.erase(std::remove(listeners_.begin(), listeners_.end(), &listener), listeners_.end());
 }
 
 std::uint64_t ProcessLogger::count(Severity severity) const noexcept {
@@ -59,7 +52,8 @@ std::uint64_t ProcessLogger::count(Severity severity) const noexcept {
 }
 
 ProcessLogger& process_logger() noexcept {
-  static ProcessLogger* const logger = new ProcessLogger;
+  alignas(ProcessLogger) static std::array<std::byte, sizeof(ProcessLogger)> place;
+  static ProcessLogger* const logger = new (place.data()) ProcessLogger;
   return *logger;
 }
 

@@ -11,7 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <memory>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,10 +37,10 @@ class ProcessLogger final : public nvinfer1::ILogger {
   std::uint64_t count(Severity severity) const noexcept;
 
  private:
-  struct Listeners;
   friend ProcessLogger& process_logger() noexcept;
-  ProcessLogger();
-  std::unique_ptr<Listeners> listeners_;
+  ProcessLogger() noexcept = default;
+  std::shared_mutex mutex_;
+  std::vector<LogListener*> listeners_;
   std::array<std::atomic<std::uint64_t>, 5> counts_{};
 };
 

@@ -27,7 +27,7 @@ Error missing(const std::string& name) {
 }  // namespace
 
 TrtExecution::TrtExecution(std::shared_ptr<PlanEngine> plan, const LaneSettings& settings)
-    : lane_(std::make_shared<Lane>()), settings_(settings) {
+    : lane_(std::make_shared<Lane>()), settings_(settings), may_record_(settings.records_before_warm_up) {
   lane_->plan = std::move(plan);
   lane_->temporary = std::make_unique<TemporaryMemory>(lane_->plan->device());
 }
@@ -35,6 +35,7 @@ TrtExecution::TrtExecution(std::shared_ptr<PlanEngine> plan, const LaneSettings&
 TrtExecution::~TrtExecution() {
   const std::shared_ptr<PlanEngine> plan = lane_->plan;  // goes last, and by itself
   DeviceState& device = *plan->device();
+  if (has_untold_reason_) tell_graph_reason();
   if (!device.is_lost() && is_behind_) {
     const std::int64_t end_ns = system_clock().monotonic_ns() + kLongestFarewellNs;
     const cudaError_t ended =
@@ -47,8 +48,8 @@ TrtExecution::~TrtExecution() {
   }
   const std::shared_lock gate(recording_gate());
   // Each may answer that the device is lost; then the rest is left alone.
-  if (!device.is_lost()) lane_->graph.drop();
-  if (!device.is_lost()) lane_->context.reset();
+  if (!device.is_lost()) drop_graph();
+  if (!device.is_lost()) plan->end_context(lane_->context);
   if (!device.is_lost()) device.heed(classify(lane_->done.reset()));
   if (!device.is_lost()) device.heed(classify(lane_->stream.reset()));
   if (device.is_lost()) abandon(std::move(lane_));
@@ -57,7 +58,9 @@ TrtExecution::~TrtExecution() {
 
 Error TrtExecution::refused(const ErrorRecorder& recorder, const std::string& what,
                             std::string_view log) const {
-  const Fault asked = device().heed(probe(cudaSuccess, lane_->stream.get()));
+  const bool is_short = lane_->plan->allocator().refusals() != engine_refusals_;
+  const Fault refused = is_short ? lane_->plan->allocator().last_refusal() : Fault{};
+  const Fault asked = device().heed(worse(refused, probe(cudaSuccess, lane_->stream.get())));
   if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
     return translate(TrtContext::kLoad, asked, what, describe(asked, recorder.text() + std::string(log)));
   return translate(TrtContext::kLoad, recorder, what, log);
@@ -68,7 +71,8 @@ Status TrtExecution::place(const EngineRecord& record) {
   return or_out_of_memory(record.file, [&]() -> Status {
     model_ = record.model;
     if (device().is_lost())
-      return translate(TrtContext::kLoad, device().lost(), record.file, "the device is lost");
+      return translate(TrtContext::kLoad, device().meet_loss(), record.file, "the device is lost");
+    begin_call();
     SKUA_RETURN_IF_ERROR(place_memory(record));
     SKUA_RETURN_IF_ERROR(make_context(record.file));
     SKUA_RETURN_IF_ERROR(bind_all(record.file));

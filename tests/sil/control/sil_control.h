@@ -46,8 +46,9 @@ void hold_streams(bool is_held = true);
 void remove_driver();  ///< as the runtime library behaves on a machine without a driver
 void make_discrete();  ///< the device is not integrated (at first it is, as a Jetson's)
 void corrupt_plans();  ///< a serialised network has a wrong byte
-/// What enqueueV3 leaves out, without a word, of what it records into a graph. Runs outside of one are whole.
-enum class Omission { nothing, work, last_output };
+/// What is left out, without a word, of what goes into a graph: enqueueV3's work, or its last output, or
+/// every copy to the device. Runs outside of one are whole.
+enum class Omission { nothing, work, last_output, uploads };
 void leave_out_of_graphs(Omission omission);
 void flood_log(int count);  ///< so many messages at every build and load
 void crash_builder();       ///< the process dies in the next build

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "sil/control/settings.h"
 #include "sil/cuda/call.h"
 #include "sil/cuda/device.h"
 #include "sil/cuda/memory.h"
@@ -112,6 +113,9 @@ cudaError_t copy_async(Copy copy, cudaStream_t stream) {
   }
   if (is_host_only || to_pageable) return submit_and_wait(stream, [copy] { return carry_out(copy); });
   if (from_pageable) return submit_staged(copy, stream);
+  const bool is_left_out = copy.to_place == Place::device &&
+                           sil::settings().omission == sil::Omission::uploads && sil::is_capturing(stream);
+  if (is_left_out) return cudaSuccess;
   return sil::device().submit(stream, [copy] { return carry_out(copy); });
 }
 

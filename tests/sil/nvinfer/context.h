@@ -77,6 +77,7 @@ class Context final : public nvinfer1::IExecutionContext {
   bool may_enqueue(cudaStream_t stream) const;
   bool may_capture() const;
   bool fill_job(Job& job, cudaStream_t stream);
+  bool take_run_memory(const Job& job, cudaStream_t stream);
   JobTensor input_of(std::size_t index) const;
   bool fill_output(std::size_t index, const ShapeTable& shapes, cudaStream_t stream, JobTensor& output);
   bool deliver_results(const std::shared_ptr<Job>& job, cudaStream_t stream);
@@ -89,7 +90,7 @@ class Context final : public nvinfer1::IExecutionContext {
   nvinfer1::ExecutionContextAllocationStrategy strategy_;
   std::vector<Slot> slots_;  // one for each tensor of the plan
   std::size_t profile_ = 0;
-  DeviceBlock persistent_, own_memory_;
+  DeviceBlock persistent_, own_memory_, run_memory_;
   std::shared_ptr<std::atomic<bool>> is_there_ = std::make_shared<std::atomic<bool>>(true);
   void* memory_ = nullptr;
   std::uint64_t memory_bytes_ = 0;

@@ -11,6 +11,13 @@ using nvinfer1::Dims;
 using nvinfer1::OptProfileSelector;
 using nvinfer1::TensorIOMode;
 
+// The real one may wait for the whole device, when it gives its memory back; so may the making of a context.
+Engine::~Engine() {
+  static_cast<void>(sil::injected_fault("ICudaEngine::~ICudaEngine"));  // counted: the real one calls CUDA
+  static_cast<void>(cudaDeviceSynchronize());
+  core_->has_engine = false;
+}
+
 const PlanTensor* Engine::tensor(char const* name, const char* where) const {
   const int index = core_->find(name);
   if (index >= 0) return &core_->plan.tensors[static_cast<std::size_t>(index)];
@@ -58,6 +65,10 @@ nvinfer1::IExecutionContext* Engine::createExecutionContext(
     return nullptr;
   }
   constexpr const char* kWhere = "ICudaEngine::createExecutionContext";
+  if (const cudaError_t status = cudaDeviceSynchronize(); status != cudaSuccess) {
+    sink_.cuda_error(kWhere, status);
+    return nullptr;
+  }
   auto context = std::make_unique<Context>(sink_, core_, *this, strategy);
   const bool has_memory = context->allocate_persistent(kWhere) && context->allocate(kWhere, nullptr);
   return has_memory ? context.release() : nullptr;

@@ -42,10 +42,7 @@ class EngineCore {
 class Engine final : public nvinfer1::ICudaEngine {
  public:
   Engine(const ErrorSink& parent, std::shared_ptr<EngineCore> core) : sink_(parent), core_(std::move(core)) {}
-  ~Engine() override {
-    static_cast<void>(sil::injected_fault("ICudaEngine::~ICudaEngine"));  // counted: the real one calls CUDA
-    core_->has_engine = false;
-  }
+  ~Engine() override;
   nvinfer1::Dims getTensorShape(char const* name) const noexcept override;
   nvinfer1::DataType getTensorDataType(char const* name) const noexcept override;
   int32_t getNbLayers() const noexcept override;

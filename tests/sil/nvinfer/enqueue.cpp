@@ -105,6 +105,14 @@ bool Context::fill_job(Job& job, cudaStream_t stream) {
   return true;
 }
 
+// The first run of a shape may take memory of the engine's, as much as the greatest run so far needs.
+bool Context::take_run_memory(const Job& job, cudaStream_t stream) {
+  std::uint64_t bytes = kAlignment;
+  for (const JobTensor& tensor : job.outputs) bytes += tensor.bytes;
+  if (bytes <= run_memory_.bytes()) return true;
+  return DeviceBlock::make(sink_, kEnqueue, core_->allocator, bytes, stream, run_memory_);
+}
+
 bool Context::put_on_stream(cudaStream_t stream, std::function<cudaError_t()> work) {
   const cudaError_t status = sil::enqueue(stream, std::move(work));
   if (status != cudaSuccess) sink_.cuda_error(kEnqueue, status);
@@ -156,7 +164,7 @@ bool Context::enqueueV3(cudaStream_t stream) noexcept {
     return false;
   }
   const auto job = std::make_shared<Job>();
-  if (!fill_job(*job, stream)) return false;
+  if (!fill_job(*job, stream) || !take_run_memory(*job, stream)) return false;
   const Omission omission = is_capturing ? sil::settings().omission.load() : Omission::nothing;
   if (omission == Omission::last_output) job->outputs.back().is_left_out = true;
   if (omission != Omission::work && !put_on_stream(stream, [job] { return run_job(*job); })) return false;

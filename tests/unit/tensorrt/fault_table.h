@@ -63,6 +63,8 @@ enum class Step {
   kDynamicOutput,
   kNewContext,
   kFailed,
+  kPolling,
+  kLate,
   kEnd
 };
 
@@ -92,6 +94,10 @@ inline constexpr std::array kSteps = {
     StepRow{Step::kNewContext, "ARunInANewContext", ErrorCode::kInference, Reason::kExecutionFailed,
             Reason::kDeviceLost},
     StepRow{Step::kFailed, "ARunThatFailsAnyway", ErrorCode::kInference, Reason::kExecutionFailed,
+            Reason::kDeviceLost},
+    StepRow{Step::kPolling, "ARunByPolling", ErrorCode::kInference, Reason::kExecutionFailed,
+            Reason::kDeviceLost},
+    StepRow{Step::kLate, "ALateLanesNextCall", ErrorCode::kInference, Reason::kExecutionFailed,
             Reason::kDeviceLost},
     StepRow{Step::kEnd, "TheEnd", ErrorCode::kInference, Reason::kExecutionFailed, Reason::kDeviceLost}};
 

@@ -32,7 +32,8 @@ bool is_survivable(const FaultPair& pair) {
     return name == "cudaStreamDestroy" || name == "IRuntime::setEngineHostCodeAllowed" ||
            std::find(kRightAnyway.begin(), kRightAnyway.end(), name) != kRightAnyway.end();
   }
-  if (pair.step == Step::kNewContext && name == "cudaFree") return pair.code.kind != FaultClass::kDevice;
+  const bool gives_memory_back = pair.step == Step::kNewContext || pair.step == Step::kNewShape;
+  if (gives_memory_back && name == "cudaFree") return pair.code.kind != FaultClass::kDevice;
   if (pair.step == Step::kEnd || name == "cudaGraphDestroy" || name == "cudaGraphExecDestroy") return true;
   // A run without its graph is a run; the second enqueue and the copies beside it are those that are
   // recorded.
@@ -40,10 +41,12 @@ bool is_survivable(const FaultPair& pair) {
       name == "cudaStreamBeginCapture" || name == "cudaStreamEndCapture" || name == "cudaGraphInstantiate" ||
       (name == kEnqueue && pair.nth == 2) || name == "cudaGraphGetNodes" || name == "cudaGraphLaunch" ||
       (name == "cudaEventRecord" && pair.nth == 2) || (name == "cudaEventSynchronize" && pair.nth == 2) ||
-      (name == "cudaMemcpyAsync" && pair.nth > 2);
+      (name == "cudaMemcpyAsync" && pair.nth > 2) || name == "cudaMemsetAsync";
   const bool makes_graph =
       pair.step == Step::kFirstRun || pair.step == Step::kNewShape || pair.step == Step::kNewContext;
-  return is_recording && makes_graph && pair.code.kind != FaultClass::kDevice;
+  // An internal error of TensorRT's is how it refuses to be recorded, if the device answers.
+  const bool is_refusal = name == kEnqueue && pair.nth == 2;
+  return is_recording && makes_graph && (pair.code.kind != FaultClass::kDevice || is_refusal);
 }
 
 FaultClass class_of(const FaultPair& pair) {
@@ -92,6 +95,9 @@ class FaultScene : public TensorrtRun {
     lane_.execution.reset();
     lane_.plan.reset();
   }
+  /// Of such a step only the asking is in no other.
+  static bool is_about_asking(Step step) { return step == Step::kPolling || step == Step::kLate; }
+  void miss_deadline();
   void prepare(Step step);
   Status act(Step step);
   std::vector<FaultPair> pairs(Step step);
@@ -106,6 +112,14 @@ class FaultScene : public TensorrtRun {
   Lane lane_;
 };
 
+/// Leaves the lane behind, and its work done since.
+void FaultScene::miss_deadline() {
+  sil::hang_work(kEnqueue, 1);
+  ASSERT_FALSE(lane_->run(system_clock().monotonic_ns()).ok());
+  sil::release_hangs();
+  ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+}
+
 /// Everything up to where the step begins.
 void FaultScene::prepare(Step step) {
   end();
@@ -113,14 +127,16 @@ void FaultScene::prepare(Step step) {
   events_.clear();
   device_ = std::make_shared<trt::DeviceState>(events_);
   config_.tensorrt_io_memory = "copied";
-  config_.tensorrt_wait = "block";  // the others ask as often as time allows
-  config_.tensorrt_cuda_graphs = step != Step::kEnqueue && step != Step::kFailed;
+  // The others ask as often as time allows.
+  config_.tensorrt_wait = step == Step::kPolling ? "poll" : "block";
+  config_.tensorrt_cuda_graphs = step != Step::kEnqueue && step != Step::kFailed && !is_about_asking(step);
   if (step == Step::kDevice) return;
   compiled(request(step));
   if (step == Step::kLoad) return;
   ASSERT_TRUE(is_ok(load(request(step))));
   if (step == Step::kFirstRun) return;
   ASSERT_TRUE(is_ok(lane_->run(std::nullopt)));
+  if (step == Step::kLate) return miss_deadline();
   if (step != Step::kNewContext) return;
   sil::fail_call("cudaEventRecord", 1, cudaErrorStreamCaptureInvalidated);
   ASSERT_FALSE(lane_->run(std::nullopt).ok());
@@ -151,6 +167,8 @@ Status FaultScene::act(Step step) {
     case Step::kGraph:
     case Step::kDynamicOutput:
     case Step::kNewContext:
+    case Step::kPolling:
+    case Step::kLate:
       break;
   }
   return lane_->run(std::nullopt);
@@ -165,7 +183,9 @@ std::vector<FaultPair> FaultScene::pairs(Step step) {
   for (const std::string& function : sil::functions()) {
     const bool is_cuda = function.rfind("cuda", 0) == 0;
     // How often the device is asked whether it is done is a matter of time.
-    const int calls = function == "cudaStreamQuery" ? 2 : sil::calls(function);
+    const bool is_asking = function == "cudaStreamQuery" || function == "cudaEventQuery";
+    const int calls = is_asking ? (is_about_asking(step) ? 1 : 2) : sil::calls(function);
+    if (is_about_asking(step) && !is_asking) continue;
     // The failure that the step is about, and what comes before it.
     if (step == Step::kFailed && (function == kEnqueue || function == "cudaMemcpyAsync")) continue;
     for (int nth = 1; nth <= calls; ++nth) {

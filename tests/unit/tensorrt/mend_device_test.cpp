@@ -2,6 +2,7 @@
 // takes for itself.
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <thread>
 
 #include "run_fixture.h"
@@ -135,7 +136,7 @@ TEST_F(TensorrtMends, TemporaryMemoryIsOursAndStays) {
   const Lane lane = place(non_zero(6));
   const auto placed = device_->allocations();
   ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
-  EXPECT_EQ(device_->allocations(), placed + 1);
+  EXPECT_EQ(device_->allocations(), placed + 2);  // the run's, and what the engine takes for a new shape
   device_->seal();
   sil::reset();
   for (int frame = 0; frame < 3; ++frame) ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
@@ -177,12 +178,14 @@ TEST_F(TensorrtMends, WhatAContextMadeAnewTakesIsToldAsSuch) {
   device_->seal();
   lose_context(lane);
   check_right(lane);
-  EXPECT_EQ(device_->allocations_after_seal(), 1U);
+  EXPECT_EQ(device_->allocations_after_seal(), 2U);  // its own, and that of its first run
   EXPECT_EQ(device_->held_bytes(), held);
   const auto told = events_.of("c7.memory_after_seal");
-  ASSERT_EQ(told.size(), 1U);
-  EXPECT_THAT(told[0].message, HasSubstr("of context memory"));
-  EXPECT_THAT(told[0].message, HasSubstr("after a fault"));
+  ASSERT_EQ(told.size(), 2U);
+  for (const Event& each : told) {
+    EXPECT_THAT(each.message, HasSubstr("of context memory"));
+    EXPECT_THAT(each.message, HasSubstr("after a fault"));
+  }
 }
 
 TEST_F(TensorrtMends, WantOfMemoryForANewContextIsNoLostDevice) {
@@ -215,7 +218,10 @@ class TensorrtRuntimes : public TensorrtRuntimeScene {};
 
 TEST_F(TensorrtRuntimes, ALossOfOneIsTheLossOfAllInTheProcess) {
   const auto first = trt::create_observed_runtime(environment()).value();
-  const auto second = trt::create_observed_runtime(environment()).value();
+  KeptEvents second_events;
+  RuntimeEnvironment second_environment = environment();
+  second_environment.events = &second_events;
+  auto second = trt::create_observed_runtime(std::move(second_environment)).value();
   const EngineHandle handle =
       second.runtime->deserialize_engine(compile(*second.runtime, "net", add_relu())).value();
   auto bound = second.runtime->bind(handle, second.runtime->create_lane("lane_a").value()).value();
@@ -226,6 +232,8 @@ TEST_F(TensorrtRuntimes, ALossOfOneIsTheLossOfAllInTheProcess) {
   EXPECT_TRUE(is_error(trt::create_runtime(environment()), ErrorCode::kRuntimeNotAvailable,
                        Reason::kProviderNotAvailable, "start the program again"));
   for (const std::string& function : sil::functions()) EXPECT_EQ(function, "getInferLibVersion");
+  EXPECT_EQ(second_events.of("c7.device_lost").size(), 1U);
+  EXPECT_EQ(events_.of("c7.device_lost").size(), 1U);
 }
 
 class TensorrtWaitMends : public TensorrtMends, public testing::WithParamInterface<std::string> {};
@@ -253,25 +261,55 @@ INSTANTIATE_TEST_SUITE_P(Waits, TensorrtWaitMends, testing::Values("spin", "bloc
 // --- recording beside loading ---
 
 // CUDA spoils a recording when somebody waits for the whole device meanwhile, and refuses the wait.
-TEST_F(TensorrtMends, NoPlanIsOpenedWhileAGraphIsRecorded) {
+class TensorrtGate : public TensorrtMends {
+ protected:
+  void check_kept_out(const std::function<void()>& act) {
+    const Lane lane = place(add_relu());
+    write(lane->input(0), ramp(64));
+    sil::reset();
+    sil::hang_call("cudaStreamEndCapture", 1);
+    std::thread recording([&] { EXPECT_TRUE(is_ok(lane->run(std::nullopt))); });
+    while (sil::calls("cudaStreamEndCapture") == 0) std::this_thread::yield();
+    std::atomic<bool> is_over{false};
+    std::thread acting([&] {
+      act();
+      is_over = true;
+    });
+    for (int patience = 0; patience < 200 && !is_over; ++patience)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    sil::release_hangs();
+    recording.join();
+    acting.join();
+    EXPECT_TRUE(lane->has_graph()) << lane->graph_reason();
+  }
+};
+
+TEST_F(TensorrtGate, NoPlanIsOpenedWhileAGraphIsRecorded) {
   const std::string plan = build_plan(dynamic_rows());
-  const Lane lane = place(add_relu());
-  write(lane->input(0), ramp(64));
-  sil::reset();
-  sil::hang_call("cudaStreamEndCapture", 1);
-  std::thread recording([&] { EXPECT_TRUE(is_ok(lane->run(std::nullopt))); });
-  while (sil::calls("cudaStreamEndCapture") == 0) std::this_thread::yield();
-  std::atomic<bool> is_opened{false};
-  std::thread loading([&] {
+  check_kept_out([&] {
     EXPECT_TRUE(is_ok(trt::PlanEngine::open(bytes_of(plan), device_, trt::TrtContext::kLoad, "net")));
-    is_opened = true;
   });
-  for (int patience = 0; patience < 200 && !is_opened; ++patience)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  sil::release_hangs();
-  recording.join();
-  loading.join();
-  EXPECT_TRUE(lane->has_graph()) << lane->graph_reason();
+}
+
+TEST_F(TensorrtGate, NoLaneIsPlacedWhileAGraphIsRecorded) {
+  const Lane first = place(dynamic_rows());
+  trt::TrtExecution second(first.plan, settings());
+  check_kept_out([&] { EXPECT_TRUE(is_ok(second.place(first.record))); });
+}
+
+TEST_F(TensorrtGate, NoContextIsMadeAnewWhileAGraphIsRecorded) {
+  config_.tensorrt_cuda_graphs = false;
+  const Lane lane = place(dynamic_rows());
+  ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
+  lose_context(lane);
+  config_.tensorrt_cuda_graphs = true;
+  check_kept_out([&] { EXPECT_TRUE(is_ok(lane->run(std::nullopt))); });
+}
+
+TEST_F(TensorrtGate, NoEngineEndsWhileAGraphIsRecorded) {
+  const std::string plan = build_plan(dynamic_rows());
+  auto engine = trt::PlanEngine::open(bytes_of(plan), device_, trt::TrtContext::kLoad, "net").value();
+  check_kept_out([&] { engine.reset(); });
 }
 
 // --- small ---

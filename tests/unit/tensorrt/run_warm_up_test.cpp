@@ -11,6 +11,13 @@ class TensorrtWarmUp : public TensorrtRun {
     ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
     EXPECT_EQ(lane->output(0).shape, (Shape{2, 3}));
   }
+  /// The same in the air, where nothing may be left to do.
+  void check_sealed(const Lane& lane) {
+    device_->seal();
+    check_right_at_opt(lane);
+    EXPECT_EQ(device_->allocations_after_seal(), 0U);
+    EXPECT_EQ(sil::calls("ICudaEngine::createExecutionContext"), 0);
+  }
 };
 
 TEST_F(TensorrtWarmUp, LeavesTheLaneAtOptWithItsGraph) {
@@ -61,13 +68,24 @@ TEST_F(TensorrtWarmUp, MemoryThatRunsOutInItIsItsError) {
 TEST_F(TensorrtWarmUp, AnotherErrorOfARunIsNone) {
   config_.tensorrt_cuda_graphs = false;
   for (int nth = 1; nth <= 4; ++nth) {
+    device_ = std::make_shared<trt::DeviceState>(events_);
     const Lane lane = place(dynamic_rows());
     sil::fail_call(kEnqueue, nth, static_cast<int>(nvinfer1::ErrorCode::kFAILED_COMPUTATION));
     sil::fail_call(kEnqueue, nth + 1, static_cast<int>(nvinfer1::ErrorCode::kUNSPECIFIED_ERROR));
     EXPECT_TRUE(is_ok(lane->warm_up(lane.record))) << nth;
     sil::reset();
-    check_right_at_opt(lane);
+    check_sealed(lane);
   }
+}
+
+// It cost the run nothing; but the context that refused is not taken into the air.
+TEST_F(TensorrtWarmUp, ARecordingThatSpoilsItsContextIsMendedInIt) {
+  const Lane lane = place(dynamic_rows());
+  sil::fail_call("cudaStreamEndCapture", sil::kEveryCall, cudaErrorStreamCaptureInvalidated);
+  ASSERT_TRUE(is_ok(lane->warm_up(lane.record)));
+  EXPECT_EQ(lane->graph_reason(), "capture_failed");
+  sil::reset();
+  check_sealed(lane);
 }
 
 }  // namespace
