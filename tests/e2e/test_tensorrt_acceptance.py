@@ -62,7 +62,7 @@ def build_whose_program_hangs(tmp_path):
     (tmp_path / "build" / "bin").mkdir(parents=True)
     (tmp_path / "build" / "CMakeCache.txt").write_text("SKUA_TENSORRT_SIL:BOOL=ON\n")
     skua = tmp_path / "build" / "bin" / "skua"
-    skua.write_text("#!/bin/sh\ntouch $0.begun\nexec sleep 3600\n")
+    skua.write_text("#!/bin/sh\necho $$ >$0.pid\nmv $0.pid $0.begun\nexec sleep 3600\n")
     skua.chmod(0o700)
     command = ["env", "--default-signal=INT", SCRIPT, "--sil", "--models", tmp_path / "models", "--out",
                tmp_path / "out"]
@@ -75,8 +75,9 @@ def test_an_interrupted_run_ends_its_step_and_has_a_report(hung, sent):
     process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     flights.wait_for(begun.exists, "the first step", process)
     process.send_signal(sent)
-    told, _ = process.communicate(timeout=programs.TIMEOUT_S)  # the step holds stdout no longer either
+    told, _ = process.communicate(timeout=programs.TIMEOUT_S)
     assert process.returncode == 128 + sent, told
+    assert not pathlib.Path("/proc", begun.read_text().strip()).exists(), "the step runs on"
     lines = {line["name"]: line for line in lines_of(out)}
     assert lines["doctor"]["detail"] == "was begun and interrupted"
     assert lines["set flight compiled, proven and published"]["detail"] == "was not run"
