@@ -150,7 +150,7 @@ Status TrtExecution::launch_and_wait() noexcept {
   const bool is_graph = lane_->graph.is_ready();
   was_refused_ = false;
   const cudaError_t launched = is_graph ? lane_->graph.launch(lane_->stream.get()) : enqueue();
-  if (launched == cudaSuccess) return wait();
+  if (launched == cudaSuccess) return device().is_lost() ? lost() : wait();  // memory given back may say so
   const bool is_overflow = has_overflowed();
   if (is_overflow) lane_->recorder.clear();  // it was ours to refuse the memory
   Status failed = fail(launched);
@@ -244,7 +244,10 @@ Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
     // Its context changes, refused or not, and what it would do then is undefined, also when the old shape
     // comes back. And what held for one shape need not for another.
     drop_graph();
-    if (device().is_lost()) return lost();
+    if (device().is_lost()) {
+      hide_outputs();  // as a run would; there will be none
+      return lost();
+    }
     forget_graph_reason();
   }
   if (!needs_context_ && !lane_->context->setInputShape(slot.name.c_str(), dims_of(shape))) {
@@ -261,9 +264,9 @@ Status TrtExecution::warm_up(const EngineRecord& record) {
   return warmed;
 }
 
-/// Graphs of the first sides would be thrown away, and each waits until nobody loads.
+/// Under the runtime only the last side is recorded: graphs of the others would be thrown away, and each
+/// would wait until nobody loads.
 Status TrtExecution::warm_up_sides(const EngineRecord& record) {
-  may_record_ = false;
   if (!record.profiles.empty()) {
     SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::max, 1));
     SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::min, 1));
