@@ -121,6 +121,9 @@ class ThermalPoller::Impl {
   void run() {
     place_thread(placement("skua-thermal"));
     std::unique_lock lock(desk_->mutex);
+    // A source that is open by now is read at the first moment of the schedule, and not again for its
+    // opening.
+    is_opening_ = desk_->phase == Phase::kOpening;
     std::int64_t due = clock_.monotonic_ns();
     while (!desk_->is_stopping && desk_->phase != Phase::kFailed) {
       const std::int64_t now = clock_.monotonic_ns();
@@ -186,7 +189,7 @@ class ThermalPoller::Impl {
   ThermalMonitor monitor_;
   const std::shared_ptr<ReaderDesk> desk_ = std::make_shared<ReaderDesk>();
   bool has_published_ = false;  // guarded by the desk's mutex
-  bool is_opening_ = true;      // as the poller thread last saw it
+  bool is_opening_ = false;     // as the poller thread last saw it
   std::thread poller_;
   std::thread reader_;
 };

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "becomes.h"
 #include "flight_fixture.h"
 #include "hot_path_counters.h"
 
@@ -162,9 +163,7 @@ TEST_F(FramePipelineTest, KAndTheCovarianceFollowTheThermalState) {
     environment_.config.thermal_poll_hz = 1.0;  // a reading is good for three seconds
     create();
     ASSERT_TRUE(skua::test::is_ok(runtime_->start_telemetry()));
-    for (int i = 0; i < 6000 && !runtime_->thermal_state().is_telemetry_available; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    ASSERT_TRUE(runtime_->thermal_state().is_telemetry_available);
+    ASSERT_TRUE(skua::test::becomes([&] { return runtime_->thermal_state().is_telemetry_available; }));
     const FrameResult result = run(pictures_[0]);
     expect_position(result, 0, 0.0, 0.0);
     EXPECT_EQ(result.is_throttled, is_throttled);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "becomes.h"
 #include "core/json_strict.h"
 #include "events/event_pipeline.h"
 #include "fake_cache.h"
@@ -85,11 +86,7 @@ class LoggingTableTest : public ::testing::Test {
   }
   /// Waits for `count` records of a kind.
   bool comes(std::string_view kind, std::size_t count) {
-    for (int i = 0; i < 1000; ++i) {
-      if (logged(kind).size() >= count) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
+    return becomes([&] { return logged(kind).size() >= count; });
   }
 
   TempFolder root_;
@@ -102,9 +99,7 @@ TEST_F(LoggingTableTest, ReadyNamesRuntimeEnginesAndThermalSource) {
   auto runtime = make_runtime(false);
   ASSERT_TRUE(runtime->start_telemetry().ok());
   // The poller's own thread opens the source; here the load takes less time than a busy machine needs for it.
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!runtime->thermal_state().is_telemetry_available && std::chrono::steady_clock::now() < end)
-    std::this_thread::yield();
+  ASSERT_TRUE(becomes([&] { return runtime->thermal_state().is_telemetry_available; }));
   load_set(*runtime);
   const Json ready = one("c7.engines_ready");
   EXPECT_EQ(ready["level"], "INFO");

@@ -2,10 +2,9 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <thread>
 
+#include "becomes.h"
 #include "fake_cache.h"
 #include "fake_runtime.h"
 #include "sysfs_tree.h"
@@ -42,14 +41,11 @@ class TelemetryTest : public ::testing::Test {
     return "";
   }
 
-  /// Whether the state becomes what `wanted` says; ten seconds are a hang.
-  template <typename Predicate>
-  static bool becomes(const InferenceRuntime& runtime, Predicate wanted) {
-    for (int i = 0; i < 2000; ++i) {
-      if (wanted(runtime.thermal_state())) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return false;
+  static bool becomes_available(const InferenceRuntime& runtime) {
+    return becomes([&] { return runtime.thermal_state().is_telemetry_available; });
+  }
+  static bool becomes_throttled(const InferenceRuntime& runtime, bool is_throttled) {
+    return becomes([&] { return runtime.thermal_state().thermal_throttle_active == is_throttled; });
   }
 
   FakeBehaviour behaviour_;
@@ -68,13 +64,13 @@ TEST_F(TelemetryTest, AThrottleInSysfsIsSeenAndItsEndToo) {
   const SysfsTree tree("jetson_orin_nano_jp6");
   auto runtime = std::make_unique<FakeRuntime>(environment(tree.root()), behaviour_);
   ASSERT_TRUE(runtime->start_telemetry().ok());
-  EXPECT_TRUE(becomes(*runtime, [](const ThermalState& s) { return s.is_telemetry_available; }));
+  EXPECT_TRUE(becomes_available(*runtime));
   EXPECT_FALSE(runtime->thermal_state().thermal_throttle_active);
   const std::string alert = cooling_device(tree, kGpuAlert) + "/cur_state";
   tree.set(alert, "1");
-  EXPECT_TRUE(becomes(*runtime, [](const ThermalState& s) { return s.thermal_throttle_active; }));
+  EXPECT_TRUE(becomes_throttled(*runtime, true));
   tree.set(alert, "0");
-  EXPECT_TRUE(becomes(*runtime, [](const ThermalState& s) { return !s.thermal_throttle_active; }));
+  EXPECT_TRUE(becomes_throttled(*runtime, false));
   runtime.reset();  // with its threads: the event of a state comes after the state
   EXPECT_EQ(events_.count("c7.thermal_transition"), 2);
 }
@@ -90,10 +86,10 @@ TEST_F(TelemetryTest, AThrottleIsVisibleWithinAPeriodAndNotMuchLater) {
     FakeRuntime runtime(settings, behaviour_);
     EXPECT_TRUE(runtime.start_telemetry().ok());
     // The worst moment: just after a poll.
-    EXPECT_TRUE(becomes(runtime, [](const ThermalState& s) { return s.is_telemetry_available; }));
+    EXPECT_TRUE(becomes_available(runtime));
     const std::int64_t changed = system_clock().monotonic_ns();
     tree.set(alert, "1");
-    EXPECT_TRUE(becomes(runtime, [](const ThermalState& s) { return s.thermal_throttle_active; }));
+    EXPECT_TRUE(becomes_throttled(runtime, true));
     return static_cast<double>(system_clock().monotonic_ns() - changed) / 1e6;
   };
   // A stall of a shared machine only lengthens it; code that is late is late both times.
