@@ -217,6 +217,7 @@ TEST_F(SilEvent, ElapsedTimeNeedsTwoReachedEventsWithTiming) {
       << "never recorded";
   ASSERT_EQ(cudaEventRecord(start, where), cudaSuccess);
   ASSERT_EQ(cudaEventRecord(untimed, where), cudaSuccess);
+  ASSERT_EQ(cudaEventSynchronize(untimed), cudaSuccess);  // reached: the sleep below is between the two
   EXPECT_EQ(cudaEventElapsedTime(&milliseconds, start, untimed), cudaErrorInvalidResourceHandle);
   sil::hang_work("cudaEventRecord", 1);
   ASSERT_EQ(cudaEventRecord(end, where), cudaSuccess);

@@ -52,16 +52,19 @@ TEST_F(SilThreads, LanesDoNotDisturbEachOther) {
 }
 
 TEST_F(SilThreads, AStickyErrorReachesAllLanes) {
+  struct Lane {
+    int* device = device_memory();
+    cudaStream_t where = stream();
+  };
+  const std::vector<Lane> made(kLanes);  // all before any runs: a lost device gives none
   std::vector<std::thread> lanes;
   sil::fail_work("cudaMemsetAsync", 100, cudaErrorIllegalAddress);
-  for (int lane = 0; lane < kLanes; ++lane) {
-    lanes.emplace_back([] {
-      int* const device = device_memory();
-      const cudaStream_t where = stream();
+  for (const Lane& lane : made) {
+    lanes.emplace_back([lane] {
       cudaError_t error = cudaSuccess;
       while (error == cudaSuccess) {
-        error = cudaMemsetAsync(device, 0, 4, where);
-        if (error == cudaSuccess) error = cudaStreamSynchronize(where);
+        error = cudaMemsetAsync(lane.device, 0, 4, lane.where);
+        if (error == cudaSuccess) error = cudaStreamSynchronize(lane.where);
       }
       EXPECT_EQ(error, cudaErrorIllegalAddress);
     });
