@@ -28,6 +28,7 @@ BUDGETS = (("UltraVPR", VPR, VPR_P95_MS), ("DISK and LightGlue of a frame", MATC
            ("networks of a whole frame", {**VPR, **MATCHING, "adhop": 1}, FRAME_P95_MS))
 RUNTIME_OBJECT_P99_MS = 200.0
 COMBINED = ("stack", "contexts")  # sets of networks that have one of their own
+NOT_TIMED = (*COMBINED, "asked")  # whether that one runs at all is asked; its time is nobody's
 
 
 # ---- build, tests --------------------------------------------------------------------------------------------------
@@ -115,7 +116,8 @@ def foreign(report: Report) -> None:
                    of_device=False)
         return
     reason = report.steps.answer("foreign").get("error", {}).get("reason")
-    report.add("Engines", name, status != 0 and reason == "host_fact_mismatch", report.steps.reason("foreign"))
+    report.add("Engines", name, status != 0 and reason in ("host_mismatch", "host_fact_mismatch"),
+               report.steps.reason("foreign"))
 
 
 # ---- runs ----------------------------------------------------------------------------------------------------------
@@ -134,7 +136,7 @@ def figures(subject: dict | None) -> str:
 
 
 def runs(report: Report) -> None:
-    for name in (name for name in report.steps.sets() if name not in COMBINED):
+    for name in (name for name in report.steps.sets() if name not in NOT_TIMED):
         made = {way: report.step("Runs", f"{name}: benchmark {way}", f"bench.{name}.{way}")
                 for way in ("graph", "enqueue", "mapped", "copied")}
         graphs = {engine["model"]: engine["proof"].get("cuda_graph", "-") for engine in engines_of(report.steps, name)}

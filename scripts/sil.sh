@@ -27,6 +27,13 @@ if [ -f "out/results/$preset.failed" ]; then  # no programs: the end-to-end test
   exit 1
 fi
 
+# Over another SDK, or none, every one of these tests would be skipped, and nothing would say so.
+grep -q '^SKUA_TENSORRT_SIL:BOOL=ON$' "build/$preset/CMakeCache.txt" || {
+  echo "sil: preset $preset is not built over the software-in-the-loop SDK (SKUA_TENSORRT_SIL=ON in CMakePresets.json)"
+  echo 'not over the SIL' >"out/results/sil-$preset.failed"
+  exit 1
+}
+
 export SKUA_BUILD_DIR=$PWD/build/$preset
 run() {
   local name=$1

@@ -112,7 +112,7 @@ def good(out):
     for name, models in SETS.items():
         left.step(f"provision.{name}")
         left.answer(f"inspect.{name}", {"content": {"artifacts": [{"engine": engine(model)} for model in models]}})
-        if name not in ("stack", "contexts"):
+        if name not in ("stack", "contexts", "asked"):
             benches(left, name, models)
     for which, cache in (("first", "none"), ("second", "used")):
         left.answer(f"again.{which}", {"engine": {"engine_sha256": which, "proof": {"timing_cache": cache}}})
