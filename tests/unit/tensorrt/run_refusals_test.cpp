@@ -13,7 +13,7 @@ constexpr int kInternal = static_cast<int>(nvinfer1::ErrorCode::kINTERNAL_ERROR)
 const std::string kMake = "ICudaEngine::createExecutionContext";
 const std::string kSetShape = "IExecutionContext::setInputShape";
 
-class TensorrtRunMends : public TensorrtRun {
+class TensorrtRunRefusals : public TensorrtRun {
  protected:
   void check_right(const Lane& lane) {
     write(lane->input(0), ramp(64));
@@ -24,7 +24,7 @@ class TensorrtRunMends : public TensorrtRun {
 
 // --- memory of the engine's that is refused in a run ---
 
-TEST_F(TensorrtRunMends, WantOfTheEnginesMemoryIsNoLostDevice) {
+TEST_F(TensorrtRunRefusals, WantOfTheEnginesMemoryIsNoLostDevice) {
   const Lane lane = place(add_relu());
   sil::limit_device_memory(0);
   EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kOutOfMemory, Reason::kOutOfMemory));
@@ -33,7 +33,7 @@ TEST_F(TensorrtRunMends, WantOfTheEnginesMemoryIsNoLostDevice) {
   check_right(lane);
 }
 
-TEST_F(TensorrtRunMends, WantOfMemoryIsForgottenByTheNextRun) {
+TEST_F(TensorrtRunRefusals, WantOfMemoryIsForgottenByTheNextRun) {
   const Lane lane = place(add_relu());
   sil::limit_device_memory(0);
   EXPECT_FALSE(lane->run(std::nullopt).ok());
@@ -42,7 +42,7 @@ TEST_F(TensorrtRunMends, WantOfMemoryIsForgottenByTheNextRun) {
   EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kInference, Reason::kDeviceLost));
 }
 
-TEST_F(TensorrtRunMends, AnAllocatorCountsWhatItRefusesAndLeavesNoErrorInCuda) {
+TEST_F(TensorrtRunRefusals, AnAllocatorCountsWhatItRefusesAndLeavesNoErrorInCuda) {
   trt::GpuAllocator allocator(device_);
   sil::limit_device_memory(0);
   EXPECT_EQ(allocator.allocateAsync(1000, 256, 0, nullptr), nullptr);
@@ -59,7 +59,7 @@ TEST_F(TensorrtRunMends, AnAllocatorCountsWhatItRefusesAndLeavesNoErrorInCuda) {
   EXPECT_EQ(allocator.refusals(), 2U);
 }
 
-TEST_F(TensorrtRunMends, AnInternalErrorInARecordingIsARefusalToRecord) {
+TEST_F(TensorrtRunRefusals, AnInternalErrorInARecordingIsARefusalToRecord) {
   const Lane lane = place(add_relu());
   sil::fail_call(kEnqueue, 2, kInternal);
   check_right(lane);
@@ -69,7 +69,7 @@ TEST_F(TensorrtRunMends, AnInternalErrorInARecordingIsARefusalToRecord) {
   EXPECT_EQ(sil::calls(kMake), 2);  // nothing is known of the one that said so
 }
 
-TEST_F(TensorrtRunMends, ARecordingThatLosesTheDeviceEndsTheRun) {
+TEST_F(TensorrtRunRefusals, ARecordingThatLosesTheDeviceEndsTheRun) {
   const Lane lane = place(add_relu());
   sil::fail_call(kEnqueue, 2, kInternal, true);
   EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kInference, Reason::kDeviceLost));
@@ -78,7 +78,7 @@ TEST_F(TensorrtRunMends, ARecordingThatLosesTheDeviceEndsTheRun) {
 
 // --- reports, and answers of an earlier call ---
 
-TEST_F(TensorrtRunMends, AReportOfARunDecidesNothingAboutALaterShape) {
+TEST_F(TensorrtRunRefusals, AReportOfARunDecidesNothingAboutALaterShape) {
   config_.tensorrt_cuda_graphs = false;
   const Lane lane = place(dynamic_rows());
   sil::report_beside(kEnqueue, 1, kInternal);
@@ -88,7 +88,7 @@ TEST_F(TensorrtRunMends, AReportOfARunDecidesNothingAboutALaterShape) {
   EXPECT_FALSE(device_->is_lost());
 }
 
-TEST_F(TensorrtRunMends, AnOldOverflowIsNoneOfTheNextRun) {
+TEST_F(TensorrtRunRefusals, AnOldOverflowIsNoneOfTheNextRun) {
   config_.tensorrt_io_memory = "copied";
   const Lane lane = place(non_zero(6));
   write(lane->input(0), std::vector<float>(8, 1.0F));
@@ -112,7 +112,7 @@ class HastyClock final : public Clock {
   mutable std::int64_t now_ns_ = 0;
 };
 
-TEST_F(TensorrtRunMends, AGraphWhoseCheckIsLateIsNotUsed) {
+TEST_F(TensorrtRunRefusals, AGraphWhoseCheckIsLateIsNotUsed) {
   config_.tensorrt_wait = "poll";
   const HastyClock clock;
   clock_ = &clock;
@@ -127,7 +127,7 @@ TEST_F(TensorrtRunMends, AGraphWhoseCheckIsLateIsNotUsed) {
   EXPECT_EQ(sil::calls("cudaGraphLaunch"), 0);
 }
 
-TEST_F(TensorrtRunMends, ARefusedShapeEndsTheGraphToo) {
+TEST_F(TensorrtRunRefusals, ARefusedShapeEndsTheGraphToo) {
   const Lane lane = place(dynamic_rows());
   ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
   ASSERT_TRUE(lane->has_graph());
@@ -136,7 +136,7 @@ TEST_F(TensorrtRunMends, ARefusedShapeEndsTheGraphToo) {
   EXPECT_FALSE(lane->has_graph());
 }
 
-TEST_F(TensorrtRunMends, ANewContextMayHaveAGraphThatTheOldOneCouldNot) {
+TEST_F(TensorrtRunRefusals, ANewContextMayHaveAGraphThatTheOldOneCouldNot) {
   const Lane lane = place(add_relu());
   sil::fail_call("cudaStreamEndCapture", 1, cudaErrorStreamCaptureInvalidated);
   check_right(lane);
@@ -145,7 +145,7 @@ TEST_F(TensorrtRunMends, ANewContextMayHaveAGraphThatTheOldOneCouldNot) {
   EXPECT_TRUE(lane->has_graph());
 }
 
-TEST_F(TensorrtRunMends, AGraphWhoseEndLosesTheDeviceIsTheLastThatIsTouched) {
+TEST_F(TensorrtRunRefusals, AGraphWhoseEndLosesTheDeviceIsTheLastThatIsTouched) {
   const Lane lane = place(add_relu());
   check_right(lane);
   sil::fail_call("cudaEventRecord", 1, cudaErrorStreamCaptureInvalidated);
@@ -156,7 +156,7 @@ TEST_F(TensorrtRunMends, AGraphWhoseEndLosesTheDeviceIsTheLastThatIsTouched) {
   EXPECT_EQ(sil::functions(), std::vector<std::string>{"cudaGraphExecDestroy"});
 }
 
-TEST_F(TensorrtRunMends, BeforeItsWarmUpARuntimesLaneRecordsNothingAndInItOnce) {
+TEST_F(TensorrtRunRefusals, BeforeItsWarmUpARuntimesLaneRecordsNothingAndInItOnce) {
   trt::LaneSettings as_the_runtime = settings();
   as_the_runtime.records_before_warm_up = false;
   const Lane other = place(dynamic_rows());
@@ -171,7 +171,7 @@ TEST_F(TensorrtRunMends, BeforeItsWarmUpARuntimesLaneRecordsNothingAndInItOnce) 
 
 // --- memory ---
 
-TEST_F(TensorrtRunMends, TheSmallestBlockThatFitsIsGiven) {
+TEST_F(TensorrtRunRefusals, TheSmallestBlockThatFitsIsGiven) {
   trt::TemporaryMemory memory(device_);
   void* const great = memory.allocateAsync(4000, 256, 0, nullptr);
   void* const small = memory.allocateAsync(1000, 256, 0, nullptr);
@@ -181,7 +181,7 @@ TEST_F(TensorrtRunMends, TheSmallestBlockThatFitsIsGiven) {
   EXPECT_EQ(memory.allocateAsync(3000, 256, 0, nullptr), great);
 }
 
-TEST_F(TensorrtRunMends, WhatAnotherThreadTakesIsNotTheNewContexts) {
+TEST_F(TensorrtRunRefusals, WhatAnotherThreadTakesIsNotTheNewContexts) {
   trt::GpuAllocator allocator(device_);
   device_->seal();
   const trt::ContextMemoryScope for_context;
@@ -195,7 +195,7 @@ TEST_F(TensorrtRunMends, WhatAnotherThreadTakesIsNotTheNewContexts) {
   for (void* const each : taken) EXPECT_TRUE(allocator.deallocateAsync(each, nullptr));
 }
 
-TEST_F(TensorrtRunMends, APlanWithStreamsOfItsOwnIsRefused) {
+TEST_F(TensorrtRunRefusals, APlanWithStreamsOfItsOwnIsRefused) {
   const Lane lane = place(add_relu());
   trt::PlanFacts facts = lane.plan->facts();
   facts.auxiliary_streams = 1;
@@ -205,7 +205,7 @@ TEST_F(TensorrtRunMends, APlanWithStreamsOfItsOwnIsRefused) {
 
 // --- loading and asking ---
 
-TEST_F(TensorrtRunMends, ADeviceLostWhilePlansAreReadIsSeen) {
+TEST_F(TensorrtRunRefusals, ADeviceLostWhilePlansAreReadIsSeen) {
   const std::string plan = build_plan(add_relu());
   for (const char* function : {"IRuntime::setGpuAllocator", "ICudaEngine::getNbIOTensors",
                                "ICudaEngine::getNbOptimizationProfiles"}) {
@@ -219,7 +219,7 @@ TEST_F(TensorrtRunMends, ADeviceLostWhilePlansAreReadIsSeen) {
   }
 }
 
-TEST_F(TensorrtRunMends, AskingWhatIsThereLeavesTheDeviceAsItIsWaitedFor) {
+TEST_F(TensorrtRunRefusals, AskingWhatIsThereLeavesTheDeviceAsItIsWaitedFor) {
   ASSERT_TRUE(is_ok(trt::open_device(cudaDeviceScheduleSpin)));
   ASSERT_TRUE(is_ok(trt::probe_sdk(config_)));
   unsigned flags = 0;
@@ -227,9 +227,9 @@ TEST_F(TensorrtRunMends, AskingWhatIsThereLeavesTheDeviceAsItIsWaitedFor) {
   EXPECT_EQ(flags & cudaDeviceScheduleMask, static_cast<unsigned>(cudaDeviceScheduleSpin));
 }
 
-class TensorrtRuntimeMends : public TensorrtRuntimeScene {};
+class TensorrtRuntimeWarmUps : public TensorrtRuntimeScene {};
 
-TEST_F(TensorrtRuntimeMends, AGoldenRunMakesNoGraphAndAWarmUpOne) {
+TEST_F(TensorrtRuntimeWarmUps, AGoldenRunMakesNoGraphAndAWarmUpOne) {
   const auto observed = trt::create_observed_runtime(environment()).value();
   const EngineCacheEntry entry = compile(*observed.runtime, "rows", dynamic_rows());
   sil::reset();
@@ -238,7 +238,7 @@ TEST_F(TensorrtRuntimeMends, AGoldenRunMakesNoGraphAndAWarmUpOne) {
   EXPECT_GT(sil::calls(kEnqueue), 4);
 }
 
-TEST_F(TensorrtRuntimeMends, HostMemoryThatRunsOutIsAnErrorOfItsCreation) {
+TEST_F(TensorrtRuntimeWarmUps, HostMemoryThatRunsOutIsAnErrorOfItsCreation) {
   bool has_failed = true;
   int failed = 0;
   for (std::uint64_t nth = 1; has_failed; ++nth) {

@@ -43,7 +43,7 @@ TEST(TensorrtReports, AreReadClearedAndWrittenAtOnce) {
   EXPECT_EQ(torn, 0);
 }
 
-class TensorrtMends : public TensorrtRun {
+class TensorrtSharedDevice : public TensorrtRun {
  protected:
   void lose_context(const Lane& lane) {
     sil::fail_call("cudaEventRecord", 1, cudaErrorStreamCaptureInvalidated);
@@ -56,7 +56,7 @@ class TensorrtMends : public TensorrtRun {
   }
 };
 
-TEST_F(TensorrtMends, AnEarlierReportDecidesNoLaterFault) {
+TEST_F(TensorrtSharedDevice, AnEarlierReportDecidesNoLaterFault) {
   config_.tensorrt_cuda_graphs = false;
   const Lane lane = place(dynamic_rows());
   ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
@@ -69,7 +69,7 @@ TEST_F(TensorrtMends, AnEarlierReportDecidesNoLaterFault) {
 }
 
 // TensorRT was measured to send errors beside right answers.
-TEST_F(TensorrtMends, AReportBesideARightAnswerIsNoRefusal) {
+TEST_F(TensorrtSharedDevice, AReportBesideARightAnswerIsNoRefusal) {
   const std::string plan = build_plan(dynamic_rows());
   for (const char* function :
        {"ICudaEngine::getHardwareCompatibilityLevel", "ICudaEngine::isRefittable",
@@ -91,7 +91,7 @@ TEST_F(TensorrtMends, AReportBesideARightAnswerIsNoRefusal) {
 }
 
 // Two calls answer nothing at all; then the report is the answer.
-TEST_F(TensorrtMends, AReportOfACallWithoutAnAnswerIsARefusal) {
+TEST_F(TensorrtSharedDevice, AReportOfACallWithoutAnAnswerIsARefusal) {
   const std::string plan = build_plan(add_relu());
   for (const char* function : {"IRuntime::setGpuAllocator", "IExecutionContext::setDeviceMemoryV2"}) {
     sil::reset();
@@ -107,7 +107,7 @@ TEST_F(TensorrtMends, AReportOfACallWithoutAnAnswerIsARefusal) {
 }
 
 // Each is told why its own context could not be made, though both ask one engine.
-TEST_F(TensorrtMends, LanesThatMakeTheirContextsAnewAtOnceMixNothingUp) {
+TEST_F(TensorrtSharedDevice, LanesThatMakeTheirContextsAnewAtOnceMixNothingUp) {
   config_.tensorrt_cuda_graphs = false;
   const Lane first = place(add_relu());
   Lane second{first.record, first.plan, std::make_unique<trt::TrtExecution>(first.plan, settings())};
@@ -132,7 +132,7 @@ TEST_F(TensorrtMends, LanesThatMakeTheirContextsAnewAtOnceMixNothingUp) {
 
 // --- memory that TensorRT takes for itself ---
 
-TEST_F(TensorrtMends, TemporaryMemoryIsOursAndStays) {
+TEST_F(TensorrtSharedDevice, TemporaryMemoryIsOursAndStays) {
   const Lane lane = place(non_zero(6));
   const auto placed = device_->allocations();
   ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
@@ -144,7 +144,7 @@ TEST_F(TensorrtMends, TemporaryMemoryIsOursAndStays) {
   EXPECT_EQ(sil::calls("cudaMalloc") + sil::calls("cudaFree"), 0);
 }
 
-TEST_F(TensorrtMends, TemporaryBlocksAreGivenAgainButNotTwice) {
+TEST_F(TensorrtSharedDevice, TemporaryBlocksAreGivenAgainButNotTwice) {
   trt::TemporaryMemory memory(device_);
   void* const first = memory.allocateAsync(1000, 256, 0, nullptr);
   ASSERT_NE(first, nullptr);
@@ -162,7 +162,7 @@ TEST_F(TensorrtMends, TemporaryBlocksAreGivenAgainButNotTwice) {
 }
 
 // TensorRT calls that an internal error, after which nothing could be believed.
-TEST_F(TensorrtMends, WantOfTemporaryMemoryIsNoLostDevice) {
+TEST_F(TensorrtSharedDevice, WantOfTemporaryMemoryIsNoLostDevice) {
   const Lane lane = place(non_zero(6));
   sil::limit_device_memory(0);
   EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kOutOfMemory, Reason::kOutOfMemory));
@@ -171,7 +171,7 @@ TEST_F(TensorrtMends, WantOfTemporaryMemoryIsNoLostDevice) {
   EXPECT_TRUE(is_ok(lane->run(std::nullopt)));
 }
 
-TEST_F(TensorrtMends, WhatAContextMadeAnewTakesIsToldAsSuch) {
+TEST_F(TensorrtSharedDevice, WhatAContextMadeAnewTakesIsToldAsSuch) {
   const Lane lane = place(add_relu());
   check_right(lane);
   const auto held = device_->held_bytes();
@@ -188,7 +188,7 @@ TEST_F(TensorrtMends, WhatAContextMadeAnewTakesIsToldAsSuch) {
   }
 }
 
-TEST_F(TensorrtMends, WantOfMemoryForANewContextIsNoLostDevice) {
+TEST_F(TensorrtSharedDevice, WantOfMemoryForANewContextIsNoLostDevice) {
   const Lane lane = place(add_relu());
   check_right(lane);
   lose_context(lane);
@@ -201,7 +201,7 @@ TEST_F(TensorrtMends, WantOfMemoryForANewContextIsNoLostDevice) {
 
 // --- the device's loss ---
 
-TEST_F(TensorrtMends, ALossIsTheProcesssAndToldByEachWhoMeetsIt) {
+TEST_F(TensorrtSharedDevice, ALossIsTheProcesssAndToldByEachWhoMeetsIt) {
   trt::LossRecord loss{trt::kNotLost};
   KeptEvents other_events;
   trt::DeviceState first(events_, &loss), second(other_events, &loss);
@@ -236,9 +236,9 @@ TEST_F(TensorrtRuntimes, ALossOfOneIsTheLossOfAllInTheProcess) {
   EXPECT_EQ(events_.of("c7.device_lost").size(), 1U);
 }
 
-class TensorrtWaitMends : public TensorrtMends, public testing::WithParamInterface<std::string> {};
+class TensorrtSharedWaits : public TensorrtSharedDevice, public testing::WithParamInterface<std::string> {};
 
-TEST_P(TensorrtWaitMends, AWaitEndsWhenAnotherLaneLosesTheDevice) {
+TEST_P(TensorrtSharedWaits, AWaitEndsWhenAnotherLaneLosesTheDevice) {
   config_.tensorrt_wait = GetParam();
   config_.tensorrt_cuda_graphs = false;
   const Lane lane = place(add_relu());
@@ -256,12 +256,12 @@ TEST_P(TensorrtWaitMends, AWaitEndsWhenAnotherLaneLosesTheDevice) {
 
 std::string wait_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
 
-INSTANTIATE_TEST_SUITE_P(Waits, TensorrtWaitMends, testing::Values("spin", "block", "poll"), wait_name);
+INSTANTIATE_TEST_SUITE_P(Waits, TensorrtSharedWaits, testing::Values("spin", "block", "poll"), wait_name);
 
 // --- recording beside loading ---
 
 // CUDA spoils a recording when somebody waits for the whole device meanwhile, and refuses the wait.
-class TensorrtGate : public TensorrtMends {
+class TensorrtGate : public TensorrtSharedDevice {
  protected:
   void check_kept_out(const std::function<void()>& act) {
     const Lane lane = place(add_relu());
@@ -314,7 +314,7 @@ TEST_F(TensorrtGate, NoEngineEndsWhileAGraphIsRecorded) {
 
 // --- small ---
 
-TEST_F(TensorrtMends, AnErrorSaysWhoRefused) {
+TEST_F(TensorrtSharedDevice, AnErrorSaysWhoRefused) {
   const Lane lane = place(add_relu());
   sil::fail_call("cudaHostAlloc", 1, cudaErrorMemoryAllocation);
   trt::TrtExecution without_memory(lane.plan, settings());
@@ -327,7 +327,7 @@ TEST_F(TensorrtMends, AnErrorSaysWhoRefused) {
                        Reason::kDeserializeFailed, "TensorRT refused: "));
 }
 
-TEST_F(TensorrtMends, AnInputThatIsReadOnTheHostIsRefused) {
+TEST_F(TensorrtSharedDevice, AnInputThatIsReadOnTheHostIsRefused) {
   const auto opened =
       trt::PlanEngine::open(bytes_of(build_plan(add_relu())), device_, trt::TrtContext::kLoad, "net").value();
   trt::PlanFacts facts = opened->facts();
@@ -338,7 +338,7 @@ TEST_F(TensorrtMends, AnInputThatIsReadOnTheHostIsRefused) {
                        Reason::kContractMismatch, "the host's"));
 }
 
-TEST_F(TensorrtMends, TheDeviceIsToldHowItIsWaitedFor) {
+TEST_F(TensorrtSharedDevice, TheDeviceIsToldHowItIsWaitedFor) {
   for (const auto& [mode, expected] : {std::pair{trt::WaitMode::kSpin, cudaDeviceScheduleSpin},
                                        std::pair{trt::WaitMode::kBlock, cudaDeviceScheduleBlockingSync},
                                        std::pair{trt::WaitMode::kPoll, cudaDeviceScheduleBlockingSync}}) {
