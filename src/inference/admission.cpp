@@ -230,11 +230,14 @@ Result<std::int64_t> warm_up(const RuntimeState& runtime, const EngineRecord& re
 
 Result<ExecutionSlot*> add_warm_slot(RuntimeState& runtime, EngineState& engine,
                                      const std::shared_ptr<LaneState>& lane) {
+  SKUA_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> free, runtime.free_memory());
+  const std::uint64_t bytes = lane_bytes(engine.record);
+  if (free && bytes > *free) return free_memory_error(engine.record.model, bytes, 0, *free);
   SKUA_ASSIGN_OR_RETURN(ExecutionSlot * slot, add_slot(runtime, engine, lane));
   const auto took_ns = warm_up(runtime, engine.record, *slot);
   if (took_ns.ok()) return slot;
   engine.slots.pop_back();
-  give_back(runtime, engine, lane_bytes(engine.record));
+  give_back(runtime, engine, bytes);
   return took_ns.error();
 }
 

@@ -44,8 +44,9 @@ Error free_memory_error(const std::string& model, std::uint64_t bytes, std::uint
 /// What an engine takes of the budget: its own bytes, and those of every lane that runs it.
 std::uint64_t bytes_with_lanes(const RuntimeState& runtime, const EngineRecord& record);
 
-/// A lane that comes after its engine: adds a slot to a resident engine, within the budget, and warms it up.
-/// On any error the engine is as it was. Requires the table mutex, or a state that nobody else can see yet.
+/// A lane that comes after its engine: adds a slot to a resident engine, within the budget and what the
+/// device has free, and warms it up. On any error the engine is as it was. Requires the table mutex, or a
+/// state that nobody else can see yet.
 Result<ExecutionSlot*> add_warm_slot(RuntimeState& runtime, EngineState& engine,
                                      const std::shared_ptr<LaneState>& lane);
 

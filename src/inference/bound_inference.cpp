@@ -40,8 +40,9 @@ Status BoundInference::set_shape(std::string_view name, const Shape& shape) {
     return make_error(ErrorCode::kInference, Reason::kLaneBusy,
                       "lane '" + impl_->lane->consumer + "' is in use; one thread at a time");
   }
-  if (impl_->engine->is_released) {
-    return make_error(ErrorCode::kInference, Reason::kEngineReleased, record.model + " was released");
+  if (!is_usable(*impl_->engine)) {
+    return make_error(ErrorCode::kInference, Reason::kEngineReleased,
+                      record.model + " was released, or its runtime is gone");
   }
   impl_->slot->has_result = false;
   return impl_->slot->execution->set_input_shape(index, shape);

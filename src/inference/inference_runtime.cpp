@@ -31,6 +31,7 @@ InferenceRuntime::InferenceRuntime(RuntimeEnvironment environment, std::string l
     : state_(std::make_unique<RuntimeState>()) {
   state_->environment = std::move(environment);
   state_->label = std::move(label);
+  state_->free_memory = [this] { return free_memory(); };  // not asked before the strategy is there
   state_->default_lane = ensure_lane(*state_, kDefaultLane);
   for (const LaneDeclaration& lane : state_->environment.config.lanes)
     ensure_lane(*state_, lane.consumer, lane.engine);
@@ -89,8 +90,7 @@ Result<EngineCacheEntry> InferenceRuntime::compile_engine(const std::filesystem:
 
 AdmissionSteps InferenceRuntime::admission_steps() {
   return {[this](const EngineRecord& record) { return check_record(record); },
-          [this](VerifiedEngine engine) { return deserialize(std::move(engine)); },
-          [this] { return free_memory(); }};
+          [this](VerifiedEngine engine) { return deserialize(std::move(engine)); }, state_->free_memory};
 }
 
 Result<EngineHandle> InferenceRuntime::deserialize_engine(const EngineCacheEntry& entry) {

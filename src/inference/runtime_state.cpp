@@ -70,17 +70,16 @@ namespace {
 /// An error without a text: composing one would allocate.
 Error bare_error(Reason reason) noexcept { return Error{ErrorCode::kInference, reason, 0, {}}; }
 
-/// Neither released nor left behind by a runtime that is gone (its clock may be gone with it).
-bool is_usable(const EngineState& engine) noexcept {
-  return !engine.is_released.load(std::memory_order_acquire) &&
-         engine.runtime->is_alive.load(std::memory_order_acquire);
-}
-
 bool is_past(const InferOptions& options, const Clock& clock) noexcept {
   return options.deadline_ns.has_value() && clock.monotonic_ns() > *options.deadline_ns;
 }
 
 }  // namespace
+
+bool is_usable(const EngineState& engine) noexcept {
+  return !engine.is_released.load(std::memory_order_acquire) &&
+         engine.runtime->is_alive.load(std::memory_order_acquire);
+}
 
 Status run_slot(EngineState& engine, ExecutionSlot& slot, const InferOptions& options,
                 const Clock& clock) noexcept {

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,6 +78,7 @@ struct EngineState {
 struct RuntimeState {
   RuntimeEnvironment environment;
   std::string label;
+  std::function<Result<std::optional<std::uint64_t>>()> free_memory;  ///< the strategy's, bound
   std::shared_ptr<RuntimeShare> share = std::make_shared<RuntimeShare>();
   std::atomic<bool> is_sealed{false};
 
@@ -103,6 +106,9 @@ Result<std::size_t> index_of(const std::vector<TensorSpec>& specs, std::string_v
 
 /// nullptr when there is none.
 ExecutionSlot* find_slot(EngineState& engine, const LaneState& lane) noexcept;
+
+/// Neither released nor left behind by a runtime that is gone (its clock may be gone with it).
+bool is_usable(const EngineState& engine) noexcept;
 
 /// Runs a slot whose lane the caller holds. Allocates nothing of ours; see BoundInference::run.
 Status run_slot(EngineState& engine, ExecutionSlot& slot, const InferOptions& options,

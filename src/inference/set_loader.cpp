@@ -69,8 +69,9 @@ class SetLoader {
   }
 
   /// The budget, and what the device has free, are judged for the whole set, in its order and before a byte
-  /// is read: which engine does not fit must not depend on which was faster. Where the device's memory is the
-  /// computer's, what engines are read into is of it, too.
+  /// is read: which engine does not fit must not depend on which was faster. What engines are
+  /// read into counts, too: it is the device's where that has the computer's memory, and where it has its own
+  /// the margin is on the safe side.
   void judge_memory() {
     const std::uint64_t limit = budget();
     const std::uint64_t resident = runtime_.share->budget_used.load();

@@ -197,6 +197,22 @@ TEST_F(LoadTest, ALateLaneThatCannotBeWarmedUpIsNotThere) {
   EXPECT_TRUE(runtime->bind(handle, late).ok());
 }
 
+TEST_F(LoadTest, ALateLaneThatTheDeviceHasNoRoomForIsRefusedBeforeItIsPlaced) {
+  const std::uint64_t lane_bytes = 100U + 16U + 16U;
+  auto runtime = make_runtime();
+  const EngineHandle handle = runtime->deserialize_engine(publish("alpha")).value();
+  const Lane late = runtime->create_lane("late").value();
+  const int placed = behaviour_.execution_count;
+  behaviour_.free_bytes = lane_bytes - 1;
+  const auto refused = runtime->bind(handle, late);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_EQ(refused.error().reason, Reason::kOutOfMemory);
+  EXPECT_EQ(behaviour_.execution_count, placed);
+  behaviour_.free_bytes = lane_bytes;
+  EXPECT_TRUE(runtime->bind(handle, late).ok());
+}
+
 TEST_F(LoadTest, ASealedRuntimeLoadsNoSet) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
   const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});

@@ -151,6 +151,7 @@ TEST_F(RunTest, BindingsThatOutliveTheRuntimeAnswer) {
   ASSERT_TRUE(bound.run().ok());
   runtime_.reset();
   EXPECT_EQ(bound.run().error().reason, Reason::kEngineReleased);
+  EXPECT_EQ(bound.set_shape("x", Shape{kFakeElements}).error().reason, Reason::kEngineReleased);
   RuntimeEnvironment environment;
   environment.host = fake_host();
   FakeRuntime next(environment, behaviour_);  // may well lie where the old one lay
