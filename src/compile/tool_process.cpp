@@ -67,12 +67,63 @@ Prepared prepare(const ToolProcess& tool) {
   ::_exit(kToolNotStarted);
 }
 
-int reap(pid_t pid) {
-  ::kill(-pid, SIGKILL);
+int wait_for(pid_t pid) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   return status;
+}
+
+/// A process that ends the tool's group when this one is gone, whatever has ended it: death with the parent
+/// is for the tool alone, and a script's children would run on. It is one of the group, so that nobody else
+/// can have the group's number while it lives, and ends with it.
+class Guard {
+ public:
+  Guard() = default;
+  ~Guard() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      wait_for(pid_);
+    }
+    for (const int end : pipe_) {
+      if (end >= 0) ::close(end);
+    }
+  }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+  bool start(pid_t group) {
+    if (::pipe2(pipe_, O_CLOEXEC) != 0) return false;
+    pid_ = ::fork();
+    if (pid_ == 0) watch(group);
+    if (pid_ > 0) ::setpgid(pid_, group);  // here too: it is to be in the group before the group ends
+    return pid_ > 0;
+  }
+
+ private:
+  /// The child: nobody writes, so that a read ends when the last writer is gone, which is the parent.
+  [[noreturn]] void watch(pid_t group) const {
+    sigset_t all;
+    sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, nullptr);
+    ::setpgid(0, group);
+    ::close(pipe_[1]);
+    ::dup2(pipe_[0], STDIN_FILENO);
+    ::close_range(STDIN_FILENO + 1, ~0U, 0);  // files and locks of the parent end with the parent
+    char none = 0;
+    while (::read(STDIN_FILENO, &none, 1) < 0 && errno == EINTR) {
+    }
+    ::kill(-group, SIGKILL);
+    ::_exit(0);
+  }
+
+  pid_t pid_ = -1;
+  int pipe_[2] = {-1, -1};
+};
+
+int reap(pid_t pid) {
+  ::kill(-pid, SIGKILL);
+  return wait_for(pid);
 }
 
 bool has_ended(pid_t pid) {
@@ -117,29 +168,29 @@ Error stopped(Reason reason, const ToolProcess& tool, const std::string& why) {
                                  "; nothing was published. Last log lines: " + log_tail(tool.log));
 }
 
-}  // namespace
-
-Result<ToolEnd> run_tool(const ToolProcess& tool) {
-  constexpr std::chrono::milliseconds kLook{20};
-  if (!tool.executable.is_absolute() || ::access(tool.executable.c_str(), X_OK) != 0) {
-    return build_error(Reason::kBuilderMissing, "expected an executable at an absolute path, found " +
-                                                    quote(tool.executable.string(), 4096) +
-                                                    "; set the tool's path in the configuration");
-  }
-  SKUA_RETURN_IF_ERROR(check_words(tool));
+/// The tool in its own group, and its guard.
+Result<pid_t> start(const ToolProcess& tool, Guard& guard) {
   const Prepared prepared = prepare(tool);
-  if (prepared.log < 0) {
+  if (prepared.log < 0)
     return build_error(Reason::kIo, "cannot write " + tool.log.string() + ": " + std::strerror(errno));
-  }
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid == 0) become(tool, prepared, parent);
+  const int why = errno;
   ::close(prepared.log);
-  if (pid < 0) {
-    return build_error(Reason::kBuilderMissing,
-                       "cannot start " + tool.executable.string() + ": " + std::strerror(errno));
+  if (pid > 0) {
+    ::setpgid(pid, pid);  // in the parent too: the group must be there before it is joined or killed
+    if (guard.start(pid)) return pid;
   }
-  ::setpgid(pid, pid);  // in the parent too: the group must be there before it is killed
+  const std::string error = std::strerror(pid < 0 ? why : errno);
+  if (pid > 0) reap(pid);
+  return build_error(Reason::kBuilderMissing, "cannot start " + tool.executable.string() + ": " + error +
+                                                  "; end other programs, or raise the limit of processes");
+}
+
+/// Ends the group early where the caller or the time wants it.
+Status await(const ToolProcess& tool, pid_t pid) {
+  constexpr std::chrono::milliseconds kLook{20};
   while (!has_ended(pid)) {
     if (tool.stop_requested && tool.stop_requested()) {
       reap(pid);
@@ -152,6 +203,21 @@ Result<ToolEnd> run_tool(const ToolProcess& tool) {
     }
     std::this_thread::sleep_for(kLook);
   }
+  return {};
+}
+
+}  // namespace
+
+Result<ToolEnd> run_tool(const ToolProcess& tool) {
+  if (!tool.executable.is_absolute() || ::access(tool.executable.c_str(), X_OK) != 0) {
+    return build_error(Reason::kBuilderMissing, "expected an executable at an absolute path, found " +
+                                                    quote(tool.executable.string(), 4096) +
+                                                    "; set the tool's path in the configuration");
+  }
+  SKUA_RETURN_IF_ERROR(check_words(tool));
+  Guard guard;
+  SKUA_ASSIGN_OR_RETURN(const pid_t pid, start(tool, guard));
+  SKUA_RETURN_IF_ERROR(await(tool, pid));
   const int status = reap(pid);
   ToolEnd end;
   end.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;

@@ -31,8 +31,9 @@ struct ToolEnd {
   std::string last_line;  ///< of its output, the last one that is not blank
 };
 
-/// Runs the tool in a process group of its own that dies with this process, and waits for its end. The whole
-/// group is killed at the deadline, when a stop is asked for, and when the tool itself has ended.
+/// Runs the tool in a process group of its own and waits for its end. The whole group is killed at the
+/// deadline, when a stop is asked for, when the tool itself has ended, and when this process has, whatever
+/// has ended it. A process that leaves the group is not followed.
 /// EngineBuildError: builder_missing (no such executable), builder_timeout, cancelled; model_unsupported for
 /// a command line that is too long.
 Result<ToolEnd> run_tool(const ToolProcess& tool);

@@ -2,8 +2,13 @@
 // made to.
 #include "compile/tool_process.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <filesystem>
 
+#include "becomes.h"
 #include "compile_fixture.h"
 
 namespace skua::test {
@@ -23,13 +28,13 @@ class ToolProcessTest : public testing::Test {
     process.deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     return process;
   }
-  /// Whether a killed process is gone, or waits for its reaper, before a bounded number of looks.
-  bool is_gone(const std::string& file) {
+  /// Whether a killed process ends; it may wait for its reaper.
+  bool ends(const std::string& file) {
     const std::string pid = folder_.read(file);
-    for (int look = 0; look < 1000000; ++look) {
-      if (!std::filesystem::exists("/proc/" + pid.substr(0, pid.size() - 1) + "/exe")) return true;
-    }
-    return false;
+    return becomes([&pid] {
+      std::error_code ignored;
+      return !std::filesystem::exists("/proc/" + pid.substr(0, pid.size() - 1) + "/exe", ignored);
+    });
   }
   TempFolder folder_;
 };
@@ -91,19 +96,40 @@ TEST_F(ToolProcessTest, DeadlineEndsTheWholeGroup) {
   ToolProcess process = tool("sleep 600 & echo $! > child; echo started; wait");
   process.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
   EXPECT_TRUE(is_build_error(run_tool(process), Reason::kBuilderTimeout, "started"));
-  EXPECT_TRUE(is_gone("child"));
+  EXPECT_TRUE(ends("child"));
 }
 
 TEST_F(ToolProcessTest, StopEndsTheWholeGroup) {
   ToolProcess process = tool("sleep 600 & echo $! > child.new; mv child.new child; wait");
   process.stop_requested = [this] { return std::filesystem::exists(folder_.path() / "child"); };
   EXPECT_TRUE(is_build_error(run_tool(process), Reason::kCancelled));
-  EXPECT_TRUE(is_gone("child"));
+  EXPECT_TRUE(ends("child"));
 }
 
 TEST_F(ToolProcessTest, ChildrenThatItLeavesBehindAreEnded) {
   ASSERT_TRUE(is_ok(run_tool(tool("sleep 600 & echo $! > child"))));
-  EXPECT_TRUE(is_gone("child"));
+  EXPECT_TRUE(ends("child"));
+}
+
+// The script waits for its child as a wrapper around a tool does, and is itself the only one that would end
+// with its parent.
+TEST_F(ToolProcessTest, TheWholeGroupEndsWithACallerThatIsKilled) {
+  const ToolProcess process = tool("sleep 600 & echo $! > child.new; mv child.new child; wait");
+  const pid_t caller = ::fork();
+  if (caller == 0) {
+    static_cast<void>(run_tool(process));
+    ::_exit(0);
+  }
+  ASSERT_GT(caller, 0);  // -1 would be everybody
+  EXPECT_TRUE(becomes([this] { return folder_.has("child"); }));
+  ::kill(caller, SIGKILL);
+  ::waitpid(caller, nullptr, 0);
+  EXPECT_TRUE(ends("child"));
+}
+
+TEST_F(ToolProcessTest, LeavesNoProcessOfItsOwnBehind) {
+  ASSERT_TRUE(is_ok(run_tool(tool("true"))));
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);  // no child that is not waited for
 }
 
 TEST_F(ToolProcessTest, NoSearchPathDecidesWhichToolRuns) {
