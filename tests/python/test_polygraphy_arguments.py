@@ -1,11 +1,14 @@
-"""Skua's command line for Polygraphy, parsed by the real Polygraphy.
+"""Skua's command line for Polygraphy, parsed by the real Polygraphy, and what the real Polygraphy logs.
 
 The words are those that unit_tensorrt.PolygraphyArguments compares with what src/runtimes/tensorrt makes. Polygraphy's
-own parser takes them here; TensorRT itself is not needed for that, and nothing is built.
+own parser takes them here; TensorRT itself is not needed for that, and nothing is built. The lines of its log that
+src/runtimes/tensorrt reads are those that unit_tensorrt.PolygraphyLog is given.
 """
 
 import argparse
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -65,3 +68,43 @@ def test_a_word_that_polygraphy_does_not_know_is_noticed():
         parse([*words_of("polygraphy_arguments.txt"), "--no-such-option"])
     with pytest.raises(SystemExit):
         parse([*words_of("polygraphy_arguments.txt"), "--max-aux-streams"])
+
+
+# As much of TensorRT's package as Polygraphy asks for until it configures a build. What it is asked for after that is no
+# number, and ends it.
+TENSORRT = """
+from unittest import mock
+__version__ = "{version}"
+OnnxParser, Builder = mock.MagicMock(), mock.MagicMock()
+OnnxParser.return_value.num_errors = 0
+Builder.return_value.create_network.return_value = mock.MagicMock(num_inputs=0, num_outputs=0, num_layers=0)
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return globals().setdefault(name, mock.MagicMock())
+"""
+
+
+def log_of(folder, version):
+    """What the real Polygraphy logs when it is given our words for a network without inputs, and has no cache to load."""
+    pytest.importorskip("polygraphy.tools", reason="polygraphy is not installed: setup.sh test")
+    onnx = pytest.importorskip("onnx", reason="onnx is not installed: setup.sh test")
+    (folder / "packages" / "tensorrt").mkdir(parents=True)
+    (folder / "packages" / "tensorrt" / "__init__.py").write_text(TENSORRT.format(version=version))
+    onnx.save(onnx.ModelProto(), folder / "source.onnx")
+    words = words_of("polygraphy_arguments.txt")
+    words = words[:words.index("--trt-min-shapes")]
+    command = [sys.executable, "-c", "from polygraphy.tools import main; main()"]
+    result = subprocess.run([*command, *(word.replace("/staging", str(folder)) for word in words)],
+                            env={"PYTHONPATH": str(folder / "packages")}, capture_output=True, text=True, check=False)
+    return (result.stdout + result.stderr).replace(str(folder), "/staging").splitlines()
+
+
+def test_the_lines_that_are_read_are_polygraphys_own(tmp_path):
+    log = log_of(tmp_path, "10.3.0")
+    for line in words_of("polygraphy_log.txt"):
+        assert line in log
+
+
+def test_a_release_of_four_numbers_is_logged_as_it_is(tmp_path):
+    assert any(" | Version: 10.3.0.post1 | " in line for line in log_of(tmp_path, "10.3.0.post1"))

@@ -1,9 +1,10 @@
-// Command lines of the two tools. What the real Polygraphy makes of its one is tested in
-// tests/python/test_polygraphy_arguments.py, from the same file that is compared here.
+// Command lines of the two tools. What the real Polygraphy makes of its one, and what it logs, is tested in
+// tests/python/test_polygraphy_arguments.py, from the same files that are compared here.
 #include <fstream>
 #include <sstream>
 
 #include "compile_fixture.h"
+#include "runtimes/tensorrt/compile_timing.h"
 #include "runtimes/tensorrt/compile_tools.h"
 
 namespace skua::test {
@@ -171,6 +172,20 @@ TEST(PolygraphyVerdict, StatusLastLineAndReleaseAllCount) {
     EXPECT_TRUE(is_build_error(judged(0, finished, version), Reason::kSdkForeign, version));
   EXPECT_TRUE(is_build_error(tensorrt::judge_polygraphy(ended(0, finished), "", 100300), Reason::kSdkForeign,
                              "no version"));
+}
+
+// Both lines are the real one's own.
+TEST(PolygraphyLog, TellsTheReleaseAndThatTheTimingCacheWasNotTaken) {
+  std::string log;
+  for (const std::string& line : lines_of("polygraphy_log.txt")) log += line + "\n";
+  EXPECT_TRUE(is_ok(tensorrt::judge_polygraphy(ended(0, "[I] Finished"), log, 100300)));
+  EXPECT_TRUE(is_build_error(tensorrt::judge_polygraphy(ended(0, "[I] Finished"), log, 100400),
+                             Reason::kSdkForeign, "found 10.3.0"));
+  TensorrtCompileCase mlp(mlp_model());
+  SilentProgress progress;
+  tensorrt::CompileState state(mlp.request, progress, tensorrt::library_facts().value());
+  tensorrt::judge_timing_cache(state, log);
+  EXPECT_EQ(state.record.proof.at("timing_cache"), "refused by TensorRT");
 }
 
 }  // namespace
