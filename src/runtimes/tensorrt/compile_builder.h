@@ -15,9 +15,14 @@
 namespace skua::tensorrt {
 
 /// Layers whose name, or whose ONNX node's name, matches one of `patterns`, and that compute in floating
-/// point. InvalidArgumentError for a pattern that matches none, and for more names than a record can hold.
+/// point, which a Cast does not. InvalidArgumentError for a pattern that matches none, and for more names
+/// than a record can hold.
 Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefinition& network,
                                                 const std::vector<std::string>& patterns);
+
+/// A tool would hold a Cast too that has the name of a layer to keep: EngineBuildError,
+/// precision_not_supported.
+Status check_no_cast(const nvinfer1::INetworkDefinition& network, const BuildOptions& options);
 
 /// What trtexec is to be told of the outputs of `layers`: the type of each, where one of them is to be held
 /// in fp32. Outputs of the network keep the type that the model declares. EngineBuildError,

@@ -151,8 +151,9 @@ Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vecto
   std::map<std::string, bool> own, parts;  // whether it is half; two layers may have one name
   for (const Json& layer : json.at("Layers")) {
     if (!layer.is_object()) continue;
-    // A cast stands where the two precisions meet; `skua quantize` leaves some within what is kept.
-    const bool is_half = !is_plumbing(text_at(layer, "LayerType")) && types_of(layer, edges).has_half;
+    const std::string type = text_at(layer, "LayerType");
+    if (type == "Cast") continue;  // is never kept; one that has a kept layer's name shows nothing of it
+    const bool is_half = !is_plumbing(type) && types_of(layer, edges).has_half;
     const auto add = [is_half](bool& known) { known = known || is_half; };
     add(own[text_at(layer, "Name")]);
     for (const std::string& part : parts_of(layer)) add(parts[part]);

@@ -25,7 +25,7 @@ Status check_half(const LayerPrecisions& found);
 
 /// What the inspector shows of the layers that were to stay in FP32.
 struct KeptLayers {
-  std::vector<std::string> proven;  ///< no half input, output or weight, or nothing computed (casts)
+  std::vector<std::string> proven;  ///< no half input, output or weight, or nothing computed (copies)
   std::vector<std::string> half;    ///< one of these is half
   /// Of the rest nothing is known: no layer has the name, or only a fused one around it with a half at its
   /// edges, which may compute in float all the same.

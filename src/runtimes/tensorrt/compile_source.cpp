@@ -139,6 +139,8 @@ Status settle_options(CompileState& state) {
   SKUA_ASSIGN_OR_RETURN(state.options,
                         build_options(build, state.request.model_name, NV_TENSORRT_MAJOR, memory));
   SKUA_ASSIGN_OR_RETURN(state.options.keep_fp32, layers_to_keep(*state.parsed.network, build.keep_fp32));
+  if (build.build_route != BuildRoute::kBuilder && state.options.has_fp16_flag())
+    SKUA_RETURN_IF_ERROR(check_no_cast(*state.parsed.network, state.options));
   if (build.build_route == BuildRoute::kTrtexec && state.options.has_fp16_flag()) {
     SKUA_ASSIGN_OR_RETURN(state.options.kept_outputs,
                           kept_outputs(*state.parsed.network, state.options.keep_fp32));

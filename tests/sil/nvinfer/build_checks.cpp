@@ -154,8 +154,21 @@ bool Judge::judge_dynamic_input(const Tensor& input, const ProfileEntry& entry, 
   return true;
 }
 
+/// Both kinds of pin count, whatever the flags make of them.
+bool is_held_to_another_type(const Layer& cast) {
+  const Tensor& output = *cast.outputs.front();
+  const auto other = [&output](const std::optional<nvinfer1::DataType>& type) {
+    return type && *type != output.type;
+  };
+  return other(cast.precision) || std::any_of(cast.output_types.begin(), cast.output_types.end(), other);
+}
+
 // A constant K alone is judged here: one from a profile is not.
 bool Judge::judge_layers() const {
+  for (const Layer& layer : network_.layers) {
+    if (layer.op == "Cast" && is_held_to_another_type(layer))
+      return fails(4, layer.name + ": a cast is held to another type than the one that it casts to.");
+  }
   OnnxModel model;
   read_onnx(network_.model, model);
   for (const OnnxNode& node : model.graph.nodes) {

@@ -291,6 +291,25 @@ TEST_F(SilNvinfer, APrecisionFlagDoesNotFitAStronglyTypedNetwork) {
   EXPECT_EQ(workshop.build(), "");
 }
 
+TEST_F(SilNvinfer, ACastIsNotHeldToAnotherTypeThanItsOwn) {
+  using nvinfer1::DataType;
+  const auto build_with = [this](const std::function<void(nvinfer1::ILayer&)>& hold) {
+    Workshop workshop(listener);
+    EXPECT_TRUE(
+        workshop.parse(test::OnnxWriter()
+                           .input("x", test::kFloat, {4})
+                           .output("y", test::kHalf, {4})
+                           .node("Cast", {"x"}, {"y"}, {test::onnx_integer_attribute("to", test::kHalf)})
+                           .model()));
+    hold(*workshop.network->getLayer(0));
+    return workshop.build();
+  };
+  EXPECT_EQ(build_with([](auto& cast) { cast.setPrecision(DataType::kFLOAT); }), "");
+  EXPECT_EQ(build_with([](auto& cast) { cast.setOutputType(0, DataType::kFLOAT); }), "");
+  EXPECT_NE(build_with([](auto& cast) { cast.setOutputType(0, DataType::kHALF); }), "");
+  EXPECT_NE(build_with([](auto&) {}), "");
+}
+
 TEST_F(SilNvinfer, ARefittableEngineSaysSo) {
   Workshop workshop(listener);
   ASSERT_TRUE(workshop.parse(test::mlp_model()));

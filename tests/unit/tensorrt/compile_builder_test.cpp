@@ -172,6 +172,51 @@ TEST(BuilderConfigNames, LayersOfOneNameAreAllKept) {
     EXPECT_TRUE(parsed->network.network->getLayer(layer)->precisionIsSet()) << layer;
 }
 
+/// Of halves between two casts; what comes after them has a name of the test's own.
+std::unique_ptr<Parsed> parse_casts(const std::string& last) {
+  return parse(OnnxWriter()
+                   .input("x", kFloat, {4})
+                   .output("y", kFloat, {4})
+                   .node("Cast", {"x"}, {"h"}, {onnx_integer_attribute("to", kHalf)}, "to_half")
+                   .node("Sigmoid", {"h"}, {"g"}, {}, "half")
+                   .node("Cast", {"g"}, {"f"}, {onnx_integer_attribute("to", kFloat)}, "to_float")
+                   .node("Relu", {"f"}, {"y"}, {}, last)
+                   .model());
+}
+
+// It would be another layer: TensorRT's answer to that is not known.
+TEST(BuilderConfigCasts, AreNeverKept) {
+  const auto parsed = parse_casts("last");
+  EXPECT_THAT(tensorrt::layers_to_keep(*parsed->network.network, {"*"}).value(), ElementsAre("half", "last"));
+  EXPECT_TRUE(is_error(tensorrt::layers_to_keep(*parsed->network.network, {"to_*"}),
+                       ErrorCode::kInvalidArgument, Reason::kInvalidArgument, "matches no layer"));
+}
+
+TEST(BuilderConfigCasts, AreLeftAloneUnderTheNameOfAKeptLayer) {
+  const auto parsed = parse_casts("to_half");
+  nvinfer1::INetworkDefinition& network = *parsed->network.network;
+  BuildConfig build;
+  BuildOptions options = tensorrt::build_options(build, "net", NV_TENSORRT_MAJOR, std::nullopt).value();
+  options.keep_fp32 = tensorrt::layers_to_keep(network, {"to_half"}).value();
+  ASSERT_TRUE(is_ok(tensorrt::make_config(*parsed->network.builder, network, options, parsed->recorder)));
+  EXPECT_FALSE(network.getLayer(0)->precisionIsSet());
+  EXPECT_FALSE(network.getLayer(0)->outputTypeIsSet(0));
+  EXPECT_TRUE(network.getLayer(3)->precisionIsSet());
+}
+
+// A tool has nothing but the name.
+TEST(BuilderConfigCasts, AToolCannotTellThemFromAKeptLayerOfTheirName) {
+  for (const BuildRoute route : {BuildRoute::kTrtexec, BuildRoute::kPolygraphy}) {
+    BuildOptions options;
+    options.route = route;
+    options.keep_fp32 = {"to_half"};
+    EXPECT_TRUE(is_build_error(tensorrt::check_no_cast(*parse_casts("to_half")->network.network, options),
+                               Reason::kPrecisionNotSupported, "found one named 'to_half'"));
+    options.keep_fp32 = {"last"};
+    EXPECT_TRUE(is_ok(tensorrt::check_no_cast(*parse_casts("last")->network.network, options)));
+  }
+}
+
 TEST_F(BuilderConfig, KeptLayersAreHeldInFp32) {
   BuildOptions options = options_of(Precision::kFp16);
   options.keep_fp32 = {"product"};

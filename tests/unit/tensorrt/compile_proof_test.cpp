@@ -68,6 +68,7 @@ constexpr char kKept[] = R"({"Layers":[
    "Outputs":[{"Name":"y","Format/Datatype":"FP16"}]},
   {"Name":"twice","LayerType":"SoftMax","Inputs":[],"Outputs":[{"Name":"e","Format/Datatype":"FP16"}]},
   {"Name":"twice","LayerType":"SoftMax","Inputs":[],"Outputs":[{"Name":"f","Format/Datatype":"FP32"}]},
+  {"Name":"cast","LayerType":"Cast","Inputs":[],"Outputs":[{"Name":"h","Format/Datatype":"FP32"}]},
   {"Name":"one + two","LayerType":"SoftMax","Inputs":[],"Outputs":[{"Name":"g","Format/Datatype":"FP16"}]}],
  "Bindings":["x","y"]})";
 
@@ -85,6 +86,12 @@ TEST(KeptLayers, AHalfAnywhereEndsTheBuild) {
     EXPECT_TRUE(is_build_error(tensorrt::check_kept(kept(name)), Reason::kPrecisionNotSupported, name))
         << name;
   }
+}
+
+TEST(KeptLayers, ACastProvesNothingOfALayerThatHasItsName) {
+  EXPECT_THAT(kept("cast").proven, testing::IsEmpty());
+  EXPECT_THAT(kept("cast").hidden, testing::ElementsAre("cast"));
+  EXPECT_FALSE(kept("cast").is_any_named);
 }
 
 TEST(KeptLayers, WhatIsNotThereIsToldAsNotShown) {

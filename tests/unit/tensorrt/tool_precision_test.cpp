@@ -79,6 +79,23 @@ TEST(FusedLayers, AToolThatHasFusedThemIsTaken) {
   EXPECT_EQ(record->proof.at("keep_fp32.read_back"), "none");
 }
 
+TEST(ToolPrecision, ACastOfAKeptLayersNameEndsTheBuildBeforeTheToolStarts) {
+  for (const BuildRoute route : {BuildRoute::kTrtexec, BuildRoute::kPolygraphy}) {
+    ToolCase tool(route,
+                  OnnxWriter()
+                      .input("x", kFloat, {4})
+                      .output("y", kHalf, {4})
+                      .node("Sigmoid", {"x"}, {"h"}, {}, "same")
+                      .node("Cast", {"h"}, {"y"}, {onnx_integer_attribute("to", kHalf)}, "same")
+                      .model(),
+                  Precision::kFp16);
+    tool.request.build.keep_fp32 = {"same"};
+    tool.request.config.trtexec = tool.request.config.polygraphy = tool.script("touch started");
+    EXPECT_TRUE(is_build_error(tool.compile(), Reason::kPrecisionNotSupported, "found one named 'same'"));
+    EXPECT_FALSE(std::filesystem::exists(tool.request.staging_dir / "started"));
+  }
+}
+
 TEST(ToolPrecision, TheProofOfAReferenceSaysWhatIsNotReadBack) {
   ToolCase tool(BuildRoute::kTrtexec, mlp_model()), builder(BuildRoute::kBuilder, mlp_model());
   const auto by_tool = tool.compile(), by_builder = builder.compile();

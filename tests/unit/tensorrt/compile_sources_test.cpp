@@ -155,6 +155,30 @@ TEST(CompileRemedies, MoreNamesToKeepThanARecordHoldsSayWhatToDo) {
   }
 }
 
+// The stand-in refuses to build a cast that is held to another type.
+TEST(CompileCasts, BetweenKeptLayersAreNotRecordedAsKept) {
+  TensorrtCompileCase mixed(
+      OnnxWriter()
+          .input("x", kFloat, {4})
+          .output("y", kFloat, {4})
+          .node("Sigmoid", {"x"}, {"a"}, {}, "head/first")
+          .node("Cast", {"a"}, {"b"}, {onnx_integer_attribute("to", kHalf)}, "head/cast")
+          .node("Cast", {"b"}, {"c"}, {onnx_integer_attribute("to", kFloat)}, "back")
+          .node("Abs", {"c"}, {"y"}, {}, "tail")
+          .model(),
+      Precision::kFp16);
+  const auto golden =
+      encode_golden(one_tensor("x", {0, 0, 0, 0}), one_tensor("y", {0.5F, 0.5F, 0.5F, 0.5F})).value();
+  const std::string_view text(reinterpret_cast<const char*>(golden.data()), golden.size());
+  mixed.request.build.golden = GoldenSource{mixed.folder.write("my.golden", text), "by hand"};
+  mixed.request.build.keep_fp32 = {"head/*"};
+  const auto record = mixed.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_EQ(record->options.at("keep_fp32_layers"), "head/first");
+  EXPECT_EQ(record->proof.at("keep_fp32.read_back"), "head/first");
+  EXPECT_EQ(record->proof.at("keep_fp32.not_shown"), "none");
+}
+
 // --- ends ---
 
 /// Asks for the build's end at a step that is none of TensorRT's.
