@@ -142,8 +142,8 @@ Status add_output_shapes(const CompileState& state, nvinfer1::IExecutionContext&
   return {};
 }
 
-/// In the model's order, with the shapes that the plan has.
-std::vector<ModelTensor> plan_outputs(const CompileState& state) {
+/// In the model's order, with the shapes that the plan has, and as max_shape the greatest of the three ends.
+Result<std::vector<ModelTensor>> outputs_at_the_ends(const CompileState& state) {
   std::vector<ModelTensor> outputs = state.contract.outputs;
   for (ModelTensor& output : outputs) {
     output.spec.shape = find_tensor(state.plan->facts().outputs, output.spec.name)->shape;
@@ -151,21 +151,61 @@ std::vector<ModelTensor> plan_outputs(const CompileState& state) {
     for (std::size_t axis = 0; axis < output.spec.shape.rank(); ++axis) {
       if (output.spec.shape[axis] < 0) output.spec.max_shape.set(axis, 0);
     }
-    output.symbols.assign(output.spec.shape.rank(), "");  // the engine knows better than a name
+  }
+  SKUA_ASSIGN_OR_RETURN(const Context context, shape_context(state));
+  for (const auto side : {&OptimizationProfile::min, &OptimizationProfile::opt, &OptimizationProfile::max}) {
+    SKUA_RETURN_IF_ERROR(add_output_shapes(state, *context, side, outputs));
   }
   return outputs;
 }
 
+/// Whether the three ends are one, so that there is nothing between them.
+bool is_point(const OptimizationProfile& profile) {
+  return profile.min == profile.opt && profile.opt == profile.max;
+}
+
+const OnnxValue* declaration_of(const OnnxModel& source, const std::string& name) {
+  const auto& outputs = source.graph.outputs;
+  const auto found = std::find_if(outputs.begin(), outputs.end(),
+                                  [&name](const OnnxValue& value) { return value.name == name; });
+  return found == outputs.end() || !found->has_shape ? nullptr : &*found;
+}
+
+/// The number that the file declares for a dimension; -1 when it has none.
+std::int64_t declared_size(const OnnxModel& source, const std::string& name, std::size_t axis) {
+  const OnnxValue* const declared = declaration_of(source, name);
+  return declared == nullptr || axis >= declared->dims.size()
+             ? -1
+             : std::max<std::int64_t>(declared->dims[axis].value, -1);
+}
+
+/// What the ends show bounds nothing between them: a shape may be a remainder, or a difference of two inputs.
+/// So a dimension that the plan leaves open is opened again for bounded_outputs, which knows the names of
+/// input dimensions and the user's capacities. A number in the file stands, if hold_to_the_ends lets it. For
+/// what depends on the data no name stands.
+void reopen(const CompileState& state, std::vector<ModelTensor>& outputs) {
+  const auto& profiles = state.options.profiles;
+  const bool is_exact = std::all_of(profiles.begin(), profiles.end(), is_point);
+  for (ModelTensor& output : outputs) {
+    TensorSpec& spec = output.spec;
+    for (std::size_t axis = 0; axis < spec.shape.rank(); ++axis) {
+      const std::int64_t shown = spec.max_shape[axis];
+      if (spec.shape[axis] < 0 && shown < 0) output.symbols[axis].clear();
+      if (spec.shape[axis] >= 0 || shown < 0 || is_exact) continue;
+      spec.max_shape.set(axis, declared_size(state.source, spec.name, axis));
+    }
+  }
+}
+
 /// The shape that the file declares for an output, when it is fixed.
 std::optional<Shape> declared_shape(const OnnxModel& source, const std::string& name) {
-  for (const OnnxValue& value : source.graph.outputs) {
-    if (value.name != name || !value.has_shape) continue;
-    std::vector<std::int64_t> dims;
-    for (const OnnxDim& dim : value.dims) dims.push_back(std::max<std::int64_t>(dim.value, -1));
-    const auto shape = Shape::from(dims);
-    if (shape.ok() && shape->is_static()) return *shape;
-  }
-  return std::nullopt;
+  const OnnxValue* const declared = declaration_of(source, name);
+  if (declared == nullptr) return std::nullopt;
+  std::vector<std::int64_t> dims;
+  for (std::size_t axis = 0; axis < declared->dims.size(); ++axis)
+    dims.push_back(declared_size(source, name, axis));
+  const auto shape = Shape::from(dims);
+  return shape.ok() && shape->is_static() ? std::optional(*shape) : std::nullopt;
 }
 
 /// The user's capacities; beside them the file's word for an output that TensorRT leaves open. TensorRT
@@ -217,6 +257,24 @@ Status settle(CompileState& state, const ModelTensors& tensors) {
   return {};
 }
 
+/// The names and numbers of the file, and the user's, are words; what the ends show is not. `at_the_ends` has
+/// it as max_shape. Only what the engine cannot say there depends on the data.
+Status hold_to_the_ends(const std::vector<ModelTensor>& at_the_ends, std::vector<TensorSpec>& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Shape& shown = at_the_ends[i].spec.max_shape;
+    for (std::size_t axis = 0; axis < shown.rank(); ++axis) {
+      if (shown[axis] <= outputs[i].max_shape[axis]) continue;
+      return build_error(Reason::kOutputUnbounded,
+                         "output " + quote(outputs[i].name) + ": expected at most " +
+                             outputs[i].max_shape.to_string() + ", found " + shown.to_string() +
+                             " at the ends of the optimisation profiles; give max_output_shapes[" +
+                             quote(outputs[i].name) + "]");
+    }
+    outputs[i].data_dependent = !shown.is_static();
+  }
+  return {};
+}
+
 }  // namespace
 
 Status check_header(CompileState& state) {
@@ -248,12 +306,11 @@ Status open_plan(CompileState& state) {
 }
 
 Status settle_contract(CompileState& state) {
-  ModelTensors tensors{state.contract.inputs, plan_outputs(state)};
-  SKUA_ASSIGN_OR_RETURN(const Context context, shape_context(state));
-  for (const auto side : {&OptimizationProfile::min, &OptimizationProfile::opt, &OptimizationProfile::max}) {
-    SKUA_RETURN_IF_ERROR(add_output_shapes(state, *context, side, tensors.outputs));
-  }
-  return settle(state, tensors);
+  SKUA_ASSIGN_OR_RETURN(const std::vector<ModelTensor> at_the_ends, outputs_at_the_ends(state));
+  ModelTensors tensors{state.contract.inputs, at_the_ends};
+  reopen(state, tensors.outputs);
+  SKUA_RETURN_IF_ERROR(settle(state, tensors));
+  return hold_to_the_ends(at_the_ends, state.record.outputs);
 }
 
 Status settle_unproven(CompileState& state) {

@@ -120,41 +120,6 @@ TEST(TensorrtCompile, ProfileThatNoMemoryCanHoldIsRefused) {
   EXPECT_TRUE(is_error(rows.compile(), ErrorCode::kOutOfMemory, Reason::kOutOfMemory));
 }
 
-TEST(TensorrtCompile, DataDependentOutputNeedsACapacity) {
-  TensorrtCompileCase non_zero(non_zero_model());
-  EXPECT_TRUE(is_build_error(non_zero.compile(), Reason::kOutputUnbounded, "max_output_shapes['y']"));
-  non_zero.request.build.max_output_shapes = {{"y", Shape{1, 8}}};
-  const auto record = non_zero.compile();
-  ASSERT_TRUE(is_ok(record));
-  EXPECT_TRUE(record->outputs[0].data_dependent);
-  EXPECT_EQ(record->outputs[0].max_shape, (Shape{1, 8}));
-}
-
-template <typename T>
-TensorMap one_tensor(const std::string& name, DType dtype, const Shape& shape, const std::vector<T>& values) {
-  Tensor tensor = Tensor::allocate(dtype, shape).value();
-  std::copy(values.begin(), values.end(), tensor.as<T>().begin());
-  TensorMap map;
-  EXPECT_TRUE(is_ok(map.insert(name, std::move(tensor))));
-  return map;
-}
-
-TEST(TensorrtCompile, DeclaredShapeIsTheCapacityOfWhatTensorrtLeavesOpen) {
-  TensorrtCompileCase declared(
-      OnnxWriter().input("x", kFloat, {8}).output("y", kInt64, {1, 8}).node("NonZero", {"x"}, {"y"}).model());
-  const auto golden =
-      encode_golden(one_tensor<float>("x", DType::kFloat32, Shape{8}, std::vector<float>(8, 1.0F)),
-                    one_tensor<std::int64_t>("y", DType::kInt64, Shape{1, 8}, {0, 1, 2, 3, 4, 5, 6, 7}))
-          .value();
-  const std::string_view text(reinterpret_cast<const char*>(golden.data()), golden.size());
-  declared.request.build.golden = GoldenSource{declared.folder.write("my.golden", text), "by hand"};
-  const auto record = declared.compile();
-  ASSERT_TRUE(is_ok(record));
-  EXPECT_EQ(record->outputs[0].shape, (Shape{1, -1}));
-  EXPECT_EQ(record->outputs[0].max_shape, (Shape{1, 8}));
-  EXPECT_TRUE(record->outputs[0].data_dependent);
-}
-
 TEST(TensorrtCompilePrecision, Fp16RecordsTheShareOfHalfLayers) {
   TensorrtCompileCase mlp(mlp_model(), Precision::kFp16);
   const auto record = mlp.compile();
@@ -328,10 +293,25 @@ TEST(TensorrtCompileStop, BuildIsCancelledAtTheNextStep) {
   EXPECT_FALSE(std::filesystem::exists(mlp.request.staging_dir / mlp.request.artifact_name));
 }
 
-TEST(TensorrtCompileStop, BuildEndsByItselfWhenItsTimeIsOver) {
+TEST(TensorrtCompileStop, NothingIsBuiltWhenTheTimeIsOver) {
   TensorrtCompileCase mlp(mlp_model());
   mlp.request.config.trtexec_timeout_s = 0;
   EXPECT_TRUE(is_build_error(mlp.compile(), Reason::kBuilderTimeout, "trtexec_timeout_s"));
+  EXPECT_EQ(sil::calls("IBuilder::buildSerializedNetwork"), 0);
+}
+
+// The steps by hand: nobody but the builder's own monitor looks at the time.
+TEST(TensorrtCompileStop, BuildEndsByItselfWhenItsTimeIsOver) {
+  TensorrtCompileCase mlp(mlp_model());
+  mlp.request.config.trtexec_timeout_s = 0;
+  std::filesystem::create_directory(mlp.request.staging_dir);
+  SilentProgress progress;
+  tensorrt::CompileState state(mlp.request, progress, tensorrt::library_facts().value());
+  for (const auto step : {tensorrt::read_source, tensorrt::parse_source, tensorrt::settle_options})
+    ASSERT_TRUE(is_ok(step(state)));
+  EXPECT_TRUE(is_build_error(tensorrt::build_plan(state), Reason::kBuilderTimeout, "trtexec_timeout_s"));
+  EXPECT_THAT(progress.steps, Contains(testing::StartsWith("TensorRT: ")));  // it had begun
+  EXPECT_FALSE(std::filesystem::exists(state.artifact_path()));
 }
 
 // --- timing caches ---
