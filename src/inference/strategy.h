@@ -28,7 +28,7 @@ class Execution {
   virtual Status run(std::optional<std::int64_t> deadline_ns) noexcept = 0;
   /// Called once, before anything but a golden run: runs at every shape that may come until later runs are as
   /// quick as they get (warm_runs.h), and leaves every input at its profile's `opt`. This one only does the
-  /// latter. An error: the device is lost, or memory ran out.
+  /// latter. An error: the device is lost or hangs, memory ran out, or no run has a result that should have.
   virtual Status warm_up(const EngineRecord& record);
 };
 

@@ -30,7 +30,7 @@ CudaMemory::~CudaMemory() {
   if (!state_) return;
   state_->count_release(bytes_);
   if (state_->is_lost()) return;
-  state_->heed(classify(host_ != nullptr ? cudaFreeHost(host_) : cudaFree(device_)));
+  state_->take(host_ != nullptr ? cudaFreeHost(host_) : cudaFree(device_));
 }
 
 Result<CudaMemory> CudaMemory::device(std::shared_ptr<DeviceState> state, std::size_t bytes,

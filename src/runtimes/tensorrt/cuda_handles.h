@@ -28,6 +28,8 @@ class CudaHandle {
     return &handle_;
   }
   explicit operator bool() const noexcept { return handle_ != nullptr; }
+  /// Leaves it to a device that is lost.
+  void abandon() noexcept { handle_ = nullptr; }
   /// What CUDA says of it is often the error of earlier work.
   cudaError_t reset() noexcept {
     return handle_ != nullptr ? Destroy(std::exchange(handle_, nullptr)) : cudaSuccess;

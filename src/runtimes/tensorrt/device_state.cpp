@@ -1,11 +1,9 @@
 #include "runtimes/tensorrt/device_state.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <mutex>
 #include <new>
-#include <string>
-#include <vector>
 
 #include "runtimes/tensorrt/record_options.h"
 
@@ -60,6 +58,12 @@ const Fault& DeviceState::heed(const Fault& fault) noexcept {
   return fault;
 }
 
+Fault DeviceState::take(cudaError_t answer) noexcept {
+  const Fault fault = heed(classify(answer));
+  if (fault.kind != FaultClass::kNone && !is_lost()) static_cast<void>(cudaGetLastError());
+  return fault;
+}
+
 void DeviceState::count_allocation(MemoryKind kind, std::uint64_t bytes) noexcept {
   held_bytes_.fetch_add(bytes);
   allocations_.fetch_add(1);
@@ -80,6 +84,37 @@ void DeviceState::count_allocation(MemoryKind kind, std::uint64_t bytes) noexcep
 void DeviceState::tell(const Event& event) noexcept {
   if (EventSink* const events = events_.load(std::memory_order_acquire); events != nullptr)
     events->emit(event);
+}
+
+void DeviceState::tell(GraphNote& note) noexcept {
+  const char* const untold = note.untold.exchange(nullptr);
+  if (untold == nullptr) return;
+  try {
+    const std::string reason(untold);
+    tell({Level::kInfo,
+          "c7.graph_unavailable",
+          note.model + " runs without a CUDA graph: " + reason,
+          {{"backbone", note.model}, {"cause", reason}}});
+  } catch (...) {  // without memory nothing is told
+  }
+}
+
+std::shared_ptr<GraphNote> DeviceState::note_of(const std::string& model) {
+  auto note = std::make_shared<GraphNote>();
+  note->model = model;
+  const std::lock_guard lock(notes_mutex_);
+  const auto is_over = [](const std::weak_ptr<GraphNote>& each) { return each.expired(); };
+  notes_.erase(std::remove_if(notes_.begin(), notes_.end(), is_over), notes_.end());
+  notes_.push_back(note);
+  return note;
+}
+
+void DeviceState::detach() noexcept {
+  const std::lock_guard lock(notes_mutex_);
+  for (const std::weak_ptr<GraphNote>& each : notes_) {
+    if (const std::shared_ptr<GraphNote> note = each.lock()) tell(*note);
+  }
+  events_.store(nullptr, std::memory_order_release);
 }
 
 void abandon(std::shared_ptr<void> object) noexcept {

@@ -5,9 +5,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "runtimes/tensorrt/trt_errors.h"
 #include "skua/ports.h"
@@ -27,10 +30,18 @@ inline constexpr std::int32_t kNotLost = -1;
 /// What ends the use of a device ends it for the process: all its runtimes share this one.
 LossRecord& process_loss() noexcept;
 
-/// Held alone while a graph is recorded, shared by whatever loads, places, renews or ends: that waits for the
-/// whole device, which CUDA forbids during any recording in the process. No run after the seal takes it,
-/// unless it renews its context.
+/// Held alone while a graph is recorded, shared by whatever loads, places, renews or ends: there TensorRT may
+/// wait for the whole device, which CUDA forbids during any recording in the process. What a run takes and
+/// gives back needs no gate: a recording is thread-local, so CUDA refuses cudaMalloc and cudaFree to none but
+/// the thread that records. No run after the seal takes it, unless it renews its context.
 std::shared_mutex& recording_gate() noexcept;
+
+/// Why a lane has no graph, until it is told: in flight, where nobody makes texts, that is when the lane ends
+/// or its runtime.
+struct GraphNote {
+  std::string model;
+  std::atomic<const char*> untold{nullptr};  ///< static storage
+};
 
 class DeviceState {
  public:
@@ -50,6 +61,9 @@ class DeviceState {
   void lose(const Fault& fault) noexcept;
   /// Loses the device when the fault says so; hands the fault on.
   const Fault& heed(const Fault& fault) noexcept;
+  /// The same for an answer that no caller is given. It is taken out of CUDA, unless the device is lost: a
+  /// later call's failure is judged by what CUDA remembers.
+  Fault take(cudaError_t answer) noexcept;
 
   /// From here on every allocation is a defect: it is told (c7.memory_after_seal) and counted. It is granted
   /// all the same: in the air a frame late is better than none.
@@ -64,11 +78,17 @@ class DeviceState {
 
   /// Tells one thing. Not for the frame loop.
   void tell(const Event& event) noexcept;
-  /// Nobody is told any more; engines may outlive the runtime and its event sink.
-  void detach() noexcept { events_.store(nullptr, std::memory_order_release); }
+  /// Tells (c7.graph_unavailable) what is untold.
+  void tell(GraphNote& note) noexcept;
+  /// For one lane. Allocates.
+  std::shared_ptr<GraphNote> note_of(const std::string& model);
+  /// Nobody is told any more, once all notes are: engines may outlive the runtime and its event sink.
+  void detach() noexcept;
 
  private:
   std::atomic<EventSink*> events_;
+  std::mutex notes_mutex_;
+  std::vector<std::weak_ptr<GraphNote>> notes_;
   LossRecord own_loss_{kNotLost};
   LossRecord& lost_code_;
   std::atomic<bool> is_loss_told_{false};

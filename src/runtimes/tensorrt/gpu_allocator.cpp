@@ -15,7 +15,7 @@ ContextMemoryScope::ContextMemoryScope() noexcept { ++context_depth; }
 ContextMemoryScope::~ContextMemoryScope() { --context_depth; }
 
 void GpuAllocator::refuse(cudaError_t why) noexcept {
-  if (state_->heed(classify(why)).kind != FaultClass::kDevice) static_cast<void>(cudaGetLastError());
+  state_->take(why);
   last_refusal_.store(why);
   refusals_.fetch_add(1);
 }
@@ -49,7 +49,7 @@ bool GpuAllocator::deallocateAsync(void* memory, cudaStream_t) noexcept {
     state_->count_release(found->second);
     sizes_.erase(found);
   }
-  return state_->heed(classify(cudaFree(memory))).kind == FaultClass::kNone;
+  return state_->take(cudaFree(memory)).kind == FaultClass::kNone;
 }
 
 TemporaryMemory::~TemporaryMemory() {

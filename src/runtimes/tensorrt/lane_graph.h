@@ -18,6 +18,7 @@ class LaneGraph {
   template <typename Enqueue>
   cudaError_t capture(cudaStream_t stream, Enqueue enqueue) noexcept {
     if (const cudaError_t dropped = drop(); classify(dropped).kind == FaultClass::kDevice) return dropped;
+    static_cast<void>(cudaGetLastError());  // what dropping has left behind
     const cudaError_t begun = cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
     if (begun != cudaSuccess) return refuse("capture_refused", begun);
     const cudaError_t enqueued = enqueue();
@@ -39,6 +40,7 @@ class LaneGraph {
 
  private:
   cudaError_t refuse(std::string_view reason, cudaError_t error) noexcept;
+  cudaError_t instantiate(const Graph& recorded) noexcept;
   cudaError_t finish(cudaStream_t stream, cudaError_t enqueued) noexcept;
   GraphExec executable_;
   std::string_view reason_;

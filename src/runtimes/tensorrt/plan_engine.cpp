@@ -46,6 +46,7 @@ Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> 
   if (device->is_lost()) return translate(context, device->meet_loss(), what, "the device is lost");
   return or_out_of_memory(what, [&]() -> Result<std::shared_ptr<PlanEngine>> {
     std::shared_ptr<PlanEngine> opened(new PlanEngine(device));
+    static_cast<void>(cudaGetLastError());  // an earlier call's is no reason to refuse this plan
     const std::shared_lock gate(recording_gate());
     SKUA_RETURN_IF_ERROR(opened->create_runtime(context, what));
     SKUA_RETURN_IF_ERROR(opened->deserialize(plan, context, what));
@@ -63,7 +64,8 @@ Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> 
 /// `otherwise`, unless our allocator had nothing to give or the device says more.
 Error PlanEngine::graver(Error otherwise, TrtContext context, const std::string& what,
                          const std::string& log) const {
-  const Fault asked = device_->heed(worse(allocator().last_refusal(), probe(cudaSuccess, nullptr)));
+  const Fault said = device_->is_lost() ? device_->lost() : probe(cudaSuccess, nullptr);
+  const Fault asked = device_->heed(worse(allocator().last_refusal(), said));
   if (asked.kind != FaultClass::kDevice && asked.kind != FaultClass::kMemory) return otherwise;
   return translate(context, asked, what, describe(asked, recorder().text() + log));
 }

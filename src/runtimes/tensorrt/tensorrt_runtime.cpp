@@ -143,6 +143,11 @@ Result<SdkInfo> probe_sdk(const RuntimeConfig&) {
   info.library_path = library.path;
   info.version = library.version;
   info.providers.emplace_back(provider_name());
+  if (process_loss() != kNotLost) {  // nothing asks it any more
+    info.providers.push_back(std::string(device_name()) +
+                             ": this process has lost it; start the program again");
+    return info;
+  }
   const auto device = open_device(std::nullopt);  // a runtime of this process may wait its own way
   info.providers.push_back(device.ok() ? std::string(device_name()) + " (" + device->name + ")"
                                        : device.error().describe());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <shared_mutex>
+#include <string>
 #include <utility>
 
 #include "inference/warm_runs.h"
@@ -31,21 +32,26 @@ bool TrtExecution::has_result() const noexcept {
                      [](const OutputSlot& slot) { return slot.view.data != nullptr; });
 }
 
-/// What was said or refused until now belongs to no call that follows.
+/// What was said or refused until now belongs to no call that follows, nor what CUDA remembers of calls on
+/// this thread, our own or anybody's; if that is the loss of the device, the next call says it again.
+/// Requires that the device is not lost.
 void TrtExecution::begin_call() noexcept {
   was_refused_ = false;
+  static_cast<void>(cudaGetLastError());
   lane_->recorder.clear();
   engine_refusals_ = lane_->plan->allocator().refusals();
   lane_refusals_ = lane_->temporary->source().refusals();
 }
 
-/// Where our allocators had nothing to give, TensorRT's internal error says no more than that. Another lane
-/// of the engine may have been the one; then the next such error of this lane is judged as what it is.
+/// A report beside a right answer says nothing. Where our allocators had nothing to give, TensorRT's internal
+/// error says no more than that. Another lane of the engine may have been the one; then the next such error
+/// of this lane is judged as what it is.
 Fault TrtExecution::told_by_tensorrt() const noexcept {
+  if (!was_refused_) return {};
   const GpuAllocator& engine = lane_->plan->allocator();
   const GpuAllocator& lane = lane_->temporary->source();
-  if (was_refused_ && lane.refusals() != lane_refusals_) return lane.last_refusal();
-  if (was_refused_ && engine.refusals() != engine_refusals_) return engine.last_refusal();
+  if (lane.refusals() != lane_refusals_) return lane.last_refusal();
+  if (engine.refusals() != engine_refusals_) return engine.last_refusal();
   const auto told = lane_->recorder.first();
   return told ? classify(*told) : Fault{};
 }
@@ -139,6 +145,7 @@ cudaError_t TrtExecution::enqueue() noexcept {
     was_refused_ = true;
     return cudaErrorNotSupported;
   }
+  if (device().is_lost()) return cudaErrorUnknown;  // memory that TensorRT gave back has said so
   for (const OutputSlot& slot : lane_->outputs) {
     if (slot.reserved) continue;  // its shape is not known yet
     if (const cudaError_t error = slot.download(stream); error != cudaSuccess) return error;
@@ -150,7 +157,7 @@ Status TrtExecution::launch_and_wait() noexcept {
   const bool is_graph = lane_->graph.is_ready();
   was_refused_ = false;
   const cudaError_t launched = is_graph ? lane_->graph.launch(lane_->stream.get()) : enqueue();
-  if (launched == cudaSuccess) return device().is_lost() ? lost() : wait();  // memory given back may say so
+  if (launched == cudaSuccess) return wait();
   const bool is_overflow = has_overflowed();
   if (is_overflow) lane_->recorder.clear();  // it was ours to refuse the memory
   Status failed = fail(launched);
@@ -204,7 +211,6 @@ Status TrtExecution::fail(cudaError_t reported) noexcept {
   if (device().is_lost()) return lost();  // by another lane
   const Fault fault =
       worse(told_by_tensorrt(), probe(was_refused_ ? cudaSuccess : reported, lane_->stream.get()));
-  begin_call();
   if (device().heed(fault).kind == FaultClass::kDevice) return translate_hot(fault);
   // A context that lacked memory once is as good as before; one that lacks it again may be what holds it.
   const bool is_short_of_memory = fault.kind == FaultClass::kMemory;
@@ -222,7 +228,7 @@ void TrtExecution::settle_stream() noexcept {
   const cudaError_t ended =
       wait_for_stream(lane_->stream.get(), settings_.wait, end_ns, *settings_.clock, device());
   is_behind_ = ended != cudaSuccess;
-  if (ended != cudaErrorNotReady) device().heed(classify(ended));
+  if (ended != cudaErrorNotReady) device().take(ended);
 }
 
 Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
@@ -261,7 +267,8 @@ Status TrtExecution::set_input_shape(std::size_t index, const Shape& shape) {
 Status TrtExecution::warm_up(const EngineRecord& record) {
   Status warmed = warm_up_sides(record);
   may_record_ = true;
-  return warmed;
+  if (!warmed.ok() && warmed.error().reason != Reason::kLaneBusy) return warmed;
+  return or_out_of_memory(record.file, [this] { return check_warm(); });
 }
 
 /// Under the runtime only the last side is recorded: graphs of the others would be thrown away, and each
@@ -279,6 +286,19 @@ Status TrtExecution::warm_up_sides(const EngineRecord& record) {
   for (int more = 0; more < kMostMending && (needs_context_ || !has_result()); ++more)
     SKUA_RETURN_IF_ERROR(run_at(*this, record, &OptimizationProfile::opt, 1));
   return {};
+}
+
+/// A lane that cannot run now will not in the air. That the runs had no result means so too, unless their
+/// data decided it.
+Status TrtExecution::check_warm() const {
+  if (is_behind_)
+    return make_error(ErrorCode::kInference, Reason::kLaneBusy,
+                      "expected the device to finish a run, found it still at work after a minute; start the "
+                      "program again, and the device if it still hangs");
+  if (!needs_context_ && (has_result() || has_dynamic_outputs_)) return {};
+  return make_error(ErrorCode::kInference, Reason::kExecutionFailed,
+                    "expected a run with a result, found " + std::to_string(kMostMending) +
+                        " more that had none; compile the engine again on this host");
 }
 
 }  // namespace skua::tensorrt

@@ -22,7 +22,8 @@ struct LaneSettings {
   bool uses_graphs = true;
   bool records_before_warm_up = true;  ///< false: a run before warm_up makes no graph
   IoPolicy io;
-  const Clock* clock = nullptr;  ///< outlives every run
+  const Clock* clock = nullptr;                   ///< outlives every run
+  const Clock* farewell_clock = &system_clock();  ///< outlives every lane
 };
 
 class TrtExecution final : public Execution {
@@ -81,6 +82,7 @@ class TrtExecution final : public Execution {
   bool is_late() const noexcept;
   Status rebuild() noexcept;
   Status warm_up_sides(const EngineRecord& record);
+  Status check_warm() const;
   Status settle_shapes() noexcept;
   cudaError_t enqueue() noexcept;
   Status launch_and_wait() noexcept;
@@ -96,26 +98,25 @@ class TrtExecution final : public Execution {
   bool wants_graph() noexcept;
   Status make_graph() noexcept;
   Status forgo_graph(cudaError_t captured) noexcept;
-  void drop_graph() noexcept { device().heed(classify(lane_->graph.drop())); }
+  void drop_graph() noexcept { device().take(lane_->graph.drop()); }
   void forget_graph_reason() noexcept;
   Status check_graph(const std::vector<std::vector<std::byte>>& expected) noexcept;
   cudaError_t spoil_memory(const std::vector<std::vector<std::byte>>& expected) noexcept;
   bool restore_outputs(const std::vector<std::vector<std::byte>>& expected) noexcept;
   void rule_out_graph(std::string_view reason) noexcept;
-  void tell_graph_reason() const noexcept;
+  void note_graph_reason() const noexcept;
 
   DeviceState& device() const noexcept { return *lane_->plan->device(); }
 
   std::shared_ptr<Lane> lane_;
   LaneSettings settings_;
-  std::string model_;
+  std::shared_ptr<GraphNote> note_;          ///< from placing on
   std::optional<std::int64_t> deadline_ns_;  ///< of the run in progress
   bool is_behind_ = false;                   ///< the device may still be at work for an earlier run
   bool needs_context_ = false;               ///< the context cannot be used any more
   bool is_context_new_ = false;              ///< no run of it has ended well yet
   bool are_shapes_settled_ = false;
   bool may_record_;
-  bool has_untold_reason_ = false;
   std::uint64_t engine_refusals_ = 0, lane_refusals_ = 0;  ///< when the call in progress began
   bool was_short_of_memory_ = false;                       ///< the last run that ended lacked memory
   bool has_dynamic_outputs_ = false;

@@ -45,10 +45,9 @@ Status TrtExecution::forgo_graph(cudaError_t captured) noexcept {
   Fault fault = told_by_tensorrt();
   if (fault.kind == FaultClass::kDevice) fault.kind = FaultClass::kContext;
   fault = worse(fault, probe(was_refused_ ? cudaSuccess : captured, lane_->stream.get()));
-  begin_call();
   if (device().heed(fault).kind == FaultClass::kDevice) return lost();
   needs_context_ = needs_context_ || fault.kind == FaultClass::kContext;
-  tell_graph_reason();
+  note_graph_reason();
   return {};
 }
 
@@ -98,22 +97,15 @@ void TrtExecution::forget_graph_reason() noexcept {
   if (!device().is_sealed() && !has_dynamic_outputs_) lane_->graph.forget_reason();
 }
 
-/// In flight the reason is kept, and told when the lane ends: the frame loop makes no texts.
 void TrtExecution::rule_out_graph(std::string_view reason) noexcept {
   lane_->graph.rule_out(reason);
-  has_untold_reason_ = device().is_sealed();
-  if (!has_untold_reason_) tell_graph_reason();
+  note_graph_reason();
 }
 
-void TrtExecution::tell_graph_reason() const noexcept {
-  try {
-    const std::string reason(lane_->graph.reason());
-    device().tell({Level::kInfo,
-                   "c7.graph_unavailable",
-                   model_ + " runs without a CUDA graph: " + reason,
-                   {{"backbone", model_}, {"cause", reason}}});
-  } catch (const std::exception&) {
-  }
+/// In flight it is kept: the frame loop makes no texts.
+void TrtExecution::note_graph_reason() const noexcept {
+  note_->untold.store(lane_->graph.reason().data());  // a literal, to its end
+  if (!device().is_sealed()) device().tell(*note_);
 }
 
 }  // namespace skua::tensorrt

@@ -35,12 +35,12 @@ TrtExecution::TrtExecution(std::shared_ptr<PlanEngine> plan, const LaneSettings&
 TrtExecution::~TrtExecution() {
   const std::shared_ptr<PlanEngine> plan = lane_->plan;  // goes last, and by itself
   DeviceState& device = *plan->device();
-  if (has_untold_reason_) tell_graph_reason();
+  if (note_) device.tell(*note_);
   if (!device.is_lost() && is_behind_) {
-    const std::int64_t end_ns = system_clock().monotonic_ns() + kLongestFarewellNs;
-    const cudaError_t ended =
-        wait_for_stream(lane_->stream.get(), WaitMode::kPoll, end_ns, system_clock(), device);
-    if (ended != cudaErrorNotReady) device.heed(classify(ended));
+    const Clock& clock = *settings_.farewell_clock;
+    const std::int64_t end_ns = clock.monotonic_ns() + kLongestFarewellNs;
+    const cudaError_t ended = wait_for_stream(lane_->stream.get(), WaitMode::kPoll, end_ns, clock, device);
+    if (ended != cudaErrorNotReady) device.take(ended);
     if (ended == cudaErrorNotReady) {
       abandon(std::move(lane_));  // the device may still write there
       return;
@@ -50,8 +50,8 @@ TrtExecution::~TrtExecution() {
   // Each may answer that the device is lost; then the rest is left alone.
   if (!device.is_lost()) drop_graph();
   if (!device.is_lost()) plan->end_context(lane_->context);
-  if (!device.is_lost()) device.heed(classify(lane_->done.reset()));
-  if (!device.is_lost()) device.heed(classify(lane_->stream.reset()));
+  if (!device.is_lost()) device.take(lane_->done.reset());
+  if (!device.is_lost()) device.take(lane_->stream.reset());
   if (device.is_lost()) abandon(std::move(lane_));
   lane_.reset();
 }
@@ -60,7 +60,8 @@ Error TrtExecution::refused(const ErrorRecorder& recorder, const std::string& wh
                             std::string_view log) const {
   const bool is_short = lane_->plan->allocator().refusals() != engine_refusals_;
   const Fault refused = is_short ? lane_->plan->allocator().last_refusal() : Fault{};
-  const Fault asked = device().heed(worse(refused, probe(cudaSuccess, lane_->stream.get())));
+  const Fault said = device().is_lost() ? device().lost() : probe(cudaSuccess, lane_->stream.get());
+  const Fault asked = device().heed(worse(refused, said));
   if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
     return translate(TrtContext::kLoad, asked, what, describe(asked, recorder.text() + std::string(log)));
   return translate(TrtContext::kLoad, recorder, what, log);
@@ -69,10 +70,10 @@ Error TrtExecution::refused(const ErrorRecorder& recorder, const std::string& wh
 Status TrtExecution::place(const EngineRecord& record) {
   const std::shared_lock gate(recording_gate());
   return or_out_of_memory(record.file, [&]() -> Status {
-    model_ = record.model;
     if (device().is_lost())
       return translate(TrtContext::kLoad, device().meet_loss(), record.file, "the device is lost");
     begin_call();
+    note_ = device().note_of(record.model);
     SKUA_RETURN_IF_ERROR(place_memory(record));
     SKUA_RETURN_IF_ERROR(make_context(record.file));
     SKUA_RETURN_IF_ERROR(bind_all(record.file));
@@ -164,7 +165,7 @@ Status TrtExecution::find_dynamic_outputs(const std::string& what) {
   }
   if (!has_dynamic_outputs_) return {};
   lane_->graph.rule_out("data_dependent_outputs");
-  if (settings_.uses_graphs) tell_graph_reason();
+  if (settings_.uses_graphs) note_graph_reason();
   return bind_all(what);
 }
 

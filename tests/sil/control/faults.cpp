@@ -40,6 +40,8 @@ std::optional<Order> Faults::next_order(const char* function) {
   auto counted = calls_.find(std::string_view(function));
   if (counted == calls_.end()) counted = calls_.emplace(function, 0).first;
   ++counted->second;
+  if (has_failed_ && since_failure_.find(std::string_view(function)) == since_failure_.end())
+    since_failure_.emplace(function);
   std::optional<Order> due;
   for (auto order = orders_.begin(); order != orders_.end();) {
     const bool is_meant = order->function == function;
@@ -48,6 +50,7 @@ std::optional<Order> Faults::next_order(const char* function) {
     if (is_due) due = *order;
     order = is_due && order->nth != kEveryCall ? orders_.erase(order) : order + 1;
   }
+  if (due && due->effect == Effect::fail_call) has_failed_ = true, since_failure_.clear();
   return due;
 }
 
@@ -110,6 +113,8 @@ void Faults::clear() {
   const std::lock_guard lock(mutex_);
   orders_.clear();
   calls_.clear();
+  has_failed_ = false;
+  since_failure_.clear();
 }
 
 int Faults::calls(const std::string& function) {
@@ -131,6 +136,11 @@ std::vector<std::string> Faults::functions() {
   std::vector<std::string> names;
   for (const auto& [name, count] : calls_) names.push_back(name);
   return names;
+}
+
+std::vector<std::string> Faults::functions_since_failure() {
+  const std::lock_guard lock(mutex_);
+  return {since_failure_.begin(), since_failure_.end()};
 }
 
 }  // namespace sil

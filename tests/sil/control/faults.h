@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,7 @@ class Faults {
   /// The function of an order that nobody will ever ask for; empty when there is none.
   std::string unknown_function();
   std::vector<std::string> functions();
+  std::vector<std::string> functions_since_failure();
 
  private:
   std::optional<Order> next_order(const char* function);
@@ -54,6 +56,8 @@ class Faults {
   std::uint64_t releases_ = 0;
   std::vector<Order> orders_;
   std::map<std::string, int, std::less<>> calls_;
+  bool has_failed_ = false;
+  std::set<std::string, std::less<>> since_failure_;
 };
 
 /// One per process, never destroyed. The first use carries out SKUA_SIL_FAULTS.

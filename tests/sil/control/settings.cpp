@@ -30,6 +30,7 @@ void restore_defaults(Settings& values) {
   values.corrupts_plans = false;
   values.crashes_builder = false;
   values.omission = Omission::nothing;
+  values.oddity = Oddity::nothing;
   values.log_flood_count = 0;
   values.device_memory_bytes = kDefaultMemoryBytes;
   values.lost = cudaSuccess;

@@ -18,6 +18,7 @@ struct Settings {
   std::atomic<bool> corrupts_plans{false};
   std::atomic<bool> crashes_builder{false};
   std::atomic<Omission> omission{Omission::nothing};
+  std::atomic<Oddity> oddity{Oddity::nothing};
   std::atomic<int> log_flood_count{0};
   std::atomic<std::size_t> device_memory_bytes{0};
   std::atomic<cudaError_t> lost{cudaSuccess};  ///< the sticky error; cudaSuccess while the device can be used

@@ -52,11 +52,13 @@ void remove_driver() { settings().has_driver = false; }
 void make_discrete() { settings().is_integrated = false; }
 void corrupt_plans() { settings().corrupts_plans = true; }
 void leave_out_of_graphs(Omission omission) { settings().omission = omission; }
+void make_engines_odd(Oddity oddity) { settings().oddity = oddity; }
 void flood_log(int count) { settings().log_flood_count = count; }
 void crash_builder() { settings().crashes_builder = true; }
 
 int calls(const std::string& function) { return faults().calls(function); }
 std::vector<std::string> functions() { return faults().functions(); }
+std::vector<std::string> functions_since_failure() { return faults().functions_since_failure(); }
 
 void reset() {
   faults().clear();

@@ -50,6 +50,9 @@ void corrupt_plans();  ///< a serialised network has a wrong byte
 /// every copy to the device. Runs outside of one are whole.
 enum class Omission { nothing, work, last_output, uploads };
 void leave_out_of_graphs(Omission omission);
+/// What an engine answers that is unlike any that a builder makes for the standard runtime.
+enum class Oddity { nothing, capability, format };
+void make_engines_odd(Oddity oddity);
 void flood_log(int count);  ///< so many messages at every build and load
 void crash_builder();       ///< the process dies in the next build
 
@@ -58,6 +61,9 @@ int calls(const std::string& function);
 
 /// All functions called since reset(), sorted: what a sweep over call sites goes through.
 std::vector<std::string> functions();
+
+/// Those called since the last failure that fail_call has ordered, which is not among them; sorted.
+std::vector<std::string> functions_since_failure();
 
 /// Takes back all orders, counts and errors, a lost device included. What is allocated stays.
 void reset();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "context.h"
+#include "sil/control/settings.h"
 
 namespace sil::infer {
 
@@ -123,12 +124,13 @@ int32_t Engine::getTensorVectorizedDim(char const*) const noexcept { return -1; 
 nvinfer1::TensorFormat Engine::getTensorFormat(char const* name) const noexcept {
   SIL_ENTER_TELLING(sink_, "ICudaEngine::getTensorFormat", nvinfer1::TensorFormat::kLINEAR);
   (void)tensor(name, "ICudaEngine::getTensorFormat");
+  if (sil::settings().oddity == Oddity::format) return nvinfer1::TensorFormat::kCHW32;
   return nvinfer1::TensorFormat::kLINEAR;
 }
 
 char const* Engine::getTensorFormatDesc(char const*) const noexcept {
   SIL_ENTER_TELLING(sink_, "ICudaEngine::getTensorFormatDesc", nullptr);
-  return "linear";
+  return sil::settings().oddity == Oddity::format ? "vectors of 32 channels" : "linear";
 }
 
 char const* Engine::getName() const noexcept {
@@ -168,6 +170,7 @@ int32_t Engine::getNbAuxStreams() const noexcept {
 
 nvinfer1::EngineCapability Engine::getEngineCapability() const noexcept {
   SIL_ENTER_TELLING(sink_, "ICudaEngine::getEngineCapability", nvinfer1::EngineCapability::kSTANDARD);
+  if (sil::settings().oddity == Oddity::capability) return nvinfer1::EngineCapability::kSAFETY;
   return nvinfer1::EngineCapability::kSTANDARD;
 }
 

@@ -1,5 +1,6 @@
 // When a lane has a graph, what its check sees, and that a graph never costs a run its result.
 #include "hot_path_counters.h"
+#include "run_clocks.h"
 #include "run_fixture.h"
 
 namespace skua::test {
@@ -170,6 +171,17 @@ TEST_F(TensorrtGraph, ItGoesWithItsContext) {
   check_right(lane);
   EXPECT_EQ(sil::calls("ICudaEngine::createExecutionContext"), 2);
   EXPECT_FALSE(device_->is_lost());
+}
+
+// Making one takes as long as a few runs.
+TEST_F(TensorrtGraph, ARunWithADeadlineMakesNone) {
+  const SteppingClock clock;
+  clock_ = &clock;
+  const Lane lane = place(add_relu());
+  ASSERT_TRUE(is_ok(lane->run(clock.now_ns() + 1)));
+  EXPECT_EQ(sil::calls("cudaStreamBeginCapture"), 0);
+  check_right(lane);
+  EXPECT_TRUE(lane->has_graph());
 }
 
 }  // namespace

@@ -228,7 +228,9 @@ class RawLane {
     EXPECT_EQ(cudaStreamEndCapture(stream_.get(), recorded.out()), cudaSuccess);
     EXPECT_EQ(cudaGraphInstantiate(graph_.out(), recorded.get(), 0), cudaSuccess);
   }
+  /// Begins with what CUDA remembers, as a caller must who wants to judge this run by it.
   bool run() {
+    static_cast<void>(cudaGetLastError());
     const bool is_launched = graph_ ? cudaGraphLaunch(graph_.get(), stream_.get()) == cudaSuccess
                                     : context_->enqueueV3(stream_.get());
     return is_launched && cudaEventRecord(done_.get(), stream_.get()) == cudaSuccess &&

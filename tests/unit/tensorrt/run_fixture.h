@@ -112,6 +112,7 @@ class TensorrtRun : public testing::Test {
     settings.uses_graphs = config_.tensorrt_cuda_graphs;
     settings.io = trt::IoPolicy::from(config_, true).value();
     settings.clock = clock_;
+    settings.farewell_clock = farewell_clock_;
     return settings;
   }
 
@@ -119,6 +120,7 @@ class TensorrtRun : public testing::Test {
   std::shared_ptr<trt::DeviceState> device_ = std::make_shared<trt::DeviceState>(events_);
   RuntimeConfig config_;
   const Clock* clock_ = &system_clock();
+  const Clock* farewell_clock_ = &system_clock();
 };
 
 /// The runtime as its users have it, over engines that it has compiled itself.
@@ -154,5 +156,8 @@ std::vector<T> read(const TensorView& view) {
 std::vector<float> ramp(std::size_t count);
 /// What add_relu_model gives for an input.
 std::vector<float> add_relu_of(const std::vector<float>& input);
+/// Whether `output` is what dynamic_rows gives for rows that hold nothing but `value`, to the bit: weights
+/// are eighths.
+bool is_right_for(float value, const TensorView& output);
 
 }  // namespace skua::test

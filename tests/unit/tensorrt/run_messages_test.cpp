@@ -1,6 +1,7 @@
 // What TensorRT says: to the recorder, to the logger, and as events.
 #include <thread>
 
+#include "run_clocks.h"
 #include "run_fixture.h"
 #include "runtimes/tensorrt/sdk_messages.h"
 #include "runtimes/tensorrt/trt_types.h"
@@ -153,6 +154,31 @@ TEST(TensorrtErrors, OfTwoTheGraverCounts) {
   EXPECT_EQ(trt::worse(device, frame), device);
   EXPECT_EQ(trt::worse(none, frame), frame);
   EXPECT_EQ(trt::worse(frame, {FaultClass::kFrame, 2}), frame);
+}
+
+/// Logs when it is looked at: as TensorRT may, in the middle of a run and on its thread.
+class TalkingClock final : public Clock {
+ public:
+  std::int64_t monotonic_ns() const noexcept override {
+    trt::process_logger().log(Severity::kWARNING, "in the run");
+    return 0;
+  }
+  std::int64_t utc_us() const noexcept override { return 0; }
+};
+
+class TensorrtQuiet : public TensorrtRun {};
+
+TEST_F(TensorrtQuiet, WhatIsLoggedInARunIsCountedAndGoesNowhere) {
+  const TalkingClock clock;
+  clock_ = &clock;
+  config_.tensorrt_wait = "poll";
+  const Lane lane = place(add_relu());
+  KeptLines kept;
+  const trt::LogSubscription subscription(kept);
+  const auto before = trt::process_logger().count(Severity::kWARNING);
+  ASSERT_TRUE(is_ok(lane->run(1)));
+  EXPECT_GT(trt::process_logger().count(Severity::kWARNING), before);
+  EXPECT_TRUE(kept.lines.empty());
 }
 
 }  // namespace

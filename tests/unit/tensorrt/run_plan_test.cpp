@@ -126,6 +126,15 @@ TEST_F(TensorrtPlan, FlagsThatOursNeverHaveAreRefused) {
   EXPECT_TRUE(is_error(open(portable), ErrorCode::kEngineDeserialize, Reason::kContractMismatch, "several"));
 }
 
+TEST_F(TensorrtPlan, AnEngineForAnotherRuntimeOrOfAnotherLayoutIsRefused) {
+  const std::string plan = build_plan(add_relu());
+  sil::make_engines_odd(sil::Oddity::capability);
+  EXPECT_TRUE(is_error(open(plan), ErrorCode::kEngineDeserialize, Reason::kContractMismatch, "capability"));
+  sil::make_engines_odd(sil::Oddity::format);
+  EXPECT_TRUE(is_error(open(plan), ErrorCode::kEngineDeserialize, Reason::kContractMismatch,
+                       "'x': expected linear memory, found vectors"));
+}
+
 TEST_F(TensorrtPlan, OneMadeOnAnotherModelOfDeviceIsRefused) {
   std::string plan = build_plan(add_relu());
   const auto at = plan.find("sil sm0");

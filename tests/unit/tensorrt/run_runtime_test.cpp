@@ -1,4 +1,6 @@
 // The runtime as its users have it: compiled engines, through the gate and the base, over the device.
+#include <sstream>
+
 #include "run_fixture.h"
 #include "skua/runtime_factory.h"
 
@@ -107,6 +109,39 @@ TEST_F(TensorrtRuntimeTest, ALostDeviceFaultsTheRuntime) {
   EXPECT_TRUE(
       is_error(runtime->deserialize_engine(entry), ErrorCode::kEngineDeserialize, Reason::kDeviceLost));
   EXPECT_TRUE(sil::functions().empty());
+}
+
+/// The frame loop makes no texts; whoever goes first afterwards, the handles or the runtime, tells it, once.
+TEST_F(TensorrtRuntimeTest, AReasonThatComesUpInFlightIsToldAfterIt) {
+  for (const std::string order : {"bound handle runtime", "bound runtime handle", "runtime bound handle"}) {
+    SCOPED_TRACE(order);
+    begin_again();
+    events_.clear();
+    auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+    EngineHandle handle = runtime->deserialize_engine(compile(*runtime, "rows", dynamic_rows())).value();
+    std::optional<BoundInference> bound =
+        runtime->bind(handle, runtime->create_lane("lane_a").value()).value();
+    runtime->seal();
+    ASSERT_TRUE(is_ok(bound->set_shape("x", {3, 4})));
+    ASSERT_TRUE(is_ok(bound->run()));
+    EXPECT_TRUE(events_.of("c7.graph_unavailable").empty());
+    std::istringstream words(order);
+    for (std::string word; words >> word;) {
+      if (word == "bound") bound.reset();
+      if (word == "handle") handle = EngineHandle();
+      if (word == "runtime") runtime.reset();
+    }
+    const auto told = events_.of("c7.graph_unavailable");
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_THAT(told[0].message, HasSubstr("sealed"));
+  }
+}
+
+TEST_F(TensorrtRuntimeTest, NobodyIsToldAfterItsEnd) {
+  auto [runtime, device] = trt::create_observed_runtime(environment()).value();
+  runtime.reset();
+  device->lose({trt::FaultClass::kDevice, cudaErrorIllegalAddress});
+  EXPECT_TRUE(events_.of("c7.device_lost").empty());
 }
 
 TEST_F(TensorrtRuntimeTest, WithoutADriverThereIsNoRuntime) {

@@ -1,7 +1,6 @@
 // Lanes of one engine, each with its own thread; and many runs, which leave nothing behind.
 #include <dirent.h>
 
-#include <array>
 #include <atomic>
 #include <fstream>
 #include <thread>
@@ -13,16 +12,6 @@ namespace skua::test {
 namespace {
 
 class TensorrtThreads : public TensorrtRun {};
-
-/// What dynamic_rows gives for rows that hold nothing but `value`, to the bit: weights are eighths.
-bool is_right_for(float value, const TensorView& output) {
-  constexpr std::array kColumnSums = {-1.0F / 8.0F, -4.0F / 8.0F, 0.0F};
-  const auto y = output.as<float>();
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    if (y[i] != value * kColumnSums[i % 3]) return false;
-  }
-  return true;
-}
 
 TEST_F(TensorrtThreads, FourLanesFromFourThreads) {
   const std::int64_t runs = skua_test::count("tensorrt_lane_runs");

@@ -1,4 +1,5 @@
 // What the runs before the first real one leave behind, and which of their errors count.
+#include "run_clocks.h"
 #include "run_fixture.h"
 
 namespace skua::test {
@@ -62,6 +63,40 @@ TEST_F(TensorrtWarmUp, MemoryThatRunsOutInItIsItsError) {
   const Lane lane = place(dynamic_rows());
   sil::fail_call(kEnqueue, 1, static_cast<int>(nvinfer1::ErrorCode::kFAILED_ALLOCATION));
   EXPECT_TRUE(is_error(lane->warm_up(lane.record), ErrorCode::kOutOfMemory, Reason::kOutOfMemory));
+}
+
+TEST_F(TensorrtWarmUp, ADeviceThatHangsInItIsItsError) {
+  config_.tensorrt_wait = "poll";
+  SteppingClock time;
+  clock_ = &time;
+  const Lane lane = place(dynamic_rows());
+  sil::hang_work(kEnqueue, 1);
+  time.step_by(kSecond);
+  EXPECT_TRUE(
+      is_error(lane->warm_up(lane.record), ErrorCode::kInference, Reason::kLaneBusy, "still at work"));
+  sil::release_hangs();
+}
+
+// That is no matter of what the inputs hold.
+TEST_F(TensorrtWarmUp, ThatNoRunHasAResultIsItsError) {
+  const Lane lane = place(dynamic_rows());
+  sil::fail_call(kEnqueue, sil::kEveryCall, static_cast<int>(nvinfer1::ErrorCode::kFAILED_COMPUTATION));
+  EXPECT_TRUE(
+      is_error(lane->warm_up(lane.record), ErrorCode::kInference, Reason::kExecutionFailed, "result"));
+}
+
+TEST_F(TensorrtWarmUp, AContextThatCannotBeMadeAnewInItIsItsError) {
+  const Lane lane = place(non_zero(6));
+  sil::fail_call(kEnqueue, 1, static_cast<int>(nvinfer1::ErrorCode::kUNSPECIFIED_ERROR));
+  sil::fail_call("ICudaEngine::createExecutionContext", sil::kEveryCall, 6);
+  EXPECT_TRUE(
+      is_error(lane->warm_up(lane.record), ErrorCode::kInference, Reason::kExecutionFailed, "result"));
+}
+
+TEST_F(TensorrtWarmUp, DataWhoseResultHasNoRoomAreNoErrorOfIt) {
+  const Lane lane = place(non_zero(6));
+  write(lane->input(0), std::vector<float>(8, 1.0F));
+  EXPECT_TRUE(is_ok(lane->warm_up(lane.record)));
 }
 
 // The inputs hold whatever they hold, so a run may have no result.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <thread>
 
+#include "becomes.h"
 #include "run_fixture.h"
 #include "runtimes/tensorrt/cuda_device.h"
 #include "runtimes/tensorrt/gpu_allocator.h"
@@ -231,6 +232,9 @@ TEST_F(TensorrtRuntimes, ALossOfOneIsTheLossOfAllInTheProcess) {
   EXPECT_TRUE(is_error(bound.run(), ErrorCode::kInference, Reason::kDeviceLost));
   EXPECT_TRUE(is_error(trt::create_runtime(environment()), ErrorCode::kRuntimeNotAvailable,
                        Reason::kProviderNotAvailable, "start the program again"));
+  const SdkInfo sdk = trt::probe_sdk(config_).value();  // what looks for an engine to use again asks this
+  EXPECT_THAT(sdk.version, HasSubstr("sil"));
+  EXPECT_THAT(sdk.providers, testing::Contains(HasSubstr("lost")));
   for (const std::string& function : sil::functions()) EXPECT_EQ(function, "getInferLibVersion");
   EXPECT_EQ(second_events.of("c7.device_lost").size(), 1U);
   EXPECT_EQ(events_.of("c7.device_lost").size(), 1U);
@@ -248,10 +252,11 @@ TEST_P(TensorrtSharedWaits, AWaitEndsWhenAnotherLaneLosesTheDevice) {
   Status ran;
   std::thread running([&] { ran = lane->run(system_clock().monotonic_ns() + std::int64_t{5'000'000'000}); });
   while (sil::calls("cudaEventQuery") == 0) std::this_thread::yield();
+  const auto asked_before = sil::calls("cudaGetLastError");
   device_->lose({trt::FaultClass::kDevice, 700});
   running.join();
   EXPECT_TRUE(is_error(ran, ErrorCode::kInference, Reason::kDeviceLost));
-  EXPECT_EQ(sil::calls("cudaGetLastError"), 0);
+  EXPECT_EQ(sil::calls("cudaGetLastError"), asked_before) << "a lost device is asked nothing";
 }
 
 std::string wait_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
@@ -260,28 +265,35 @@ INSTANTIATE_TEST_SUITE_P(Waits, TensorrtSharedWaits, testing::Values("spin", "bl
 
 // --- recording beside loading ---
 
-// CUDA spoils a recording when somebody waits for the whole device meanwhile, and refuses the wait.
+// CUDA spoils a recording when somebody waits for the whole device meanwhile, and refuses the wait. What
+// waits within TensorRT is its own affair, so it is kept out as a whole.
 class TensorrtGate : public TensorrtSharedDevice {
  protected:
-  void check_kept_out(const std::function<void()>& act) {
+  /// Whether `act` has ended before a recording has that it was begun beside.
+  bool ends_within_recording(const std::function<void()>& act) {
     const Lane lane = place(add_relu());
     write(lane->input(0), ramp(64));
     sil::reset();
     sil::hang_call("cudaStreamEndCapture", 1);
     std::thread recording([&] { EXPECT_TRUE(is_ok(lane->run(std::nullopt))); });
     while (sil::calls("cudaStreamEndCapture") == 0) std::this_thread::yield();
-    std::atomic<bool> is_over{false};
+    std::atomic<bool> has_begun{false}, is_over{false};
     std::thread acting([&] {
+      has_begun = true;
       act();
       is_over = true;
     });
+    EXPECT_TRUE(becomes([&] { return has_begun.load(); }));
     for (int patience = 0; patience < 200 && !is_over; ++patience)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const bool was_over = is_over;
     sil::release_hangs();
     recording.join();
     acting.join();
     EXPECT_TRUE(lane->has_graph()) << lane->graph_reason();
+    return was_over;
   }
+  void check_kept_out(const std::function<void()>& act) { EXPECT_FALSE(ends_within_recording(act)); }
 };
 
 TEST_F(TensorrtGate, NoPlanIsOpenedWhileAGraphIsRecorded) {
@@ -310,6 +322,27 @@ TEST_F(TensorrtGate, NoEngineEndsWhileAGraphIsRecorded) {
   const std::string plan = build_plan(dynamic_rows());
   auto engine = trt::PlanEngine::open(bytes_of(plan), device_, trt::TrtContext::kLoad, "net").value();
   check_kept_out([&] { engine.reset(); });
+}
+
+TEST_F(TensorrtGate, NoLaneEndsWhileAGraphIsRecorded) {
+  const Lane first = place(dynamic_rows());
+  auto second = std::make_unique<trt::TrtExecution>(first.plan, settings());
+  ASSERT_TRUE(is_ok(second->place(first.record)));
+  check_kept_out([&] { second.reset(); });
+}
+
+// It takes memory and gives it back, which CUDA forbids to the recording thread alone.
+TEST_F(TensorrtGate, ARunAtANewShapeGoesOnBesideARecording) {
+  config_.tensorrt_cuda_graphs = false;
+  const Lane lane = place(dynamic_rows());
+  ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
+  config_.tensorrt_cuda_graphs = true;
+  const auto allocations = device_->allocations();
+  EXPECT_TRUE(ends_within_recording([&] {
+    EXPECT_TRUE(is_ok(lane->set_input_shape(0, {5, 4})));
+    EXPECT_TRUE(is_ok(lane->run(std::nullopt)));
+  }));
+  EXPECT_GT(device_->allocations(), allocations);
 }
 
 // --- small ---
