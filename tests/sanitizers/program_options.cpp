@@ -1,5 +1,5 @@
-// In every program of a sanitizer lane: what cannot be allocated is a null pointer, as it is to malloc, and not the
-// program's end. Here and not in ASAN_OPTIONS, because builds run with an environment of their own.
+// In every program of a sanitizer lane: what cannot be allocated is a null pointer, as it is to malloc, and
+// not the program's end. Here and not in ASAN_OPTIONS, because builds run with an environment of their own.
 // https://github.com/google/sanitizers/wiki/SanitizerCommonFlags (allocator_may_return_null)
 extern "C" {
 const char* __asan_default_options() { return "allocator_may_return_null=1"; }

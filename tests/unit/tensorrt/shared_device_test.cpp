@@ -67,6 +67,12 @@ TEST_F(TensorrtSharedDevice, AnEarlierReportDecidesNoLaterFault) {
   EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kInference, Reason::kExecutionFailed));
   EXPECT_FALSE(device_->is_lost());
   EXPECT_TRUE(is_ok(lane->run(std::nullopt)));
+  // Nor one that TensorRT itself reports: the first report of the call counts, not the first ever.
+  sil::report_beside("IExecutionContext::setInputShape", 1, kInternal);
+  ASSERT_TRUE(is_ok(lane->set_input_shape(0, {2, 4})));
+  sil::fail_call(kEnqueue, 1, static_cast<int>(nvinfer1::ErrorCode::kFAILED_COMPUTATION));
+  EXPECT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kInference, Reason::kExecutionFailed));
+  EXPECT_FALSE(device_->is_lost());
 }
 
 // TensorRT was measured to send errors beside right answers.
