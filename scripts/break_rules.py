@@ -23,7 +23,7 @@ LONGEST_S = 120  # a test that hangs is one that fails
 
 
 def tests_of(program, names):
-    """The names of those that failed, or None where not exactly the named tests ran to an end."""
+    """Those of the named tests that failed or came to no end; None where no test has such a name."""
     command = [program, f"--gtest_filter={':'.join(names)}"]
     try:
         run = subprocess.run(command, cwd=program.parent, capture_output=True, text=True, errors="replace",

@@ -128,6 +128,13 @@ Status reserve_with_lanes(RuntimeState& runtime, EngineState& engine, std::size_
   return {};
 }
 
+/// Whether the device has `bytes` free for what is to be placed now.
+Status check_free_memory(const RuntimeState& runtime, const EngineRecord& record, std::uint64_t bytes) {
+  SKUA_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> free, runtime.free_memory());
+  if (!free || bytes <= *free) return {};
+  return free_memory_error(record.model, bytes, 0, *free);
+}
+
 /// The lanes that run `model`.
 std::vector<std::shared_ptr<LaneState>> lanes_of(const RuntimeState& runtime, std::string_view model) {
   const std::lock_guard lock(runtime.table_mutex);
@@ -197,10 +204,9 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
   const auto lanes = lanes_of(runtime, engine->record.model);
   SKUA_RETURN_IF_ERROR(steps.check_record(engine->record));
   SKUA_RETURN_IF_ERROR(reserve_with_lanes(runtime, *engine, lanes.size()));
-  if (steps.free_memory) {
-    SKUA_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> free, steps.free_memory());
-    const std::uint64_t bytes = bytes_with_lanes(runtime, engine->record);
-    if (free && bytes > *free) return free_memory_error(engine->record.model, bytes, 0, *free);
+  if (!steps.is_memory_judged) {
+    SKUA_RETURN_IF_ERROR(
+        check_free_memory(runtime, engine->record, bytes_with_lanes(runtime, engine->record)));
   }
 
   const std::int64_t start_ns = clock.monotonic_ns();
@@ -230,9 +236,8 @@ Result<std::int64_t> warm_up(const RuntimeState& runtime, const EngineRecord& re
 
 Result<ExecutionSlot*> add_warm_slot(RuntimeState& runtime, EngineState& engine,
                                      const std::shared_ptr<LaneState>& lane) {
-  SKUA_ASSIGN_OR_RETURN(const std::optional<std::uint64_t> free, runtime.free_memory());
   const std::uint64_t bytes = lane_bytes(engine.record);
-  if (free && bytes > *free) return free_memory_error(engine.record.model, bytes, 0, *free);
+  SKUA_RETURN_IF_ERROR(check_free_memory(runtime, engine.record, bytes));
   SKUA_ASSIGN_OR_RETURN(ExecutionSlot * slot, add_slot(runtime, engine, lane));
   const auto took_ns = warm_up(runtime, engine.record, *slot);
   if (took_ns.ok()) return slot;

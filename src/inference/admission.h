@@ -17,7 +17,7 @@ struct AdmissionSteps {
   /// InferenceRuntime's virtual functions, bound.
   std::function<Status(const EngineRecord&)> check_record;
   std::function<Result<std::unique_ptr<LoadedEngine>>(VerifiedEngine)> deserialize;
-  std::function<Result<std::optional<std::uint64_t>>()> free_memory;
+  bool is_memory_judged = false;  ///< what the device has free: for a whole set, before its first engine
 };
 
 /// Makes `verified` resident and proven, on lanes that are yet to be warmed up. On any error nothing stays:

@@ -90,7 +90,7 @@ Result<EngineCacheEntry> InferenceRuntime::compile_engine(const std::filesystem:
 
 AdmissionSteps InferenceRuntime::admission_steps() {
   return {[this](const EngineRecord& record) { return check_record(record); },
-          [this](VerifiedEngine engine) { return deserialize(std::move(engine)); }, state_->free_memory};
+          [this](VerifiedEngine engine) { return deserialize(std::move(engine)); }};
 }
 
 Result<EngineHandle> InferenceRuntime::deserialize_engine(const EngineCacheEntry& entry) {

@@ -34,10 +34,11 @@ Status check_airborne_precision(const RuntimeState& runtime, const EngineRecord&
 
 using FreeMemory = Result<std::optional<std::uint64_t>>;
 
-/// Asked once, before the first engine is placed: what the others have taken is missing later.
-FreeMemory take_free_memory(AdmissionSteps& steps) {
-  const auto ask = std::exchange(steps.free_memory, nullptr);
-  return ask ? ask() : FreeMemory(std::nullopt);
+/// What the device has free is asked once, before the first engine is placed: what the others have taken is
+/// missing later.
+AdmissionSteps with_memory_judged(AdmissionSteps steps) {
+  steps.is_memory_judged = true;
+  return steps;
 }
 
 std::uint64_t largest_bytes(const Manifest& manifest) noexcept {
@@ -52,9 +53,9 @@ class SetLoader {
  public:
   SetLoader(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu, AdmittedSet set)
       : runtime_(runtime),
-        steps_(steps),
+        steps_(with_memory_judged(steps)),
         set_(std::move(set)),
-        free_(take_free_memory(steps_)),
+        free_(runtime.free_memory()),
         expectations_(expectations_of(runtime, set_.manifest, uses_gpu)),
         workers_(loader_count(set_.manifest, room_for_engines(), usable_cores())),
         pool_(workers_, expectations_.size()),
@@ -69,9 +70,9 @@ class SetLoader {
   }
 
   /// The budget, and what the device has free, are judged for the whole set, in its order and before a byte
-  /// is read: which engine does not fit must not depend on which was faster. What engines are
-  /// read into counts, too: it is the device's where that has the computer's memory, and where it has its own
-  /// the margin is on the safe side.
+  /// is read: which engine does not fit must not depend on which was faster. What engines are read into
+  /// counts, too: it is the device's where that has the computer's memory, and where it has its own the
+  /// margin is on the safe side.
   void judge_memory() {
     const std::uint64_t limit = budget();
     const std::uint64_t resident = runtime_.share->budget_used.load();
@@ -235,7 +236,7 @@ class SetLoader {
   std::uint64_t budget() const noexcept { return runtime_.environment.config.gpu_memory_budget_bytes; }
 
   RuntimeState& runtime_;
-  AdmissionSteps steps_;
+  const AdmissionSteps steps_;
   AdmittedSet set_;
   const FreeMemory free_;
   std::unique_ptr<Folder> golden_;

@@ -171,9 +171,8 @@ const OnnxValue* declaration_of(const OnnxModel& source, const std::string& name
   return found == outputs.end() || !found->has_shape ? nullptr : &*found;
 }
 
-/// The number that the file declares for a dimension; -1 when it has none.
-std::int64_t declared_size(const OnnxModel& source, const std::string& name, std::size_t axis) {
-  const OnnxValue* const declared = declaration_of(source, name);
+/// The number that is declared for a dimension; -1 when there is none.
+std::int64_t declared_size(const OnnxValue* declared, std::size_t axis) {
   return declared == nullptr || axis >= declared->dims.size()
              ? -1
              : std::max<std::int64_t>(declared->dims[axis].value, -1);
@@ -188,11 +187,12 @@ void reopen(const CompileState& state, std::vector<ModelTensor>& outputs) {
   const bool is_exact = std::all_of(profiles.begin(), profiles.end(), is_point);
   for (ModelTensor& output : outputs) {
     TensorSpec& spec = output.spec;
+    const OnnxValue* const declared = declaration_of(state.source, spec.name);
     for (std::size_t axis = 0; axis < spec.shape.rank(); ++axis) {
       const std::int64_t shown = spec.max_shape[axis];
       if (spec.shape[axis] < 0 && shown < 0) output.symbols[axis].clear();
       if (spec.shape[axis] >= 0 || shown < 0 || is_exact) continue;
-      spec.max_shape.set(axis, declared_size(state.source, spec.name, axis));
+      spec.max_shape.set(axis, declared_size(declared, axis));
     }
   }
 }
@@ -203,7 +203,7 @@ std::optional<Shape> declared_shape(const OnnxModel& source, const std::string& 
   if (declared == nullptr) return std::nullopt;
   std::vector<std::int64_t> dims;
   for (std::size_t axis = 0; axis < declared->dims.size(); ++axis)
-    dims.push_back(declared_size(source, name, axis));
+    dims.push_back(declared_size(declared, axis));
   const auto shape = Shape::from(dims);
   return shape.ok() && shape->is_static() ? std::optional(*shape) : std::nullopt;
 }

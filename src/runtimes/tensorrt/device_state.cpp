@@ -58,6 +58,10 @@ const Fault& DeviceState::heed(const Fault& fault) noexcept {
   return fault;
 }
 
+Fault DeviceState::ask(cudaStream_t stream) const noexcept {
+  return is_lost() ? lost() : probe(cudaSuccess, stream);
+}
+
 Fault DeviceState::take(cudaError_t answer) noexcept {
   const Fault fault = heed(classify(answer));
   if (fault.kind != FaultClass::kNone && !is_lost()) static_cast<void>(cudaGetLastError());

@@ -61,7 +61,9 @@ class DeviceState {
   void lose(const Fault& fault) noexcept;
   /// Loses the device when the fault says so; hands the fault on.
   const Fault& heed(const Fault& fault) noexcept;
-  /// The same for an answer that no caller is given. It is taken out of CUDA, unless the device is lost: a
+  /// What CUDA says of a failure that TensorRT reported (probe): the loss, where there is one.
+  Fault ask(cudaStream_t stream) const noexcept;
+  /// As heed, for an answer that no caller is given. It is taken out of CUDA, unless the device is lost: a
   /// later call's failure is judged by what CUDA remembers.
   Fault take(cudaError_t answer) noexcept;
 

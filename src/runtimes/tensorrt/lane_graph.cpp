@@ -3,11 +3,6 @@
 #include <cstddef>
 
 namespace skua::tensorrt {
-namespace {
-
-bool is_loss(cudaError_t error) noexcept { return classify(error).kind == FaultClass::kDevice; }
-
-}  // namespace
 
 cudaError_t LaneGraph::refuse(std::string_view reason, cudaError_t error) noexcept {
   rule_out(reason);

@@ -17,7 +17,7 @@ class LaneGraph {
   /// leaves no graph and no recording behind, and a reason. Allocates in CUDA.
   template <typename Enqueue>
   cudaError_t capture(cudaStream_t stream, Enqueue enqueue) noexcept {
-    if (const cudaError_t dropped = drop(); classify(dropped).kind == FaultClass::kDevice) return dropped;
+    if (const cudaError_t dropped = drop(); is_loss(dropped)) return dropped;
     static_cast<void>(cudaGetLastError());  // what dropping has left behind
     const cudaError_t begun = cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
     if (begun != cudaSuccess) return refuse("capture_refused", begun);

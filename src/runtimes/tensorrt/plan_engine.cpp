@@ -64,8 +64,7 @@ Result<std::shared_ptr<PlanEngine>> PlanEngine::open(std::span<const std::byte> 
 /// `otherwise`, unless our allocator had nothing to give or the device says more.
 Error PlanEngine::graver(Error otherwise, TrtContext context, const std::string& what,
                          const std::string& log) const {
-  const Fault said = device_->is_lost() ? device_->lost() : probe(cudaSuccess, nullptr);
-  const Fault asked = device_->heed(worse(allocator().last_refusal(), said));
+  const Fault asked = device_->heed(worse(allocator().last_refusal(), device_->ask(nullptr)));
   if (asked.kind != FaultClass::kDevice && asked.kind != FaultClass::kMemory) return otherwise;
   return translate(context, asked, what, describe(asked, recorder().text() + log));
 }

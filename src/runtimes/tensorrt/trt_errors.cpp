@@ -143,11 +143,9 @@ Error translate(TrtContext context, const Fault& fault, std::string_view what, s
 
 Status check(cudaError_t error, TrtContext context, std::string_view what) {
   if (error == cudaSuccess) return {};
-  const Fault fault = classify(error);
   // Told here, not again by a later call. A lost device is asked nothing; one that was never opened may be.
-  if (fault.kind != FaultClass::kDevice || context == TrtContext::kDevice)
-    static_cast<void>(cudaGetLastError());
-  return translate(context, fault, what, describe(error));
+  if (!is_loss(error) || context == TrtContext::kDevice) static_cast<void>(cudaGetLastError());
+  return translate(context, classify(error), what, describe(error));
 }
 
 Error translate(TrtContext context, const ErrorRecorder& recorder, std::string_view what,

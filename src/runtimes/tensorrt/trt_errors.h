@@ -37,6 +37,7 @@ inline constexpr std::int32_t kTensorrtCodes = 100000;
 
 Fault classify(cudaError_t error) noexcept;
 Fault classify(nvinfer1::ErrorCode error) noexcept;
+inline bool is_loss(cudaError_t error) noexcept { return classify(error).kind == FaultClass::kDevice; }
 /// The graver of both; of two equal ones the first.
 Fault worse(const Fault& first, const Fault& second) noexcept;
 

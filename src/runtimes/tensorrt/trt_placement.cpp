@@ -60,8 +60,7 @@ Error TrtExecution::refused(const ErrorRecorder& recorder, const std::string& wh
                             std::string_view log) const {
   const bool is_short = lane_->plan->allocator().refusals() != engine_refusals_;
   const Fault refused = is_short ? lane_->plan->allocator().last_refusal() : Fault{};
-  const Fault said = device().is_lost() ? device().lost() : probe(cudaSuccess, lane_->stream.get());
-  const Fault asked = device().heed(worse(refused, said));
+  const Fault asked = device().heed(worse(refused, device().ask(lane_->stream.get())));
   if (asked.kind == FaultClass::kDevice || asked.kind == FaultClass::kMemory)
     return translate(TrtContext::kLoad, asked, what, describe(asked, recorder.text() + std::string(log)));
   return translate(TrtContext::kLoad, recorder, what, log);

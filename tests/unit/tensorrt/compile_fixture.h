@@ -5,11 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "cache/golden.h"
 #include "compile_case.h"
 #include "onnx_writer.h"
 #include "runtimes/tensorrt/compile_network.h"
@@ -37,7 +40,30 @@ class TensorrtCompileCase : public BasicCompileCase {
     request.artifact_name = "net__sm0_jp0_trt0_" + std::string(to_string(precision)) + ".engine";
   }
   ~TensorrtCompileCase() { sil::reset(); }
+  /// Golden vectors of the test's own.
+  void give_golden(const TensorMap& inputs, const TensorMap& outputs) {
+    const auto golden = encode_golden(inputs, outputs).value();
+    const std::string_view text(reinterpret_cast<const char*>(golden.data()), golden.size());
+    request.build.golden = GoldenSource{folder.write("my.golden", text), "by hand"};
+  }
 };
+
+template <typename T>
+TensorMap one_tensor(const std::string& name, DType dtype, const Shape& shape, const std::vector<T>& values) {
+  Tensor tensor = Tensor::allocate(dtype, shape).value();
+  std::copy(values.begin(), values.end(), tensor.as<T>().begin());
+  TensorMap map;
+  EXPECT_TRUE(is_ok(map.insert(name, std::move(tensor))));
+  return map;
+}
+
+/// All that comes before the build, by hand.
+inline Status prepare_build(tensorrt::CompileState& state) {
+  std::filesystem::create_directory(state.request.staging_dir);
+  for (const auto step : {tensorrt::read_source, tensorrt::parse_source, tensorrt::settle_options})
+    SKUA_RETURN_IF_ERROR(step(state));
+  return {};
+}
 
 /// A network as the parser left it.
 struct Parsed {

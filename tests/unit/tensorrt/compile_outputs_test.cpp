@@ -1,5 +1,4 @@
 // Capacities of outputs: what the engine says at the ends of the profiles bounds nothing between them.
-#include "cache/golden.h"
 #include "compile_fixture.h"
 
 namespace skua::test {
@@ -15,24 +14,11 @@ TEST(OutputCapacities, DataDependentOutputNeedsACapacity) {
   EXPECT_EQ(record->outputs[0].max_shape, (Shape{1, 8}));
 }
 
-template <typename T>
-TensorMap one_tensor(const std::string& name, DType dtype, const Shape& shape, const std::vector<T>& values) {
-  Tensor tensor = Tensor::allocate(dtype, shape).value();
-  std::copy(values.begin(), values.end(), tensor.as<T>().begin());
-  TensorMap map;
-  EXPECT_TRUE(is_ok(map.insert(name, std::move(tensor))));
-  return map;
-}
-
 TEST(OutputCapacities, DeclaredShapeIsTheCapacityOfWhatTensorrtLeavesOpen) {
   TensorrtCompileCase declared(
       OnnxWriter().input("x", kFloat, {8}).output("y", kInt64, {1, 8}).node("NonZero", {"x"}, {"y"}).model());
-  const auto golden =
-      encode_golden(one_tensor<float>("x", DType::kFloat32, Shape{8}, std::vector<float>(8, 1.0F)),
-                    one_tensor<std::int64_t>("y", DType::kInt64, Shape{1, 8}, {0, 1, 2, 3, 4, 5, 6, 7}))
-          .value();
-  const std::string_view text(reinterpret_cast<const char*>(golden.data()), golden.size());
-  declared.request.build.golden = GoldenSource{declared.folder.write("my.golden", text), "by hand"};
+  declared.give_golden(one_tensor<float>("x", DType::kFloat32, Shape{8}, std::vector<float>(8, 1.0F)),
+                       one_tensor<std::int64_t>("y", DType::kInt64, Shape{1, 8}, {0, 1, 2, 3, 4, 5, 6, 7}));
   const auto record = declared.compile();
   ASSERT_TRUE(is_ok(record));
   EXPECT_EQ(record->outputs[0].shape, (Shape{1, -1}));

@@ -16,12 +16,8 @@ using testing::Not;
 
 // --- sources ---
 
-TensorMap one_tensor(const std::string& name, const std::vector<float>& values) {
-  Tensor tensor = Tensor::allocate(DType::kFloat32, Shape{static_cast<std::int64_t>(values.size())}).value();
-  std::copy(values.begin(), values.end(), tensor.as<float>().begin());
-  TensorMap map;
-  EXPECT_TRUE(is_ok(map.insert(name, std::move(tensor))));
-  return map;
+TensorMap floats(const std::string& name, const std::vector<float>& values) {
+  return one_tensor<float>(name, DType::kFloat32, Shape{static_cast<std::int64_t>(values.size())}, values);
 }
 
 TEST(CompileSources, ExternalWeightsHaveTheirValuesInThePlan) {
@@ -34,9 +30,7 @@ TEST(CompileSources, ExternalWeightsHaveTheirValuesInThePlan) {
                                      .node("Relu", {"h"}, {"y"})
                                      .model());
     external.folder.write("model/w.bin", raw<float>({9, 9, 9, 9, 1, 2, 3, -4}));
-    const auto golden = encode_golden(one_tensor("x", {1, 1, 1, 1}), one_tensor("y", expected)).value();
-    const std::string_view text(reinterpret_cast<const char*>(golden.data()), golden.size());
-    external.request.build.golden = GoldenSource{external.folder.write("my.golden", text), "by hand"};
+    external.give_golden(floats("x", {1, 1, 1, 1}), floats("y", expected));
     return external.compile();
   };
   EXPECT_TRUE(is_ok(compiled({2, 3, 4, 0})));
@@ -122,11 +116,9 @@ TEST(CompileRemedies, AModelThatPassesItsInputOnNamesTheRename) {
 TEST(CompileRemedies, TooLittleWorkspaceSaysWhatToRaise) {
   TensorrtCompileCase mlp(mlp_model());
   mlp.request.build.workspace_mb = 1;
-  std::filesystem::create_directory(mlp.request.staging_dir);
   SilentProgress progress;
   tensorrt::CompileState state(mlp.request, progress, tensorrt::library_facts().value());
-  for (const auto step : {tensorrt::read_source, tensorrt::parse_source, tensorrt::settle_options})
-    ASSERT_TRUE(is_ok(step(state)));
+  ASSERT_TRUE(is_ok(prepare_build(state)));
   state.options.workspace_bytes = 1024;  // less than can be asked for: the stand-in needs no more than that
   EXPECT_TRUE(is_build_error(tensorrt::build_plan(state), Reason::kModelUnsupported,
                              "raise workspace_mb, which is 1"));
@@ -167,10 +159,7 @@ TEST(CompileCasts, BetweenKeptLayersAreNotRecordedAsKept) {
           .node("Abs", {"c"}, {"y"}, {}, "tail")
           .model(),
       Precision::kFp16);
-  const auto golden =
-      encode_golden(one_tensor("x", {0, 0, 0, 0}), one_tensor("y", {0.5F, 0.5F, 0.5F, 0.5F})).value();
-  const std::string_view text(reinterpret_cast<const char*>(golden.data()), golden.size());
-  mixed.request.build.golden = GoldenSource{mixed.folder.write("my.golden", text), "by hand"};
+  mixed.give_golden(floats("x", {0, 0, 0, 0}), floats("y", {0.5F, 0.5F, 0.5F, 0.5F}));
   mixed.request.build.keep_fp32 = {"head/*"};
   const auto record = mixed.compile();
   ASSERT_TRUE(is_ok(record));

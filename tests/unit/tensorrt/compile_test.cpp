@@ -304,11 +304,9 @@ TEST(TensorrtCompileStop, NothingIsBuiltWhenTheTimeIsOver) {
 TEST(TensorrtCompileStop, BuildEndsByItselfWhenItsTimeIsOver) {
   TensorrtCompileCase mlp(mlp_model());
   mlp.request.config.trtexec_timeout_s = 0;
-  std::filesystem::create_directory(mlp.request.staging_dir);
   SilentProgress progress;
   tensorrt::CompileState state(mlp.request, progress, tensorrt::library_facts().value());
-  for (const auto step : {tensorrt::read_source, tensorrt::parse_source, tensorrt::settle_options})
-    ASSERT_TRUE(is_ok(step(state)));
+  ASSERT_TRUE(is_ok(prepare_build(state)));
   EXPECT_TRUE(is_build_error(tensorrt::build_plan(state), Reason::kBuilderTimeout, "trtexec_timeout_s"));
   EXPECT_THAT(progress.steps, Contains(testing::StartsWith("TensorRT: ")));  // it had begun
   EXPECT_FALSE(std::filesystem::exists(state.artifact_path()));

@@ -8,11 +8,6 @@ namespace {
 
 class TensorrtGraph : public TensorrtRun {
  protected:
-  void check_right(const Lane& lane) {
-    write(lane->input(0), ramp(64));
-    ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
-    EXPECT_EQ(read<float>(lane->output(0)), add_relu_of(ramp(64)));
-  }
   /// Why the last lane has no graph, as it was told, once.
   std::string told_reason() const {
     const auto told = events_.of("c7.graph_unavailable");

@@ -116,6 +116,11 @@ class TensorrtRun : public testing::Test {
     return settings;
   }
 
+  /// A lane over add_relu gives what it should.
+  static void check_right(const Lane& lane);
+  /// A run that costs the lane its context; orders and counts begin anew after it.
+  static void lose_context(const Lane& lane);
+
   KeptEvents events_;
   std::shared_ptr<trt::DeviceState> device_ = std::make_shared<trt::DeviceState>(events_);
   RuntimeConfig config_;

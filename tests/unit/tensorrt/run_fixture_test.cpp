@@ -87,6 +87,18 @@ EngineCacheEntry TensorrtRuntimeScene::compile(InferenceRuntime& runtime, const 
   return runtime.compile_engine(folder_.path() / (name + ".onnx"), build).value();
 }
 
+void TensorrtRun::check_right(const Lane& lane) {
+  write(lane->input(0), ramp(64));
+  ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
+  EXPECT_EQ(read<float>(lane->output(0)), add_relu_of(ramp(64)));
+}
+
+void TensorrtRun::lose_context(const Lane& lane) {
+  sil::fail_call("cudaEventRecord", 1, cudaErrorStreamCaptureInvalidated);
+  ASSERT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kInference, Reason::kExecutionFailed));
+  sil::reset();
+}
+
 std::vector<float> ramp(std::size_t count) {
   std::vector<float> values(count);
   for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i) - static_cast<float>(count) / 2;

@@ -13,14 +13,7 @@ constexpr int kInternal = static_cast<int>(nvinfer1::ErrorCode::kINTERNAL_ERROR)
 const std::string kMake = "ICudaEngine::createExecutionContext";
 const std::string kSetShape = "IExecutionContext::setInputShape";
 
-class TensorrtRunRefusals : public TensorrtRun {
- protected:
-  void check_right(const Lane& lane) {
-    write(lane->input(0), ramp(64));
-    ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
-    EXPECT_EQ(read<float>(lane->output(0)), add_relu_of(ramp(64)));
-  }
-};
+class TensorrtRunRefusals : public TensorrtRun {};
 
 // --- memory of the engine's that is refused in a run ---
 

@@ -46,15 +46,6 @@ TEST(TensorrtReports, AreReadClearedAndWrittenAtOnce) {
 
 class TensorrtSharedDevice : public TensorrtRun {
  protected:
-  void lose_context(const Lane& lane) {
-    sil::fail_call("cudaEventRecord", 1, cudaErrorStreamCaptureInvalidated);
-    ASSERT_TRUE(is_error(lane->run(std::nullopt), ErrorCode::kInference, Reason::kExecutionFailed));
-  }
-  void check_right(const Lane& lane) {
-    write(lane->input(0), ramp(64));
-    ASSERT_TRUE(is_ok(lane->run(std::nullopt)));
-    EXPECT_EQ(read<float>(lane->output(0)), add_relu_of(ramp(64)));
-  }
 };
 
 TEST_F(TensorrtSharedDevice, AnEarlierReportDecidesNoLaterFault) {
