@@ -46,15 +46,23 @@ def test_control_another_map_is_noticed(flight_place, tmp_path):
     assert len(off) and (off > MAX_ERROR_PX).all()
 
 
+def leaks(memory):
+    """A page a frame or more; fewer samples say nothing."""
+    return memory["samples"] >= 60 and memory["slope_bytes_per_frame"] >= 4096
+
+
 def test_three_hz_from_take_off_to_summary(flight_place):
     seconds = programs.repeats("e2e_flight_seconds")
     flight_place.flight_block.pop("deadline_ms")
     flight_place.flight_block["map"] = flight_place.whole_map
-    for attempt in (1, 2):  # one stall of a shared machine is not ours; two in a row are told
+    # One stall of a shared machine is not ours, and one step of the allocator (200 KiB, seen once) is as steep over 60
+    # frames as a leak of a page a frame. Two in a row are told: a leak is there in every flight.
+    for attempt in (1, 2):
         flown = flight_place.ok("--duration", seconds, timeout=seconds + programs.TIMEOUT_S)
         report = flown.report
-        print(f"\nattempt {attempt}: {report['frames']} frames, missed {report['missed']}, no result {report['no_result']}")
-        if report["missed"] == 0 and not report["no_result"]:
+        print(f"\nattempt {attempt}: {report['frames']} frames, missed {report['missed']}, no result "
+              f"{report['no_result']}, {report['memory']['slope_bytes_per_frame']:.0f} bytes a frame")
+        if report["missed"] == 0 and not report["no_result"] and not leaks(report["memory"]):
             break
     assert report["cause"] == "duration" and report["frames"] == 3 * seconds, report
     assert report["missed"] == 0 and not report["no_result"], report
@@ -62,8 +70,7 @@ def test_three_hz_from_take_off_to_summary(flight_place):
     with_matcher = {name: f"p50 {s['p50_ms']:.2f} p95 {s['p95_ms']:.2f} p99 {s['p99_ms']:.2f} max {s['max_ms']:.2f}"
                     for name, s in report["stages"].items()}
     assert own["p50_ms"] <= max(0.01 * frame["p50_ms"], 0.5), (own, frame)
-    if report["memory"]["samples"] >= 60:  # a page a frame would be a leak
-        assert report["memory"]["slope_bytes_per_frame"] < 4096, report["memory"]
+    assert not leaks(report["memory"]), report["memory"]
     print(f"\n{seconds} s at 3 Hz, ms: {with_matcher}\nmemory {report['memory']}\nown share of a frame, p50: "
           f"{own['p50_ms'] / frame['p50_ms']:.2%}; late {report['late']}")
     (begun,), (ended,) = flown.told("c7.flight_begun"), flown.told("c7.flight_ended")
