@@ -90,7 +90,8 @@ Json memory_of(const MemoryWatch& memory) {
           {"first_bytes", memory.first_bytes()},
           {"last_bytes", memory.last_bytes()},
           {"peak_bytes", memory.peak_bytes()},
-          {"slope_bytes_per_frame", memory.slope()}};
+          {"slope_bytes_per_frame", memory.slope()},
+          {"rises", memory.rises()}};
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& file) {

@@ -29,7 +29,11 @@ std::int64_t MemoryWatch::own_bytes() const noexcept {
 void MemoryWatch::sample(std::uint64_t frame) noexcept {
   if (++calls_ <= kWarmUpFrames) return;
   last_ = own_bytes();
-  if (count_++ == 0) first_ = last_;
+  if (count_++ == 0) {
+    first_ = last_;
+  } else if (last_ > peak_) {
+    ++rises_;
+  }
   peak_ = std::max(peak_, last_);
   // Welford's update: a difference of large sums would lose the slope of a long flight.
   const double x = static_cast<double>(frame), y = static_cast<double>(last_),

@@ -23,6 +23,9 @@ class MemoryWatch {
   std::int64_t first_bytes() const noexcept { return first_; }
   std::int64_t last_bytes() const noexcept { return last_; }
   std::int64_t peak_bytes() const noexcept { return peak_; }
+  /// Samples that were higher than all before them. A leak rises in many; an allocator that takes more room
+  /// for what lies scattered does so in a few.
+  std::uint64_t rises() const noexcept { return rises_; }
   /// Bytes per frame of the least-squares line; 0 with fewer than two samples.
   double slope() const noexcept;
 
@@ -32,7 +35,7 @@ class MemoryWatch {
   std::int64_t own_bytes() const noexcept;
 
   int fd_;
-  std::uint64_t calls_ = 0, count_ = 0;
+  std::uint64_t calls_ = 0, count_ = 0, rises_ = 0;
   std::int64_t first_ = 0, last_ = 0, peak_ = 0;
   double mean_x_ = 0, mean_y_ = 0, xx_ = 0, xy_ = 0;  ///< running means and sums of products about them
 };

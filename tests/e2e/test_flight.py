@@ -47,22 +47,27 @@ def test_control_another_map_is_noticed(flight_place, tmp_path):
 
 
 def leaks(memory):
-    """A page a frame or more; fewer samples say nothing."""
-    return memory["samples"] >= 60 and memory["slope_bytes_per_frame"] >= 4096
+    """A page a frame or more, in frame after frame; fewer samples say nothing. PyTorch's heap grows by a step of up to 9 MB
+    now and then, once a flight or not at all: a steep line of one rise, and no leak."""
+    return (memory["samples"] >= 60 and memory["slope_bytes_per_frame"] >= 4096
+            and memory["rises"] >= memory["samples"] / 10)
+
+
+def test_control_a_leak_is_told_from_a_step():
+    flown = {"samples": 60, "slope_bytes_per_frame": 4096.0, "rises": 60}
+    assert leaks(flown) and leaks(flown | {"rises": 6})
+    assert not leaks(flown | {"rises": 1, "slope_bytes_per_frame": 2e5}) and not leaks(flown | {"slope_bytes_per_frame": 4095.0})
 
 
 def test_three_hz_from_take_off_to_summary(flight_place):
     seconds = programs.repeats("e2e_flight_seconds")
     flight_place.flight_block.pop("deadline_ms")
     flight_place.flight_block["map"] = flight_place.whole_map
-    # One stall of a shared machine is not ours, and one step of the allocator (200 KiB, seen once) is as steep over 60
-    # frames as a leak of a page a frame. Two in a row are told: a leak is there in every flight.
-    for attempt in (1, 2):
+    for attempt in (1, 2):  # one stall of a shared machine is not ours; two in a row are told
         flown = flight_place.ok("--duration", seconds, timeout=seconds + programs.TIMEOUT_S)
         report = flown.report
-        print(f"\nattempt {attempt}: {report['frames']} frames, missed {report['missed']}, no result "
-              f"{report['no_result']}, {report['memory']['slope_bytes_per_frame']:.0f} bytes a frame")
-        if report["missed"] == 0 and not report["no_result"] and not leaks(report["memory"]):
+        print(f"\nattempt {attempt}: {report['frames']} frames, missed {report['missed']}, no result {report['no_result']}")
+        if report["missed"] == 0 and not report["no_result"]:
             break
     assert report["cause"] == "duration" and report["frames"] == 3 * seconds, report
     assert report["missed"] == 0 and not report["no_result"], report

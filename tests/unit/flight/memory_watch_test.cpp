@@ -56,6 +56,21 @@ TEST(MemoryWatchTest, MemoryThatGrowsByABlockAFrameIsASlopeOfABlock) {
   EXPECT_NEAR(watch.slope(), static_cast<double>(kBlock), 0.05 * kBlock);
   EXPECT_GE(watch.last_bytes() - watch.first_bytes(), static_cast<std::int64_t>(45 * kBlock));
   EXPECT_GE(watch.peak_bytes(), watch.last_bytes());
+  EXPECT_GE(watch.rises(), 45U) << "a leak is in every frame";
+}
+
+/// One step in the middle is as steep a line as a leak; it is told apart by its number of rises.
+TEST(MemoryWatchTest, AStepRisesOnce) {
+  if (kHasShadow) GTEST_SKIP() << "a sanitizer keeps memory of its own beside ours";
+  MemoryWatch watch;
+  for (std::uint64_t frame = 0; frame < kWarmUp + 25; ++frame) watch.sample(frame);
+  const std::uint64_t before = watch.rises();
+  const auto step = std::make_unique<char[]>(10 * kBlock);
+  std::memset(step.get(), 1, 10 * kBlock);
+  for (std::uint64_t frame = kWarmUp + 25; frame < kWarmUp + 50; ++frame) watch.sample(frame);
+  EXPECT_GT(watch.slope(), 0.2 * kBlock);
+  EXPECT_GE(watch.rises(), before + 1);
+  EXPECT_LE(watch.rises(), before + 3);
 }
 
 /// A library's pages that come in late are no leak.
