@@ -44,9 +44,7 @@ TEST(TensorrtReports, AreReadClearedAndWrittenAtOnce) {
   EXPECT_EQ(torn, 0);
 }
 
-class TensorrtSharedDevice : public TensorrtRun {
- protected:
-};
+class TensorrtSharedDevice : public TensorrtRun {};
 
 TEST_F(TensorrtSharedDevice, AnEarlierReportDecidesNoLaterFault) {
   config_.tensorrt_cuda_graphs = false;
