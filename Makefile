@@ -1,8 +1,9 @@
 # Entry points. Each does its own set-up (scripts/setup.sh), which costs nothing when everything is in place.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test sil bench parity lint prove clean
+.PHONY: help setup build demo test sil bench parity lint faults prove clean
 
 PRESET ?= release
+comma := ,
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +33,9 @@ parity: ## how far the runtimes are apart: writes docs/reference/parity.md
 
 lint: ## format, static analysis, include directions, sizes
 	scripts/lint.sh
+
+faults: ## what shows that signed sets can be trusted, in one table (STEPS=kills,errno,corruption,...)
+	scripts/trust_table.sh $(subst $(comma), ,$(STEPS))
 
 prove: ## the full counts; goes on where it was stopped
 	scripts/prove.sh

@@ -57,7 +57,7 @@ Result<Job> job_of(BenchSet& set, const std::string& model, const fs::path& set_
   };
   return Job{model,
              {g_skua, "run", set_dir.string(), model, "--input", spec.name + "=" + npy.string(),
-              "--output-dir", (folder / "outputs").string(), "--allow-unsigned"},
+              "--output-dir", (folder / "outputs").string(), "--trust", trusted_key_file()},
              raw("3"),
              raw("0")};
 }

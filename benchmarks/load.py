@@ -1,10 +1,10 @@
-"""Measures verifying, loading and provisioning: makes the sets, runs load_verify, load_sessions, load_growth.
+"""Measures verifying, loading and provisioning: makes the sets, runs load_verify, load_trust, load_sessions, load_growth.
 
-    python benchmarks/load.py --build build/bench --out out/bench [--quick] [--only verify,sessions,growth]
+    python benchmarks/load.py --build build/bench --out out/bench [--quick] [--only verify,trust,sessions,growth]
 
 The sets (models/make_sized.py) stay under OUT/load/ for the next time, about 6 GB; with --quick they are some
-100 MB below OUT/quick/ and the figures are of no worth. Reports: OUT/load-verify.json, load-sessions.json,
-load-memory.json and load-growth.json, each with a table beside it.
+100 MB below OUT/quick/ and the figures are of no worth. Reports: OUT/load-verify.json, load-trust.json,
+load-sessions.json, load-memory.json and load-growth.json, each with a table beside it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "models"))
 import parity_table  # noqa: E402  (models/ is not a package)
 
 QUICK_SCALE = 0.02  # of the sizes
-PARTS = ("verify", "sessions", "growth")
+PARTS = ("verify", "trust", "sessions", "growth")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,14 @@ class Place:
     def sets(self) -> Path:
         return self.folder / f"sets{self.suffix}"
 
+    @property
+    def key(self) -> Path:
+        """What sets beside each other are signed with: the stem of a key pair."""
+        return self.folder.parent / "bench"
+
+    def trust(self) -> tuple[object, object]:
+        return "--trust", f"{self.key}.pub"
+
     def current(self) -> Path:
         return self.sets / (self.sets / "CURRENT").read_text("ascii").strip()
 
@@ -54,14 +62,16 @@ def run(*command: object) -> None:
 
 
 def provision(skua: Path, place: Place) -> None:
+    if not Path(f"{place.key}.key").is_file():
+        run(skua, "keygen", place.key)
     run(skua, "provision", place.models / f"set{place.suffix}.yaml", "--out", place.sets, "--cache", place.cache,
-        "--set", f"flight_set_limit_bytes={1 << 40}")
+        "--sign", f"{place.key}.key", "--set", f"flight_set_limit_bytes={1 << 40}")
 
 
 def is_whole(skua: Path, place: Place) -> bool:
-    if not (place.sets / "CURRENT").is_file():
+    if not (place.sets / "CURRENT").is_file() or not Path(f"{place.key}.pub").is_file():
         return False
-    verified = subprocess.run([skua, "verify", place.sets, "--allow-unsigned", "--set",
+    verified = subprocess.run([skua, "verify", place.sets, *place.trust(), "--set",
                                f"flight_set_limit_bytes={1 << 40}"], capture_output=True, check=False)
     return verified.returncode == 0
 
@@ -92,7 +102,14 @@ def measure_verify(build: Path, out: Path, arguments: argparse.Namespace) -> Non
     place = make_place(skua, out / "load/flight", flight_mib(arguments), 10, keeps_sources=True)
     run(build / "benchmarks/load_verify", "--set-dir", place.current(), "--out", out / "load-verify",
         "--rounds", 6 if arguments.quick else 31, "--skua", skua, "--set-yaml", place.models / "set.yaml",
-        "--cache", place.cache)
+        "--cache", place.cache, *place.trust())
+
+
+def measure_trust(build: Path, out: Path, arguments: argparse.Namespace) -> None:
+    skua = build / "bin/skua"
+    place = make_place(skua, out / "load/flight", flight_mib(arguments), 10, keeps_sources=True)
+    run(build / "benchmarks/load_trust", "--set-dir", place.current(), "--out", out / "load-trust",
+        "--rounds", 6 if arguments.quick else 31, "--skua", skua, *place.trust(), "--python", sys.executable)
 
 
 def demo_network(name: str, runtime: str) -> dict:
@@ -118,9 +135,10 @@ def measure_sessions(build: Path, out: Path, arguments: argparse.Namespace) -> N
     skua, program = build / "bin/skua", build / "benchmarks/load_sessions"
     demo = make_demo_place(skua, out / "load/demo")
     run(program, "--set-dir", demo.current(), "--out", out / "load-sessions", "--cache", demo.cache,
-        "--sources", demo.models, "--rounds", 6 if arguments.quick else 31, "--builds", 400 if arguments.quick else 1000)
+        "--sources", demo.models, *demo.trust(), "--rounds", 6 if arguments.quick else 31, "--builds", 400 if arguments.quick else 1000)
     flight = make_place(skua, out / "load/flight", flight_mib(arguments), 10, keeps_sources=True)
-    run(program, "--set-dir", flight.current(), "--out", out / "load-memory", "--memory", "--builds", 0)
+    run(program, "--set-dir", flight.current(), "--out", out / "load-memory", "--memory", "--builds", 0,
+        *flight.trust())
 
 
 def measure_growth(build: Path, out: Path, arguments: argparse.Namespace) -> None:
@@ -130,7 +148,7 @@ def measure_growth(build: Path, out: Path, arguments: argparse.Namespace) -> Non
     by_size = [make_place(skua, out / f"load/size-{mib}", mib * scale, 1, keeps_sources=False)
                for mib in (1, 10, 100, 500)]
     run(build / "benchmarks/load_growth", "--out", out / "load-growth",
-        "--rounds", 6 if arguments.quick else 11, "--by-count", *(place.current() for place in by_count),
+        "--rounds", 6 if arguments.quick else 11, *by_size[0].trust(), "--by-count", *(place.current() for place in by_count),
         "--by-size", *(place.current() for place in by_size))
 
 
@@ -145,7 +163,7 @@ def main() -> int:
     if arguments.quick:
         out = out / "quick"
     os.makedirs(out, exist_ok=True)
-    measures = {"verify": measure_verify, "sessions": measure_sessions, "growth": measure_growth}
+    measures = {"verify": measure_verify, "trust": measure_trust, "sessions": measure_sessions, "growth": measure_growth}
     chosen = arguments.only.split(",")
     if not set(chosen) <= set(PARTS):
         parser.error(f"--only: expected some of {', '.join(PARTS)}")

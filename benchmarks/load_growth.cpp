@@ -26,7 +26,8 @@ struct Use {
 };
 
 Status verify(const fs::path& set_dir, const RuntimeEnvironment& environment) {
-  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict, verify_set(posix_file_system(), set_dir, bench_policy(),
+  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, bench_policy());
+  SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict, verify_set(posix_file_system(), set_dir, policy,
                                                              environment.host, system_clock(), 1));
   return verdict.overall();
 }
@@ -40,7 +41,7 @@ Status load(const fs::path& set_dir, const RuntimeEnvironment& environment) {
 enum class Axis { kCount, kSize };
 
 Result<double> size_of(const fs::path& set_dir, Axis axis) {
-  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit_set(posix_file_system(), set_dir, bench_policy()));
+  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit(set_dir));
   const auto& artifacts = set.manifest.artifacts;
   return axis == Axis::kCount ? static_cast<double>(artifacts.size())
                               : static_cast<double>(artifacts.front().engine.size_bytes);

@@ -137,8 +137,7 @@ Estimate in_ms(const std::vector<double>& ns) { return scaled(estimate_median(ns
 Status session_figures(const ProgramOptions& program, const SessionOptions& options,
                        std::vector<Figure>& figures) {
   SKUA_ASSIGN_OR_RETURN(SessionBench bench, SessionBench::open(program, options));
-  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set,
-                        admit_set(posix_file_system(), fs::absolute(program.set_dir), bench_policy()));
+  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit(fs::absolute(program.set_dir)));
   for (const ManifestArtifact& artifact : set.manifest.artifacts) {
     const auto& wanted = program.models;
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), artifact.name) == wanted.end()) continue;
@@ -178,7 +177,7 @@ Status load_as_child(const std::string& kind, const fs::path& set_dir) {
   }
   SKUA_ASSIGN_OR_RETURN(const RuntimeEnvironment environment, bench_environment(set_dir));
   SKUA_ASSIGN_OR_RETURN(const RawModule* const raw, open_raw_module(environment.config.runtime));
-  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit_set(posix_file_system(), set_dir, bench_policy()));
+  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit(set_dir));
   for (const ManifestArtifact& artifact : set.manifest.artifacts) {
     SKUA_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, bytes_of(set_dir / artifact.engine.file));
     SKUA_ASSIGN_OR_RETURN(auto session,
@@ -191,14 +190,15 @@ Status load_as_child(const std::string& kind, const fs::path& set_dir) {
 }
 
 Result<double> peak_of_child(const std::string& kind, const fs::path& set_dir) {
-  SKUA_ASSIGN_OR_RETURN(const std::string text,
-                        run_process({fs::read_symlink("/proc/self/exe").string(), "--child", kind,
-                                     "--set-dir", set_dir.string(), "--out", "/dev/null"}));
+  SKUA_ASSIGN_OR_RETURN(
+      const std::string text,
+      run_process({fs::read_symlink("/proc/self/exe").string(), "--child", kind, "--set-dir",
+                   set_dir.string(), "--out", "/dev/null", "--trust", trusted_key_file()}));
   return std::stod(text);
 }
 
 Status memory_figures(const fs::path& set_dir, const SessionOptions& options, std::vector<Figure>& figures) {
-  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit_set(posix_file_system(), set_dir, bench_policy()));
+  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit(set_dir));
   double largest = 0.0;
   for (const ManifestArtifact& artifact : set.manifest.artifacts) {
     largest = std::max(largest, static_cast<double>(artifact.engine.size_bytes) / (1U << 20U));

@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "inference/engine_folder.h"
 #include "inference/prepared_engine.h"
+#include "program.h"
 #include "skua/runtime_factory.h"
 
 namespace skua::bench {
@@ -24,15 +25,13 @@ std::string bar_text(double bar) {
 
 }  // namespace
 
-GatePolicy bench_policy() {
-  GatePolicy policy;
-  policy.allow_unsigned = true;
-  policy.flight_set_limit_bytes = kEverything;
-  return policy;
+Result<AdmittedSet> admit(const fs::path& set_dir) {
+  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, bench_policy());
+  return admit_set(posix_file_system(), set_dir, policy);
 }
 
 Result<RuntimeEnvironment> bench_environment(const fs::path& set_dir) {
-  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit_set(posix_file_system(), set_dir, bench_policy()));
+  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit(set_dir));
   RuntimeEnvironment environment;
   SKUA_ASSIGN_OR_RETURN(environment.config,
                         recorded_config(set.manifest.runtime_label, set.manifest.runtime_options));
@@ -43,14 +42,14 @@ Result<RuntimeEnvironment> bench_environment(const fs::path& set_dir) {
 }
 
 Result<std::vector<fs::path>> files_of(const fs::path& set_dir) {
-  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit_set(posix_file_system(), set_dir, bench_policy()));
+  SKUA_ASSIGN_OR_RETURN(const AdmittedSet set, admit(set_dir));
   std::vector<fs::path> files;
   for (const ManifestFile& file : set.manifest.files) files.push_back(set_dir / file.name);
   return files;
 }
 
 Status verify_into_memory(const fs::path& set_dir, std::size_t workers) {
-  SKUA_ASSIGN_OR_RETURN(AdmittedSet set, admit_set(posix_file_system(), set_dir, bench_policy()));
+  SKUA_ASSIGN_OR_RETURN(AdmittedSet set, admit(set_dir));
   SKUA_RETURN_IF_ERROR(verify_listed_files(set));
   SKUA_ASSIGN_OR_RETURN(const auto golden, set.folder->open_folder(kGoldenFolder));
   std::vector<EngineExpectation> expectations;
@@ -72,7 +71,8 @@ Status verify_into_memory(const fs::path& set_dir, std::size_t workers) {
 Result<EngineSet> load_whole(const fs::path& set_dir, RuntimeEnvironment environment,
                              std::unique_ptr<InferenceRuntime>& runtime) {
   SKUA_ASSIGN_OR_RETURN(runtime, build_inference_runtime(std::move(environment)));
-  return runtime->load_flight_set(set_dir, bench_policy());
+  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, bench_policy());
+  return runtime->load_flight_set(set_dir, policy);
 }
 
 Figure figure_of(std::string group, std::string name, std::string unit, const Estimate& value, double bar,

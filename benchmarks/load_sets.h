@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "bench/report.h"
+#include "cache/set_gate.h"
 #include "skua/inference_runtime.h"
 
 namespace skua::bench {
 
-/// Unsigned, and of any size: it is measured, not flown.
-GatePolicy bench_policy();
+/// By the set gate, under bench_policy().
+Result<AdmittedSet> admit(const std::filesystem::path& set_dir);
 /// An environment that may load `set_dir`, with room for everything. Asks the host, which takes some 10 ms.
 Result<RuntimeEnvironment> bench_environment(const std::filesystem::path& set_dir);
 /// Every file that the set's manifest lists.

@@ -69,10 +69,15 @@ Subject evp_subject(const std::vector<fs::path>& files, std::size_t workers) {
 }
 
 Subject verify_subject(const VerifyOptions& options, const fs::path& set_dir, std::size_t workers) {
-  const std::vector<std::string> command = {options.skua,     "verify",
-                                            set_dir.string(), "--allow-unsigned",
-                                            "--workers",      std::to_string(workers),
-                                            "--set",          "flight_set_limit_bytes=1099511627776"};
+  const std::vector<std::string> command = {options.skua,
+                                            "verify",
+                                            set_dir.string(),
+                                            "--trust",
+                                            trusted_key_file(),
+                                            "--workers",
+                                            std::to_string(workers),
+                                            "--set",
+                                            "flight_set_limit_bytes=1099511627776"};
   return {named("skua verify", workers), [command] { return run_skua(command); }, {}};
 }
 

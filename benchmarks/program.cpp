@@ -4,6 +4,7 @@
 #include <exception>
 #include <iostream>
 
+#include "bootstrap/key_files.h"
 #include "core/json_strict.h"
 #include "core/process_memory.h"
 
@@ -11,6 +12,7 @@ namespace skua::bench {
 namespace {
 
 std::atomic<bool> g_is_cancelled{false};
+std::string g_trusted_key;
 
 void on_interrupt(int) { g_is_cancelled = true; }
 
@@ -53,6 +55,8 @@ int run_program(int argc, const char* const* argv, const std::string& purpose,
   app.add_option("--set-dir", options.set_dir, "a flight set's own folder");
   app.add_option("--out", options.out, "stem of the report: <out>.json, <out>.md")->required();
   app.add_option("--model", options.models, "logical name; may be repeated; default: all of the set");
+  app.add_option("--trust", g_trusted_key,
+                 "public key that the set is signed with; default: it may be unsigned");
   app.add_option("--rounds", options.rounds, "rounds of each experiment")->check(CLI::Range(1, 100000));
   add_options(app);
   try {
@@ -65,11 +69,25 @@ int run_program(int argc, const char* const* argv, const std::string& purpose,
   }
 }
 
+Result<GatePolicy> bench_policy() {
+  GatePolicy policy;
+  policy.flight_set_limit_bytes = std::uint64_t{1} << 40U;
+  policy.allow_unsigned = g_trusted_key.empty();
+  if (policy.allow_unsigned) return policy;
+  SKUA_ASSIGN_OR_RETURN(PublicKey key,
+                        read_public_key(posix_file_system(), std::filesystem::absolute(g_trusted_key)));
+  policy.trusted_keys.push_back(std::move(key));
+  return policy;
+}
+
+void trust_key(std::string public_key_file) { g_trusted_key = std::move(public_key_file); }
+
+const std::string& trusted_key_file() noexcept { return g_trusted_key; }
+
 Result<BenchSet> open_bench_set(const ProgramOptions& options) {
   SetOptions set;
   set.set_dir = std::filesystem::absolute(options.set_dir);
-  set.policy.allow_unsigned = true;
-  set.policy.flight_set_limit_bytes = std::uint64_t{1} << 40U;
+  SKUA_ASSIGN_OR_RETURN(set.policy, bench_policy());
   set.settings = {{"gpu_memory_budget_bytes", std::to_string(std::uint64_t{1} << 40U)}};
   set.cancel_requested = &g_is_cancelled;
   return BenchSet::open(set);

@@ -25,7 +25,15 @@ int run_program(int argc, const char* const* argv, const std::string& purpose,
                 const std::function<void(CLI::App&)>& add_options,
                 const std::function<Status(const ProgramOptions&, std::vector<Figure>&)>& body);
 
-/// The set of `options`, unsigned ones allowed: it is measured, not flown.
+/// What is asked of a measured set: any size, and a signature by the key of --trust; without that option
+/// unsigned sets are allowed, on the ground. Errors: the key cannot be used.
+Result<GatePolicy> bench_policy();
+/// For a child process, which is not given our options.
+void trust_key(std::string public_key_file);
+/// --trust as it was given, or empty.
+const std::string& trusted_key_file() noexcept;
+
+/// The set of `options`.
 Result<BenchSet> open_bench_set(const ProgramOptions& options);
 
 /// A network's name in a report, where those of two runtimes may stand side by side.

@@ -28,7 +28,7 @@ import trained
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
 GROUPS = ("control", "call", "torch", "load", "telemetry", "lightglue", "takeoff")
-LOAD_REPORTS = ("load-verify", "load-sessions", "load-memory", "load-growth")
+LOAD_REPORTS = ("load-verify", "load-trust", "load-sessions", "load-memory", "load-growth")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Run:
     def program(self, name: str, report: str, *arguments: object) -> str:
         """Runs one program; answers with the stem of its report."""
         print(f"bench: {report}", file=sys.stderr, flush=True)
-        load.run(self.build / "benchmarks" / name, "--out", self.out / report, *arguments)
+        trust = ("--trust", self.out / "bench.pub") if "--set-dir" in arguments else ()
+        load.run(self.build / "benchmarks" / name, "--out", self.out / report, *arguments, *trust)
         return report
 
 

@@ -97,7 +97,8 @@ Result<Rounds> measure(const fs::path& set_dir, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     SKUA_RETURN_IF_ERROR(check_not_cancelled());
     const double started_ns = now_ns();
-    SKUA_ASSIGN_OR_RETURN(const std::string text, run_process({self, "--child", set_dir.string()}));
+    SKUA_ASSIGN_OR_RETURN(const std::string text,
+                          run_process({self, "--child", set_dir.string(), trusted_key_file()}));
     SKUA_RETURN_IF_ERROR(take_in(text, started_ns, rounds));
   }
   return rounds;
@@ -153,7 +154,8 @@ Status run(const ProgramOptions& options, std::vector<Figure>& figures) {
 
 int main(int argc, char** argv) {
   // A child takes off once and leaves no report.
-  if (argc == 3 && std::string(argv[1]) == "--child") {
+  if (argc == 4 && std::string(argv[1]) == "--child") {
+    skua::bench::trust_key(argv[3]);
     const skua::Status done = skua::bench::take_off_as_child(argv[2]);
     if (!done.ok()) std::fprintf(stderr, "%s\n", done.error().describe().c_str());
     return done.ok() ? 0 : 1;

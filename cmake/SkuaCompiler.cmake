@@ -34,9 +34,10 @@ if(SKUA_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND SKUA_WARNINGS -Wno-maybe-uninitialized)  # false alarms in instrumented code
 endif()
 
-set(_sanitizers "" "address,undefined" "thread")
+set(_fuzzer "address,undefined,fuzzer-no-link")  # clang alone: preset fuzz
+set(_sanitizers "" "address,undefined" "thread" ${_fuzzer})
 if(NOT SKUA_SANITIZE IN_LIST _sanitizers AND NOT SKUA_SANITIZE STREQUAL "")
-  message(FATAL_ERROR "SKUA_SANITIZE='${SKUA_SANITIZE}': use '', 'address,undefined' or 'thread'")
+  message(FATAL_ERROR "SKUA_SANITIZE='${SKUA_SANITIZE}': use '', 'address,undefined', 'thread' or '${_fuzzer}'")
 endif()
 if(SKUA_SANITIZE)
   add_compile_options(-fsanitize=${SKUA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

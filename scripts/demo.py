@@ -101,7 +101,8 @@ def tolerance_lines(name: str) -> list[str]:
 
 def provision(runtime: Runtime) -> Path:
     """Compiles and publishes. Returns the set's folder."""
-    report = skua("provision", write_set_yaml(runtime), "--out", OUT / runtime.folder, "--cache", OUT / "cache")
+    report = skua("provision", write_set_yaml(runtime), "--out", OUT / runtime.folder, "--cache", OUT / "cache",
+                  "--sign", OUT / "demo.key")
     for engine in report["engines"]:
         what = "reused" if engine["is_reused"] else "compiled"
         print(f"  {what:8}  {engine['file']}  {engine['size_bytes']} bytes")
@@ -111,9 +112,9 @@ def provision(runtime: Runtime) -> Path:
 
 
 def verify(set_dir: Path) -> None:
-    report = skua("verify", set_dir, "--allow-unsigned")
+    report = skua("verify", set_dir, "--trust", OUT / "demo.pub")
     print(f"  {len(report['files'])} files pass both gates; {report['bytes_hashed'] / 1e6:.1f} MB read and hashed "
-          f"at {report['gigabytes_per_second']:.2f} GB/s")
+          f"at {report['gigabytes_per_second']:.2f} GB/s; signed by {report['signer'][:12]}...")
 
 
 def images() -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray | None]]:
@@ -138,7 +139,7 @@ def run(set_dir: Path, model: str, inputs: dict[str, list[np.ndarray]]) -> tuple
         for i, array in enumerate(arrays):
             np.save(folder / f"{name}-{i}.npy", array)
             arguments += ["--input", f"{name}={folder / f'{name}-{i}.npy'}"]
-    report = skua("run", set_dir, model, *arguments, "--output-dir", folder / "out", "--allow-unsigned",
+    report = skua("run", set_dir, model, *arguments, "--output-dir", folder / "out", "--trust", OUT / "demo.pub",
                   "--repeat", REPEATS)
     runs = [{name: np.load(file) for name, file in entry["outputs"].items()} for entry in report["runs"]]
     engine, latency = report["engine"], report["latency"]
@@ -259,7 +260,7 @@ def show_refusal(set_dir: Path) -> None:
     print(f"  one bit of byte {offset} of {engine.name} flipped in a copy of the set")
     inputs = OUT / "runs" / "demo_vpr" / "image-0.npy"
     report = skua("run", copy, "demo_vpr", "--input", f"image={inputs}", "--output-dir", OUT / "damaged" / "out",
-                  "--allow-unsigned", "--recorder", OUT / "damaged" / "recorder", expect=REFUSED)
+                  "--trust", OUT / "demo.pub", "--recorder", OUT / "damaged" / "recorder", expect=REFUSED)
     error = report["error"]
     print(f"  refused: {error['class']} [{error['reason']}], exit status {error['exit_status']}")
     print(f"  {shown(error['message'])}")
@@ -277,7 +278,7 @@ def show_recorded(folder: Path, file: str) -> None:
 
 
 def flight_config() -> Path:
-    """The configuration of an aircraft, as far as this machine is one: the set is not signed, and the log is off."""
+    """The configuration of an aircraft, as far as this machine is one: the log is off."""
     for name in ("state", "recorder"):
         (OUT / name).mkdir(exist_ok=True)
     path = OUT / "flight.yaml"
@@ -287,7 +288,7 @@ components:
     flight_sets_dir: {OUT / DEFAULT.folder}
     state_dir: {OUT / "state"}
     recorder_dir: {OUT / "recorder"}
-    allow_unsigned: true
+    trusted_key: {OUT / "demo.pub"}
     lightglue_model: demo_matcher
     log_sink: none
   c2_vpr:
@@ -345,9 +346,11 @@ def show_flight() -> None:
 def demo() -> None:
     generator = [sys.executable, str(ROOT / "models" / "make_demo.py"), "--out", str(OUT / "models")]
     subprocess.run(generator, check=True)
-    print(f"compile and publish ({DEFAULT.label}, fp16: the default, SET.yaml names no runtime)")
+    if not (OUT / "demo.key").exists():
+        skua("keygen", OUT / "demo")
+    print(f"compile, sign and publish ({DEFAULT.label}, fp16: the default, SET.yaml names no runtime)")
     set_dir = provision(DEFAULT)
-    print(f"compile and publish ({OTHER.label}, CPU provider, fp32)")
+    print(f"compile, sign and publish ({OTHER.label}, CPU provider, fp32)")
     other_dir = provision(OTHER)
     print("verify")
     verify(set_dir)

@@ -141,9 +141,10 @@ step doctor 60 "$skua" doctor --json
 
 # ---- engines: every network compiled, its plan held to the golden values of another runtime --------------------------------
 build_s=3600  # of one network: the device has a sixth of a workstation's processors, and times every kernel
+step keygen 60 "$skua" keygen "$out/flight" --json  # a throw-away key: nothing flies unsigned
 for name in $(cat "$out/sets.txt"); do
   step "provision.$name" $((10 * build_s)) "$skua" provision "$models/sets/$name.yaml" --out "$out/sets/$name" \
-    --cache "$out/cache" --set "trtexec_timeout_s=$build_s" --json
+    --cache "$out/cache" --set "trtexec_timeout_s=$build_s" --sign "$out/flight.key" --json
   step "inspect.$name" 120 "$skua" inspect "$out/sets/$name" --json
 done
 # With golden values of its own: not every Jetson has an ONNX Runtime that could compute them.
@@ -159,14 +160,15 @@ trtexec=/usr/src/tensorrt/bin/trtexec
 [ -z "$sil" ] || trtexec=$build/sil/sil_trtexec
 step route.trtexec $((build_s + 600)) "${compile[@]}" --out "$out/route" --config "$out/trtexec.json" --set "trtexec=$trtexec"
 if [ -n "$foreign" ]; then
-  step foreign 600 "$skua" bench "$foreign" --allow-unsigned --rounds 6 --json
+  printf 'skua_policy: 1\nallow_unsigned: true\n' >"$out/foreign.yaml"
+  step foreign 600 "$skua" bench "$foreign" --policy "$out/foreign.yaml" --rounds 6 --json
 fi
 
 # ---- runs: graph against enqueue, mapped against copied ------------------------------------------------------------------------
 bench() {
   local name=$1 set=$2
   shift 2
-  step "bench.$set.$name" 1200 "$skua" bench "$out/sets/$set" --allow-unsigned --rounds "$rounds" --json "$@"
+  step "bench.$set.$name" 1200 "$skua" bench "$out/sets/$set" --trust "$out/flight.pub" --rounds "$rounds" --json "$@"
 }
 for set in $(cat "$out/sets.txt"); do
   [[ $set != stack && $set != contexts && $set != asked ]] || continue
@@ -195,7 +197,7 @@ components:
     flight_sets_dir: $out/sets/$set
     state_dir: $state
     recorder_dir: $out/recorder
-    allow_unsigned: true
+    trusted_key: $out/flight.pub
     lightglue_model: demo_matcher
     lanes: $lanes
 flight:
@@ -256,6 +258,6 @@ done
 # ---- the runtime object ---------------------------------------------------------------------------------------------------
 if [ -x "$build/benchmarks/load_sessions" ]; then
   step runtime_object 1800 "$build/benchmarks/load_sessions" --builds 1000 --out "$out/runtime_object" \
-    --set-dir "$out/sets/flight/$(cat "$out/sets/flight/CURRENT")"
+    --set-dir "$out/sets/flight/$(cat "$out/sets/flight/CURRENT")" --trust "$out/flight.pub"
 fi
 exit 0

@@ -1,10 +1,14 @@
-// Loads a flight set and runs one of its networks once: first_inference SET_DIR MODEL
+// Loads a flight set and runs one of its networks once: first_inference SET_DIR MODEL PUBLIC_KEY
+#include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "skua/runtime_factory.h"
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 4) return 2;
+  std::ostringstream key;
+  key << std::ifstream(argv[3]).rdbuf();
   skua::RuntimeEnvironment environment;
   environment.config.runtime = "onnx_trt_ep";
   environment.config.execution_provider = "cpu";
@@ -12,7 +16,7 @@ int main(int argc, char** argv) {
   environment.host = skua::probe_host();
   const auto runtime = skua::build_inference_runtime(environment).value();
   skua::GatePolicy policy;
-  policy.allow_unsigned = true;  // for development only
+  policy.trusted_keys = {skua::PublicKey::from_pem(key.str()).value()};  // refused unless it signed the set
   const auto set = runtime->load_flight_set(argv[1], policy).value();
   const auto lane = runtime->create_lane("first").value();
   const auto* engine = set.find(argv[2]);

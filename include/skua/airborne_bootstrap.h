@@ -66,6 +66,11 @@ struct AirborneSurroundings {
   Clock* clock = &system_clock();
   EventSink* events = &null_event_sink();
   std::filesystem::path thermal_root = "/";
+  /// The set that state_dir says is in the air; empty: none is. Where CURRENT names it this start is a reboot
+  /// in flight (F8), else a take-off (F2).
+  std::string set_in_flight;
+  /// Everything is judged and built as for a flight, and nothing is written.
+  bool is_dry = false;
   /// How a runtime is built; tests count the calls.
   std::function<Result<std::unique_ptr<InferenceRuntime>>(RuntimeEnvironment)> build_runtime =
       build_inference_runtime;
@@ -80,12 +85,16 @@ struct PreConstruction {
 
 /// Builds the configured runtime once, loads the set that CURRENT names, then the LightGlue runtime from
 /// `lightglue_model`, on lanes of its own ("c3_lightglue_runtime", "c3_lightglue_runtime_1", ...), which run
-/// that engine alone. With mode replay and no `c7_inference` block: neither, and no error.
-/// Errors: AirborneBootstrapError, with the cause kept, when no airborne runtime can be had and a consumer
-/// needs it; its message names the missing key, both flags with their runtimes, and the consumers (all four
-/// where none is known). A `runtime` outside C7_AIRBORNE_BUILD_FLAGS gives the same error, whether or not its
-/// own flag is on. Where a configuration has `components` and none of the four consumers, the runtime's own
-/// RuntimeNotAvailableError. Gate refusals and OutOfMemoryError as load_flight_set. Seconds.
+/// that engine alone. The set must be no older than the last one accepted, whose release sequence `state_dir`
+/// holds, at most `release_sequence_step` ahead of it, and, where `is_clock_trusted`, not expired; once all
+/// is built its own sequence is written there. In a reboot in flight an expired set, and a release sequence
+/// that cannot be read or written, are told as a WARN. With mode replay and no `c7_inference` block: neither,
+/// and no error. Errors: AirborneBootstrapError, with the cause kept, when no airborne runtime can be had and
+/// a consumer needs it; its message names the missing key, both flags with their runtimes, and the consumers
+/// (all four where none is known). A `runtime` outside C7_AIRBORNE_BUILD_FLAGS gives the same error, whether
+/// or not its own flag is on. Where a configuration has `components` and none of the four consumers, the
+/// runtime's own RuntimeNotAvailableError. Gate refusals and OutOfMemoryError as load_flight_set;
+/// ManifestError (ratchet_damaged, ratchet_not_written) and the safe-file refusals of `state_dir`. Seconds.
 Result<PreConstruction> build_pre_constructed(const AirborneConfig& config,
                                               const AirborneSurroundings& surroundings);
 

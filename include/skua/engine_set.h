@@ -10,6 +10,7 @@
 #include "skua/bound_inference.h"
 #include "skua/build_config.h"
 #include "skua/host_tuple.h"
+#include "skua/public_key.h"
 #include "skua/sha256.h"
 #include "skua/tensor.h"
 
@@ -30,10 +31,22 @@ struct EngineInfo {
   std::vector<OptimizationProfile> profiles;
 };
 
-/// What the operator allows at load. The default allows nothing.
+/// What becomes of a set's expiry date. A wrong clock would ground a good set, or fly an old one.
+enum class ExpiryRule : std::uint8_t {
+  kRefuse,     ///< the clock is trusted: an expired set is refused
+  kWarn,       ///< a restart in flight (F8): an expired set is loaded, and told as a WARN
+  kNotJudged,  ///< the clock is not trusted: the release sequence alone keeps old sets out
+};
+
+/// What is asked of a set at load. The default trusts no key and allows nothing.
 struct GatePolicy {
-  bool allow_unsigned = false;                            ///< ground only; logged at WARN on every load
+  /// A set is accepted only with a signature by one of these: two at most, the current key and the next one.
+  std::vector<PublicKey> trusted_keys;
+  bool allow_unsigned =
+      false;  ///< ground only; logged at WARN on every load. A signature that is there counts
+  ExpiryRule expiry = ExpiryRule::kRefuse;
   std::optional<std::uint64_t> minimum_release_sequence;  ///< older sets are refused
+  std::optional<std::uint64_t> maximum_release_sequence;  ///< sets further ahead are refused
   std::uint64_t flight_set_limit_bytes = 2147483648ULL;
 };
 
@@ -52,7 +65,8 @@ struct EngineSet {
   };
   std::string set_id;
   std::uint64_t release_sequence = 0;
-  std::vector<Item> engines;  ///< most critical first
+  std::optional<Sha256> signer;  ///< fingerprint of the trusted key that signed; nothing: not signed
+  std::vector<Item> engines;     ///< most critical first
   std::vector<EngineLoadTimes> times;
   std::int64_t total_ns = 0;
 

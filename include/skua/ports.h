@@ -14,7 +14,8 @@
 
 namespace skua {
 
-/// Thread-safe. `monotonic_ns` never goes back; `utc_us` may jump and is for log records only.
+/// Thread-safe. `monotonic_ns` never goes back; `utc_us` may jump: it is for log records, and for
+/// expiry dates where the configuration trusts it.
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -53,15 +53,29 @@ namespace skua {
   X(kSetMissing,               "set_missing",               "the flight set folder does not exist") \
   X(kCurrentMissing,           "current_missing",           "no CURRENT names the set that flies") \
   X(kCurrentMalformed,         "current_malformed",         "CURRENT does not hold one set id") \
-  X(kSignatureNotSupported,    "signature_not_supported",   "this release cannot judge signatures yet") \
+  X(kSignatureNotSupported,    "signature_not_supported",   "given by releases that could not judge signatures") \
   X(kUnsignedSet,              "unsigned_set",              "the set is not signed and the policy wants a signature") \
+  X(kNoTrustedKey,             "no_trusted_key",            "no public key was given to judge the signature by") \
+  X(kTrustedKeyMalformed,      "trusted_key_malformed",     "the file does not hold one P-256 public key in PEM") \
+  X(kSignatureTooLarge,        "signature_too_large",       "model.sig is larger than its limit") \
+  X(kSignatureMalformed,       "signature_malformed",       "model.sig is not one signature bundle of the expected form") \
+  X(kSignatureKeyUnknown,      "signature_key_unknown",     "the signature was made with a key that is not trusted") \
+  X(kSignatureInvalid,         "signature_invalid",         "the signature does not hold for what it covers") \
+  X(kStatementMalformed,       "statement_malformed",       "the signed statement is not of the expected form") \
+  X(kManifestNotSigned,        "manifest_not_signed",       "the manifest's bytes are not those that were signed") \
+  X(kStatementFilesMismatch,   "statement_files_mismatch",  "the signed statement and the manifest list different files") \
   X(kManifestMissing,          "manifest_missing",          "flight-manifest.json does not exist") \
   X(kManifestTooLarge,         "manifest_too_large",        "flight-manifest.json is larger than its limit") \
   X(kManifestMalformed,        "manifest_malformed",        "flight-manifest.json is not well formed") \
   X(kManifestSchemaVersion,    "manifest_schema_version",   "the manifest has a schema version this release does not know") \
   X(kSetIdMismatch,            "set_id_mismatch",           "the manifest's set id is not the folder's name") \
   X(kSequenceTooOld,           "sequence_too_old",          "the set's release sequence is older than one accepted before") \
-  X(kExpiryNotSupported,       "expiry_not_supported",      "the set has an expiry date, which this release cannot judge yet") \
+  X(kSequenceStepTooLarge,     "sequence_step_too_large",   "the set's release sequence is further ahead than one step may be") \
+  X(kRatchetDamaged,           "ratchet_damaged",           "no copy of the last accepted release sequence can be read") \
+  X(kRatchetNotWritten,        "ratchet_not_written",       "the accepted release sequence could not be kept") \
+  X(kExpiryNotSupported,       "expiry_not_supported",      "given by releases that could not judge an expiry date") \
+  X(kSetExpired,               "set_expired",               "the set's expiry date has passed") \
+  X(kPolicyNotAirborne,        "policy_not_airborne",       "a relaxation that is for the ground was asked for in the air") \
   X(kUnlistedFile,             "unlisted_file",             "the set folder holds a file that the manifest does not list") \
   X(kListedFileMissing,        "listed_file_missing",       "a file that the manifest lists is not there") \
   X(kListedFileHashMismatch,   "listed_file_hash_mismatch", "a listed file's bytes are not those the manifest names") \
@@ -86,6 +100,12 @@ namespace skua {
   X(kBuilderMissing,           "builder_missing",           "the build executable or the compiler module is not installed") \
   X(kCancelled,                "cancelled",                 "the operator cancelled") \
   X(kFolderBusy,               "folder_busy",               "another program is writing to this folder") \
+  X(kBuilderMemory,            "builder_memory",            "the build process needed more memory than allowed") \
+  X(kBuilderConfinement,       "builder_confinement",       "the build process cannot be confined here") \
+  X(kKeyExists,                "key_exists",                "a file of this name is there already and keys are never overwritten") \
+  X(kPrivateKeyMalformed,      "private_key_malformed",     "the file does not hold one P-256 private key in PEM") \
+  X(kPassphraseWrong,          "passphrase_wrong",          "the private key is encrypted and the passphrase does not open it") \
+  X(kAlreadySigned,            "already_signed",            "the set has a signature, and a signature is never replaced") \
   X(kUnprovenNotSupported,     "unproven_not_supported",    "this runtime can always prove its engines where it builds them") \
   /* run time */ \
   X(kRuntimeNotBuilt,          "runtime_not_built",         "the runtime was switched off when Skua was built") \

@@ -35,8 +35,9 @@ struct RuntimeConfig {
   int thermal_nice = 10;                 ///< 0 (as the program) to 19 (last)
   bool per_frame_debug_log = false;  ///< infer() tells c7.infer; BoundInference::run never does on success
   std::uint64_t gpu_memory_budget_bytes =
-      4294967296ULL;                        ///< resident engines and lanes; CPU devices count here too
-  int trtexec_timeout_s = 600;              ///< also the limit of every other build process
+      4294967296ULL;            ///< resident engines and lanes; CPU devices count here too
+  int trtexec_timeout_s = 600;  ///< also the limit of every other build process
+  int build_memory_mb = 16384;  ///< most memory that a build process may take, in MiB; at least 256
   std::filesystem::path ort_trt_cache_dir;  ///< compile-time staging; empty: under engine_cache_dir
   bool ort_disallow_cpu_fallback = true;    ///< false is a configuration error
   std::filesystem::path flight_sets_dir = "/var/lib/skua/sets";
@@ -44,7 +45,11 @@ struct RuntimeConfig {
   std::uint64_t flight_set_limit_bytes = 2147483648ULL;
 
   // the airborne bootstrap
-  bool allow_unsigned = false;                ///< load a flight set without a signature; WARN on every start
+  std::filesystem::path trusted_key;       ///< public key (PEM) that sets are signed with, absolute
+  std::filesystem::path next_trusted_key;  ///< a second one, accepted as well while keys change; absolute
+  std::uint64_t release_sequence_step =
+      1000;                       ///< a set may be at most so far ahead of the last accepted one; at least 1
+  bool is_clock_trusted = false;  ///< whether UTC is right at take-off: only then an expiry date is judged
   std::string lightglue_model = "lightglue";  ///< logical name of the matcher that C2.5 and C3 share
   int lightglue_lanes = 2;  ///< 1..8: pairs of match_batch that may run at once; each has a thread and memory
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "bootstrap/airborne_freshness.h"
+#include "bootstrap/airborne_keys.h"
 #include "bootstrap/airborne_messages.h"
 #include "cache/set_gate.h"
 
@@ -50,12 +52,18 @@ Result<InferencePointer> build_inference(const AirborneConfig& config,
   return no_inference(config, built.error());
 }
 
-Result<EngineSet> load_current_set(InferenceRuntime& runtime, const RuntimeConfig& config) {
-  SKUA_ASSIGN_OR_RETURN(const std::filesystem::path set,
-                        current_set(posix_file_system(), config.flight_sets_dir));
+/// What is asked of a set in the air. Nothing in it can be relaxed.
+Result<GatePolicy> airborne_policy(const RuntimeConfig& config, const FlightRatchet& ratchet) {
   GatePolicy policy;
-  policy.allow_unsigned = config.allow_unsigned;
   policy.flight_set_limit_bytes = config.flight_set_limit_bytes;
+  SKUA_ASSIGN_OR_RETURN(policy.trusted_keys, airborne_keys(posix_file_system(), config));
+  ratchet.restrict(policy);
+  return policy;
+}
+
+Result<EngineSet> load_set(InferenceRuntime& runtime, const RuntimeConfig& config,
+                           const std::filesystem::path& set, const FlightRatchet& ratchet) {
+  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, airborne_policy(config, ratchet));
   return runtime.load_flight_set(set, policy);
 }
 
@@ -143,9 +151,16 @@ Result<PreConstruction> build_pre_constructed(const AirborneConfig& config,
   PreConstruction built;
   if (!config.uses_inference()) return built;
   SKUA_ASSIGN_OR_RETURN(const InferencePointer inference, build_inference(config, surroundings));
-  SKUA_ASSIGN_OR_RETURN(built.engines, load_current_set(*inference, config.inference));
+  FileSystem& files = posix_file_system();
+  SKUA_ASSIGN_OR_RETURN(const std::filesystem::path set,
+                        current_set(files, config.inference.flight_sets_dir));
+  const bool is_reboot = set.filename() == surroundings.set_in_flight;
+  SKUA_ASSIGN_OR_RETURN(FlightRatchet ratchet,
+                        FlightRatchet::read(files, config.inference, *surroundings.events, is_reboot));
+  SKUA_ASSIGN_OR_RETURN(built.engines, load_set(*inference, config.inference, set, ratchet));
   built.set_id = built.engines.set_id;
   SKUA_ASSIGN_OR_RETURN(LightGluePointer lightglue, build_lightglue(config, inference, built.engines));
+  if (!surroundings.is_dry) SKUA_RETURN_IF_ERROR(ratchet.accept(built.engines));
   built.entries.emplace(kInferenceKey, inference);
   built.entries.emplace(kLightGlueKey, std::move(lightglue));
   return built;

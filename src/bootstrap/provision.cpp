@@ -6,6 +6,7 @@
 #include "bootstrap/file_metadata.h"
 #include "bootstrap/published_sets.h"
 #include "cache/publish.h"
+#include "cache/set_signature.h"
 #include "cache/staged_copy.h"
 #include "cache/utc_text.h"
 #include "inference/module_loader.h"
@@ -23,6 +24,15 @@ Status check_not_cancelled(const ProvisionContext& context) {
   if (flag == nullptr || !flag->load()) return {};
   return make_error(ErrorCode::kEngineBuild, Reason::kCancelled,
                     "provisioning was cancelled; the flight sets are as they were");
+}
+
+/// A date that has passed makes a set that flies nowhere; the year was mistyped, or SET.yaml is an old one.
+Status check_not_after(const SetSpec& spec, const Clock& clock) {
+  const auto last = spec.not_after ? utc_seconds(*spec.not_after) : std::nullopt;
+  if (!last || clock.utc_us() <= *last * 1000000) return {};
+  return make_error(ErrorCode::kInvalidArgument, Reason::kSetExpired,
+                    spec.file.string() + ": not_after is " + *spec.not_after + ", which has passed: it is " +
+                        utc_text(clock.utc_us()) + " by this machine's clock; give a later moment");
 }
 
 /// Both files of a network must be the same network, whichever of them is compiled.
@@ -83,6 +93,7 @@ Manifest draft_manifest(const SetSpec& spec, const ProvisionContext& context,
                         std::vector<EngineRecord> records) {
   Manifest manifest;
   manifest.created = utc_text(context.clock->utc_us());
+  manifest.not_after = spec.not_after;
   manifest.runtime_label = context.compile.config.runtime;
   manifest.runtime_options = runtime_options(context.compile.config);
   manifest.host = context.compile.host;
@@ -109,8 +120,18 @@ Sha256 digest_of(Manifest manifest) {
 bool is_same_set(const SetSpec& spec, const Manifest& draft, const Manifest& there) {
   const bool is_same_identity =
       spec.set_id.value_or(there.set_id) == there.set_id &&
-      spec.release_sequence.value_or(there.release_sequence) == there.release_sequence;
+      spec.release_sequence.value_or(there.release_sequence) == there.release_sequence &&
+      spec.not_after == there.not_after;
   return is_same_identity && digest_of(draft) == digest_of(there);
+}
+
+/// Whether the set may have the signature of `key`, or has it: that of another key is never replaced. Without
+/// a key nobody asks.
+Result<bool> is_for_key(AdmittedSet& set, const PrivateKey* key) {
+  if (key == nullptr || set.is_unsigned) return true;
+  SKUA_ASSIGN_OR_RETURN(const PublicKey public_key, key->public_key());
+  const auto judged = judge_signature(*set.folder, std::span(&public_key, 1));
+  return judged.ok() && judged->manifest_sha256 == set.manifest_sha256;
 }
 
 /// Gives the draft its sequence and id. A complete set that only lacks CURRENT is taken up again instead of
@@ -118,12 +139,13 @@ bool is_same_set(const SetSpec& spec, const Manifest& draft, const Manifest& the
 Status name_set(const SetSpec& spec, const ProvisionContext& context, const PublishedSets& published,
                 Manifest& draft) {
   constexpr std::size_t kDigestDigits = 12;
-  const auto orphan = find_orphan(*context.compile.files, context.sets_dir,
-                                  context.compile.config.flight_set_limit_bytes, published);
-  if (orphan && is_same_set(spec, draft, *orphan)) {
-    draft.release_sequence = orphan->release_sequence;
-    draft.set_id = orphan->set_id;
-    return {};
+  auto orphan = find_orphan(*context.compile.files, context.sets_dir,
+                            context.compile.config.flight_set_limit_bytes, published);
+  if (orphan && is_same_set(spec, draft, orphan->manifest)) {
+    SKUA_ASSIGN_OR_RETURN(const bool is_usable, is_for_key(*orphan, context.key));
+    draft.release_sequence = orphan->manifest.release_sequence;
+    draft.set_id = orphan->manifest.set_id;
+    if (is_usable) return {};
   }
   draft.release_sequence = spec.release_sequence.value_or(published.highest_sequence + 1);
   if (draft.release_sequence <= published.highest_sequence) {
@@ -144,7 +166,7 @@ Result<Manifest> publish(WriterLock& sets, const ProvisionContext& context, Mani
     SKUA_RETURN_IF_ERROR(check_not_cancelled(context));
     SKUA_RETURN_IF_ERROR(writer.add_engine(*cache, artifact.engine));
   }
-  return writer.commit(std::move(draft), config.flight_set_limit_bytes);
+  return writer.commit(std::move(draft), config.flight_set_limit_bytes, context.key);
 }
 
 const ManifestArtifact* find_artifact(const Manifest& manifest, const std::string& name) {
@@ -172,26 +194,44 @@ Result<bool> is_up_to_date(const SetSpec& spec, const ProvisionContext& context,
   return is_same_set(spec, draft_manifest(spec, context, std::move(records)), set);
 }
 
-ProvisionReport unchanged(const SetSpec& spec, Manifest set) {
+/// What flies is what SET.yaml asks for; it may lack the signature.
+Status keep(WriterLock& sets, const ProvisionContext& context, AdmittedSet& set, ProvisionReport& report) {
+  if (context.key != nullptr && set.is_unsigned) {
+    SKUA_RETURN_IF_ERROR(add_signature(sets, set, *context.key));
+    report.is_signature_added = true;
+  }
+  report.manifest = set.manifest;
+  return {};
+}
+
+ProvisionReport all_reused(const SetSpec& spec, const Manifest& set) {
   ProvisionReport report;
   for (const NetworkSpec& network : spec.networks) {
     ProvisionedEngine outcome;
     outcome.is_reused = true;
     report_engine(network.name, find_artifact(set, network.name)->engine, std::move(outcome), report);
   }
-  report.manifest = std::move(set);
   return report;
+}
+
+/// "Unchanged" promises as much as "published": the set that CURRENT names may have been left by a writer
+/// that was killed before all was on the disk.
+Result<ProvisionReport> settled(WriterLock& sets, ProvisionReport report) {
+  const std::string& id = report.manifest.set_id;
+  const Status settled = settle_sets(sets.folder(), std::span(&id, 1));
+  if (settled.ok()) return report;
+  return as_build_error(settled.error(), "cannot make sure of flight set " + id);
 }
 
 /// Compiles what no cache entry covers, and publishes unless that is what flies already.
 Result<ProvisionReport> renew(const SetSpec& spec, const ProvisionContext& context, WriterLock& sets,
-                              const PublishedSets& published, ReuseFacts& facts) {
+                              PublishedSets& published, ReuseFacts& facts) {
   ProvisionReport report;
   SKUA_ASSIGN_OR_RETURN(std::vector<EngineRecord> records, obtain_engines(spec, context, facts, report));
   Manifest draft = draft_manifest(spec, context, std::move(records));
-  if (published.current && is_same_set(spec, draft, *published.current)) {
-    report.manifest = *published.current;
-    return report;
+  if (published.current && is_same_set(spec, draft, published.current->manifest)) {
+    SKUA_RETURN_IF_ERROR(keep(sets, context, *published.current, report));
+    return settled(sets, std::move(report));
   }
   SKUA_RETURN_IF_ERROR(name_set(spec, context, published, draft));
   context.progress("publishing " + draft.set_id);
@@ -207,8 +247,15 @@ Result<ProvisionReport> provision_with(const SetSpec& spec, const ProvisionConte
       PublishedSets published,
       survey_published_sets(*compile.files, context.sets_dir, compile.config.flight_set_limit_bytes));
   if (published.current) {
-    SKUA_ASSIGN_OR_RETURN(const bool is_done, is_up_to_date(spec, context, *published.current, facts));
-    if (is_done) return unchanged(spec, *std::move(published.current));
+    SKUA_ASSIGN_OR_RETURN(const bool is_usable, is_for_key(*published.current, context.key));
+    if (!is_usable) published.current.reset();  // the same content then flies as a new set
+  }
+  if (published.current) {
+    const Manifest& current = published.current->manifest;
+    SKUA_ASSIGN_OR_RETURN(const bool is_done, is_up_to_date(spec, context, current, facts));
+    ProvisionReport report = is_done ? all_reused(spec, current) : ProvisionReport();
+    if (is_done) SKUA_RETURN_IF_ERROR(keep(sets, context, *published.current, report));
+    if (is_done) return settled(sets, std::move(report));
   }
   return renew(spec, context, sets, published, facts);
 }
@@ -226,6 +273,10 @@ Result<ProvisionReport> provision_locked(const SetSpec& spec, const ProvisionCon
   if (!report.ok()) return report;
   if (cache.ok()) static_cast<void>(facts.sources.write(**cache));
   report->source_bytes_hashed = facts.sources.bytes_hashed();
+  if (context.key != nullptr) {
+    SKUA_ASSIGN_OR_RETURN(const PublicKey public_key, context.key->public_key());
+    report->signer = public_key.fingerprint();
+  }
   return report;
 }
 
@@ -243,6 +294,7 @@ Result<RuntimeConfig> provisioning_config(const SetSpec& spec, RuntimeConfig bas
 }
 
 Result<ProvisionReport> provision(const SetSpec& spec, const ProvisionContext& context) {
+  SKUA_RETURN_IF_ERROR(check_not_after(spec, *context.clock));
   SKUA_RETURN_IF_ERROR(check_sources(spec, context.compile.config.runtime));
   auto sets = WriterLock::take(*context.compile.files, context.sets_dir);
   if (!sets.ok()) return as_build_error(std::move(sets).error());

@@ -12,6 +12,7 @@
 
 #include "bootstrap/set_yaml.h"
 #include "cache/manifest.h"
+#include "cache/p256.h"
 #include "inference/compile.h"
 #include "inference/reuse.h"
 
@@ -35,7 +36,8 @@ struct ProvisionContext {
   std::filesystem::path sets_dir;  ///< must exist
   Clock* clock = &system_clock();
   CompilePorts ports;
-  bool rehash_sources = false;  ///< believe no remembered digest of a model file
+  bool rehash_sources = false;      ///< believe no remembered digest of a model file
+  const PrivateKey* key = nullptr;  ///< signs the set; CURRENT then moves only to a set that it signed
   std::function<void(std::string_view)> progress = [](std::string_view) {};
 };
 
@@ -47,8 +49,10 @@ struct ProvisionedEngine {
 };
 
 struct ProvisionReport {
-  Manifest manifest;          ///< of the set that CURRENT names now
-  bool is_published = false;  ///< false: the content is unchanged, nothing was written
+  Manifest manifest;                ///< of the set that CURRENT names now
+  bool is_published = false;        ///< false: the content is unchanged, no set was written
+  bool is_signature_added = false;  ///< to a set that flew unsigned until now
+  std::optional<Sha256> signer;     ///< fingerprint of the key that was given; the set has its signature
   std::vector<ProvisionedEngine> engines;
   std::uint64_t source_bytes_hashed = 0;  ///< of model files whose digest was not remembered
 };

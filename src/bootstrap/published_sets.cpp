@@ -4,7 +4,6 @@
 
 #include "bootstrap/verify_set.h"
 #include "cache/set_files.h"
-#include "cache/set_gate.h"
 #include "skua/host_tuple.h"
 
 namespace skua {
@@ -18,21 +17,6 @@ std::optional<Manifest> manifest_of(Folder& set) {
   return manifest.ok() ? std::optional(*std::move(manifest)) : std::nullopt;
 }
 
-/// A set's manifest, when every byte of the set is as listed. Its host is compared with itself: a set for
-/// another machine is not damaged.
-Result<Manifest> verified_manifest(FileSystem& files, const std::filesystem::path& set_dir,
-                                   std::uint64_t limit_bytes) {
-  SKUA_ASSIGN_OR_RETURN(auto folder, files.open_folder(set_dir));
-  const auto manifest = manifest_of(*folder);
-  GatePolicy policy;
-  policy.allow_unsigned = true;
-  policy.flight_set_limit_bytes = limit_bytes;
-  const HostTuple host = manifest ? manifest->host : HostTuple();
-  SKUA_ASSIGN_OR_RETURN(SetVerdict verdict, verify_set(files, set_dir, policy, host, system_clock()));
-  SKUA_RETURN_IF_ERROR(verdict.overall());
-  return std::move(verdict.manifest);
-}
-
 void survey_current(FileSystem& files, const std::filesystem::path& sets_dir, std::uint64_t limit_bytes,
                     PublishedSets& result) {
   const auto set_dir = current_set(files, sets_dir);
@@ -41,11 +25,11 @@ void survey_current(FileSystem& files, const std::filesystem::path& sets_dir, st
     return;
   }
   result.current_id = set_dir->filename().string();
-  auto manifest = verified_manifest(files, *set_dir, limit_bytes);
-  if (manifest.ok()) {
-    result.current = *std::move(manifest);
+  auto current = verify_whole_set(files, *set_dir, limit_bytes);
+  if (current.ok()) {
+    result.current = *std::move(current);
   } else {
-    result.why_not_current = manifest.error().message;
+    result.why_not_current = current.error().message;
   }
 }
 
@@ -79,10 +63,10 @@ Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesy
   return result;
 }
 
-std::optional<Manifest> find_orphan(FileSystem& files, const std::filesystem::path& sets_dir,
-                                    std::uint64_t limit_bytes, const PublishedSets& published) {
+std::optional<AdmittedSet> find_orphan(FileSystem& files, const std::filesystem::path& sets_dir,
+                                       std::uint64_t limit_bytes, const PublishedSets& published) {
   if (published.newest_id.empty() || published.newest_id == published.current_id) return std::nullopt;
-  auto orphan = verified_manifest(files, sets_dir / published.newest_id, limit_bytes);
+  auto orphan = verify_whole_set(files, sets_dir / published.newest_id, limit_bytes);
   return orphan.ok() ? std::optional(*std::move(orphan)) : std::nullopt;
 }
 

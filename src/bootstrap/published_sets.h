@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "cache/manifest.h"
+#include "cache/set_gate.h"
 #include "core/filesystem.h"
 #include "skua/ports.h"
 
@@ -14,7 +14,7 @@ namespace skua {
 
 struct PublishedSets {
   std::string current_id;              ///< what CURRENT names; empty: nothing, or nothing legal
-  std::optional<Manifest> current;     ///< of that set, only when every file of it verified
+  std::optional<AdmittedSet> current;  ///< that set, only when every file of it verified
   std::string why_not_current;         ///< why `current` is empty
   std::uint64_t highest_sequence = 0;  ///< among all manifests that can be read; 0: none
   std::string newest_id;               ///< of the set with that sequence
@@ -27,8 +27,8 @@ Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesy
 
 /// The newest set when CURRENT does not name it and every file of it verifies: a writer was stopped just
 /// before it moved CURRENT. Reads and hashes that set.
-std::optional<Manifest> find_orphan(FileSystem& files, const std::filesystem::path& sets_dir,
-                                    std::uint64_t limit_bytes, const PublishedSets& published);
+std::optional<AdmittedSet> find_orphan(FileSystem& files, const std::filesystem::path& sets_dir,
+                                       std::uint64_t limit_bytes, const PublishedSets& published);
 
 /// `folder` when it is a flight set itself, else the set that its CURRENT names. ManifestError (set_missing,
 /// current_missing, current_malformed).

@@ -5,6 +5,7 @@
 #include "bootstrap/set_yaml_network.h"
 #include "bootstrap/yaml_fields.h"
 #include "cache/manifest.h"
+#include "cache/utc_text.h"
 #include "core/text.h"
 
 namespace skua {
@@ -49,13 +50,16 @@ void read_identity(YamlFields& fields, SetSpec& spec) {
   }
   const auto sequence = fields.integer("release_sequence", 1, std::int64_t{1} << 53);
   if (sequence) spec.release_sequence = static_cast<std::uint64_t>(*sequence);
+  spec.not_after = fields.text("not_after");
+  if (spec.not_after && !is_utc_text(*spec.not_after)) {
+    fields.fail(*fields.node("not_after"),
+                "not_after: expected a moment in UTC like 2030-01-31T12:00:00Z, "
+                "found " +
+                    quote(*spec.not_after));
+  }
 }
 
 void refuse_later_keys(YamlFields& fields) {
-  fields.refuse(
-      "not_after", Reason::kExpiryNotSupported,
-      "this release cannot judge expiry and would refuse the set at load; expiry comes with the Trust "
-      "release: remove the key");
   fields.refuse("calibration", Reason::kPrecisionNotSupported,
                 "calibration comes with the Precision release; remove the key and build fp32 or fp16");
   fields.refuse("accuracy", Reason::kPrecisionNotSupported,

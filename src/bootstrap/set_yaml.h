@@ -29,6 +29,7 @@ struct SetSpec {
   std::vector<std::pair<std::string, std::string>> options;  ///< runtime options as fields of RuntimeConfig
   std::optional<std::string> set_id;
   std::optional<std::uint64_t> release_sequence;
+  std::optional<std::string> not_after;  ///< the last good second, ISO 8601 UTC; nothing: does not expire
   std::vector<NetworkSpec> networks;
 };
 
@@ -39,7 +40,7 @@ std::vector<std::string_view> set_option_keys();
 std::vector<std::string_view> set_option_keys_of(std::string_view runtime_label);
 
 /// InvalidArgumentError with file, line and column for everything that is not understood or cannot be
-/// honoured: `not_after` (expiry_not_supported), `calibration` and `accuracy` (until the Precision release).
+/// honoured: `calibration` and `accuracy` (until the Precision release).
 Result<SetSpec> read_set_yaml(const std::filesystem::path& file);
 /// The same from text; relative paths count from the folder of `file`.
 Result<SetSpec> parse_set_yaml(const std::string& text, const std::filesystem::path& file);

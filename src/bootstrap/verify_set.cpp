@@ -13,12 +13,13 @@ Status SetVerdict::overall() const {
   return {};
 }
 
-Result<SetVerdict> verify_set(FileSystem& files, const std::filesystem::path& set_dir,
-                              const GatePolicy& policy, const HostTuple& host, const Clock& clock,
-                              std::size_t workers) {
-  SKUA_ASSIGN_OR_RETURN(AdmittedSet admitted, admit_set(files, set_dir, policy));
+namespace {
+
+SetVerdict judge(AdmittedSet admitted, const HostTuple& host, const Clock& clock, std::size_t workers) {
   SetVerdict verdict;
   verdict.is_unsigned = admitted.is_unsigned;
+  verdict.is_expired = admitted.is_expired;
+  verdict.signer = admitted.signer;
   verdict.bytes_hashed = total_bytes(admitted.manifest.files);
   verdict.workers = workers > 0 ? workers : default_judge_workers(verdict.bytes_hashed);
   const std::int64_t start_ns = clock.monotonic_ns();
@@ -26,6 +27,27 @@ Result<SetVerdict> verify_set(FileSystem& files, const std::filesystem::path& se
   verdict.elapsed_ns = clock.monotonic_ns() - start_ns;
   verdict.manifest = std::move(admitted.manifest);
   return verdict;
+}
+
+}  // namespace
+
+Result<SetVerdict> verify_set(FileSystem& files, const std::filesystem::path& set_dir,
+                              const GatePolicy& policy, const HostTuple& host, const Clock& clock,
+                              std::size_t workers) {
+  SKUA_ASSIGN_OR_RETURN(AdmittedSet admitted, admit_set(files, set_dir, policy, clock));
+  return judge(std::move(admitted), host, clock, workers);
+}
+
+Result<AdmittedSet> verify_whole_set(FileSystem& files, const std::filesystem::path& set_dir,
+                                     std::uint64_t limit_bytes) {
+  SKUA_ASSIGN_OR_RETURN(auto folder, files.open_folder(set_dir));
+  SKUA_ASSIGN_OR_RETURN(AdmittedSet admitted,
+                        admit_whole(std::move(folder), set_dir.filename().string(), limit_bytes));
+  const std::size_t workers = default_judge_workers(total_bytes(admitted.manifest.files));
+  for (const FileVerdict& verdict : judge_files(admitted, {admitted.manifest.host, &uses_gpu, workers})) {
+    SKUA_RETURN_IF_ERROR(verdict.status);
+  }
+  return admitted;
 }
 
 }  // namespace skua

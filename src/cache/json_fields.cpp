@@ -1,8 +1,14 @@
 #include "cache/json_fields.h"
 
 #include "core/json_strict.h"
+#include "core/text.h"
 
 namespace skua {
+
+void expect_text(ObjectReader& reader, std::string_view key, std::string_view expected) {
+  const std::string found = reader.text(key, kMaxNameBytes);
+  if (reader.ok() && found != expected) reader.fail(key, quote(expected, 100), quote(found, 100));
+}
 
 std::map<std::string, std::string> read_text_map(ObjectReader& reader, std::string_view key) {
   std::map<std::string, std::string> map;

@@ -17,6 +17,9 @@ inline constexpr std::size_t kMaxNameBytes = 255;
 inline constexpr std::size_t kMaxMapEntries = 256;
 inline constexpr std::size_t kMaxMapText = 65536;
 
+/// Reads text that must be exactly `expected`.
+void expect_text(ObjectReader& reader, std::string_view key, std::string_view expected);
+
 /// A nested object by its own decoder; a default value after an error, which `reader` remembers.
 template <typename T, typename Decode>
 T read_object(ObjectReader& reader, std::string_view key, Decode decode) {

@@ -8,6 +8,7 @@
 
 #include "cache/engine_record.h"
 #include "cache/manifest.h"
+#include "cache/p256.h"
 #include "core/filesystem.h"
 
 namespace skua {
@@ -15,6 +16,10 @@ namespace skua {
 /// The bytes go to a temporary beside the target, which is fsynced and renamed; then the folder is fsynced.
 /// On an error no temporary is left.
 Status publish_file(Folder& folder, std::string_view name, std::span<const std::byte> bytes);
+
+/// Makes sure that these sets of the folder `sets`, and its CURRENT, are on the disk, whoever brought them
+/// there: a writer that was killed, or a hand that copied them, has left that open.
+Status settle_sets(Folder& sets, std::span<const std::string> set_ids);
 
 /// A writer's hold on a folder: its lock, plus the removal of staging folders that a killed writer left
 /// behind. Errors: kFolderBusy and the file system's, as EngineBuildError naming the folder and the remedy.
@@ -50,7 +55,9 @@ class SetWriter {
   Status add_engine(Folder& cache, const EngineRecord& record);
   /// Writes the manifest (its `files` are filled in here), syncs all, renames the folder to
   /// `manifest.set_id`, points CURRENT at it. A set larger than `limit_bytes` is refused (set_too_large).
-  Result<Manifest> commit(Manifest manifest, std::uint64_t limit_bytes);
+  /// With a key the set is signed before it appears, so that CURRENT never names one that lacks its
+  /// signature.
+  Result<Manifest> commit(Manifest manifest, std::uint64_t limit_bytes, const PrivateKey* key = nullptr);
 
  private:
   struct Impl;

@@ -38,10 +38,11 @@ Error unsafe(Reason reason, const std::string& where, const std::string& expecte
 /// What files and folders have in common: nobody else may change them.
 Status check_private(const FileInfo& info, const std::string& where) {
   if (info.owner != 0 && info.owner != ::geteuid()) {
-    return unsafe(Reason::kFileOwner, where,
-                  "expected owner root or uid " + std::to_string(::geteuid()) + ", found uid " +
-                      std::to_string(info.owner) +
-                      "; provision the set as the user who flies it, or as root");
+    return unsafe(
+        Reason::kFileOwner, where,
+        "expected owner root or uid " + std::to_string(::geteuid()) + ", found uid " +
+            std::to_string(info.owner) +
+            "; find out who put it there, then chown it, or provision the set as one of these users");
   }
   if ((info.mode & kWritableByOthers) != 0) {
     return unsafe(Reason::kFileMode, where,
@@ -84,6 +85,8 @@ MissingText missing_text(Reason reason) {
     return {ErrorCode::kEngineDeserialize, "compile or provision the engine again"};
   if (reason == Reason::kGoldenMissing) return {ErrorCode::kEngineDeserialize, "compile the engine again"};
   if (reason == Reason::kCurrentMissing) return {ErrorCode::kManifest, "provision a set into this folder"};
+  if (reason == Reason::kNotFound)
+    return {ErrorCode::kEngineDeserialize, "put it there, or name the right one"};
   return {ErrorCode::kManifest, "provision the set again"};
 }
 

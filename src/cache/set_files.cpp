@@ -47,9 +47,10 @@ std::string golden_path(const EngineRecord& engine) {
 }
 
 const ManifestFile* find_listed(const Manifest& manifest, std::string_view name) noexcept {
-  const auto at = std::find_if(manifest.files.begin(), manifest.files.end(),
-                               [&](const ManifestFile& file) { return file.name == name; });
-  return at == manifest.files.end() ? nullptr : &*at;
+  const auto at =
+      std::lower_bound(manifest.files.begin(), manifest.files.end(), name,
+                       [](const ManifestFile& file, std::string_view wanted) { return file.name < wanted; });
+  return at == manifest.files.end() || at->name != name ? nullptr : &*at;
 }
 
 std::uint64_t total_bytes(const std::vector<ManifestFile>& files) noexcept {

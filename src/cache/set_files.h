@@ -20,9 +20,14 @@ std::string golden_path(const EngineRecord& engine);
 
 /// admit_set for a folder that is open already; `set_name` is what the folder is called.
 Result<AdmittedSet> admit_folder(std::unique_ptr<Folder> folder, const std::string& set_name,
-                                 const GatePolicy& policy);
+                                 const GatePolicy& policy, const Clock& clock = system_clock());
 
-/// nullptr when the manifest does not list it.
+/// Whether the set is whole, whoever signed it and however old it is: stages 2, 3 and 6. For ground tools
+/// that look for a set that they published before; nothing may fly on it.
+Result<AdmittedSet> admit_whole(std::unique_ptr<Folder> folder, const std::string& set_name,
+                                std::uint64_t limit_bytes);
+
+/// nullptr when the manifest does not list it. Its files are sorted by name, as decode_manifest demands.
 const ManifestFile* find_listed(const Manifest& manifest, std::string_view name) noexcept;
 
 /// Sum of the sizes; the largest number there is instead of an overflow.

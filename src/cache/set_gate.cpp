@@ -5,6 +5,8 @@
 
 #include "cache/safe_file.h"
 #include "cache/set_files.h"
+#include "cache/set_signature.h"
+#include "cache/utc_text.h"
 #include "core/hash.h"
 #include "core/text.h"
 
@@ -36,21 +38,21 @@ Result<std::unique_ptr<Folder>> open_set(FileSystem& files, const fs::path& set_
   return as_load_error(folder.error(), set_dir.string());
 }
 
-/// Stage 1: a signature is never ignored, also where unsigned sets are allowed: what it says cannot be judged
-/// yet.
-Status check_signature(Folder& folder, const GatePolicy& policy) {
-  const std::string where = file_text(folder, kSignatureName);
-  const Result<FileInfo> signature = folder.info(kSignatureName);
-  if (signature.ok()) {
-    return refusal(
-        Reason::kSignatureNotSupported, where,
-        "this release cannot judge signatures; use a release that can, or an unsigned set on the ground");
+/// Stage 1. A signature that is there is judged, also where unsigned sets are allowed; nothing: there is
+/// none, and the policy allows that.
+Result<std::optional<JudgedSignature>> check_signature(Folder& folder, const GatePolicy& policy) {
+  using Judged = std::optional<JudgedSignature>;
+  const Result<FileInfo> there = folder.info(kSignatureName);
+  if (there.ok()) {
+    SKUA_ASSIGN_OR_RETURN(JudgedSignature judged, judge_signature(folder, policy.trusted_keys));
+    return Judged(std::move(judged));
   }
-  if (signature.error().reason != Reason::kNotFound) return as_load_error(signature.error(), where);
-  if (policy.allow_unsigned) return {};
+  if (there.error().reason != Reason::kNotFound)
+    return as_load_error(there.error(), file_text(folder, kSignatureName));
+  if (policy.allow_unsigned) return Judged();
   return refusal(Reason::kUnsignedSet, folder.path().string(),
-                 "expected a signed set, found no model.sig; sign the set, or for development allow unsigned "
-                 "sets (allow_unsigned: true, --allow-unsigned)");
+                 "expected a signed set, found no model.sig; sign the set (skua sign), or on the ground, for "
+                 "development, allow unsigned sets in a policy file");
 }
 
 /// Stage 2: the manifest's bytes, read once; what is parsed is what is hashed.
@@ -62,6 +64,17 @@ Result<std::string> read_manifest(Folder& folder) {
   return refusal(Reason::kManifestTooLarge, where,
                  "expected at most " + std::to_string(kManifestMaxBytes) +
                      " bytes, found more; provision the set again");
+}
+
+/// Stage 2, where the set is signed: what is parsed is what was signed.
+Status check_manifest_digest(const Sha256& found, const std::optional<JudgedSignature>& judged,
+                             const std::string& where) {
+  if (!judged || found == judged->manifest_sha256) return {};
+  return refusal(Reason::kManifestNotSigned, where,
+                 "expected the bytes that were signed, SHA-256 " + judged->manifest_sha256.hex() +
+                     ", found " + found.hex() +
+                     "; the manifest was changed after it was signed: do not fly it, bring the "
+                     "set again");
 }
 
 /// Stage 3.
@@ -80,20 +93,37 @@ Result<Manifest> parse_manifest(std::string_view text, const Folder& folder, con
 
 /// Stage 4.
 Status check_sequence(const Manifest& manifest, const GatePolicy& policy, const std::string& where) {
+  constexpr std::uint64_t kNoBound = std::numeric_limits<std::uint64_t>::max();
   const std::uint64_t minimum = policy.minimum_release_sequence.value_or(0);
-  if (manifest.release_sequence >= minimum) return {};
-  return refusal(Reason::kSequenceTooOld, where,
-                 "expected release sequence " + std::to_string(minimum) + " or later, found " +
-                     std::to_string(manifest.release_sequence) + "; provision a newer set");
+  const std::uint64_t maximum = policy.maximum_release_sequence.value_or(kNoBound);
+  const std::uint64_t found = manifest.release_sequence;
+  if (found < minimum) {
+    return refusal(Reason::kSequenceTooOld, where,
+                   "expected release sequence " + std::to_string(minimum) + " or later, found " +
+                       std::to_string(found) + "; provision a newer set");
+  }
+  if (found <= maximum) return {};
+  return refusal(Reason::kSequenceStepTooLarge, where,
+                 "expected a release sequence of at most " + std::to_string(maximum) + ", found " +
+                     std::to_string(found) +
+                     "; check where the set comes from, then raise release_sequence_step or, on the ground, "
+                     "reset what was accepted ('skua ratchet')");
 }
 
-/// Stage 5: a date that cannot be judged is refused, not ignored.
-Status check_expiry(const Manifest& manifest, const std::string& where) {
-  if (!manifest.not_after.has_value()) return {};
-  return refusal(Reason::kExpiryNotSupported, where,
-                 "the set expires at " + *manifest.not_after +
-                     ", which this release cannot judge; provision it "
-                     "without an expiry date, or use a release that can");
+/// Stage 5: whether the set has expired, where the policy lets it load all the same. The second that is named
+/// is the last good moment.
+Result<bool> check_expiry(const Manifest& manifest, const GatePolicy& policy, const Clock& clock,
+                          const std::string& where) {
+  if (!manifest.not_after || policy.expiry == ExpiryRule::kNotJudged) return false;
+  const std::int64_t now_us = clock.utc_us();
+  const std::optional<std::int64_t> last = utc_seconds(*manifest.not_after);
+  if (last && now_us <= *last * 1000000) return false;
+  if (policy.expiry == ExpiryRule::kWarn) return true;
+  return refusal(Reason::kSetExpired, where,
+                 "expected a set that is good now, at " + utc_text(now_us) +
+                     " by this machine's clock, found "
+                     "one that is good until " +
+                     *manifest.not_after + "; provision and sign a newer set, or set the clock right");
 }
 
 bool holds_listed(const Manifest& manifest, const std::string& folder_prefix) {
@@ -157,10 +187,10 @@ Status check_total(const Manifest& manifest, std::uint64_t limit_bytes, const st
 }
 
 /// Stage 6.
-Status check_files(Folder& folder, const Manifest& manifest, const GatePolicy& policy) {
+Status check_files(Folder& folder, const Manifest& manifest, std::uint64_t limit_bytes) {
   SKUA_RETURN_IF_ERROR(check_unlisted(folder, "", manifest));
   for (const ManifestFile& listed : manifest.files) SKUA_RETURN_IF_ERROR(check_listed(folder, listed));
-  return check_total(manifest, policy.flight_set_limit_bytes, folder.path().string());
+  return check_total(manifest, limit_bytes, folder.path().string());
 }
 
 Error current_malformed(const std::string& where) {
@@ -169,26 +199,52 @@ Error current_malformed(const std::string& where) {
                  "or provision again");
 }
 
+/// Stages 2 and 3.
+Result<AdmittedSet> read_set(std::unique_ptr<Folder> folder, const std::string& set_name,
+                             const std::optional<JudgedSignature>& judged) {
+  SKUA_RETURN_IF_ERROR(check_safe_folder(*folder));
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_manifest(*folder));
+  AdmittedSet set;
+  set.manifest_sha256 = sha256_of(std::as_bytes(std::span(text)));
+  SKUA_RETURN_IF_ERROR(check_manifest_digest(set.manifest_sha256, judged, file_text(*folder, kManifestName)));
+  SKUA_ASSIGN_OR_RETURN(set.manifest, parse_manifest(text, *folder, set_name));
+  if (judged) SKUA_RETURN_IF_ERROR(check_statement(judged->statement, set.manifest));
+  if (judged) set.signer = judged->key;
+  set.is_unsigned = !judged.has_value();
+  set.folder = std::move(folder);
+  return set;
+}
+
 }  // namespace
 
 // The stages from top to bottom; the order is documented in set_gate.h.
 Result<AdmittedSet> admit_folder(std::unique_ptr<Folder> folder, const std::string& set_name,
-                                 const GatePolicy& policy) {
+                                 const GatePolicy& policy, const Clock& clock) {
   const std::string where = folder->path().string();
-  SKUA_RETURN_IF_ERROR(check_signature(*folder, policy));
-  SKUA_RETURN_IF_ERROR(check_safe_folder(*folder));
-  SKUA_ASSIGN_OR_RETURN(const std::string text, read_manifest(*folder));
-  const Sha256 digest = sha256_of(std::as_bytes(std::span(text)));
-  SKUA_ASSIGN_OR_RETURN(Manifest manifest, parse_manifest(text, *folder, set_name));
-  SKUA_RETURN_IF_ERROR(check_sequence(manifest, policy, where));
-  SKUA_RETURN_IF_ERROR(check_expiry(manifest, where));
-  SKUA_RETURN_IF_ERROR(check_files(*folder, manifest, policy));
-  return AdmittedSet{std::move(manifest), digest, std::move(folder), true};
+  SKUA_ASSIGN_OR_RETURN(const auto judged, check_signature(*folder, policy));
+  SKUA_ASSIGN_OR_RETURN(AdmittedSet set, read_set(std::move(folder), set_name, judged));
+  SKUA_RETURN_IF_ERROR(check_sequence(set.manifest, policy, where));
+  SKUA_ASSIGN_OR_RETURN(set.is_expired, check_expiry(set.manifest, policy, clock, where));
+  SKUA_RETURN_IF_ERROR(check_files(*set.folder, set.manifest, policy.flight_set_limit_bytes));
+  return set;
 }
 
-Result<AdmittedSet> admit_set(FileSystem& files, const fs::path& set_dir, const GatePolicy& policy) {
+Result<AdmittedSet> admit_whole(std::unique_ptr<Folder> folder, const std::string& set_name,
+                                std::uint64_t limit_bytes) {
+  SKUA_ASSIGN_OR_RETURN(AdmittedSet set, read_set(std::move(folder), set_name, std::nullopt));
+  SKUA_RETURN_IF_ERROR(check_files(*set.folder, set.manifest, limit_bytes));
+  set.is_unsigned = !set.folder->info(kSignatureName).ok();
+  return set;
+}
+
+Result<AdmittedSet> admit_set(FileSystem& files, const fs::path& set_dir, const GatePolicy& policy,
+                              const Clock& clock) {
   SKUA_ASSIGN_OR_RETURN(std::unique_ptr<Folder> folder, open_set(files, set_dir));
-  return admit_folder(std::move(folder), folder_name(set_dir), policy);
+  // Keeps the collector from the set while it is open. Without the lock nothing is less safe: every byte is
+  // judged as it is read, so of a set that goes away meanwhile nothing is accepted. Hence nobody can keep a
+  // set from flying by holding a lock.
+  static_cast<void>(folder->lock_shared());
+  return admit_folder(std::move(folder), folder_name(set_dir), policy, clock);
 }
 
 Result<fs::path> current_set(FileSystem& files, const fs::path& sets_dir) {

@@ -6,6 +6,7 @@
 #include "cache/publish.h"
 #include "cache/safe_file.h"
 #include "cache/set_files.h"
+#include "cache/set_signature.h"
 #include "cache/sidecar_file.h"
 #include "cache/staged_copy.h"
 #include "core/hash.h"
@@ -62,9 +63,9 @@ struct SetWriter::Impl {
                   std::initializer_list<Demand> demands);
   Status check_new(const EngineRecord& record) const;
   Status check_complete(const Manifest& manifest, std::uint64_t limit_bytes) const;
-  Result<Manifest> commit(Manifest manifest, std::uint64_t limit_bytes);
-  Status publish(const Manifest& manifest);
-  Result<Manifest> adopt(const Manifest& manifest, std::uint64_t limit_bytes);
+  Result<Manifest> commit(Manifest manifest, std::uint64_t limit_bytes, const PrivateKey* key);
+  Status publish(const Manifest& manifest, const PrivateKey* key);
+  Result<Manifest> adopt(const Manifest& manifest, std::uint64_t limit_bytes, const PrivateKey* key);
   Result<std::string> write_current(const std::string& set_id);
 };
 
@@ -154,7 +155,8 @@ Status SetWriter::Impl::check_complete(const Manifest& manifest, std::uint64_t l
                         : decoded.error().message));
 }
 
-Result<Manifest> SetWriter::Impl::commit(Manifest manifest, std::uint64_t limit_bytes) {
+Result<Manifest> SetWriter::Impl::commit(Manifest manifest, std::uint64_t limit_bytes,
+                                         const PrivateKey* key) {
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   std::sort(manifest.artifacts.begin(), manifest.artifacts.end(), [](const auto& a, const auto& b) {
     return std::tie(a.criticality, a.name) < std::tie(b.criticality, b.name);
@@ -167,9 +169,9 @@ Result<Manifest> SetWriter::Impl::commit(Manifest manifest, std::uint64_t limit_
   const Result<FileInfo> there = sets.folder().info(manifest.set_id);
   if (!there.ok() && there.error().reason != Reason::kNotFound) return Error(there.error());
   if (there.ok()) {
-    SKUA_ASSIGN_OR_RETURN(manifest, adopt(manifest, limit_bytes));
+    SKUA_ASSIGN_OR_RETURN(manifest, adopt(manifest, limit_bytes, key));
   } else {
-    SKUA_RETURN_IF_ERROR(publish(manifest));
+    SKUA_RETURN_IF_ERROR(publish(manifest, key));
   }
   // CURRENT may name the set only once its folder is sure to be found under that name.
   SKUA_RETURN_IF_ERROR(sets.folder().sync());
@@ -179,9 +181,14 @@ Result<Manifest> SetWriter::Impl::commit(Manifest manifest, std::uint64_t limit_
   return manifest;
 }
 
-Status SetWriter::Impl::publish(const Manifest& manifest) {
+Status SetWriter::Impl::publish(const Manifest& manifest, const PrivateKey* key) {
   const std::string text = encode_manifest(manifest);
-  SKUA_RETURN_IF_ERROR(write_new(*folder, kManifestName, std::as_bytes(std::span(text))));
+  const auto bytes = std::as_bytes(std::span(text));
+  SKUA_RETURN_IF_ERROR(write_new(*folder, kManifestName, bytes));
+  if (key != nullptr) {
+    SKUA_ASSIGN_OR_RETURN(const std::string signature, sign_manifest(*key, manifest, sha256_of(bytes)));
+    SKUA_RETURN_IF_ERROR(write_new(*folder, kSignatureName, std::as_bytes(std::span(signature))));
+  }
   SKUA_RETURN_IF_ERROR(golden->sync());
   SKUA_RETURN_IF_ERROR(folder->sync());
   SKUA_RETURN_IF_ERROR(sets.folder().rename(staging, manifest.set_id));
@@ -192,7 +199,9 @@ Status SetWriter::Impl::publish(const Manifest& manifest) {
 /// A writer that was stopped between the set's rename and CURRENT left a complete set that nobody flies. When
 /// this commit is the same set it is taken over, once every byte of it was verified; any other set under that
 /// id is final.
-Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest, std::uint64_t limit_bytes) {
+/// With a key it must carry that key's signature, or none, and is then signed.
+Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest, std::uint64_t limit_bytes,
+                                        const PrivateKey* key) {
   const std::string& id = manifest.set_id;
   const Error exists =
       make_error(ErrorCode::kInvalidArgument, Reason::kExists,
@@ -201,14 +210,15 @@ Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest, std::uint64_t 
                      "choose another set id");
   Result<std::unique_ptr<Folder>> there = sets.folder().open_folder(id);
   if (!there.ok()) return exists;
-  GatePolicy policy;
-  policy.allow_unsigned = true;
-  policy.flight_set_limit_bytes = limit_bytes;
-  Result<AdmittedSet> found = admit_folder(*std::move(there), id, policy);
+  Result<AdmittedSet> found = admit_whole(*std::move(there), id, limit_bytes);
   const bool is_same = found.ok() && found->manifest.release_sequence == manifest.release_sequence &&
+                       found->manifest.not_after == manifest.not_after &&
                        content_digest(found->manifest) == content_digest(manifest);
   if (!is_same) return exists;
   if (!verify_all_files(*found).ok()) return exists;
+  if (key != nullptr) SKUA_RETURN_IF_ERROR(add_signature(sets, *found, *key));
+  // Whoever made it may have been stopped before all of it was on the disk.
+  SKUA_RETURN_IF_ERROR(sync_tree(*found->folder));
   return std::move(found->manifest);
 }
 
@@ -241,10 +251,10 @@ Status SetWriter::add_engine(Folder& cache, const EngineRecord& record) {
   return as_set_error(added.error(), "cannot add engine " + record.file + " to the flight set");
 }
 
-Result<Manifest> SetWriter::commit(Manifest manifest, std::uint64_t limit_bytes) {
+Result<Manifest> SetWriter::commit(Manifest manifest, std::uint64_t limit_bytes, const PrivateKey* key) {
   if (impl_->staging.empty()) return over();
   const std::string doing = "cannot publish flight set " + quote(manifest.set_id, 200);
-  Result<Manifest> committed = impl_->commit(std::move(manifest), limit_bytes);
+  Result<Manifest> committed = impl_->commit(std::move(manifest), limit_bytes, key);
   impl_->give_up();
   if (committed.ok()) return committed;
   return as_set_error(committed.error(), doing);

@@ -13,13 +13,12 @@ namespace skua {
 inline constexpr std::string_view kStagingPrefix = ".staging-";
 inline constexpr std::string_view kTemporaryPrefix = ".tmp-";
 
-/// Whether `name` is what a killed writer leaves behind.
-inline bool is_leftover(std::string_view name) noexcept {
-  return name.starts_with(kStagingPrefix) || name.starts_with(kTemporaryPrefix);
-}
-
 /// `prefix` and sixteen random hex digits.
 Result<std::string> random_name(std::string_view prefix);
+
+/// Whether `name` is what a killed writer leaves behind: one of the two prefixes and a random_name's digits,
+/// exactly. A set may be signed where it lies, in a folder that is not ours alone.
+bool is_leftover(std::string_view name) noexcept;
 
 /// Creates `name`, writes, fsyncs. On an error the file is removed again.
 Status write_new(Folder& folder, std::string_view name, std::span<const std::byte> bytes);
@@ -28,8 +27,8 @@ struct CopiedFile {
   std::uint64_t size_bytes = 0;
   Sha256 sha256;  ///< of the bytes that were written
 };
-/// Copies the rest of `source` into a new file, hashing what it writes, and fsyncs. On an error the file is
-/// removed.
+/// Takes room for `source`, copies the rest of it into a new file, hashing what it writes, and fsyncs. On an
+/// error the file is removed.
 Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view name);
 
 /// An error of the file system as EngineBuildError: what was being done, the cause, and the remedy for a full

@@ -42,13 +42,18 @@ std::string utc_text(std::int64_t utc_us) {
   return text.data();
 }
 
-bool is_utc_text(std::string_view text) noexcept {
-  if (!has_form(text)) return false;
-  const std::chrono::year_month_day day(std::chrono::year(static_cast<int>(number_at(text, 0, 4))),
-                                        std::chrono::month(number_at(text, 5, 2)),
-                                        std::chrono::day(number_at(text, 8, 2)));
-  return day.ok() && number_at(text, 11, 2) < 24 && number_at(text, 14, 2) < 60 &&
-         number_at(text, 17, 2) < 60;
+std::optional<std::int64_t> utc_seconds(std::string_view text) noexcept {
+  namespace chrono = std::chrono;
+  if (!has_form(text)) return std::nullopt;
+  const chrono::year_month_day day(chrono::year(static_cast<int>(number_at(text, 0, 4))),
+                                   chrono::month(number_at(text, 5, 2)), chrono::day(number_at(text, 8, 2)));
+  const unsigned hour = number_at(text, 11, 2), minute = number_at(text, 14, 2);
+  const unsigned second = number_at(text, 17, 2);
+  if (!day.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  const std::int64_t days = chrono::sys_days(day).time_since_epoch().count();
+  return days * 86400 + std::int64_t{hour * 3600 + minute * 60 + second};
 }
+
+bool is_utc_text(std::string_view text) noexcept { return utc_seconds(text).has_value(); }
 
 }  // namespace skua

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,5 +12,7 @@ namespace skua {
 std::string utc_text(std::int64_t utc_us);
 /// Whether `text` has exactly that form and names a day of the calendar.
 bool is_utc_text(std::string_view text) noexcept;
+/// Seconds since 1970 of such a text, negative before; nothing for any other text. No locale, no leap second.
+std::optional<std::int64_t> utc_seconds(std::string_view text) noexcept;
 
 }  // namespace skua

@@ -76,15 +76,6 @@ Status apply_settings(RuntimeConfig& config, const std::vector<std::string>& tex
   return {};
 }
 
-Result<GatePolicy> gate_policy(const std::vector<std::string>& settings, bool allow_unsigned) {
-  RuntimeConfig config;
-  SKUA_RETURN_IF_ERROR(apply_settings(config, settings));
-  GatePolicy policy;
-  policy.allow_unsigned = allow_unsigned;
-  policy.flight_set_limit_bytes = config.flight_set_limit_bytes;
-  return policy;
-}
-
 Result<fs::path> absolute_path(const fs::path& path) {
   std::error_code error;
   const fs::path whole = fs::absolute(path, error);

@@ -9,7 +9,6 @@
 
 #include "core/json_types.h"
 #include "skua/build_config.h"
-#include "skua/engine_set.h"
 #include "skua/runtime_config.h"
 
 namespace skua {
@@ -27,8 +26,6 @@ Result<OptimizationProfile> parse_profile(const std::string& text);
 /// --set: applies each pair to `config`.
 Status apply_settings(RuntimeConfig& config, const std::vector<std::string>& texts);
 
-/// What the operator allows of a set; its limit comes from --set, never from the set itself.
-Result<GatePolicy> gate_policy(const std::vector<std::string>& settings, bool allow_unsigned);
 /// The absolute, normal form of a path. InvalidArgumentError: an empty path, or no working folder.
 Result<std::filesystem::path> absolute_path(const std::filesystem::path& path);
 

@@ -4,6 +4,7 @@
 #include "bootstrap/published_sets.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/policy_arguments.h"
 #include "core/json_strict.h"
 
 namespace skua {
@@ -18,7 +19,7 @@ struct BenchArguments {
   std::string folder, output_dir;
   std::vector<std::string> models, settings;
   std::size_t rounds = 51;
-  bool allow_unsigned = false;
+  PolicyArguments policy;
 };
 
 Json percentiles_json(const SubjectTimes& times) {
@@ -99,7 +100,7 @@ Result<BenchSet> open_set(const BenchArguments& arguments, Session& session) {
   bench::SetOptions options;
   SKUA_ASSIGN_OR_RETURN(const std::filesystem::path folder, absolute_path(arguments.folder));
   SKUA_ASSIGN_OR_RETURN(options.set_dir, find_set(posix_file_system(), folder));
-  SKUA_ASSIGN_OR_RETURN(options.policy, gate_policy(arguments.settings, arguments.allow_unsigned));
+  SKUA_ASSIGN_OR_RETURN(options.policy, gate_policy(arguments.policy, arguments.settings, session.console));
   SKUA_ASSIGN_OR_RETURN(options.settings, parse_key_values(arguments.settings, "--set"));
   options.events = &session.console;
   options.cancel_requested = session.cancel_requested;
@@ -141,8 +142,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, kMostRounds));
   command->add_option("--output-dir", a->output_dir, "folder for bench.json and bench.md");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
-  command->add_flag("--allow-unsigned", a->allow_unsigned,
-                    "accept a set without signature (development only)");
+  add_policy_options(*command, a->policy);
   command->callback([a, &action] { action = [a](Session& session) { return bench_set(*a, session); }; });
 }
 

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "bootstrap/config_layers.h"
+#include "bootstrap/key_files.h"
 #include "cli/commands.h"
 #include "cli/thermal_poll.h"
 #include "cli/thermal_view.h"
@@ -90,6 +91,23 @@ void show_configuration(const ConfigFile& file, Console& console) {
   show("lanes", lanes_text(file.config.lanes));
 }
 
+/// The keys that flight sets will be judged by.
+void show_trusted_keys(const RuntimeConfig& config, Console& console) {
+  Json& keys = console.report()["trusted_keys"] = Json::array();
+  for (const auto& [field, path] : {std::pair{"trusted_key", config.trusted_key},
+                                    std::pair{"next_trusted_key", config.next_trusted_key}}) {
+    if (path.empty()) continue;
+    const auto key = read_public_key(posix_file_system(), path);
+    Json json = {{"field", field}, {"path", path.string()}, {"fingerprint", nullptr}};
+    if (key.ok()) json["fingerprint"] = key->fingerprint().hex();
+    if (!key.ok()) json["error"] = error_json(key.error());
+    console.line(std::string(field) + "  " +
+                 (key.ok() ? path.string() + ", fingerprint " + key->fingerprint().hex()
+                           : "REFUSED: " + key.error().describe()));
+    keys.push_back(std::move(json));
+  }
+}
+
 Status doctor(const DoctorArguments& arguments, Session& session) {
   Console& console = session.console;
   SKUA_ASSIGN_OR_RETURN(const ConfigFile file, read_config(arguments.config, process_environment()));
@@ -101,6 +119,7 @@ Status doctor(const DoctorArguments& arguments, Session& session) {
   for (const RuntimeEntry& entry : runtime_registry()) show_runtime(entry, file.config, console);
   SKUA_RETURN_IF_ERROR(show_sensors(file.config, session));
   show_configuration(file, console);
+  show_trusted_keys(file.config, console);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include "bootstrap/provision.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/key_arguments.h"
 #include "core/json_strict.h"
 #include "skua/runtime_factory.h"
 
@@ -11,19 +12,12 @@ namespace skua {
 namespace {
 
 struct ProvisionArguments {
-  std::string set_yaml, out, cache, sign_key;
+  std::string set_yaml, out, cache;
+  KeyArguments sign;
   std::optional<std::string> runtime;
   std::vector<std::string> settings;
   bool rehash = false;
 };
-
-Status check_signing(const ProvisionArguments& arguments) {
-  if (arguments.sign_key.empty()) return {};
-  return make_error(
-      ErrorCode::kInvalidArgument, Reason::kSignatureNotSupported,
-      "--sign: signing comes with the Trust release; leave the option out, the set is then unsigned and "
-      "for development only");
-}
 
 Result<RuntimeConfig> config_of(const ProvisionArguments& arguments, const SetSpec& spec) {
   RuntimeConfig base;
@@ -52,16 +46,23 @@ void show(const ProvisionReport& report, const std::filesystem::path& sets_dir, 
   console.report()["release_sequence"] = manifest.release_sequence;
   console.report()["folder"] = folder;
   console.report()["is_published"] = report.is_published;
+  console.report()["is_signature_added"] = report.is_signature_added;
+  console.report()["signer"] = report.signer ? Json(report.signer->hex()) : Json(nullptr);
   console.report()["source_bytes_hashed"] = report.source_bytes_hashed;
   console.report()["engines"] = std::move(engines);
   console.line((report.is_published ? "published " : "unchanged ") + manifest.set_id + ", release sequence " +
                std::to_string(manifest.release_sequence) + ", " + folder);
+  if (report.signer) console.line("signed    by key " + report.signer->hex());
 }
 
 Status provision_command(const ProvisionArguments& arguments, Session& session) {
-  SKUA_RETURN_IF_ERROR(check_signing(arguments));
   SKUA_ASSIGN_OR_RETURN(const SetSpec spec, read_set_yaml(arguments.set_yaml));
   ProvisionContext context;
+  std::optional<PrivateKey> key;
+  if (arguments.sign.key) {
+    SKUA_ASSIGN_OR_RETURN(key, open_private_key(arguments.sign));
+    context.key = &*key;
+  }
   SKUA_ASSIGN_OR_RETURN(context.compile.config, config_of(arguments, spec));
   SKUA_RETURN_IF_ERROR(resolve_defaults(context.compile.config));
   SKUA_ASSIGN_OR_RETURN(context.sets_dir, make_output_folder(arguments.out));
@@ -89,7 +90,7 @@ void add_provision(CLI::App& app, Action& action) {
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
   command->add_flag("--rehash", a->rehash,
                     "hash every model file, also those that look unchanged since they were hashed last");
-  command->add_option("--sign", a->sign_key, "private key (comes with the Trust release)");
+  add_key_options(*command, "--sign", a->sign);
   command->callback(
       [a, &action] { action = [a](Session& session) { return provision_command(*a, session); }; });
 }

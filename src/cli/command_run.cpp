@@ -108,8 +108,7 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("--runtime", a->runtime, "default: the one that the set or build record names");
   command->add_option("--precision", a->precision, "fp16, int8, mixed or fp32");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
-  command->add_flag("--allow-unsigned", a->allow_unsigned,
-                    "accept a set without signature (development only)");
+  add_policy_options(*command, a->policy);
   command->callback([a, &action] { action = [a](Session& session) { return run(*a, session); }; });
 }
 

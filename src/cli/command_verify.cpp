@@ -5,6 +5,7 @@
 #include "cache/set_gate.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/policy_arguments.h"
 #include "core/json_strict.h"
 #include "inference/load_events.h"
 
@@ -12,9 +13,9 @@ namespace skua {
 namespace {
 
 struct VerifyArguments {
-  std::string folder, host_file, trust_key;
+  std::string folder, host_file;
+  PolicyArguments policy;
   std::vector<std::string> settings;
-  bool allow_unsigned = false;
   std::size_t workers = 0;
 };
 
@@ -49,10 +50,13 @@ void show(const SetVerdict& verdict, const std::filesystem::path& set_dir, Conso
   console.report()["set_id"] = manifest.set_id;
   console.report()["release_sequence"] = manifest.release_sequence;
   console.report()["is_signed"] = !verdict.is_unsigned;
+  console.report()["signer"] = verdict.signer ? Json(verdict.signer->hex()) : Json(nullptr);
+  console.report()["not_after"] = manifest.not_after ? Json(*manifest.not_after) : Json(nullptr);
   console.report()["files"] = Json::array();
   console.line("go       set gate  " + set_dir.string() + " (" + manifest.set_id + ", release sequence " +
                std::to_string(manifest.release_sequence) + ", " +
-               (verdict.is_unsigned ? "unsigned" : "signed") + ")");
+               (verdict.signer ? "signed by " + verdict.signer->hex() : "unsigned") + ", " +
+               (manifest.not_after ? "expires " + *manifest.not_after : "no expiry") + ")");
   for (const FileVerdict& file : verdict.files) show_file(file, console);
   const double seconds = static_cast<double>(verdict.elapsed_ns) * 1e-9;
   const double gigabytes = static_cast<double>(verdict.bytes_hashed) * 1e-9;
@@ -80,12 +84,9 @@ Event unsigned_event(const std::string& set_id) {
 }
 
 Status verify(const VerifyArguments& arguments, Session& session) {
-  if (!arguments.trust_key.empty()) {
-    return make_error(ErrorCode::kInvalidArgument, Reason::kSignatureNotSupported,
-                      "--trust: signatures come with the Trust release; leave the option out");
-  }
   SKUA_ASSIGN_OR_RETURN(const HostTuple host, host_of(arguments));
-  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, gate_policy(arguments.settings, arguments.allow_unsigned));
+  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy,
+                        gate_policy(arguments.policy, arguments.settings, session.console));
   SKUA_ASSIGN_OR_RETURN(const std::filesystem::path folder, absolute_path(arguments.folder));
   auto set_dir = find_set(posix_file_system(), folder);
   if (!set_dir.ok()) return told(std::move(set_dir).error(), folder, session.console);
@@ -104,8 +105,7 @@ void add_verify(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("verify", "judge a flight set by both gates, without loading it");
   command->add_option("SET_DIR", a->folder, "a flight set, or a folder of sets whose CURRENT counts")
       ->required();
-  command->add_flag("--allow-unsigned", a->allow_unsigned,
-                    "accept a set without signature (development only)");
+  add_policy_options(*command, a->policy);
   command->add_option("--set", a->settings,
                       "KEY=VALUE of the configuration; flight_set_limit_bytes counts here; may be repeated");
   command
@@ -114,7 +114,6 @@ void add_verify(CLI::App& app, Action& action) {
           "files that are hashed at the same time (default: one per core, at most 4, fewer for a small set)")
       ->check(CLI::Range(1, 64));
   command->add_option("--host", a->host_file, "judge for another machine: its skua doctor --json");
-  command->add_option("--trust", a->trust_key, "public key (comes with the Trust release)");
   command->callback([a, &action] { action = [a](Session& session) { return verify(*a, session); }; });
 }
 

@@ -25,12 +25,16 @@ void add_doctor(CLI::App& app, Action& action);
 void add_compile(CLI::App& app, Action& action);
 void add_provision(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
+void add_collect(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_thermal(CLI::App& app, Action& action);
 void add_recorder(CLI::App& app, Action& action);
+void add_keygen(CLI::App& app, Action& action);
+void add_sign(CLI::App& app, Action& action);
+void add_ratchet(CLI::App& app, Action& action);
 
 /// The whole program, for main and for tests: parses, acts, returns the exit status. Never throws.
 int run_skua(int argc, const char* const* argv, Session& session) noexcept;

@@ -2,9 +2,11 @@
 
 #include "bootstrap/file_metadata.h"
 #include "bootstrap/published_sets.h"
+#include "cache/dsse_bundle.h"
 #include "cache/golden.h"
 #include "cache/manifest.h"
 #include "cache/plan_header.h"
+#include "cache/set_statement.h"
 #include "cli/arguments.h"
 #include "cli/cache_entries.h"
 #include "core/json_strict.h"
@@ -50,6 +52,43 @@ Status show(const std::string& kind, const fs::path& path, Json content, Console
   console.report()["path"] = path.string();
   console.report()["content"] = std::move(content);
   return {};
+}
+
+/// What a signature says of itself: nothing here has been verified.
+Result<Json> signature_json(const fs::path& file) {
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, kSignatureMaxBytes));
+  SKUA_ASSIGN_OR_RETURN(const DsseBundle bundle, decode_bundle(text));
+  SKUA_ASSIGN_OR_RETURN(const SetStatement statement, decode_statement(bundle.payload));
+  return Json{{"note", "not verified: skua verify --trust PUBLIC_KEY judges it"},
+              {"signer_hint", bundle.key_hint.hex()},
+              {"subject", statement.subject},
+              {"file_count", statement.files.size()}};
+}
+
+Status inspect_signature(const fs::path& file, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(Json json, signature_json(file));
+  return show("signature", file, std::move(json), console);
+}
+
+/// Beside a set's manifest: its signature, or why it says nothing; null for a set that has none.
+Status inspect_signature_of(const fs::path& set_dir, Console& console) {
+  Json& json = console.report()["signature"] = nullptr;
+  auto signature = signature_json(set_dir / kSignatureName);
+  if (!signature.ok() && signature.error().reason == Reason::kNotFound) {
+    console.line("signature  none");
+    return {};
+  }
+  json = signature.ok() ? *std::move(signature) : Json{{"error", error_json(signature.error())}};
+  console.line("signature  " + (set_dir / kSignatureName).string());
+  show_json(json, "  ", console);
+  return {};
+}
+
+Status inspect_public_key(const fs::path& file, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, kTextLimit));
+  SKUA_ASSIGN_OR_RETURN(const PublicKey key, PublicKey::from_pem(text));
+  return show("public key", file,
+              {{"algorithm", "ECDSA P-256 with SHA-256"}, {"fingerprint", key.fingerprint().hex()}}, console);
 }
 
 Status inspect_manifest(const fs::path& file, Console& console) {
@@ -174,10 +213,10 @@ Status inspect_cache(const fs::path& folder, Console& console) {
 
 Status inspect_folder(const fs::path& folder, Console& console) {
   FileSystem& files = posix_file_system();
-  if (is_flight_set(files, folder)) return inspect_manifest(folder / kManifestName, console);
-  if (!is_sets_folder(files, folder)) return inspect_cache(folder, console);
+  if (!is_flight_set(files, folder) && !is_sets_folder(files, folder)) return inspect_cache(folder, console);
   SKUA_ASSIGN_OR_RETURN(const fs::path set_dir, find_set(files, folder));
-  return inspect_manifest(set_dir / kManifestName, console);
+  SKUA_RETURN_IF_ERROR(inspect_manifest(set_dir / kManifestName, console));
+  return inspect_signature_of(set_dir, console);
 }
 
 bool is_calibration_cache(const fs::path& file) {
@@ -192,10 +231,8 @@ Status inspect_regular(const fs::path& file, Console& console) {
                 {{"note", "not readable by this release; comes with the Precision release"}}, console);
   }
   if (name == kManifestName) return inspect_manifest(file, console);
-  if (name == kSignatureName) {
-    return show("signature", file, {{"note", "not readable by this release; comes with the Trust release"}},
-                console);
-  }
+  if (name == kSignatureName) return inspect_signature(file, console);
+  if (name.ends_with(".pub")) return inspect_public_key(file, console);
   if (name.ends_with(".sha256")) return inspect_sidecar(file, console);
   if (name.ends_with(".golden")) return inspect_golden(file, console);
   if (name.ends_with(".json")) return inspect_record(file, console);
@@ -206,7 +243,7 @@ Status inspect_regular(const fs::path& file, Console& console) {
                           file.string() +
                               " is none of Skua's files: expected an engine, sidecar, "
                               "build record, manifest, golden vectors, calibration "
-                              "cache, .onnx or .pt");
+                              "cache, signature, public key, .onnx or .pt");
 }
 
 }  // namespace

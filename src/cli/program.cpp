@@ -84,8 +84,9 @@ int parse_and_act(int argc, const char* const* argv, Session& session) {
   app.set_version_flag("--version", std::string(SKUA_VERSION " (") + std::string(build_id()) + ")");
   Action action;
   CommonOptions common;
-  for (const auto add : {add_doctor, add_compile, add_provision, add_verify, add_inspect, add_run, add_bench,
-                         add_quantize, add_thermal, add_recorder})
+  for (const auto add :
+       {add_doctor, add_compile, add_provision, add_verify, add_collect, add_inspect, add_run, add_bench,
+        add_quantize, add_thermal, add_recorder, add_keygen, add_sign, add_ratchet})
     add(app, action);
   add_common_options(app, common);
   try {

@@ -58,7 +58,8 @@ Status check_in_set(const Manifest& manifest, const RunArguments& arguments,
 
 Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments& arguments,
                                      Session& session) {
-  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy, gate_policy(arguments.settings, arguments.allow_unsigned));
+  SKUA_ASSIGN_OR_RETURN(const GatePolicy policy,
+                        gate_policy(arguments.policy, arguments.settings, session.console));
   // The set gate comes first: a manifest that does not pass it must not choose the runtime.
   const auto admitted = admit_set(posix_file_system(), set_dir, policy);
   if (!admitted.ok()) {
@@ -84,6 +85,11 @@ Result<ResidentEngine> load_from_set(const fs::path& set_dir, const RunArguments
 
 Result<ResidentEngine> load_from_cache_dir(const fs::path& cache, const RunArguments& arguments,
                                            Session& session) {
+  if (!arguments.policy.trust.empty()) {
+    return invalid_argument(Reason::kInvalidArgument,
+                            "--trust: expected a flight set, found " + quote(cache.string(), 4096) +
+                                ", which is none; an engine cache has no signature: leave the option out");
+  }
   const HostTuple host = probe_host();
   SKUA_ASSIGN_OR_RETURN(const std::optional<Precision> precision, precision_of(arguments));
   SKUA_ASSIGN_OR_RETURN(const auto records, cache_records(posix_file_system(), cache));

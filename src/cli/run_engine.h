@@ -10,6 +10,7 @@
 
 #include "cli/cache_entries.h"
 #include "cli/commands.h"
+#include "cli/policy_arguments.h"
 #include "cli/run_inputs.h"
 #include "skua/inference_runtime.h"
 
@@ -19,8 +20,8 @@ struct RunArguments {
   std::string folder, model, output_dir;
   std::optional<std::string> runtime, precision;
   std::vector<std::string> settings, inputs;
-  int repeat = 0;  ///< 0: infer() once; else that many times through bind()
-  bool allow_unsigned = false;
+  int repeat = 0;          ///< 0: infer() once; else that many times through bind()
+  PolicyArguments policy;  ///< for a flight set
 };
 
 /// A runtime with the engine that was asked for. The engine goes before the runtime.

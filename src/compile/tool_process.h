@@ -33,7 +33,7 @@ struct ToolEnd {
 
 /// Runs the tool in a process group of its own and waits for its end. The whole group is killed at the
 /// deadline, when a stop is asked for, when the tool itself has ended, and when this process has, whatever
-/// has ended it. A process that leaves the group is not followed.
+/// has ended it. A process that leaves the group ends with the build (inference/process_session.h).
 /// EngineBuildError: builder_missing (no such executable), builder_timeout, cancelled; model_unsupported for
 /// a command line that is too long.
 Result<ToolEnd> run_tool(const ToolProcess& tool);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/flatten_tree.h"
 #include "core/text.h"
 
 namespace skua {
@@ -9,7 +10,15 @@ namespace {
 
 constexpr int kDeepestTree = 32;  // ours are three deep; every level holds one descriptor
 
-Status remove_below(Folder& parent, std::string_view name, int depth) {
+Error too_deep(const std::string& path) {
+  return make_error(ErrorCode::kIo, Reason::kIo,
+                    "folder " + quote(path, 4096) + " lies more than " + std::to_string(kDeepestTree) +
+                        " levels deep; remove it by hand");
+}
+
+/// Ours can be removed as they are. A build process may have left one that cannot: too deep for descriptors,
+/// or with folders that may not be entered. `is_strange` is set for these.
+Status remove_below(Folder& parent, std::string_view name, int depth, bool& is_strange) {
   const auto info = parent.info(name);
   if (!info.ok()) {
     if (info.error().reason == Reason::kNotFound) return {};
@@ -17,14 +26,30 @@ Status remove_below(Folder& parent, std::string_view name, int depth) {
   }
   if (info->kind != FileKind::kFolder) return parent.remove(name);
   if (depth >= kDeepestTree) {
-    return make_error(ErrorCode::kIo, Reason::kIo,
-                      "folder " + quote((parent.path() / name).string(), 4096) + " lies more than " +
-                          std::to_string(kDeepestTree) + " levels deep; remove it by hand");
+    is_strange = true;
+    return too_deep((parent.path() / name).string());
   }
+  constexpr std::uint32_t kOwnerMayAll = 0700;
+  is_strange = is_strange || (info->mode & kOwnerMayAll) != kOwnerMayAll;
   SKUA_ASSIGN_OR_RETURN(const auto folder, parent.open_folder(name));
   SKUA_ASSIGN_OR_RETURN(const auto names, folder->list());
-  for (const std::string& child : names) SKUA_RETURN_IF_ERROR(remove_below(*folder, child, depth + 1));
+  for (const std::string& child : names) {
+    SKUA_RETURN_IF_ERROR(remove_below(*folder, child, depth + 1, is_strange));
+  }
   return parent.remove(name);
+}
+
+Status sync_below(Folder& folder, int depth) {
+  if (depth >= kDeepestTree) return too_deep(folder.path().string());
+  SKUA_ASSIGN_OR_RETURN(const auto names, folder.list());
+  for (const std::string& name : names) {
+    SKUA_ASSIGN_OR_RETURN(const FileInfo info, folder.info(name));
+    if (info.kind == FileKind::kRegular) SKUA_RETURN_IF_ERROR(folder.sync_file(name));
+    if (info.kind != FileKind::kFolder) continue;
+    SKUA_ASSIGN_OR_RETURN(const auto below, folder.open_folder(name));
+    SKUA_RETURN_IF_ERROR(sync_below(*below, depth + 1));
+  }
+  return folder.sync();
 }
 
 Error too_large(const std::string& path, std::size_t limit) {
@@ -35,7 +60,15 @@ Error too_large(const std::string& path, std::size_t limit) {
 
 }  // namespace
 
-Status remove_tree(Folder& parent, std::string_view name) { return remove_below(parent, name, 0); }
+Status remove_tree(Folder& parent, std::string_view name) {
+  bool is_strange = false;
+  const Status removed = remove_below(parent, name, 0, is_strange);
+  if (removed.ok() || !is_strange) return removed;
+  if (!flatten_tree(parent.path() / name)) return removed;
+  return remove_below(parent, name, 0, is_strange);
+}
+
+Status sync_tree(Folder& folder) { return sync_below(folder, 0); }
 
 Result<std::string> read_text(Folder& folder, std::string_view name, std::size_t limit) {
   SKUA_ASSIGN_OR_RETURN(const auto file, folder.open_read(name));

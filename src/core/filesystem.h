@@ -46,6 +46,9 @@ class WriteFile {
  public:
   virtual ~WriteFile() = default;
   virtual Status write(std::span<const std::byte> bytes) = 0;
+  /// Takes room for `size_bytes` on the disk (posix_fallocate), so that a full disk shows before long work
+  /// and not after it. The file's length stays what was written. A file system that cannot do it is no error.
+  virtual Status reserve(std::uint64_t size_bytes) = 0;
   /// fsync. An error is final: the file must be thrown away, never synced again.
   virtual Status sync() = 0;
 };
@@ -59,18 +62,27 @@ class Folder {
   virtual Result<std::unique_ptr<ReadFile>> open_read(std::string_view name) = 0;
   /// Creates a file that must not exist, mode 0644.
   virtual Result<std::unique_ptr<WriteFile>> create(std::string_view name) = 0;
+  /// The same for a secret: mode 0600 from its first moment.
+  virtual Result<std::unique_ptr<WriteFile>> create_private(std::string_view name) = 0;
   virtual Result<std::unique_ptr<Folder>> open_folder(std::string_view name) = 0;
   virtual Status make_folder(std::string_view name) = 0;  ///< mode 0755; `exists` when it does
   virtual Result<FileInfo> info(std::string_view name) = 0;
   virtual Result<FileInfo> info() const = 0;  ///< of this folder itself, by its open descriptor
   virtual Status rename(std::string_view from,
-                        std::string_view to) = 0;       ///< replaces a file, never a full folder
+                        std::string_view to) = 0;  ///< replaces a file, never a full folder
+  /// Moves a file of this folder into `folder`, a folder in it, as `to`. Both folders need a sync then.
+  virtual Status move_into(std::string_view from, std::string_view folder, std::string_view to) = 0;
   virtual Status remove(std::string_view name) = 0;     ///< a file or an empty folder
   virtual Result<std::vector<std::string>> list() = 0;  ///< sorted, without . and ..
   virtual Status sync() = 0;
+  /// fsync of a file that is there, whoever wrote it. It says nothing about the file's entry in this folder.
+  virtual Status sync_file(std::string_view name) = 0;
   /// Takes the folder's exclusive advisory lock without waiting; kFolderBusy when another process has it.
   /// Released when this object goes.
   virtual Status lock() = 0;
+  /// Takes the shared lock: any number of readers, and no writer, may hold it. For keeping a set that is
+  /// being read from the collector.
+  virtual Status lock_shared() = 0;
 };
 
 class FileSystem {
@@ -82,8 +94,13 @@ class FileSystem {
 /// The operating system's files.
 FileSystem& posix_file_system() noexcept;
 
-/// Removes a folder's entry and all below it, without following links; a missing entry is fine.
+/// Removes a folder's entry and all below it, without following links; a missing entry is fine. Nothing may
+/// be writing there: a tree that is too deep, or whose folders may not be entered, is made removable by its
+/// path.
 Status remove_tree(Folder& parent, std::string_view name);
+/// Puts on the disk all that is in `folder` and below, and the folder itself, whoever wrote it; links and
+/// other things that are neither file nor folder are left out.
+Status sync_tree(Folder& folder);
 /// Reads a whole regular file of at most `limit` bytes; kTooLarge beyond.
 Result<std::string> read_text(Folder& folder, std::string_view name, std::size_t limit);
 

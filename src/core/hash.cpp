@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "core/buffer.h"
+#include "core/crypto_library.h"
 
 namespace skua {
 namespace {
@@ -19,12 +20,16 @@ namespace {
 constexpr std::size_t kReaderPiece = std::size_t{1} << 20U;  // of the reader thread: fewer wake-ups
 constexpr std::size_t kThreadWorthwhile = std::size_t{8} << 20U;
 
-// Fetching costs more than hashing a page, so it is done once. A library context of our own reads neither
-// openssl.cnf nor the environment, and whatever the host program does to the default one cannot change our
-// digests.
+// Fetching costs more than hashing a page, so it is done once: the first time that there is memory for it.
 const EVP_MD* sha256_algorithm() noexcept {
-  static OSSL_LIB_CTX* const library = OSSL_LIB_CTX_new();
-  static const EVP_MD* const algorithm = library ? EVP_MD_fetch(library, "SHA256", nullptr) : nullptr;
+  static std::atomic<EVP_MD*> fetched{nullptr};
+  EVP_MD* algorithm = fetched.load(std::memory_order_acquire);
+  if (algorithm != nullptr) return algorithm;
+  OSSL_LIB_CTX* const library = crypto_library();
+  EVP_MD* const fresh = library != nullptr ? EVP_MD_fetch(library, "SHA256", nullptr) : nullptr;
+  if (fresh == nullptr) return nullptr;
+  if (fetched.compare_exchange_strong(algorithm, fresh)) return fresh;
+  EVP_MD_free(fresh);  // another thread was faster
   return algorithm;
 }
 

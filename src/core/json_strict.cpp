@@ -13,38 +13,89 @@ Error malformed(std::string message) {
   return make_error(ErrorCode::kInvalidArgument, Reason::kMalformed, std::move(message));
 }
 
-// Thrown inside the parser's callback, the only way to stop it early; caught in parse_json.
-struct Refusal {
-  std::string message;
-};
-
-// Watches the parser's events: keys of the open objects, and how deep it is.
-class Watch {
+// Builds the value from the parser's events, in a time that grows with the text: nlohmann's own builders go
+// through all siblings of a value again, for every value (with a callback) or for every key (ordered_json).
+// Each handler answers whether to go on; `refusal()` tells why not.
+class Builder {
  public:
-  explicit Watch(int max_depth) : max_depth_(static_cast<std::size_t>(std::max(max_depth, 0))) {}
+  explicit Builder(int max_depth) : max_depth_(static_cast<std::size_t>(std::max(max_depth, 0))) {}
 
-  bool on_event(Json::parse_event_t event, const Json& value) {
-    using Parse = Json::parse_event_t;
-    if (event == Parse::object_start || event == Parse::array_start) open();
-    if (event == Parse::object_end || event == Parse::array_end) keys_.pop_back();
-    if (event == Parse::key) add_key(value.get_ref<const std::string&>());
+  bool null() { return add(Json()); }
+  bool boolean(bool value) { return add(Json(value)); }
+  bool number_integer(Json::number_integer_t value) { return add(Json(value)); }
+  bool number_unsigned(Json::number_unsigned_t value) { return add(Json(value)); }
+  bool number_float(Json::number_float_t value, const std::string& /*text*/) { return add(Json(value)); }
+  bool string(std::string& value) { return add(Json(std::move(value))); }
+  bool binary(Json::binary_t& value) { return add(Json(std::move(value))); }  // never in a text
+  bool start_object(std::size_t /*elements*/) { return open(); }
+  bool start_array(std::size_t /*elements*/) { return open(); }
+  bool key(std::string& name) {
+    open_.back().keys.push_back(std::move(name));
     return true;
   }
+  bool end_array() { return close(Json(std::move(open_.back().values))); }
+  bool end_object();
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const Json::exception& error) {
+    return refuse("JSON text cannot be read: " + quote(error.what(), 200));
+  }
+
+  const std::string& refusal() const noexcept { return refusal_; }
+  Json take() { return std::move(value_); }
 
  private:
-  void open() {
-    if (keys_.size() >= max_depth_) {
-      throw Refusal{"JSON is nested deeper than " + std::to_string(max_depth_) + " levels"};
+  struct Open {  // an array or an object whose end has not been read
+    std::vector<std::string> keys;
+    Json::array_t values;
+  };
+  bool open() {
+    if (open_.size() >= max_depth_)
+      return refuse("JSON is nested deeper than " + std::to_string(max_depth_) + " levels");
+    open_.emplace_back();
+    return true;
+  }
+  bool close(Json value) {
+    open_.pop_back();
+    return add(std::move(value));
+  }
+  bool add(Json value) {
+    if (open_.empty()) {
+      value_ = std::move(value);
+    } else {
+      open_.back().values.push_back(std::move(value));
     }
-    keys_.emplace_back();
+    return true;
   }
-  void add_key(const std::string& key) {
-    if (!keys_.back().insert(key).second)
-      throw Refusal{"JSON key " + quote(key) + " stands twice in one object"};
+  bool refuse(std::string message) {
+    refusal_ = std::move(message);
+    return false;
   }
+
   std::size_t max_depth_;
-  std::vector<std::set<std::string>> keys_;
+  std::vector<Open> open_;
+  Json value_;
+  std::string refusal_;
 };
+
+// A key that stands twice among `keys`.
+std::optional<std::string_view> repeated(const std::vector<std::string>& keys) {
+  std::vector<std::string_view> sorted(keys.begin(), keys.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice == sorted.end()) return std::nullopt;
+  return *twice;
+}
+
+bool Builder::end_object() {
+  auto& [keys, values] = open_.back();
+  if (const auto key = repeated(keys))
+    return refuse("JSON key " + quote(*key) + " stands twice in one object");
+  Json::object_t object;
+  object.reserve(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    object.emplace_back(std::move(keys[i]),
+                        std::move(values[i]));  // vector's: object_t's own looks at all keys
+  return close(Json(std::move(object)));
+}
 
 // What a value is, for "found": short scalars by value, the rest by kind.
 std::string found_text(const Json& value) {
@@ -80,16 +131,13 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   // The parser takes a NUL byte for the end of the text: whatever follows it would go unread.
   if (text.find('\0') != std::string_view::npos)
     return malformed("JSON text cannot be read: it holds a NUL byte");
-  try {
-    Watch watch(limits.max_depth);
-    return Json::parse(text.begin(), text.end(), [&](int, Json::parse_event_t event, Json& value) {
-      return watch.on_event(event, value);
-    });
-  } catch (const Refusal& refusal) {
-    return malformed(refusal.message);
-  } catch (const nlohmann::json::exception& error) {
-    return malformed("JSON text cannot be read: " + quote(error.what(), 200));
-  }
+  // It would skip a byte order mark: a second text for the same value, and one that RFC 8259 forbids to
+  // write.
+  if (text.starts_with("\xef\xbb\xbf"))
+    return malformed("JSON text cannot be read: it begins with a byte order mark");
+  Builder builder(limits.max_depth);
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) return malformed(builder.refusal());
+  return builder.take();
 }
 
 ObjectReader::ObjectReader(const Json& object, std::string path)

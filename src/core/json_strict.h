@@ -22,7 +22,8 @@ struct JsonLimits {
   int max_depth = 12;
 };
 
-/// Parses UTF-8 text; refuses duplicate keys, trailing text, more depth or bytes than the limits. Error:
+/// Parses UTF-8 text; refuses duplicate keys, trailing text, more depth or bytes than the limits. Cost:
+/// linear in the bytes (keys of one object: n log n); some tens of bytes of memory for each. Error:
 /// kMalformed.
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
 

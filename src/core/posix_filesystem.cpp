@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kOpenFlags = O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 constexpr mode_t kFileMode = 0644;
+constexpr mode_t kPrivateMode = 0600;
 constexpr mode_t kFolderMode = 0755;
 
 template <typename Call>
@@ -100,7 +101,15 @@ class PosixReadFile final : public ReadFile {
 
 class PosixWriteFile final : public WriteFile {
  public:
-  PosixWriteFile(Descriptor fd, std::string path) noexcept : fd_(std::move(fd)), path_(std::move(path)) {}
+  /// Makes the file last, when there is nothing left that needs memory: a file that nobody knows of would
+  /// stay.
+  PosixWriteFile(int folder, const std::string& name, mode_t mode, std::string path) noexcept
+      : fd_(retry(
+            [&] { return openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | kOpenFlags, mode); })),
+        path_(std::move(path)) {}
+
+  /// Else errno tells why.
+  bool is_open() const noexcept { return fd_.is_open(); }
 
   Status write(std::span<const std::byte> bytes) override {
     while (!bytes.empty()) {
@@ -110,6 +119,14 @@ class PosixWriteFile final : public WriteFile {
       bytes = bytes.subspan(static_cast<std::size_t>(put));
     }
     return {};
+  }
+
+  Status reserve(std::uint64_t size_bytes) override {
+    if (size_bytes == 0) return {};
+    const auto length = static_cast<off_t>(size_bytes);
+    if (retry([&] { return fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, length); }) == 0) return {};
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
+    return posix_error("taking room for " + std::to_string(size_bytes) + " bytes of", path_, errno);
   }
 
   Status sync() override {
@@ -139,18 +156,28 @@ class PosixFolder final : public Folder {
 
   const std::filesystem::path& path() const noexcept override { return path_; }
   Result<std::unique_ptr<ReadFile>> open_read(std::string_view name) override;
-  Result<std::unique_ptr<WriteFile>> create(std::string_view name) override;
+  Result<std::unique_ptr<WriteFile>> create(std::string_view name) override {
+    return create_with(name, kFileMode);
+  }
+  Result<std::unique_ptr<WriteFile>> create_private(std::string_view name) override {
+    return create_with(name, kPrivateMode);
+  }
   Result<std::unique_ptr<Folder>> open_folder(std::string_view name) override;
   Status make_folder(std::string_view name) override;
   Result<FileInfo> info(std::string_view name) override;
   Result<FileInfo> info() const override;
   Status rename(std::string_view from, std::string_view to) override;
+  Status move_into(std::string_view from, std::string_view folder, std::string_view to) override;
   Status remove(std::string_view name) override;
   Result<std::vector<std::string>> list() override;
   Status sync() override;
-  Status lock() override;
+  Status sync_file(std::string_view name) override;
+  Status lock() override { return lock_for(LOCK_EX); }
+  Status lock_shared() override { return lock_for(LOCK_SH); }
 
  private:
+  Result<std::unique_ptr<WriteFile>> create_with(std::string_view name, mode_t mode);
+  Status lock_for(int operation);
   Error error(std::string_view operation, std::string_view name, int error_number) const {
     return posix_error(operation, (path_ / name).string(), error_number);
   }
@@ -178,12 +205,11 @@ Result<std::unique_ptr<ReadFile>> PosixFolder::open_read(std::string_view name) 
   return std::unique_ptr<ReadFile>(std::make_unique<PosixReadFile>(std::move(fd), (path_ / name).string()));
 }
 
-Result<std::unique_ptr<WriteFile>> PosixFolder::create(std::string_view name) {
+Result<std::unique_ptr<WriteFile>> PosixFolder::create_with(std::string_view name, mode_t mode) {
   SKUA_RETURN_IF_ERROR(check_name(name));
-  constexpr int kCreateFlags = O_WRONLY | O_CREAT | O_EXCL | kOpenFlags;
-  Descriptor fd(retry([&] { return openat(fd_.get(), std::string(name).c_str(), kCreateFlags, kFileMode); }));
-  if (!fd.is_open()) return error("creating", name, errno);
-  return std::unique_ptr<WriteFile>(std::make_unique<PosixWriteFile>(std::move(fd), (path_ / name).string()));
+  auto file = std::make_unique<PosixWriteFile>(fd_.get(), std::string(name), mode, (path_ / name).string());
+  if (!file->is_open()) return error("creating", name, errno);
+  return std::unique_ptr<WriteFile>(std::move(file));
 }
 
 Result<std::unique_ptr<Folder>> PosixFolder::open_folder(std::string_view name) {
@@ -221,6 +247,18 @@ Status PosixFolder::rename(std::string_view from, std::string_view to) {
   return error("renaming to " + quote(to) + " the file", from, error_number);
 }
 
+Status PosixFolder::move_into(std::string_view from, std::string_view folder, std::string_view to) {
+  SKUA_RETURN_IF_ERROR(check_name(from));
+  SKUA_RETURN_IF_ERROR(check_name(folder));
+  SKUA_RETURN_IF_ERROR(check_name(to));
+  const Descriptor into(retry(
+      [&] { return openat(fd_.get(), std::string(folder).c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags); }));
+  if (!into.is_open()) return error("opening folder", folder, errno);
+  if (renameat(fd_.get(), std::string(from).c_str(), into.get(), std::string(to).c_str()) == 0) return {};
+  const int error_number = errno;
+  return error("moving into " + quote(folder) + " the file", from, error_number);
+}
+
 Status PosixFolder::remove(std::string_view name) {
   SKUA_ASSIGN_OR_RETURN(const FileInfo found, info(name));
   const int flags = found.kind == FileKind::kFolder ? AT_REMOVEDIR : 0;
@@ -254,8 +292,17 @@ Status PosixFolder::sync() {
   return {};
 }
 
-Status PosixFolder::lock() {
-  if (retry([&] { return flock(fd_.get(), LOCK_EX | LOCK_NB); }) == 0) return {};
+Status PosixFolder::sync_file(std::string_view name) {
+  SKUA_RETURN_IF_ERROR(check_name(name));
+  const Descriptor fd(
+      retry([&] { return openat(fd_.get(), std::string(name).c_str(), O_RDONLY | kOpenFlags); }));
+  if (!fd.is_open()) return error("opening", name, errno);
+  if (retry([&] { return fsync(fd.get()); }) != 0) return error("syncing", name, errno);
+  return {};
+}
+
+Status PosixFolder::lock_for(int operation) {
+  if (retry([&] { return flock(fd_.get(), operation | LOCK_NB); }) == 0) return {};
   if (errno != EWOULDBLOCK) return posix_error("locking folder", path_.string(), errno);
   return make_error(ErrorCode::kIo, Reason::kFolderBusy,
                     "folder " + quote(path_.string(), 4096) +

@@ -32,6 +32,7 @@ constexpr std::array<std::string_view, 3> kLogSinks = {"stdout", "journald", "no
 constexpr std::array<std::string_view, 4> kLogLevels = {"DEBUG", "INFO", "WARN", "ERROR"};
 constexpr int kMostThreads = 64;
 constexpr int kMostMatcherLanes = 8;
+constexpr int kLeastBuildMemoryMb = 256;
 constexpr int kMostCpus = 1024;
 constexpr int kLowestPriority = 19;
 constexpr int kLongestSyncMs = 60000;
@@ -88,6 +89,9 @@ const std::array kFields = {
                 [](const Config& c) { return c.gpu_memory_budget_bytes > 0; }, "a number of bytes above 0"},
     ConfigField{"trtexec_timeout_s", &Config::trtexec_timeout_s,
                 [](const Config& c) { return c.trtexec_timeout_s > 0; }, "a number of seconds above 0"},
+    ConfigField{"build_memory_mb", &Config::build_memory_mb,
+                [](const Config& c) { return c.build_memory_mb >= kLeastBuildMemoryMb; },
+                "a number of MiB, at least 256"},
     ConfigField{"ort_trt_cache_dir", &Config::ort_trt_cache_dir,
                 [](const Config& c) { return is_absolute_or_empty(c.ort_trt_cache_dir); },
                 "an absolute path, or the field left out for a folder under engine_cache_dir"},
@@ -102,7 +106,15 @@ const std::array kFields = {
                 "an absolute path"},
     ConfigField{"flight_set_limit_bytes", &Config::flight_set_limit_bytes,
                 [](const Config& c) { return c.flight_set_limit_bytes > 0; }, "a number of bytes above 0"},
-    ConfigField{"allow_unsigned", &Config::allow_unsigned, [](const Config&) { return true; },
+    ConfigField{"trusted_key", &Config::trusted_key,
+                [](const Config& c) { return is_absolute_or_empty(c.trusted_key); },
+                "the absolute path of a public key, or the field left out where nothing is loaded"},
+    ConfigField{"next_trusted_key", &Config::next_trusted_key,
+                [](const Config& c) { return is_absolute_or_empty(c.next_trusted_key); },
+                "the absolute path of a public key, or the field left out for none"},
+    ConfigField{"release_sequence_step", &Config::release_sequence_step,
+                [](const Config& c) { return c.release_sequence_step > 0; }, "a whole number above 0"},
+    ConfigField{"is_clock_trusted", &Config::is_clock_trusted, [](const Config&) { return true; },
                 "true or false"},
     ConfigField{"lightglue_model", &Config::lightglue_model,
                 [](const Config& c) { return is_legal_model_name(c.lightglue_model); },

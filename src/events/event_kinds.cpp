@@ -12,6 +12,7 @@ constexpr auto kText = ValueType::kText;
 
 constexpr std::array<PayloadKey, 3> kBackboneResident{
     {{"backbone", kText}, {"resident_bytes", kInteger}, {"golden_ns", kInteger}}};
+constexpr std::array<PayloadKey, 1> kBuildUnconfined{{{"confinement", kText}}};
 constexpr std::array<PayloadKey, 2> kCalibrationCacheRejected{{{"file", kText}, {"reason", kText}}};
 constexpr std::array<PayloadKey, 3> kCpuFallback{
     {{"model_name", kText}, {"requested_providers", kText}, {"active_provider", kText}}};
@@ -30,9 +31,10 @@ constexpr std::array<PayloadKey, 6> kEngineDeserialized{{{"model", kText},
                                                          {"verify_ns", kInteger},
                                                          {"deserialize_ns", kInteger}}};
 constexpr std::array<PayloadKey, 3> kEngineRefused{{{"file", kText}, {"error", kText}, {"reason", kText}}};
-constexpr std::array<PayloadKey, 6> kEnginesReady{{{"runtime", kText},
+constexpr std::array<PayloadKey, 7> kEnginesReady{{{"runtime", kText},
                                                    {"engines", kText},
                                                    {"set_id", kText},
+                                                   {"signer", kText},
                                                    {"total_ns", kInteger},
                                                    {"engine_times", kText},
                                                    {"thermal_source", kText}}};
@@ -52,9 +54,13 @@ constexpr std::array<PayloadKey, 3> kInfer{
     {{"backbone", kText}, {"took_ns", kInteger}, {"frame_id", kInteger}}};
 constexpr std::array<PayloadKey, 4> kFailure{
     {{"backbone", kText}, {"reason", kText}, {"native_code", kInteger}, {"frame_id", kInteger}}};
+constexpr std::array<PayloadKey, 2> kPolicyRelaxed{{{"policy", kText}, {"relaxation", kText}}};
+constexpr std::array<PayloadKey, 2> kRatchet{{{"folder", kText}, {"reason", kText}}};
 constexpr std::array<PayloadKey, 2> kRebootInFlight{{{"set_id", kText}, {"start_count", kInteger}}};
 constexpr std::array<PayloadKey, 2> kRuntimeBuilt{{{"runtime", kText}, {"role", kText}}};
 constexpr std::array<PayloadKey, 2> kRuntimeFaulted{{{"runtime", kText}, {"reason", kText}}};
+constexpr std::array<PayloadKey, 2> kSequenceAccepted{{{"set_id", kText}, {"release_sequence", kInteger}}};
+constexpr std::array<PayloadKey, 2> kSetExpired{{{"set_id", kText}, {"not_after", kText}}};
 constexpr std::array<PayloadKey, 1> kSetUnsigned{{{"set_id", kText}}};
 constexpr std::array<PayloadKey, 3> kSinkLost{
     {{"sink", kText}, {"lost_count", kInteger}, {"problem", kText}}};
@@ -74,9 +80,10 @@ constexpr std::array<PayloadKey, 6> kLog{{{"level", kText},
                                           {"exc", kText}}};
 constexpr std::array<PayloadKey, 2> kOverrun{{{"producer_id", kText}, {"dropped_count", kInteger}}};
 
-constexpr std::array<EventKind, 34> kKinds{{
+constexpr std::array<EventKind, 39> kKinds{{
     {"c7.backbone_resident", Level::kInfo, Recorded::kByLevel, kBackboneResident},
     {"c7.build_progress", Level::kDebug, Recorded::kByLevel, {}},
+    {"c7.build_unconfined", Level::kWarn, Recorded::kByLevel, kBuildUnconfined},
     {"c7.build_warning", Level::kWarn, Recorded::kByLevel, {}},
     {"c7.calibration_cache_rejected", Level::kError, Recorded::kAlways, kCalibrationCacheRejected},
     {"c7.cpu_fallback", Level::kWarn, Recorded::kDecodeOnly, kCpuFallback},
@@ -97,10 +104,14 @@ constexpr std::array<EventKind, 34> kKinds{{
     {"c7.inference_failed", Level::kWarn, Recorded::kAlways, kFailure},
     {"c7.memory_after_seal", Level::kError, Recorded::kAlways, kMemoryAfterSeal},
     {"c7.out_of_memory", Level::kError, Recorded::kAlways, kFailure},
+    {"c7.policy_relaxed", Level::kWarn, Recorded::kByLevel, kPolicyRelaxed},
+    {"c7.ratchet", Level::kWarn, Recorded::kByLevel, kRatchet},
     {"c7.reboot_in_flight", Level::kWarn, Recorded::kAlways, kRebootInFlight},
     {"c7.runtime_built", Level::kInfo, Recorded::kByLevel, kRuntimeBuilt},
     {"c7.runtime_faulted", Level::kError, Recorded::kAlways, kRuntimeFaulted},
     {"c7.sdk_message", Level::kWarn, Recorded::kByLevel, kSdkMessage},
+    {"c7.sequence_accepted", Level::kInfo, Recorded::kByLevel, kSequenceAccepted},
+    {"c7.set_expired", Level::kWarn, Recorded::kByLevel, kSetExpired},
     {"c7.set_unsigned", Level::kWarn, Recorded::kByLevel, kSetUnsigned},
     {"c7.sink_lost", Level::kWarn, Recorded::kByLevel, kSinkLost},
     {"c7.takeoff_refused", Level::kError, Recorded::kAlways, kTakeoffRefused},

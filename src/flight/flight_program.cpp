@@ -143,6 +143,8 @@ Status Flight::compose_and_fly() {
   AirborneSurroundings surroundings;
   surroundings.host = probe_host();
   surroundings.events = events_.get();
+  surroundings.set_in_flight = state_->set_in_flight();
+  surroundings.is_dry = arguments_.check_only;
   SKUA_ASSIGN_OR_RETURN(built_, build_pre_constructed(config_, surroundings));
   SKUA_RETURN_IF_ERROR(compose());
   runtime_ = std::get<std::shared_ptr<InferenceRuntime>>(built_.entries.at(std::string(kInferenceKey)));

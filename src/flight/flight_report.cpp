@@ -111,6 +111,7 @@ std::string report_text(const FlownFlight& flight) {
   Json report;
   report["schema_version"] = 1;
   report["set_id"] = flight.built.engines.set_id;
+  report["signer"] = flight.built.engines.signer ? flight.built.engines.signer->hex() : "none";
   report["runtime"] = flight.runtime.current_runtime_label();
   report["phase"] = to_string(flight.phase);
   report["start_count"] = flight.start_count;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cache/publish.h"
+#include "cache/release_ratchet.h"
 #include "skua/ports.h"
 #include "skua/result.h"
 
@@ -20,7 +21,6 @@ enum class FlightPhase : std::uint8_t { kTakeOff, kReboot };
 /// "F2", "F8".
 std::string_view to_string(FlightPhase phase) noexcept;
 
-inline constexpr std::string_view kFlightStateFile = "in_flight.json";
 /// So many starts of one flight within so many seconds are a crash loop; systemd's start limit is the same.
 inline constexpr int kCrashLoopStarts = 5;
 /// Five starts of 30 s each, the longest that the stack allows, have to fit into it.
@@ -50,6 +50,8 @@ class FlightState {
   /// count it again. A folder that cannot be written is a WARN.
   void note_restart(const BootMoment& now);
 
+  /// The set whose flight never ended in order; empty: none.
+  std::string set_in_flight() const { return found_ ? found_->set_id : std::string(); }
   /// What a start with `set_id` is: a reboot when the record names this very set.
   FlightPhase phase_for(std::string_view set_id) const noexcept;
   /// Records that `set_id` is in flight since `now`, durably, before the first frame. Tells

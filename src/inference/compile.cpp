@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <system_error>
+#include <utility>
 
 #include "cache/publish.h"
 #include "cache/staged_copy.h"
 #include "cache/utc_text.h"
+#include "core/text.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
 #include "inference/module_loader.h"
@@ -65,22 +67,92 @@ Result<EngineRecord> read_response(WriterLock& cache, const Staging& staging) {
   return decode_response(*text);
 }
 
-Status run_builder(const Staging& staging, const CompileContext& context) {
+/// The model and the files of weights that exporters put beside it (`net.onnx.data`, `net.onnx_data`). The
+/// network itself is not parsed in this process.
+std::uint64_t source_bytes(const fs::path& model_path) {
+  std::error_code error;
+  const std::uintmax_t model = fs::file_size(model_path, error);
+  std::uint64_t total = error ? 0 : model;
+  const std::string stem = model_path.stem().string();
+  const fs::path folder = model_path.has_parent_path() ? model_path.parent_path() : fs::path(".");
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    std::error_code ignored;
+    const bool is_data = name.starts_with(stem) && name.ends_with("data") && at->is_regular_file(ignored);
+    const std::uintmax_t size = is_data ? at->file_size(ignored) : 0;
+    if (!ignored) total += size;
+  }
+  return total;
+}
+
+/// Takes the room that an engine and its copy in the cache are likely to need and gives it back, so that a
+/// full disk shows before minutes of building.
+Status check_room(WriterLock& cache, const Staging& staging, const fs::path& model_path) {
+  constexpr std::string_view kRoom = "room";
+  constexpr std::uint64_t kTimes = 2;
+  const std::string doing = "cannot begin to build in " + staging.path().string();
+  const auto take = [&]() -> Status {
+    SKUA_ASSIGN_OR_RETURN(const auto folder, cache.folder().open_folder(staging.name()));
+    SKUA_ASSIGN_OR_RETURN(const auto file, folder->create(kRoom));
+    SKUA_RETURN_IF_ERROR(file->reserve(source_bytes(model_path) * kTimes));
+    return folder->remove(kRoom);
+  };
+  const Status taken = take();
+  if (taken.ok()) return {};
+  return as_build_error(taken.error(), doing);
+}
+
+/// The builder's first line says how it is confined. It is told before anything of the network is read;
+/// whatever comes later may be the network speaking.
+class BuilderLines {
+ public:
+  explicit BuilderLines(EventSink& events) : events_(events) {}
+  void take(std::string_view line) {
+    constexpr std::string_view kWarning = "warning: ";
+    if (!std::exchange(has_begun_, true) && line.starts_with(kConfinementLine)) {
+      confinement_ = line.substr(kConfinementLine.size());
+    } else if (line.starts_with(kWarning)) {
+      events_.emit({Level::kWarn, "c7.build_warning", std::string(line.substr(kWarning.size())), {}});
+    } else {
+      events_.emit({Level::kDebug, "c7.build_progress", std::string(line), {}});
+    }
+    if (!std::exchange(is_judged_, true)) warn_of_gaps();
+  }
+  /// When the builder has ended well.
+  const std::string& confinement() {
+    if (!std::exchange(is_judged_, true)) warn_of_gaps();
+    return confinement_;
+  }
+
+ private:
+  void warn_of_gaps() {
+    const bool is_whole = confinement_.find("landlock") != std::string::npos &&
+                          confinement_.find("seccomp") != std::string::npos;
+    if (is_whole) return;
+    events_.emit({Level::kWarn,
+                  "c7.build_unconfined",
+                  "this system cannot confine the build process (it has: " + confinement_ +
+                      "): a hostile network could write where you can; build on a kernel with Landlock and "
+                      "seccomp",
+                  {{"confinement", confinement_}}});
+  }
+
+  EventSink& events_;
+  bool has_begun_ = false, is_judged_ = false;
+  std::string confinement_ = "none";
+};
+
+Status run_builder(const Staging& staging, const CompileContext& context, BuilderLines& lines) {
+  constexpr std::uint64_t kMib = 1U << 20U;
   BuildProcess process;
   process.executable = build_executable(context);
   process.request = staging.path() / "request.json";
   process.response = staging.path() / "response.json";
   process.log = staging.path() / "build.log";
   process.timeout = std::chrono::seconds(context.config.trtexec_timeout_s);
+  process.memory_limit_bytes = static_cast<std::uint64_t>(context.config.build_memory_mb) * kMib;
   process.cancel_requested = context.cancel_requested;
-  process.on_progress = [&context](std::string_view line) {
-    constexpr std::string_view kWarning = "warning: ";
-    if (line.starts_with(kWarning)) {
-      context.events->emit({Level::kWarn, "c7.build_warning", std::string(line.substr(kWarning.size())), {}});
-    } else {
-      context.events->emit({Level::kDebug, "c7.build_progress", std::string(line), {}});
-    }
-  };
+  process.on_progress = [&lines](std::string_view line) { lines.take(line); };
   return run_build_process(process);
 }
 
@@ -132,15 +204,29 @@ void keep_timing_cache(WriterLock& cache, const std::string& bytes, const std::s
       {Level::kWarn, "c7.build_warning", "the timing cache was not kept: " + kept.error().message, {}});
 }
 
+/// Publishing gives the golden file the name that the record has for it: a builder that a network has taken
+/// over must not choose that of another engine.
+Status check_golden_name(const EngineRecord& record, const std::string& artifact) {
+  const std::string expected = artifact + ".golden";
+  if (record.golden.file == expected) return {};
+  return build_error(Reason::kBuilderCrashed,
+                     "the build process answered with a golden file " + quote(record.golden.file) +
+                         ", expected " + quote(expected) +
+                         "; nothing was published: do not trust this network, or report it");
+}
+
 Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, const BuildConfig& build,
                                 const CompileContext& context, const std::string& artifact) {
   SKUA_ASSIGN_OR_RETURN(std::string staging_name, cache.make_staging());
   const Staging staging(cache, std::move(staging_name));
   const CompileRequest request = make_request(model_path, build, context, staging, artifact);
   SKUA_ASSIGN_OR_RETURN(const Sha256 key, build_key(build, context.config));
+  SKUA_RETURN_IF_ERROR(check_room(cache, staging, model_path));
   SKUA_RETURN_IF_ERROR(write_request(cache, staging, request));
-  SKUA_RETURN_IF_ERROR(run_builder(staging, context));
+  BuilderLines lines(*context.events);
+  SKUA_RETURN_IF_ERROR(run_builder(staging, context, lines));
   SKUA_ASSIGN_OR_RETURN(EngineRecord record, read_response(cache, staging));
+  SKUA_RETURN_IF_ERROR(check_golden_name(record, artifact));
   record.file = artifact;
   record.model = request.model_name;
   record.runtime_label = request.runtime_label;
@@ -151,6 +237,7 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
     return build_error(Reason::kGoldenHashMismatch,
                        "the golden file changed while " + artifact + " was being built; compile it again");
   }
+  record.proof["confinement"] = lines.confinement();
   record.proven = !context.unproven;
   record.builder = std::string(build_id());
   record.created = utc_text(system_clock().utc_us());

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "cache/engine_record.h"
 #include "skua/build_config.h"
@@ -28,6 +29,9 @@ class CompileProgress {
   virtual ~CompileProgress() = default;
   virtual void step(std::string_view text) = 0;
 };
+
+/// How the build executable's first line of progress begins; what follows says how it is confined.
+inline constexpr std::string_view kConfinementLine = "confinement: ";
 
 /// InvalidArgumentError when a path or name is not UTF-8, which JSON is.
 Result<std::string> encode_request(const CompileRequest& request);

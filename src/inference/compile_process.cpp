@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,9 +12,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <thread>
 #include <vector>
+
+#include "inference/process_session.h"
 
 namespace skua {
 namespace {
@@ -72,12 +74,16 @@ Result<pid_t> spawn(const BuildProcess& process, int progress_fd) {
   posix_spawn_file_actions_addopen(&options.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&options.files, progress_fd, STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&options.files, STDERR_FILENO, process.log.c_str(),
-                                   O_WRONLY | O_CREAT | O_TRUNC, 0644);
+                                   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
+  // The caller may be a program with descriptors that it lets its children have: locks of folders would live
+  // on in them.
+  posix_spawn_file_actions_addclosefrom_np(&options.files, STDERR_FILENO + 1);
   sigset_t none;
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&options.attributes, &none);
   posix_spawnattr_setpgroup(&options.attributes, 0);
-  posix_spawnattr_setflags(&options.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  const int group = process.has_own_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+  posix_spawnattr_setflags(&options.attributes, static_cast<short>(group | POSIX_SPAWN_SETSIGMASK));
 
   std::vector<std::string> words{process.executable.string()};
   words.insert(words.end(), process.arguments.begin(), process.arguments.end());
@@ -127,20 +133,21 @@ class LineReader {
   std::string pending_;
 };
 
-enum class Ending { kExited, kTimeout, kCancelled };
+enum class Ending { kExited, kTimeout, kCancelled, kTooMuchMemory, kTooManyProcesses };
 
 struct Waited {
   Ending ending;
   int status;
 };
 
-/// Reaps the child; kills its whole group first when it has to go.
-int reap(pid_t pid, bool kill_group) {
-  if (kill_group) ::kill(-pid, SIGKILL);
+/// Ends all that is left of it and reaps it; nobody of its session writes to the pipe or the staging folder
+/// any more.
+int reap(pid_t pid, const BuildProcess& process) {
+  ::kill(-pid, SIGKILL);  // the group at once: it cannot fork out of that
+  if (process.has_own_session) end_session(pid);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!kill_group) ::kill(-pid, SIGKILL);  // helpers that the builder left behind
   return status;
 }
 
@@ -150,14 +157,36 @@ bool has_exited(pid_t pid) {
          info.si_pid == pid;
 }
 
-/// Asks the group to end, waits a little, and kills what is left of it.
-int end_group(pid_t pid) {
+/// Asks the group to end, waits a little, and kills what is left.
+int end_orderly(pid_t pid, const BuildProcess& process) {
   constexpr std::chrono::milliseconds kLook{10};
   ::kill(-pid, SIGTERM);
   const auto deadline = steady_clock::now() + kOrderlyEnd;
   while (!has_exited(pid) && steady_clock::now() < deadline) std::this_thread::sleep_for(kLook);
-  return reap(pid, true);
+  return reap(pid, process);
 }
+
+/// Looks now and then at what the whole session takes: limits that the kernel keeps are for one process, and
+/// none of them bounds the number of root's processes.
+class Watch {
+ public:
+  Watch(pid_t session, const BuildProcess& process) : session_(session), process_(process) {}
+  Ending look() {
+    constexpr milliseconds kBetween{200};
+    const auto now = steady_clock::now();
+    if (!process_.has_own_session || now < next_) return Ending::kExited;
+    next_ = now + kBetween;
+    const SessionUse use = use_of_session(session_);
+    if (use.processes > kMostBuildProcesses) return Ending::kTooManyProcesses;
+    const bool is_large = process_.memory_limit_bytes > 0 && use.memory_bytes > process_.memory_limit_bytes;
+    return is_large ? Ending::kTooMuchMemory : Ending::kExited;
+  }
+
+ private:
+  pid_t session_;
+  const BuildProcess& process_;
+  steady_clock::time_point next_{};
+};
 
 bool is_cancelled(const BuildProcess& process) {
   return (process.cancel_requested != nullptr && process.cancel_requested->load()) ||
@@ -167,15 +196,18 @@ bool is_cancelled(const BuildProcess& process) {
 Waited wait_for(pid_t pid, int progress_fd, const BuildProcess& process) {
   const auto deadline = steady_clock::now() + process.timeout;
   LineReader lines(process.on_progress);
+  Watch watch(pid, process);
   bool is_pipe_open = true;
   for (;;) {
-    if (is_cancelled(process)) return {Ending::kCancelled, end_group(pid)};
-    if (steady_clock::now() >= deadline) return {Ending::kTimeout, end_group(pid)};
+    if (is_cancelled(process)) return {Ending::kCancelled, end_orderly(pid, process)};
+    if (steady_clock::now() >= deadline) return {Ending::kTimeout, end_orderly(pid, process)};
     if (has_exited(pid)) {
+      const int status = reap(pid, process);  // first: what still writes would keep us reading for ever
       while (is_pipe_open && lines.read_some(progress_fd) == LineReader::Found::kData) {
       }
-      return {Ending::kExited, reap(pid, false)};
+      return {Ending::kExited, status};
     }
+    if (const Ending excess = watch.look(); excess != Ending::kExited) return {excess, reap(pid, process)};
     pollfd poll_entry{progress_fd, POLLIN, 0};
     constexpr int kPollMs = 20;
     const int ready = ::poll(&poll_entry, is_pipe_open ? 1 : 0, kPollMs);
@@ -196,15 +228,79 @@ std::string describe_exit(int status) {
 }  // namespace
 
 std::string log_tail(const std::filesystem::path& log, std::size_t max_bytes) {
-  std::ifstream stream(log, std::ios::binary | std::ios::ate);
-  if (!stream) return {};
-  const auto size = static_cast<std::size_t>(std::max<std::streamoff>(0, stream.tellg()));
-  const std::size_t length = std::min(size, max_bytes);
-  std::string text(length, '\0');
-  stream.seekg(static_cast<std::streamoff>(size - length));
-  stream.read(text.data(), static_cast<std::streamsize>(length));
+  const Descriptor file(::open(log.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat status {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  const auto size = static_cast<std::size_t>(std::max<off_t>(0, status.st_size));
+  std::string text(std::min(size, max_bytes), '\0');
+  const ssize_t got = ::pread(file.get(), text.data(), text.size(), static_cast<off_t>(size - text.size()));
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
   return text;
 }
+
+namespace {
+
+Error memory_error(const BuildProcess& process, const std::string& what, int native = 0) {
+  return build_error(Reason::kBuilderMemory,
+                     "the build process " + what +
+                         "; nothing was published: raise build_memory_mb, build a smaller network, or end "
+                         "other programs. Last log lines: " +
+                         log_tail(process.log),
+                     native);
+}
+
+/// What ended it from inside.
+Status judge_exit(int status, const BuildProcess& process) {
+  const int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (exit_status == 0) return {};
+  if (exit_status == kBuilderDiskFullStatus) {
+    return build_error(Reason::kDiskFull,
+                       "the build process found no space left for " + process.response.string() +
+                           "; nothing was changed: free space on that device and run the command again",
+                       status);
+  }
+  if (exit_status == kBuilderMemoryStatus) return memory_error(process, "could not get memory", status);
+  // An exception that nobody caught, in a thread of an SDK's.
+  const std::string log = log_tail(process.log);
+  if (signal == SIGABRT && log.find("std::bad_alloc") != std::string::npos) {
+    return memory_error(process, "could not get memory and gave up (signal 6)", status);
+  }
+  constexpr const char* kMaybeMemory =
+      ", which somebody sent, or the kernel because memory ran out (its log says so then)";
+  return build_error(Reason::kBuilderCrashed,
+                     "the build process " + describe_exit(status) + (signal == SIGKILL ? kMaybeMemory : "") +
+                         "; nothing was published. Last log lines: " + log,
+                     status);
+}
+
+Status judge(const Waited& waited, const BuildProcess& process) {
+  constexpr std::uint64_t kMib = 1U << 20U;
+  switch (waited.ending) {
+    case Ending::kCancelled:
+      return build_error(Reason::kCancelled, "the build was cancelled; nothing was published");
+    case Ending::kTimeout:
+      return build_error(
+          Reason::kBuilderTimeout,
+          "the build process took longer than " + std::to_string(process.timeout.count()) +
+              " s and was stopped; raise trtexec_timeout_s. Last log lines: " + log_tail(process.log));
+    case Ending::kTooMuchMemory:
+      return memory_error(process, "and what it started had more than " +
+                                       std::to_string(process.memory_limit_bytes / kMib) +
+                                       " MiB resident and were stopped");
+    case Ending::kTooManyProcesses:
+      return build_error(Reason::kBuilderCrashed,
+                         "the build process had started more than " + std::to_string(kMostBuildProcesses) +
+                             " processes and was stopped with all of them; nothing was published: do not "
+                             "trust this network. Last log lines: " +
+                             log_tail(process.log));
+    case Ending::kExited:
+      break;
+  }
+  return judge_exit(waited.status, process);
+}
+
+}  // namespace
 
 Status run_build_process(const BuildProcess& process) {
   Descriptor read_end;
@@ -220,28 +316,7 @@ Status run_build_process(const BuildProcess& process) {
   SKUA_ASSIGN_OR_RETURN(const pid_t pid, spawn(process, write_end.get()));
   write_end.close();
   const Waited waited = wait_for(pid, read_end.get(), process);
-  switch (waited.ending) {
-    case Ending::kCancelled:
-      return build_error(Reason::kCancelled, "the build was cancelled; nothing was published");
-    case Ending::kTimeout:
-      return build_error(
-          Reason::kBuilderTimeout,
-          "the build process took longer than " + std::to_string(process.timeout.count()) +
-              " s and was stopped; raise trtexec_timeout_s. Last log lines: " + log_tail(process.log));
-    case Ending::kExited:
-      break;
-  }
-  if (WIFEXITED(waited.status) && WEXITSTATUS(waited.status) == 0) return {};
-  if (WIFEXITED(waited.status) && WEXITSTATUS(waited.status) == kBuilderDiskFullStatus) {
-    return build_error(Reason::kDiskFull,
-                       "the build process found no space left for " + process.response.string() +
-                           "; nothing was changed: free space on that device and run the command again",
-                       waited.status);
-  }
-  return build_error(Reason::kBuilderCrashed,
-                     "the build process " + describe_exit(waited.status) +
-                         "; nothing was published. Last log lines: " + log_tail(process.log),
-                     waited.status);
+  return judge(waited, process);
 }
 
 }  // namespace skua

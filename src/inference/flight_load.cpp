@@ -13,6 +13,8 @@
 namespace skua {
 namespace {
 
+constexpr std::size_t kMostKeysInTheAir = 2;
+
 Status check_set_matches(const RuntimeState& runtime, const Manifest& manifest) {
   if (manifest.runtime_label == runtime.label) return {};
   return make_error(ErrorCode::kEngineDeserialize, Reason::kRuntimeMismatch,
@@ -55,22 +57,52 @@ void report_ready(const RuntimeState& runtime, const LoadedSet& set) {
                                     {{"runtime", runtime.label},
                                      {"engines", engines},
                                      {"set_id", set.set_id},
+                                     {"signer", set.signer ? set.signer->hex() : "none"},
                                      {"total_ns", set.total_ns},
                                      {"engine_times", times_text(set.times)},
                                      {"thermal_source", thermal_source_of(runtime)}}});
 }
 
+void report_unsigned(const RuntimeState& runtime, const std::string& set_id) {
+  runtime.environment.events->emit(
+      {Level::kWarn,
+       "c7.set_unsigned",
+       "flight set " + set_id + " is not signed; allowed by policy, for development only",
+       {{"set_id", set_id}}});
+}
+
+void report_expired(const RuntimeState& runtime, const Manifest& manifest) {
+  const std::string last = manifest.not_after.value_or("");
+  runtime.environment.events->emit({Level::kWarn,
+                                    "c7.set_expired",
+                                    "flight set " + manifest.set_id + " was good until " + last +
+                                        "; loaded by policy: provision a newer one",
+                                    {{"set_id", manifest.set_id}, {"not_after", last}}});
+}
+
+/// What may be relaxed on the ground may not be in the air, whoever wrote the policy.
+Status check_policy(const RuntimeState& runtime, const GatePolicy& policy) {
+  if (runtime.environment.role != Role::kAirborne) return {};
+  if (policy.allow_unsigned) {
+    return make_error(
+        ErrorCode::kManifest, Reason::kPolicyNotAirborne,
+        "load policy: expected unsigned sets to be refused in the air, found them allowed; sign the "
+        "set and give the runtime its public key");
+  }
+  if (policy.trusted_keys.size() <= kMostKeysInTheAir) return {};
+  return make_error(ErrorCode::kManifest, Reason::kPolicyNotAirborne,
+                    "load policy: expected at most two trusted keys in the air, the current and the next, "
+                    "found " +
+                        std::to_string(policy.trusted_keys.size()) + "; give those two alone");
+}
+
 Result<AdmittedSet> admit_whole_set(const RuntimeState& runtime, const std::filesystem::path& set_dir,
                                     const GatePolicy& policy) {
-  SKUA_ASSIGN_OR_RETURN(AdmittedSet set, admit_set(posix_file_system(), set_dir, policy));
-  if (set.is_unsigned) {
-    runtime.environment.events->emit({Level::kWarn,
-                                      "c7.set_unsigned",
-                                      "flight set " + set.manifest.set_id +
-                                          " is not signed; allowed by policy, for "
-                                          "development only",
-                                      {{"set_id", set.manifest.set_id}}});
-  }
+  SKUA_RETURN_IF_ERROR(check_policy(runtime, policy));
+  SKUA_ASSIGN_OR_RETURN(AdmittedSet set,
+                        admit_set(posix_file_system(), set_dir, policy, *runtime.environment.clock));
+  if (set.is_unsigned) report_unsigned(runtime, set.manifest.set_id);
+  if (set.is_expired) report_expired(runtime, set.manifest);
   SKUA_RETURN_IF_ERROR(check_set_matches(runtime, set.manifest));
   SKUA_RETURN_IF_ERROR(verify_listed_files(set));
   return set;

@@ -109,6 +109,7 @@ Result<EngineSet> InferenceRuntime::load_flight_set(const std::filesystem::path&
   EngineSet set;
   set.set_id = std::move(loaded.set_id);
   set.release_sequence = loaded.release_sequence;
+  set.signer = loaded.signer;
   set.times = std::move(loaded.times);
   set.total_ns = loaded.total_ns;
   for (const auto& engine : loaded.engines)

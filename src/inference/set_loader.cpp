@@ -120,6 +120,7 @@ class SetLoader {
     LoadedSet loaded;
     loaded.set_id = set_.manifest.set_id;
     loaded.release_sequence = set_.manifest.release_sequence;
+    loaded.signer = set_.signer;
     for (Slot& slot : slots_) {
       loaded.engines.push_back(std::move(slot.engine));
       loaded.times.push_back(std::move(slot.times));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace skua {
 struct LoadedSet {
   std::string set_id;
   std::uint64_t release_sequence = 0;
+  std::optional<Sha256> signer;                       ///< fingerprint of the key that signed
   std::vector<std::shared_ptr<EngineState>> engines;  ///< most critical first
   std::vector<EngineLoadTimes> times;
   std::int64_t total_ns = 0;

@@ -119,7 +119,7 @@ def inputs_of_add_relu(tmp_path):
 
 @pytest.fixture(scope="session", name="flown_original")
 def provisioned_flight(tmp_path_factory):
-    """Sets, map and frames for skua-flight, made once. Never touched: see `flight_place`."""
+    """Sets signed with flight.key, map and frames for skua-flight, made once. Never touched: see `flight_place`."""
     import flights  # numpy and the tables of models/ are imported only where they are needed
 
     shared = tmp_path_factory.mktemp("flown")
@@ -128,7 +128,8 @@ def provisioned_flight(tmp_path_factory):
     flights.generate(shared)
     place = Place(shared)
     yaml = place.set_yaml(flights.demo_networks(place.models), runtime=None, execution_provider=None)
-    programs.Programs(home).ok(*place.provision_arguments(yaml), "--json")
+    skua = programs.Programs(home)
+    skua.ok(*place.provision_arguments(yaml), *flights.make_key(skua, shared, "flight"), "--json")
     before = trees.tree(place.sets)
     yield shared
     assert trees.tree(place.sets) == before, "a flight changed the sets"

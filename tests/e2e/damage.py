@@ -10,11 +10,11 @@ MANIFEST = "flight-manifest.json"
 
 
 def verify(skua, folder, *more):
-    return skua("verify", folder, "--allow-unsigned", "--json", *more)
+    return skua("verify", folder, *programs.UNSIGNED, "--json", *more)
 
 
 def run(skua, folder, inputs, *more):
-    return skua("run", folder, "add_relu", *inputs, "--allow-unsigned", "--json", *more)
+    return skua("run", folder, "add_relu", *inputs, *programs.UNSIGNED, "--json", *more)
 
 
 def engine(folder, model="add_relu"):

@@ -31,6 +31,12 @@ def generate(folder):
     part_of_map(folder / "flight" / "map", folder / "flight" / "part", PART)
 
 
+def make_key(skua, folder, name):
+    """A throw-away key pair. Returns the options that sign with it; its public half is FOLDER/NAME.pub."""
+    skua.ok("keygen", folder / name)
+    return "--sign", folder / f"{name}.key"
+
+
 def part_of_map(whole, folder, count):
     """The map's first tiles alone: every start describes all of its map, which takes a tenth of a second a tile."""
     shutil.copytree(whole, folder)
@@ -76,8 +82,8 @@ class FlightPlace:
                              "features_model": "demo_features",
                              "deadline_ms": 5000}  # what is judged is the answer, also on a busy machine
         self.components = {"c7_inference": {
-            "flight_sets_dir": self.sets, "state_dir": self.state, "recorder_dir": self.recorder, "allow_unsigned": True,
-            "lightglue_model": "demo_matcher", "thermal_source": "auto"},
+            "flight_sets_dir": self.sets, "state_dir": self.state, "recorder_dir": self.recorder,
+            "trusted_key": shared / "flight.pub", "lightglue_model": "demo_matcher", "thermal_source": "auto"},
             "c2_vpr": {}, "c2_5_rerank": {}, "c3_matcher": {}}
         self.mode = "live"
         self.program = FLIGHT
@@ -85,6 +91,10 @@ class FlightPlace:
     @property
     def c7(self):
         return self.components["c7_inference"]
+
+    def current(self):
+        """The folder of the set that CURRENT names."""
+        return self.sets / (self.sets / "CURRENT").read_text("ascii").strip()
 
     def own_sets(self):
         """A copy of the sets, for this test to damage, which it flies from then on. Returns its folder."""

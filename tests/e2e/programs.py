@@ -1,10 +1,12 @@
 """Starting Skua's programs, and reading what they answered."""
 
+import atexit
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import counts
 
@@ -16,6 +18,21 @@ TIMEOUT_S = 120
 # Exit statuses, design section 8.
 DONE, DEFECT, USAGE, BUILD_FAILED, REFUSED, INFERENCE, OUT_OF_MEMORY, NO_RUNTIME = 0, 1, 2, 3, 5, 6, 7, 9
 DEVICE_LOST = 10
+
+
+def _development_policy():
+    """A policy file that allows unsigned sets, in a folder that only its owner may write to and everybody may read."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="skua-policy-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)
+    policy = folder / "development.yaml"
+    policy.write_text("skua_policy: 1\nallow_unsigned: true\n")
+    policy.chmod(0o644)
+    return policy
+
+
+# For sets that a test did not sign, because it is about something else.
+UNSIGNED = ("--policy", _development_policy())
 
 
 def environment(home):

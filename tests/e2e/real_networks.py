@@ -84,7 +84,7 @@ class Networks:
             for name, array in inputs.items():
                 np.save(work / f"{name}-{i}.npy", array)
                 arguments += ["--input", f"{name}={work / f'{name}-{i}.npy'}"]
-        return self.skua("run", self.folder, model, *arguments, "--output-dir", work / "out", "--allow-unsigned",
+        return self.skua("run", self.folder, model, *arguments, "--output-dir", work / "out", *programs.UNSIGNED,
                          "--json", *more)
 
     def report(self, model, runs, *more):

@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import struct
 import subprocess
 import sys
@@ -47,8 +48,8 @@ def own_etc(plan):
     for name, source in plan["etc"].items():
         target = stage / "etc" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(pathlib.Path(source).read_bytes())
-        target.chmod(0o644)
+        shutil.copy2(source, target)
+        os.chown(target, os.stat(source).st_uid, os.stat(source).st_gid)
     mount("--bind", stage / "etc", "/etc")
     subprocess.run(["umount", stage], check=False)
 

@@ -104,7 +104,7 @@ SET_TOP = {
     "networks": [[], {}, "add_relu", 5, [5]],
     "options": [{"colour": "blue"}, {"intra_op_threads": 0}, {"intra_op_threads": "many"}, [1],
                 {"engine_cache_dir": "/tmp"}],
-    "not_after": ["2099-01-01T00:00:00Z"],
+    "not_after": ["2020-01-01T00:00:00Z"],
     "calibration": [{"dataset": "x"}],
     "accuracy": [{"y": 1}],
     "colour": ["blue"],
@@ -124,7 +124,7 @@ SET_NETWORK = {
     "calibration_dataset": ["x"],
     "colour": ["blue"],
 }
-LATER = {"not_after": "expiry_not_supported", "calibration": "precision_not_supported",
+LATER = {"not_after": "set_expired", "calibration": "precision_not_supported",
          "accuracy": "precision_not_supported", "calibration_dataset": "precision_not_supported"}
 
 
@@ -221,7 +221,7 @@ def test_set_that_is_larger_than_the_limit(skua, flight):
 
 def test_set_that_is_larger_than_the_limit_of_the_reader(skua, flight, inputs):
     for command in (("verify", flight.sets), ("run", flight.sets, "add_relu", *inputs)):
-        command = (*command, "--allow-unsigned", "--json")
+        command = (*command, *programs.UNSIGNED, "--json")
         result = skua(*command, "--set", "flight_set_limit_bytes=100")
         programs.error_of(result, REFUSED, "set_too_large", "100")
         skua.ok(*command, "--set", "flight_set_limit_bytes=100000000")  # control

@@ -194,4 +194,4 @@ def test_bad_model_in_a_set(skua, flight):
     result = skua(*flight.provision_arguments(flight.yaml), "--json")
     programs.error_of(result, programs.BUILD_FAILED, ("model_malformed", "model_unsupported"), model)
     assert (trees.tree(flight.sets), trees.tree(flight.cache)) == before
-    skua.ok("verify", flight.current(), "--allow-unsigned")
+    skua.ok("verify", flight.current(), *programs.UNSIGNED)

@@ -55,11 +55,15 @@ def commands_on(place, where, out):
         "provision SET": ("provision", where, "--out", place.sets, "--cache", place.cache),
         "provision --out": ("provision", yaml, "--out", where, "--cache", place.cache),
         "provision --cache": ("provision", yaml, "--out", place.sets, "--cache", where),
-        "verify SET": ("verify", where, "--allow-unsigned"),
-        "verify --host": ("verify", place.sets, "--allow-unsigned", "--host", where),
+        "verify SET": ("verify", where, *programs.UNSIGNED),
+        "verify --host": ("verify", place.sets, *programs.UNSIGNED, "--host", where),
+        "verify --trust": ("verify", place.sets, "--trust", where),
+        "verify --policy": ("verify", place.sets, "--policy", where),
+        "sign --key": ("sign", place.sets, "--key", where),
+        "provision --sign": ("provision", yaml, "--out", place.sets, "--cache", place.cache, "--sign", where),
         "inspect": ("inspect", where),
-        "run DIR": ("run", where, "add_relu", "--input", "x=x.npy", *outputs, "--allow-unsigned"),
-        "run --input": ("run", place.sets, "add_relu", "--input", f"x={where}", *outputs, "--allow-unsigned"),
+        "run DIR": ("run", where, "add_relu", "--input", "x=x.npy", *outputs, *programs.UNSIGNED),
+        "run --input": ("run", place.sets, "add_relu", "--input", f"x={where}", *outputs, *programs.UNSIGNED),
         "run --output-dir": ("run", place.sets, "add_relu", "--input", "x=x.npy", "--output-dir", where),
     }
 
@@ -87,7 +91,7 @@ def test_path_that_is_too_long(skua, flight, name):
 
 def test_path_that_is_empty(skua, flight):
     for command in (("run", "", "add_relu", "--input", "x=x.npy", "--output-dir", flight.folder / "out"),
-                    ("verify", "", "--allow-unsigned"), ("inspect", "")):
+                    ("verify", "", *programs.UNSIGNED), ("inspect", "")):
         programs.error_of(skua(*command, "--json"), USAGE)
 
 
@@ -103,7 +107,7 @@ def test_read_only_file_system(skua, flight, which):
     if which == "cache":
         assert trees.tree(flight.cache) == before[1]
     # Control: verifying and running need no place to write, and a set that is unchanged is not written.
-    result = skua("verify", flight.sets, "--allow-unsigned", prefix=confined.read_only(flight.sets))
+    result = skua("verify", flight.sets, *programs.UNSIGNED, prefix=confined.read_only(flight.sets))
     assert result.returncode == DONE, result.stderr
     skua.ok(*flight.provision_arguments(flight.yaml))
 
@@ -221,12 +225,12 @@ def test_engine_and_set_without_read_permission(public):
     skua = as_other(public)
     path = engine(public.current())
     path.chmod(0)
-    programs.error_of(skua("verify", public.sets, "--allow-unsigned", "--json"), REFUSED, "permission_denied", path)
+    programs.error_of(skua("verify", public.sets, *programs.UNSIGNED, "--json"), REFUSED, "permission_denied", path)
     path.chmod(0o644)
-    assert skua("verify", public.sets, "--allow-unsigned").returncode == DONE
+    assert skua("verify", public.sets, *programs.UNSIGNED).returncode == DONE
     folder = public.current()
     folder.chmod(0)
-    result = skua("verify", public.sets, "--allow-unsigned", "--json")
+    result = skua("verify", public.sets, *programs.UNSIGNED, "--json")
     folder.chmod(0o755)
     programs.error_of(result, REFUSED, "permission_denied", folder)
 

@@ -20,7 +20,6 @@ from programs import INFERENCE, NO_RUNTIME, REFUSED, USAGE
 pytestmark = pytest.mark.alone  # it is about time
 
 ROUNDS = ("--rounds", 8)
-UNSIGNED = "--allow-unsigned"
 RAW_MODULE = "libskua_bench_onnx_trt_ep.so"
 CONTROL = programs.BUILD / "benchmarks" / "bench_control"
 JOINER = CONTROL.with_name("bench_report")
@@ -46,7 +45,7 @@ def bench_of(installed, home, *args):
 
 def test_every_engine_beside_the_raw_sdk(skua, flight):
     before = trees.tree(flight.sets)
-    report = skua.ok("bench", flight.sets, UNSIGNED, *ROUNDS, "--json")
+    report = skua.ok("bench", flight.sets, *programs.UNSIGNED, *ROUNDS, "--json")
     assert [engine["model"] for engine in report["engines"]] == MODELS
     assert report["why_no_raw"] is None and report["machine"]["cores_usable"] >= 1
     for engine in report["engines"]:
@@ -64,27 +63,27 @@ def test_every_engine_beside_the_raw_sdk(skua, flight):
 
 
 def test_only_the_engines_that_are_named(skua, flight):
-    report = skua.ok("bench", flight.current(), "several", UNSIGNED, *ROUNDS, "--json")
+    report = skua.ok("bench", flight.current(), "several", *programs.UNSIGNED, *ROUNDS, "--json")
     assert [engine["model"] for engine in report["engines"]] == ["several"]
-    result = skua("bench", flight.current(), "absent", UNSIGNED, *ROUNDS, "--json")
+    result = skua("bench", flight.current(), "absent", *programs.UNSIGNED, *ROUNDS, "--json")
     programs.error_of(result, USAGE, "unknown_name", "absent", "add_relu")
 
 
 def test_more_times_than_are_kept_are_refused(skua, flight):
-    result = skua("bench", flight.current(), "add_relu", UNSIGNED, "--rounds", 100000, "--json")
+    result = skua("bench", flight.current(), "add_relu", *programs.UNSIGNED, "--rounds", 100000, "--json")
     error = programs.error_of(result, USAGE, "invalid_argument", "every call's time is kept")
     assert re.search(r"ask for at most \d+ rounds", error["message"])  # how many, depends on how long a call takes
 
 
 def test_few_rounds_have_no_bounds_and_say_so(skua, flight):
-    words = skua.ok("bench", flight.current(), "add_relu", UNSIGNED, "--rounds", 3).stdout
+    words = skua.ok("bench", flight.current(), "add_relu", *programs.UNSIGNED, "--rounds", 3).stdout
     assert "too few rounds for bounds" in words
-    assert "95 %" in skua.ok("bench", flight.current(), "add_relu", UNSIGNED, *ROUNDS).stdout
+    assert "95 %" in skua.ok("bench", flight.current(), "add_relu", *programs.UNSIGNED, *ROUNDS).stdout
 
 
 def test_report_files(skua, flight, tmp_path):
     out = tmp_path / "report"
-    skua.ok("bench", flight.current(), "add_relu", UNSIGNED, *ROUNDS, "--output-dir", out)
+    skua.ok("bench", flight.current(), "add_relu", *programs.UNSIGNED, *ROUNDS, "--output-dir", out)
     assert sorted(path.name for path in out.iterdir()) == ["bench.json", "bench.md"]
     report = json.loads((out / "bench.json").read_text("utf-8"))
     names = [figure["name"] for figure in report["figures"]]
@@ -95,7 +94,7 @@ def test_report_files(skua, flight, tmp_path):
 
 
 def test_without_the_raw_module_skuas_figures_alone(installed, home, flight):
-    arguments = (flight.current(), "add_relu", UNSIGNED, *ROUNDS, "--json")
+    arguments = (flight.current(), "add_relu", *programs.UNSIGNED, *ROUNDS, "--json")
     whole = programs.document(bench_of(installed, home, *arguments))
     (installed / "lib" / RAW_MODULE).unlink()
     result = bench_of(installed, home, *arguments)
@@ -108,7 +107,7 @@ def test_without_the_raw_module_skuas_figures_alone(installed, home, flight):
 def test_another_module_in_its_place_is_refused(installed, home, flight):
     lib = installed / "lib"
     shutil.copyfile(lib / "libskua_runtime_onnx_trt_ep.so", lib / RAW_MODULE)
-    result = bench_of(installed, home, flight.current(), UNSIGNED, *ROUNDS, "--json")
+    result = bench_of(installed, home, flight.current(), *programs.UNSIGNED, *ROUNDS, "--json")
     programs.error_of(result, NO_RUNTIME, "module_foreign", RAW_MODULE)
 
 
@@ -116,13 +115,13 @@ def test_the_gates_come_first(skua, flight):
     programs.error_of(skua("bench", flight.current(), *ROUNDS, "--json"), REFUSED, "unsigned_set")
     engine = next(flight.current().glob("several__*.onnx"))
     engine.write_bytes(engine.read_bytes()[:-1] + b"\0")
-    result = skua("bench", flight.current(), "add_relu", UNSIGNED, *ROUNDS, "--json")
+    result = skua("bench", flight.current(), "add_relu", *programs.UNSIGNED, *ROUNDS, "--json")
     programs.error_of(result, REFUSED, "sidecar_hash_mismatch", engine.name)
 
 
 def test_ctrl_c_ends_it_between_two_rounds(skua, flight, tmp_path):
     out = tmp_path / "report"
-    process = skua.start("bench", flight.current(), UNSIGNED, "--rounds", 10000, "--output-dir", out, "--json")
+    process = skua.start("bench", flight.current(), *programs.UNSIGNED, "--rounds", 10000, "--output-dir", out, "--json")
     until = time.monotonic() + PATIENCE_S
     while not out.exists() and time.monotonic() < until:
         time.sleep(0.01)
@@ -156,7 +155,7 @@ def test_an_injected_cost_is_caught_and_none_is_not(flight, tmp_path):
 def test_joined_reports_hold_the_figures_of_all(skua, flight, tmp_path):
     parts = []
     for model in MODELS[:2]:
-        skua.ok("bench", flight.current(), model, UNSIGNED, *ROUNDS, "--output-dir", tmp_path / model)
+        skua.ok("bench", flight.current(), model, *programs.UNSIGNED, *ROUNDS, "--output-dir", tmp_path / model)
         parts.append(tmp_path / model / "bench.json")
     command = [JOINER, "--out", tmp_path / "joined", "--machine", "commit=abc", "--machine", "seconds=1", *parts]
     table = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout

@@ -17,7 +17,7 @@ import programs
 BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
 PATIENCE_S = 400
-GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "first result",
+GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "first result",
           "telemetry", "events", "lightglue", "takeoff"}
 pytestmark = [pytest.mark.alone,  # the harness measures itself
               pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),

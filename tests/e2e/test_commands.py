@@ -61,7 +61,7 @@ def test_a_variable_that_is_unknown_or_wrong_is_named(skua, command):
 
 
 def test_verify_names_every_file(skua, flight):
-    report = skua.ok("verify", flight.sets, "--allow-unsigned", "--json")
+    report = skua.ok("verify", flight.sets, *programs.UNSIGNED, "--json")
     assert report["set_id"] == flight.current().name and report["is_signed"] is False
     there = {str(path.relative_to(flight.current())) for path in flight.current().rglob("*") if path.is_file()}
     assert {entry["file"] for entry in report["files"]} == there - {"flight-manifest.json"}
@@ -123,7 +123,7 @@ def test_ambiguous_name_lists_the_candidates(skua, flight, inputs):
     assert skua("run", flight.cache, "add_relu", *inputs, "--precision", "fp32").returncode == DONE
     result = skua("run", flight.cache, "nobody", *inputs, "--json")
     programs.error_of(result, USAGE, None, "nobody", "several")
-    result = skua("run", flight.sets, "nobody", *inputs, "--allow-unsigned", "--json")
+    result = skua("run", flight.sets, "nobody", *inputs, *programs.UNSIGNED, "--json")
     programs.error_of(result, USAGE, "unknown_name", "nobody", "several")
 
 
@@ -151,8 +151,8 @@ def statuses(place, inputs):
         (USAGE, "invalid_argument", (*compile_it, "--precision", "fp32", *CPU, "--set", "colour=blue")),
         (USAGE, "invalid_argument", (*compile_it, "--precision", "fp32", *CPU, "--set", "novalue")),
         (USAGE, "invalid_argument", (*compile_it, "--precision", "fp32", *CPU, "--profile", "x:1")),
-        (USAGE, "signature_not_supported", (*place.provision_arguments(place.yaml), "--sign", "key.pem")),
-        (USAGE, "signature_not_supported", ("verify", place.sets, "--trust", "key.pem")),
+        (USAGE, "not_found", (*place.provision_arguments(place.yaml), "--sign", place.folder / "none.key")),
+        (USAGE, "not_found", ("verify", place.sets, "--trust", place.folder / "none.pub")),
         (BUILD_FAILED, "precision_not_supported", (*compile_it, "--precision", "fp16", *CPU)),
         (BUILD_FAILED, "precision_not_supported", (*compile_it, "--precision", "mixed", *CPU)),
         (USAGE, "profile_mismatch", (*compile_it, "--precision", "fp32", "--profile", "z:1:1:1", *CPU)),
@@ -221,7 +221,7 @@ def test_control_characters_in_names_do_not_reach_the_terminal(skua, flight):
     shutil.copy(flight.models / "add_relu.onnx", path)
     result = skua("compile", path, "--out", flight.cache, "--precision", "fp32", *CPU)
     assert result.returncode == USAGE and "\x1b" not in result.stdout + result.stderr
-    logged = skua("verify", flight.sets, "--allow-unsigned", "--json", "--log")
+    logged = skua("verify", flight.sets, *programs.UNSIGNED, "--json", "--log")
     assert logged.returncode == DONE
     records = [json.loads(line) for line in logged.stderr.splitlines() if line.startswith("{")]
     assert all(list(record)[:3] == ["ts", "level", "component"] for record in records)

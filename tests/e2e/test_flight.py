@@ -1,6 +1,7 @@
 """skua-flight from a configuration file to positions, over the demo set."""
 
 import json
+import re
 import signal
 import time
 
@@ -89,7 +90,9 @@ def test_ready_event_has_the_time_of_every_engine(flight_place):
     assert {engine["model"] for engine in flown.report["engines"]} == set(flights.DEMO)
     for engine in flown.report["engines"]:
         assert all(engine[f"{step}_ms"] > 0 for step in ("verify", "deserialize", "warm_up", "golden"))
-    assert len(flown.told("c7.set_unsigned")) == 1
+    (ready,) = flown.told("c7.engines_ready")
+    assert re.fullmatch("[0-9a-f]{64}", flown.report["signer"]) and ready["kv"]["signer"] == flown.report["signer"]
+    assert not flown.told("c7.set_unsigned")
 
 
 def test_throttled_means_two_candidates_and_the_cheaper_covariance(flight_place, tmp_path):
@@ -159,9 +162,10 @@ def test_a_replay_without_inference_has_nothing_to_fly(flight_place):
     assert "nothing is flown" in flown.told("c7.flight_state")[0]["msg"]
 
 
-def test_environment_comes_before_the_file(flight_place):
-    flight_place.c7["allow_unsigned"] = False
-    flight_place.refused(programs.REFUSED, "unsigned_set")
-    flight_place.ok("--duration", 0.1, env={"SKUA_C7_ALLOW_UNSIGNED": "true"})
-    flight_place.refused(programs.USAGE, "invalid_argument", "SKUA_C7_ALLOW_UNSINGED",
-                         env={"SKUA_C7_ALLOW_UNSINGED": "true"})
+def test_environment_comes_before_the_file(flight_place, skua, tmp_path):
+    flights.make_key(skua, tmp_path, "other")
+    right, flight_place.c7["trusted_key"] = flight_place.c7["trusted_key"], tmp_path / "other.pub"
+    flight_place.refused(programs.REFUSED, "signature_key_unknown")
+    flight_place.ok("--duration", 0.1, env={"SKUA_C7_TRUSTED_KEY": str(right)})
+    flight_place.refused(programs.USAGE, "invalid_argument", "SKUA_C7_TRUSTED_KEYS",
+                         env={"SKUA_C7_TRUSTED_KEYS": str(right)})

@@ -50,7 +50,8 @@ def sets_with_both(tmp_path_factory, flown_original):
     own = [{"name": name, "pt": tiny.save(place.models / f"{name}.pt", network, io_text=IO), "precision": "fp16"}
            for name, network in ANSWERS.items()]
     yaml = place.set_yaml([*flights.demo_networks(flown_original / "models"), *own], runtime=None, execution_provider=None)
-    programs.Programs(place.folder / "home").ok(*place.provision_arguments(yaml), "--json")
+    programs.Programs(place.folder / "home").ok(*place.provision_arguments(yaml), "--sign",
+                                                 flown_original / "flight.key", "--json")
     return place.sets
 
 

@@ -77,7 +77,8 @@ def test_a_state_folder_that_cannot_be_written(flight_place):
     if why := confined.why_no_mounts():
         pytest.skip(why)
     flown = flight_place.fly("--duration", 0.1, prefix=confined.read_only(flight_place.state))
-    assert flown.status == USAGE and "state_dir" in flown.stderr, flown.explain()
+    assert flown.status == REFUSED and "[ratchet_not_written]" in flown.stderr, flown.explain()
+    assert "state_dir" in flown.stderr and not flown.told("c7.flight_begun"), flown.explain()
 
 
 def test_two_flights_at_once(flight_place):

@@ -64,14 +64,14 @@ def check_aftermath(skua, job):
     """What has to hold whatever happened; puts everything back to before the new set."""
     wait_for(lambda: not processes_of(job.folder), "the programs to be gone")
     assert trees.tree(job.old) == job.old_tree
-    skua.ok("verify", job.old, "--allow-unsigned")
-    skua.ok("verify", job.sets, "--allow-unsigned")  # whatever CURRENT names is whole
+    skua.ok("verify", job.old, *programs.UNSIGNED)
+    skua.ok("verify", job.sets, *programs.UNSIGNED)  # whatever CURRENT names is whole
     visible = {path.name for path in job.sets.iterdir() if not path.name.startswith(".")}
     for name in visible - {"CURRENT"}:
-        skua.ok("verify", job.sets / name, "--allow-unsigned")
+        skua.ok("verify", job.sets / name, *programs.UNSIGNED)
     report = skua.ok(*job.provision_arguments(job.yaml), "--json")
     assert job.current().name == report["set_id"] and job.current() != job.old
-    skua.ok("verify", job.sets, "--allow-unsigned")
+    skua.ok("verify", job.sets, *programs.UNSIGNED)
     assert trees.leftovers(job.sets) == trees.leftovers(job.cache) == []
 
 
@@ -242,7 +242,7 @@ def test_two_programs_provision_at_once(skua, job):
         for (out, err), status in answers:
             if status == BUILD_FAILED:
                 assert '"folder_busy"' in out and str(job.folder) in err, (out, err)
-        skua.ok("verify", job.sets, "--allow-unsigned")
+        skua.ok("verify", job.sets, *programs.UNSIGNED)
     check_aftermath_of_race(skua, job)
 
 
@@ -261,10 +261,10 @@ def test_second_program_is_told_that_the_folder_is_busy(skua, job):
     programs.error_of(second, BUILD_FAILED, "folder_busy", job.sets, "another program")
     third = skua("compile", job.models / "several.onnx", "--out", job.cache, "--precision", "fp32", *CPU, "--json")
     programs.error_of(third, BUILD_FAILED, "folder_busy", job.cache)
-    skua.ok("verify", job.sets, "--allow-unsigned")  # readers are never kept out
+    skua.ok("verify", job.sets, *programs.UNSIGNED)  # readers are never kept out
     out, err = first.communicate(timeout=60)
     assert first.returncode == DONE, (out, err)
-    skua.ok("verify", job.sets, "--allow-unsigned")
+    skua.ok("verify", job.sets, *programs.UNSIGNED)
     assert trees.leftovers(job.sets) == trees.leftovers(job.cache) == []
 
 

@@ -181,7 +181,7 @@ def test_dynamic_model_without_a_profile(skua, place):
 
 def test_repeated_runs_on_bound_memory(skua, flight):
     inputs = {"x": random(16, 1, 8)}
-    report, outputs = run_model(skua, flight, flight.sets, "add_relu", inputs, "--allow-unsigned", "--repeat", "50")
+    report, outputs = run_model(skua, flight, flight.sets, "add_relu", inputs, *programs.UNSIGNED, "--repeat", "50")
     assert report["latency"]["count"] == 50
     assert 0 < report["latency"]["p50_us"] <= report["latency"]["p95_us"] <= report["latency"]["max_us"]
     expected = reference(flight.models / "add_relu.onnx", inputs, ["y"])["y"]
@@ -193,7 +193,7 @@ def test_several_runs_of_one_load(skua, flight):
     for i in range(3):
         np.save(flight.folder / f"x{i}.npy", random(20 + i, 1, 8))
         files += ["--input", f"x={flight.folder}/x{i}.npy"]
-    report = skua.ok("run", flight.sets, "add_relu", *files, "--output-dir", flight.folder / "out", "--allow-unsigned",
+    report = skua.ok("run", flight.sets, "add_relu", *files, "--output-dir", flight.folder / "out", *programs.UNSIGNED,
                      "--json")
     assert len(report["runs"]) == 3
     for i, one in enumerate(report["runs"]):
@@ -243,10 +243,10 @@ def test_changed_model_publishes_a_new_set(skua, flight):
     assert flight.current() != old and flight.current().name == report["set_id"]
     assert trees.tree(old) == before  # a published set is never changed
     for folder in (old, flight.current()):
-        skua.ok("verify", folder, "--allow-unsigned")
+        skua.ok("verify", folder, *programs.UNSIGNED)
     inputs = {"x": random(17, 1, 8)}
-    _, new_outputs = run_model(skua, flight, flight.sets, "add_relu", inputs, "--allow-unsigned")
-    _, old_outputs = run_model(skua, flight, old, "add_relu", inputs, "--allow-unsigned")
+    _, new_outputs = run_model(skua, flight, flight.sets, "add_relu", inputs, *programs.UNSIGNED)
+    _, old_outputs = run_model(skua, flight, old, "add_relu", inputs, *programs.UNSIGNED)
     expected = reference(flight.models / "add_relu.onnx", inputs, ["y"])["y"]
     np.testing.assert_allclose(new_outputs["y"], expected, rtol=1e-5, atol=1e-6)
     assert not np.allclose(old_outputs["y"], expected)
@@ -273,4 +273,4 @@ def test_criticality_orders_the_manifest(skua, flight):
     skua.ok(*flight.provision_arguments(flight.set_yaml(networks)))
     document = json.loads((flight.current() / "flight-manifest.json").read_text("ascii"))
     assert [artifact["name"] for artifact in document["artifacts"]] == ["several", "add_relu"]
-    assert skua("verify", flight.sets, "--allow-unsigned").returncode == DONE
+    assert skua("verify", flight.sets, *programs.UNSIGNED).returncode == DONE

@@ -1,7 +1,8 @@
 """docs/howto/operate.md quotes what skua-flight says when it refuses: each quoted line is what it says."""
 
+import base64
+import json
 import re
-import shutil
 
 import pytest
 
@@ -32,9 +33,8 @@ def demand_quoted(reason, said):
 
 
 @pytest.fixture(name="place")
-def place_with_own_sets(flight_place, tmp_path):
-    shutil.copytree(flight_place.sets, tmp_path / "sets")
-    flight_place.sets = flight_place.c7["flight_sets_dir"] = tmp_path / "sets"
+def place_with_own_sets(flight_place):
+    flight_place.own_sets()
     return flight_place
 
 
@@ -43,8 +43,36 @@ def no_current(place):
     return programs.REFUSED
 
 
+def no_key(place):
+    del place.c7["trusted_key"]
+    return programs.USAGE
+
+
 def unsigned(place):
-    del place.c7["allow_unsigned"]
+    (place.current() / "model.sig").unlink()
+    return programs.REFUSED
+
+
+def another_key(place):
+    skua = programs.Programs(place.home)
+    flights.make_key(skua, place.folder, "other")
+    place.c7["trusted_key"] = place.folder / "other.pub"
+    return programs.REFUSED
+
+
+def forged(place):
+    signature = place.current() / "model.sig"
+    bundle = json.loads(signature.read_text("ascii"))
+    content = bytearray(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+    content[content.index(b"sha256")] ^= 1
+    bundle["dsseEnvelope"]["payload"] = base64.b64encode(content).decode("ascii")
+    signature.write_text(json.dumps(bundle), "ascii")
+    return programs.REFUSED
+
+
+def edited(place):
+    manifest = place.current() / "flight-manifest.json"
+    manifest.write_text(manifest.read_text("ascii") + "\n", "ascii")
     return programs.REFUSED
 
 
@@ -66,8 +94,9 @@ def mistyped(place):
     return programs.USAGE
 
 
-MISTAKES = {"current_missing": no_current, "unsigned_set": unsigned, "sidecar_hash_mismatch": damaged,
-            "runtime_not_built": not_built, "invalid_argument": mistyped}
+MISTAKES = {"current_missing": no_current, "no_trusted_key": no_key, "unsigned_set": unsigned,
+            "signature_key_unknown": another_key, "signature_invalid": forged, "manifest_not_signed": edited,
+            "sidecar_hash_mismatch": damaged, "runtime_not_built": not_built, "invalid_argument": mistyped}
 
 
 @pytest.mark.parametrize("reason", MISTAKES)

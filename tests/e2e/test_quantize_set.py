@@ -27,7 +27,7 @@ def provisioned_standins(nano, tmp_path_factory):
 
 def test_the_set_is_published_and_verifies(standins):
     assert standins.report["is_published"] and {e["name"] for e in standins.report["engines"]} == NAMES
-    report = standins.skua.ok("verify", standins.sets, "--allow-unsigned", "--json")
+    report = standins.skua.ok("verify", standins.sets, *programs.UNSIGNED, "--json")
     assert sum(entry["kind"] == "engine" for entry in report["files"]) == len(NAMES)
 
 
@@ -45,7 +45,7 @@ def test_an_engine_of_the_set_reproduces_its_golden_vectors(standins, tmp_path, 
             np.save(tmp_path / f"{tensor.name}.npy", tensor.values)
             arguments += ["--input", f"{tensor.name}={tmp_path / tensor.name}.npy"]
     report = standins.skua.ok("run", standins.sets, name, *arguments, "--output-dir", tmp_path / "out",
-                              "--allow-unsigned", "--json")
+                              *programs.UNSIGNED, "--json")
     (only,) = report["runs"]
     expected = {t.name: t.values for t in tensors if t.role == golden.EXPECTED}
     assert set(only["outputs"]) == set(expected)
@@ -89,7 +89,7 @@ def test_the_torch_set_is_the_default_runtimes(standins, tmp_path):
                  ("set_torch.yaml", "set.yaml")]
     tolerances = [[network["tolerances"] for network in document["networks"]] for document in documents]
     assert tolerances[0] == tolerances[1] and "runtime" not in documents[0]
-    standins.skua.ok("verify", tmp_path / "sets", "--allow-unsigned")
+    standins.skua.ok("verify", tmp_path / "sets", *programs.UNSIGNED)
 
 
 def test_inspect_says_that_the_weights_are_random(standins):

@@ -98,7 +98,7 @@ def test_provision_twice(trace, home, flight):
 
 
 def test_verify_and_inspect(trace, home, flight):
-    for subcommand, arguments in (("verify", (flight.sets, "--allow-unsigned")), ("inspect", (flight.current(),)),
+    for subcommand, arguments in (("verify", (flight.sets, *programs.UNSIGNED)), ("inspect", (flight.current(),)),
                                   ("inspect", (flight.cache,))):
         report = trace(programs.SKUA, subcommand, *arguments)
         judge(report, [], home)
@@ -108,13 +108,13 @@ def test_verify_and_inspect(trace, home, flight):
 def test_verify_of_a_damaged_set(trace, home, flight):
     current = flight.sets / "CURRENT"
     current.write_text("nobody\n")
-    report = trace(programs.SKUA, "verify", flight.sets, "--allow-unsigned")
+    report = trace(programs.SKUA, "verify", flight.sets, *programs.UNSIGNED)
     judge(report, [], home, status=programs.REFUSED)
     assert report.changed == set()
 
 
 def test_run(trace, home, flight, inputs):
-    report = trace(programs.SKUA, "run", flight.sets, "add_relu", *inputs, "--allow-unsigned")
+    report = trace(programs.SKUA, "run", flight.sets, "add_relu", *inputs, *programs.UNSIGNED)
     judge(report, [flight.folder / "out"], home, threads=SET_READER)
     assert names(report) == ["skua"] and str(flight.folder / "out" / "y.npy") in report.changed
 
@@ -136,11 +136,11 @@ def test_large_engine_has_a_reader_beside_the_hasher(trace, home, flight):
     yaml = flight.set_yaml([{"name": "large", "onnx": model, "precision": "fp32"}])
     report = trace(programs.SKUA, *flight.provision_arguments(yaml))
     assert report.status == programs.DONE and report.network == [], report.stderr
-    report = trace(programs.SKUA, "verify", flight.sets, "--allow-unsigned")
+    report = trace(programs.SKUA, "verify", flight.sets, *programs.UNSIGNED)
     judge(report, [], home)  # one file worth a worker: the program's own thread
     np.save(flight.folder / "x.npy", np.zeros((1, (9 << 20) // (4 * tiny_models.WIDTH)), np.float32))
     report = trace(programs.SKUA, "run", flight.sets, "large", "--input", f"x={flight.folder}/x.npy",
-                   "--output-dir", flight.folder / "out", "--allow-unsigned")
+                   "--output-dir", flight.folder / "out", *programs.UNSIGNED)
     judge(report, [flight.folder / "out"], home, threads=1)  # which reads while the program's own hashes
 
 

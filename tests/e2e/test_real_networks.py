@@ -102,7 +102,7 @@ def test_provisioned_and_verified(skua, published):
     assert published.report["is_published"] and reused == {"xfeat": True, "lighterglue": False}  # other golden values
     again = skua.ok(*published.provision_arguments(published.yaml), "--json")
     assert again["is_published"] is False and again["set_id"] == published.report["set_id"]
-    verdicts = skua.ok("verify", published.current(), "--allow-unsigned", "--json")
+    verdicts = skua.ok("verify", published.current(), *programs.UNSIGNED, "--json")
     there = [path for path in published.current().rglob("*") if path.is_file()]
     assert len(verdicts["files"]) == len(there) - 1  # the manifest lists every file but itself
 

@@ -25,14 +25,14 @@ def flipped(data):
 def test_a_refusal_is_recorded(skua, flight, inputs, folder, damage, is_of_the_engine):
     engine = next(flight.current().glob("add_relu__*.onnx"))
     engine.write_bytes(damage(engine.read_bytes()))
-    result = skua("run", flight.sets, "add_relu", *inputs, "--allow-unsigned", "--recorder", folder)
+    result = skua("run", flight.sets, "add_relu", *inputs, *programs.UNSIGNED, "--recorder", folder)
     assert result.returncode == programs.REFUSED, result.stderr
     [refusal] = recorded(skua, folder, "--kind", "c7.engine_refused")
     assert refusal["payload"]["file"] == (engine.name if is_of_the_engine else str(engine.parent))
 
 
 def test_control_what_is_not_refused_is_not_recorded_as_refused(skua, flight, inputs, folder):
-    skua.ok("run", flight.sets, "add_relu", *inputs, "--allow-unsigned", "--recorder", folder)
+    skua.ok("run", flight.sets, "add_relu", *inputs, *programs.UNSIGNED, "--recorder", folder)
     assert recorded(skua, folder, "--kind", "c7.engine_refused") == []
     assert [record["kind"] for record in recorded(skua, folder)].count("c7.engines_ready") == 1
 
@@ -76,14 +76,14 @@ def test_closed_streams_leave_the_recorder_whole(skua, flight, folder, command, 
 def test_what_verify_refuses_is_recorded_and_logged(skua, flight, folder):
     engine = next(flight.current().glob("add_relu__*.onnx"))
     engine.write_bytes(flipped(engine.read_bytes()))
-    result = skua("verify", flight.sets, "--allow-unsigned", "--recorder", folder, "--log")
+    result = skua("verify", flight.sets, *programs.UNSIGNED, "--recorder", folder, "--log")
     assert result.returncode == programs.REFUSED, result.stderr
     logged = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
-    assert [record["kind"] for record in logged] == ["c7.set_unsigned", "c7.engine_refused"]
+    assert [record["kind"] for record in logged] == ["c7.policy_relaxed", "c7.set_unsigned", "c7.engine_refused"]
     [refusal] = recorded(skua, folder, "--kind", "c7.engine_refused")
     assert refusal["payload"] == {"file": engine.name, "error": "EngineHashMismatchError", "reason": "sidecar_hash_mismatch"}
-    [warning] = recorded(skua, folder, "--kind", "log")
-    assert warning["payload"]["log_kind"] == "c7.set_unsigned"
+    warnings = recorded(skua, folder, "--kind", "log")
+    assert [warning["payload"]["log_kind"] for warning in warnings] == ["c7.policy_relaxed", "c7.set_unsigned"]
 
 
 def test_set_that_is_none_is_recorded_as_refused(skua, tmp_path, folder):
@@ -96,7 +96,7 @@ def test_set_that_is_none_is_recorded_as_refused(skua, tmp_path, folder):
 
 
 def test_control_what_verify_does_not_refuse_is_not_recorded_as_refused(skua, flight, tmp_path, folder):
-    skua.ok("verify", flight.sets, "--allow-unsigned", "--recorder", folder)
+    skua.ok("verify", flight.sets, *programs.UNSIGNED, "--recorder", folder)
     result = skua("verify", flight.sets, "--host", tmp_path / "missing", "--recorder", folder)
     assert result.returncode == programs.USAGE, result.stderr
     assert recorded(skua, folder, "--kind", "c7.engine_refused") == []

@@ -98,7 +98,7 @@ EDITS = {
     "unknown_field": (lambda d: d.update(extra=1), "manifest_malformed"),
     "set_id": (lambda d: d.update(set_id="other"), "set_id_mismatch"),
     "set_id_illegal": (lambda d: d.update(set_id="../other"), "manifest_malformed"),
-    "not_after": (lambda d: d.update(not_after="2099-01-01T00:00:00Z"), "expiry_not_supported"),
+    "not_after": (lambda d: d.update(not_after="2020-01-01T00:00:00Z"), "set_expired"),
     "not_after_malformed": (lambda d: d.update(not_after="soon"), "manifest_malformed"),
     "sequence_zero": (lambda d: d.update(release_sequence=0), "manifest_malformed"),
     "sequence_negative": (lambda d: d.update(release_sequence=-1), "manifest_malformed"),
@@ -191,7 +191,7 @@ def test_set_folder_renamed(skua, flight, inputs):
 
 def test_signature_that_cannot_be_judged(skua, flight, inputs):
     (flight.current() / "model.sig").write_bytes(b"x")
-    refused_by_both(skua, flight, inputs, "signature_not_supported", "model.sig")
+    refused_by_both(skua, flight, inputs, "no_trusted_key", "model.sig")
 
 
 def test_unsigned_set_needs_leave(skua, flight, inputs):

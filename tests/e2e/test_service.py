@@ -119,17 +119,22 @@ class Service:
         binds = {"/opt/skua": package, "/run/systemd": folder / "run",
                  **{f"/var/lib/skua/{name}": own[name] for name in FOLDERS}}
         plan = units.cage_plan(unit, {target: str(source) for target, source in binds.items()},
-                               {"skua/airborne.yaml": str(self.configuration(place))}, confined.NOBODY)
+                               self.operators(place), confined.NOBODY)
         (folder / "plan.json").write_text(json.dumps(plan))
         self.watchdog_s = watchdog_s
         self.process = None
 
-    def configuration(self, place):
-        """The place's, with every folder where the aircraft has it."""
+    @staticmethod
+    def operators(place):
+        """What the operator puts into /etc: the place's configuration, with every folder where the aircraft has it, and
+        the public key."""
+        public_key, place.c7["trusted_key"] = place.c7["trusted_key"], "/etc/skua/flight.pub"
         place.c7.update({f"{key}_dir": f"/var/lib/skua/{name}" for key, name in (
             ("state", "state"), ("recorder", "recorder"), ("flight_sets", "sets"))})
         place.flight_block.update(map="/var/lib/skua/map", frames="/var/lib/skua/frames")
-        return place.config()
+        configuration = place.config()
+        configuration.chmod(0o644)
+        return {"skua/airborne.yaml": str(configuration), "skua/flight.pub": str(public_key)}
 
     def command(self, *command):
         """A command in the cage."""
@@ -252,12 +257,44 @@ def test_control_the_cage_holds(service, flight_place):
     assert (flight_place.state / "skua-cage").exists()
 
 
-def test_a_refused_take_off_is_not_tried_again(service, unit, flight_place, tmp_path):
+def key_of(place):
+    """A copy of its key, for a test to spoil."""
+    place.c7["trusted_key"] = shutil.copy2(place.c7["trusted_key"], place.folder / "own.pub")
+    return place.c7["trusted_key"]
+
+
+SOMEBODY = confined.NOBODY - 1  # neither root nor the user of the service
+NOT_SAFE = {
+    "a key that others may write": (programs.USAGE, "file_mode", "trusted_key", lambda place: os.chmod(key_of(place), 0o666)),
+    "a key of somebody else": (programs.USAGE, "file_owner", "trusted_key",
+                               lambda place: os.chown(key_of(place), SOMEBODY, SOMEBODY)),
+    "a key that it may not read": (programs.USAGE, "permission_denied", "trusted_key",
+                                   lambda place: os.chmod(key_of(place), 0o600)),
+    "a set that others may write": (programs.REFUSED, "file_mode", "set-", lambda place: place.current().chmod(0o777)),
+    "a set of somebody else": (programs.REFUSED, "file_owner", "set-",
+                               lambda place: os.chown(place.current(), SOMEBODY, SOMEBODY)),
+    "a signature that others may write": (programs.REFUSED, "file_mode", "model.sig",
+                                          lambda place: (place.current() / "model.sig").chmod(0o666)),
+    "a signature of somebody else": (programs.REFUSED, "file_owner", "model.sig",
+                                     lambda place: os.chown(place.current() / "model.sig", SOMEBODY, SOMEBODY)),
+}
+
+
+@pytest.mark.parametrize("what", NOT_SAFE)
+def test_keys_and_sets_are_roots(service, unit, flight_place, what):
+    """The service's user is not their owner and needs not be; what somebody else could have written it does not trust.
+    The control is the flight above: keys and sets of root, read by another user."""
+    status, reason, where, spoil = NOT_SAFE[what]
+    flight_place.own_sets()
+    spoil(flight_place)
+    process = service(1.0).start()
+    _, stderr = process.communicate(timeout=unit.seconds("TimeoutStartSec"))
+    assert process.returncode == status and f"[{reason}]" in stderr and where in stderr, stderr
+
+
+def test_a_refused_take_off_is_not_tried_again(service, unit, flight_place):
     """A gate's refusal under the unit: a status that systemd is told not to restart, and no READY=1."""
-    sets = tmp_path / "own_sets"
-    shutil.copytree(flight_place.sets, sets)
-    flight_place.sets = sets
-    (engine,) = sets.glob("*/demo_vpr__*.pt")
+    (engine,) = flight_place.own_sets().glob("*/demo_vpr__*.pt")
     engine.write_bytes(engine.read_bytes()[:-1])
     running = service(1.0)
     process = running.start()

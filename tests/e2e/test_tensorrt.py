@@ -75,8 +75,8 @@ def test_provision_compiles_once_and_what_it_publishes_runs(trt, place):
     again = trt.ok(*place.provision_arguments(yaml), "--json")
     assert first["set_id"] == again["set_id"]
     assert not [name for name in place.current().iterdir() if name.suffix == ".timing_cache"]
-    trt.ok("verify", place.current(), "--allow-unsigned")
-    found, expected = run_rows(trt, place, place.current(), "--allow-unsigned")
+    trt.ok("verify", place.current(), *programs.UNSIGNED)
+    found, expected = run_rows(trt, place, place.current(), *programs.UNSIGNED)
     assert np.array_equal(found, expected)
 
 

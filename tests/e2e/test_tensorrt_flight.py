@@ -25,7 +25,8 @@ def provisioned_plans(sil, flown_original, tmp_path_factory):
     models = flown_original / "models"
     networks = [{"name": name, "onnx": models / f"{name}.onnx", "precision": "fp16"} for name in flights.DEMO]
     yaml = place.set_yaml(networks, runtime="tensorrt", execution_provider=None)
-    programs.Programs(folder / "home").ok(*place.provision_arguments(yaml), timeout=600)
+    programs.Programs(folder / "home").ok(*place.provision_arguments(yaml), "--sign", flown_original / "flight.key",
+                                           timeout=600)
     return place.sets
 
 

@@ -11,7 +11,7 @@ import programs
 import tiny_torchscripts as tiny
 import trees
 from places import Place
-from programs import BUILD_FAILED, OUT_OF_MEMORY, USAGE
+from programs import BUILD_FAILED, USAGE
 from torch_places import compile_model, compiled, outputs_of, refuse, row, run
 
 
@@ -88,7 +88,7 @@ PROFILES = {
     "rank_that_it_cannot_run": ("x:1:1:1", BUILD_FAILED, "model_unsupported", ("",)),
     "min_above_opt": ("x:2x8:1x8:2x8", USAGE, "invalid_argument", ("'x'",)),
     "zero": ("x:0x8:1x8:1x8", USAGE, "invalid_argument", ("'x'",)),
-    "more_than_memory": ("x:1x8:1x8:1099511627776x8", OUT_OF_MEMORY, "out_of_memory", ("memory",)),
+    "more_than_memory": ("x:1x8:1x8:1099511627776x8", BUILD_FAILED, "builder_memory", ("memory",)),
 }
 
 
@@ -213,7 +213,7 @@ CONTRADICTING_IO = {
     "two_outputs": ({**ROW_OF_8, "outputs": ["y", "z"]}, "profile_mismatch", "y, z"),
     "width": (one_x("float32", 1, 7), "model_unsupported", "1x7 and 8x8"),
     "dtype": (one_x("int64", 1, 8), "model_unsupported", "dtype"),
-    "more_than_memory": (one_x("float32", 2**40, 8), "out_of_memory", "memory"),
+    "more_than_memory": (one_x("float32", 2**40, 8), "builder_memory", "memory"),
 }
 
 

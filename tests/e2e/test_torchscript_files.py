@@ -164,7 +164,7 @@ def test_damaged_network_in_a_set(skua, torch_flight):
     command = (*torch_flight.provision_arguments(torch_flight.yaml), "--json")
     programs.error_of(skua(*command), programs.BUILD_FAILED, MALFORMED, model)
     assert (trees.tree(torch_flight.sets), trees.tree(torch_flight.cache)) == before
-    skua.ok("verify", torch_flight.current(), "--allow-unsigned")
+    skua.ok("verify", torch_flight.current(), *programs.UNSIGNED)
     model.write_bytes(good)  # control
     assert skua.ok(*command)["is_published"] is False
 

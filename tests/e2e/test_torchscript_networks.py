@@ -70,7 +70,7 @@ def test_network_that_cannot_be_deployed(skua, shared, name):
 
 def test_network_that_needs_more_memory_than_there_is(skua, shared):
     model = tiny.save(shared.models / "devours.pt", bad.Devours())
-    refuse(skua, model, shared.cache, "out_of_memory", model, "memory")
+    refuse(skua, model, shared.cache, "builder_memory", model, "memory", "build_memory_mb")
 
 
 # Siblings: as close to a refused one as an accepted network gets.

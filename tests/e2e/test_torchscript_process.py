@@ -16,7 +16,7 @@ from torch_places import engine, row
 __all__ = ["pytestmark", "traced_program"]  # used by pytest
 OPENS = ("open", "openat", "openat2")
 TORCH, ORT = re.compile(r"lib(torch|c10|skua_torch)\w*\.so"), re.compile(r"libonnxruntime\.so")
-COMMAND = ("--output-dir", "out", "--allow-unsigned")
+COMMAND = ("--output-dir", "out", *programs.UNSIGNED)
 
 
 def opened(report):
@@ -75,7 +75,7 @@ def test_maps_of_running_processes(skua, flight, torch_original, x_file):
     for folder, model, has, has_not in ((flight.sets, "add_relu", ORT, TORCH),
                                         (torch_original.sets, "matmul_relu", TORCH, ORT)):
         maps = mapped_while_running(skua, has, "run", folder, model, "--input", f"x={x_file}", "--output-dir",
-                                    flight.folder / "out", "--allow-unsigned", "--repeat", "5000000")
+                                    flight.folder / "out", *programs.UNSIGNED, "--repeat", "5000000")
         assert any(has.search(path) for path in maps), model
         assert not any(has_not.search(path) for path in maps), model
 
@@ -126,7 +126,7 @@ def test_provision_verify_and_inspect_are_quiet(trace, home, torch_flight):
     judge(report, [torch_flight.sets, torch_flight.cache], home)
     assert str(torch_flight.sets / "CURRENT") in report.changed
     assert names(trace(*command)) == ["skua"]  # nothing to do
-    for arguments in (("verify", torch_flight.sets, "--allow-unsigned"), ("inspect", torch_flight.current())):
+    for arguments in (("verify", torch_flight.sets, *programs.UNSIGNED), ("inspect", torch_flight.current())):
         report = trace(programs.SKUA, *arguments)
         judge(report, [], home)
         assert report.changed == set() and libraries(report, TORCH) == set()

@@ -55,7 +55,7 @@ def test_control_the_set_runs_on_the_default_runtime(skua, torch_original, torch
         assert (document["runtime"], document["device"], document["arithmetic"]) == ("pytorch_fp16", "cpu", WIDENED)
         assert "arithmetic " + WIDENED in skua.ok("run", folder, "matmul_relu", "--input",
                                                   f"x={folder.parent / 'x.npy'}", "--output-dir",
-                                                  torch_flight.folder / "text", "--allow-unsigned").stdout
+                                                  torch_flight.folder / "text", *programs.UNSIGNED).stdout
     assert found[0] == found[1]
     assert skua.ok(*torch_flight.provision_arguments(torch_flight.yaml), "--json")["is_published"] is False
 
@@ -134,7 +134,7 @@ def test_several_runs_of_one_load(skua, torch_flight):
     for index in range(3):
         paths += ["--input", f"x={torch_flight.folder / f'{index}.npy'}"]
         np.save(torch_flight.folder / f"{index}.npy", row() * (index + 1))
-    command = ("run", torch_flight.sets, "matmul_relu", *paths, "--allow-unsigned", "--json", "--output-dir")
+    command = ("run", torch_flight.sets, "matmul_relu", *paths, *programs.UNSIGNED, "--json", "--output-dir")
     found = []
     for number, more in enumerate(((), (), ("--repeat", "100"))):
         report = skua.ok(*command, torch_flight.folder / f"out{number}", *more)
@@ -148,7 +148,7 @@ def test_several_runs_of_one_load(skua, torch_flight):
 
 def test_verify_and_inspect(skua, torch_flight):
     """Neither loads anything: they tell of a TorchScript engine what they tell of every other one."""
-    report = skua.ok("verify", torch_flight.sets, "--allow-unsigned", "--json")
+    report = skua.ok("verify", torch_flight.sets, *programs.UNSIGNED, "--json")
     assert {entry["verdict"] for entry in report["files"]} == {"go"}
     artifact = engine(torch_flight.current())
     told = json.dumps(skua.ok("inspect", artifact, "--json"))
@@ -157,6 +157,6 @@ def test_verify_and_inspect(skua, torch_flight):
     content = bytearray(artifact.read_bytes())
     content[len(content) // 2] ^= 1
     artifact.write_bytes(bytes(content))
-    programs.error_of(skua("verify", torch_flight.sets, "--allow-unsigned", "--json"), programs.REFUSED,
+    programs.error_of(skua("verify", torch_flight.sets, *programs.UNSIGNED, "--json"), programs.REFUSED,
                       "sidecar_hash_mismatch", artifact.name)
     programs.error_of(run(skua, torch_flight.sets, {"x": row()}), programs.REFUSED, "sidecar_hash_mismatch")

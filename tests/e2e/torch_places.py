@@ -54,10 +54,8 @@ def engine(folder, model="matmul_relu"):
     return found
 
 
-def refuse(skua, model, cache, reason, *words, status=None, more=(), profile=ROW):
-    """The model is refused, and the cache is as it was, staging and all. Want of memory has a class of its own."""
-    if status is None:
-        status = programs.OUT_OF_MEMORY if reason == "out_of_memory" else programs.BUILD_FAILED
+def refuse(skua, model, cache, reason, *words, status=programs.BUILD_FAILED, more=(), profile=ROW):
+    """The model is refused, and the cache is as it was, staging and all."""
     before = trees.tree(cache)
     error = programs.error_of(compile_model(skua, model, cache, *more, profile=profile), status, reason, *words)
     assert trees.tree(cache) == before
@@ -76,7 +74,7 @@ def run(skua, folder, arrays, *more, model="matmul_relu"):
     for name, array in arrays.items():
         np.save(folder.parent / f"{name}.npy", array)
         inputs += ["--input", f"{name}={folder.parent / name}.npy"]
-    return skua("run", folder, model, *inputs, "--output-dir", out, "--allow-unsigned", "--json", *more)
+    return skua("run", folder, model, *inputs, "--output-dir", out, *programs.UNSIGNED, "--json", *more)
 
 
 def outputs_of(result):

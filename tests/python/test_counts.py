@@ -40,3 +40,11 @@ def test_broken_rows_are_errors(table, line):
 
 def test_the_table_of_the_tree_is_well_formed():
     assert counts.rows()["suite_repeats"]["prove"] >= counts.rows()["suite_repeats"]["test"]
+
+
+def test_what_was_reached_is_printed_and_appended(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SKUA_REACHED", str(tmp_path / "reached"))
+    counts.reached("first", 3)
+    counts.reached("first", 4)
+    assert capsys.readouterr().out == "reached first 3\nreached first 4\n"
+    assert (tmp_path / "reached").read_text(encoding="ascii") == "reached first 3\nreached first 4\n"

@@ -1,9 +1,11 @@
-// Counts of repetitions, from the one table tests/counts.txt, for the depth that SKUA_DEPTH names.
+// Counts of repetitions, from the one table tests/counts.txt, for the depth that SKUA_DEPTH names; and how
+// many of them a test has reached, for the table of scripts/trust_table.sh.
 #pragma once
 
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -36,6 +38,18 @@ inline std::int64_t count(std::string_view name) {
   const char* const depth = std::getenv("SKUA_DEPTH");
   std::ifstream table(SKUA_SOURCE_DIR "/tests/counts.txt");
   return count_from(table, name, depth != nullptr && *depth != '\0' ? depth : "test");
+}
+
+// Prints "reached <row> <n>", and appends that line to the file that SKUA_REACHED names, where it names one.
+// A row that several tests or processes share is the sum of what they reached.
+inline void reached(std::string_view row, std::int64_t n) {
+  const std::string line = "reached " + std::string(row) + " " + std::to_string(n) + "\n";
+  std::cout << line << std::flush;
+  const char* const path = std::getenv("SKUA_REACHED");
+  if (path == nullptr || *path == '\0') return;
+  std::ofstream file(path, std::ios::app);
+  file << line << std::flush;  // one write: processes that run at the same time do not mix their lines
+  if (!file) throw std::runtime_error("cannot append to SKUA_REACHED, " + std::string(path));
 }
 
 }  // namespace skua_test

@@ -31,3 +31,13 @@ def count(name, path=TABLE):
     if name not in table:
         raise KeyError(f"tests/counts.txt has no row '{name}'")
     return table[name][depth]
+
+
+def reached(row, n):
+    """Prints "reached <row> <n>", and appends that line to the file that SKUA_REACHED names, where it names one."""
+    line = f"reached {row} {n}\n"
+    print(line, end="", flush=True)
+    path = os.environ.get("SKUA_REACHED")
+    if path:
+        with open(path, "a", encoding="ascii") as file:
+            file.write(line)

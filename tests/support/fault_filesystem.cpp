@@ -13,9 +13,15 @@ struct FaultFileSystem::State {
 
   /// The error this operation shall have, if any.
   std::optional<Error> step(std::string operation) {
-    const std::lock_guard lock(mutex);
+    std::unique_lock lock(mutex);
     journal.push_back(std::move(operation));
     const std::uint64_t count = journal.size();
+    if (plan.before) {
+      const auto before = plan.before;
+      lock.unlock();
+      before(count);
+      lock.lock();
+    }
     const bool fails = plan.fail_at != 0 && (count == plan.fail_at || (plan.crash && count > plan.fail_at));
     if (!fails) return std::nullopt;
     return make_error(ErrorCode::kIo, plan.reason,
@@ -66,6 +72,10 @@ class FaultWriteFile final : public WriteFile {
     }
     return real_->write(bytes);
   }
+  Status reserve(std::uint64_t size_bytes) override {
+    SKUA_STEP("reserve " + name_ + " " + std::to_string(size_bytes));
+    return real_->reserve(size_bytes);
+  }
   Status sync() override {
     SKUA_STEP("sync " + name_);
     return real_->sync();
@@ -95,6 +105,12 @@ class FaultFolder final : public Folder {
     return std::unique_ptr<WriteFile>(
         std::make_unique<FaultWriteFile>(std::move(file), state_, std::string(name)));
   }
+  Result<std::unique_ptr<WriteFile>> create_private(std::string_view name) override {
+    SKUA_STEP("create-private " + std::string(name));
+    SKUA_ASSIGN_OR_RETURN(auto file, real_->create_private(name));
+    return std::unique_ptr<WriteFile>(
+        std::make_unique<FaultWriteFile>(std::move(file), state_, std::string(name)));
+  }
   Result<std::unique_ptr<Folder>> open_folder(std::string_view name) override {
     SKUA_STEP("open-folder " + std::string(name));
     SKUA_ASSIGN_OR_RETURN(auto folder, real_->open_folder(name));
@@ -116,6 +132,10 @@ class FaultFolder final : public Folder {
     SKUA_STEP("rename " + std::string(from) + " " + std::string(to));
     return real_->rename(from, to);
   }
+  Status move_into(std::string_view from, std::string_view folder, std::string_view to) override {
+    SKUA_STEP("move " + std::string(from) + " " + std::string(folder) + "/" + std::string(to));
+    return real_->move_into(from, folder, to);
+  }
   Status remove(std::string_view name) override {
     SKUA_STEP("remove " + std::string(name));
     return real_->remove(name);
@@ -128,9 +148,17 @@ class FaultFolder final : public Folder {
     SKUA_STEP("sync-folder");
     return real_->sync();
   }
+  Status sync_file(std::string_view name) override {
+    SKUA_STEP("sync-file " + std::string(name));
+    return real_->sync_file(name);
+  }
   Status lock() override {
     SKUA_STEP("lock");
     return real_->lock();
+  }
+  Status lock_shared() override {
+    SKUA_STEP("lock-shared");
+    return real_->lock_shared();
   }
 
  private:

@@ -14,6 +14,8 @@ thread_local bool g_is_counting = false;
 thread_local bool g_is_failing = false;
 thread_local skua::test::HotPathCounts g_counts;
 thread_local std::uint64_t g_until_failure = 0;  // 0: none is to fail
+thread_local bool g_is_lasting = false;          // once one has failed, all later ones do
+thread_local std::int64_t g_live = 0;
 
 // By the whole stack: code of std that an SDK calls may be the program's copy of it.
 _Unwind_Reason_Code look_for_sdk(_Unwind_Context* context, void* is_found) {
@@ -30,13 +32,21 @@ bool is_to_fail() {
   if (g_until_failure == 0) return false;
   bool is_of_sdk = false;
   _Unwind_Backtrace(look_for_sdk, &is_of_sdk);
-  return !is_of_sdk && --g_until_failure == 0;
+  if (is_of_sdk || --g_until_failure != 0) return false;
+  g_is_failing = g_is_lasting;
+  return true;
 }
 
 void* counted(std::size_t size) {
   if (g_is_counting) ++g_counts.allocations;
   if (g_is_failing || is_to_fail()) return nullptr;
+  ++g_live;
   return std::malloc(size != 0 ? size : 1);
+}
+
+void given_back(void* memory) {
+  if (memory != nullptr) --g_live;
+  std::free(memory);
 }
 
 template <typename Lock>
@@ -70,19 +80,20 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   const auto align = static_cast<std::size_t>(alignment);
   void* memory = std::aligned_alloc(align, (size + align - 1) / align * align);
   if (memory == nullptr) throw std::bad_alloc();
+  ++g_live;
   return memory;
 }
 void* operator new[](std::size_t size, std::align_val_t alignment) { return operator new(size, alignment); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { given_back(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { given_back(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { given_back(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { given_back(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { given_back(memory); }
+void operator delete[](void* memory) noexcept { given_back(memory); }
+void operator delete(void* memory, std::size_t) noexcept { given_back(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { given_back(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { given_back(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { given_back(memory); }
 
 // Every lock goes through these; std::shared_mutex is a rwlock.
 extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
@@ -122,12 +133,16 @@ void run_without_memory(const std::function<void()>& function) {
   g_is_failing = false;
 }
 
-bool run_with_failing_allocation(std::uint64_t nth, const std::function<void()>& function) {
+bool run_with_failing_allocation(std::uint64_t nth, const std::function<void()>& function, bool is_lasting) {
   g_until_failure = nth;
+  g_is_lasting = is_lasting;
   function();
   const bool has_failed = g_until_failure == 0;
   g_until_failure = 0;
+  g_is_failing = false;
   return has_failed;
 }
+
+std::int64_t live_allocations() { return g_live; }
 
 }  // namespace skua::test

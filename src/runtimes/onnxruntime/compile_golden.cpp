@@ -14,6 +14,11 @@ Error no_reference(const Error& error) {
                        "golden vectors: on made-up inputs an output is larger than its capacity; raise "
                        "max_output_shapes, or give golden vectors of your own (build.golden)");
   }
+  if (error.code == ErrorCode::kOutOfMemory) {
+    return make_error(error.code, error.reason,
+                      "golden vectors: the source model needs more memory than there is for it",
+                      error.native_code);
+  }
   return make_error(ErrorCode::kEngineBuild, Reason::kReferenceUnavailable,
                     "golden vectors: the source model does not run on made-up inputs: " + error.describe() +
                         "; give golden vectors of your own (build.golden)",

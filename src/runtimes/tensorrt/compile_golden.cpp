@@ -85,6 +85,7 @@ Result<EngineRecord> run_reference(const CompileState& state, const fs::path& pa
   process.response = path / "response.json";
   process.log = path / "build.log";
   process.timeout = time_left(state);
+  process.has_own_session = false;
   process.environment = {"ORT_DISABLE_TELEMETRY=1"};
   process.stop_requested = [&state] { return state.stop.reason() == Reason::kCancelled; };
   SKUA_RETURN_IF_ERROR(run_build_process(process));
@@ -105,7 +106,8 @@ Status reference_golden(CompileState& state) {
   const auto record = run_reference(state, path);
   if (!record.ok()) {
     const Reason reason = record.error().reason;
-    if (reason == Reason::kCancelled || reason == Reason::kBuilderTimeout || reason == Reason::kOutOfMemory)
+    if (reason == Reason::kCancelled || reason == Reason::kBuilderTimeout || reason == Reason::kOutOfMemory ||
+        reason == Reason::kBuilderMemory)
       return record.error();
     return no_reference("the source model gives none on the CPU: " + record.error().describe());
   }

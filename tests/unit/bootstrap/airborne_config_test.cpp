@@ -58,7 +58,7 @@ TEST(AirborneConfiguration, TheBlockIsGivenByTheFileAlone) {
 TEST(AirborneConfiguration, WithoutTheBlockTheDefaultsAreTaken) {
   const AirborneConfig config = parse("mode: live\n").value();
   EXPECT_EQ(fields_of(config.inference), fields_of(RuntimeConfig()));
-  EXPECT_FALSE(config.inference.allow_unsigned);
+  EXPECT_TRUE(config.inference.trusted_key.empty()) << "nobody is trusted unless the operator says so";
 }
 
 TEST(AirborneConfiguration, EnvironmentIsOverTheFile) {
@@ -67,6 +67,12 @@ TEST(AirborneConfiguration, EnvironmentIsOverTheFile) {
   EXPECT_EQ(config.inference.runtime, "tensorrt");
   EXPECT_EQ(config.inference.log_level, "DEBUG");
   EXPECT_FALSE(parse(text, {"SKUA_C7_LOG_LEVELS=DEBUG"}).ok());
+}
+
+TEST(AirborneConfiguration, NothingAllowsUnsignedSetsInTheAir) {
+  expect_refused("components: {c7_inference: {allow_unsigned: true}}\n", "1:45",
+                 "'allow_unsigned' is unknown");
+  EXPECT_FALSE(parse("mode: live\n", {"SKUA_C7_ALLOW_UNSIGNED=true"}).ok());
 }
 
 TEST(AirborneConfiguration, OtherKeysBelongToOthers) {
@@ -81,7 +87,7 @@ TEST(AirborneConfiguration, TheExampleIsReadAndHasAllConsumers) {
   EXPECT_EQ(config->mode, FlightMode::kLive);
   EXPECT_TRUE(config->has_inference_block);
   EXPECT_EQ(config->consumers->size(), AIRBORNE_REQUIRED_PRE_CONSTRUCTED_KEYS.size());
-  EXPECT_FALSE(config->inference.allow_unsigned);
+  EXPECT_EQ(config->inference.trusted_key, "/etc/skua/flight.pub");
 }
 
 }  // namespace

@@ -90,15 +90,24 @@ class AirborneFolder {
   AirborneFolder() {
     std::filesystem::create_directories(cache_);
     std::filesystem::create_directories(sets_);
+    std::filesystem::create_directories(state_);
+    write_key("flight.pub", key_);
   }
 
-  /// Publishes a set of these models, `matchers` with the contract of a matcher, and points CURRENT at it.
-  void publish_set(const std::vector<std::string>& models, const std::string& matcher) {
+  /// Publishes a set of these models, `matcher` with the contract of a matcher, and points CURRENT at it.
+  void publish_set(const std::vector<std::string>& models, const std::string& matcher,
+                   const std::string& set_id = "set-1", const std::function<void(Manifest&)>& edit = {}) {
     std::vector<EngineRecord> records;
     for (const std::string& model : models) {
       records.push_back(publish(model == matcher ? matcher_record(model) : fake_record(model)));
     }
-    publish_fake_set(sets_, cache_, records);
+    publish_fake_set(sets_, cache_, records, set_id, edit, signer_);
+  }
+  /// What publish_set signs with from now on; nullptr: not at all.
+  void sign_with(const PrivateKey* key) { signer_ = key; }
+  /// The file of the public half, for a configuration to name.
+  std::filesystem::path write_key(const std::string& name, const PrivateKey& key) const {
+    return root_.write(name, key.public_key().value().pem());
   }
 
   /// Live, with the block and all four consumers.
@@ -106,11 +115,15 @@ class AirborneFolder {
     AirborneConfig config;
     config.has_inference_block = true;
     config.inference.flight_sets_dir = sets_;
-    config.inference.allow_unsigned = true;
+    config.inference.state_dir = state_;
+    config.inference.trusted_key = root_.path() / "flight.pub";
     config.inference.thermal_source = "null";
     return config;
   }
   const std::filesystem::path& sets() const { return sets_; }
+  const std::filesystem::path& state() const { return state_; }
+  const std::filesystem::path& root() const { return root_.path(); }
+  const PrivateKey& key() const { return key_; }
 
  private:
   EngineRecord publish(EngineRecord record) const {
@@ -126,8 +139,11 @@ class AirborneFolder {
   }
 
   TempFolder root_;
+  PrivateKey key_ = PrivateKey::generate().value();
+  const PrivateKey* signer_ = &key_;
   std::filesystem::path cache_ = root_.path() / "cache";
   std::filesystem::path sets_ = root_.path() / "sets";
+  std::filesystem::path state_ = root_.path() / "state";
 };
 
 /// Surroundings whose runtime is a ContractRuntime; counts how often one was asked for.

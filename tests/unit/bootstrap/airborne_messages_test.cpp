@@ -113,9 +113,6 @@ TEST_F(AirborneMessages, GateRefusalsArePassedOn) {
   EXPECT_EQ(refusal(folder_.config()).reason, Reason::kCurrentMissing);
   folder_.publish_set({"lightglue"}, "lightglue");
   AirborneConfig config = folder_.config();
-  config.inference.allow_unsigned = false;
-  EXPECT_EQ(refusal(config).reason, Reason::kUnsignedSet);
-  config = folder_.config();
   config.inference.flight_set_limit_bytes = 100;
   EXPECT_EQ(refusal(config).reason, Reason::kSetTooLarge);
   EXPECT_EQ(refusal(config).code, ErrorCode::kManifest);

@@ -6,7 +6,9 @@
 #include <iterator>
 #include <string>
 
+#include "cache/p256.h"
 #include "skua/error.h"
+#include "temp_folder.h"
 
 #define main first_inference
 #include "../../../docs/examples/first_inference.cpp"
@@ -27,10 +29,13 @@ TEST(FirstInference, ReadmeQuotesTheExampleWordForWord) {
 }
 
 TEST(FirstInference, MissingSetIsATypedException) {
-  std::string program = "first_inference", set = "/no/such/set", model = "net";
-  char* arguments[] = {program.data(), set.data(), model.data()};
+  const test::TempFolder folder;
+  const PrivateKey key = PrivateKey::generate().value();
+  std::string program = "first_inference", set = "/no/such/set", model = "net",
+              trusted = folder.write("k.pub", key.public_key().value().pem());
+  char* arguments[] = {program.data(), set.data(), model.data(), trusted.data()};
   EXPECT_EQ(first_inference(1, arguments), 2);
-  EXPECT_THROW(first_inference(3, arguments), SkuaError);
+  EXPECT_THROW(first_inference(4, arguments), ManifestError);  // the set's absence, not the key's
 }
 
 }  // namespace

@@ -150,6 +150,7 @@ class Provisioning : public ::testing::Test {
                    {},
                    {},
                    {},
+                   {},
                    {network(folder_.path(), "a", 1), network(folder_.path(), "b", 0)}};
 };
 

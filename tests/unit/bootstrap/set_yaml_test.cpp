@@ -135,12 +135,23 @@ TEST(SetYaml, ValuesOfAnotherKindAreRefused) {
 }
 
 TEST(SetYaml, WhatThisReleaseCannotHonourIsRefusedNotIgnored) {
-  expect_refused(std::string(kGood) + "not_after: 2030-01-01T00:00:00Z\n", "7:1", "expiry");
-  EXPECT_EQ(parsed(std::string(kGood) + "not_after: x\n").error().reason, Reason::kExpiryNotSupported);
   expect_refused(std::string(kGood) + "calibration: {}\n", "7:1", "Precision release");
   expect_refused(std::string(kGood) + "accuracy: {}\n", "7:1", "Precision release");
   expect_refused(std::string(kGood) + "    calibration: {}\n", "7:5", "Precision release");
   expect_refused(std::string(kGood) + "    accuracy: {}\n", "7:5", "Precision release");
+}
+
+TEST(SetYaml, AnExpiryDateIsOneMomentInUtc) {
+  const auto spec = parsed(std::string(kGood) + "not_after: 2028-02-29T23:59:59Z\n");
+  ASSERT_TRUE(spec.ok()) << spec.error().describe();
+  EXPECT_EQ(spec->not_after, "2028-02-29T23:59:59Z");
+  EXPECT_EQ(parsed(std::string(kGood))->not_after, std::nullopt);
+  for (const std::string bad : {"x", "2030-01-01", "2027-02-29T00:00:00Z", "2030-01-01T00:00:00+01:00",
+                                "2030-01-01 00:00:00Z", "''", "1893456000"}) {
+    expect_refused(std::string(kGood) + "not_after: " + bad + "\n", "7:12", "expected a moment in UTC");
+  }
+  expect_refused(std::string(kGood) + "not_after: [2030]\n", "7:12", "expected a value, found a list");
+  expect_refused(std::string(kGood) + "    not_after: 2030-01-01T00:00:00Z\n", "7:5", "not_after");
 }
 
 TEST(SetYaml, TextThatIsNotOneYamlDocument) {

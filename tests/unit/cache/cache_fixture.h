@@ -143,14 +143,15 @@ inline Manifest draft_of(const std::vector<EngineRecord>& records, const std::st
 }
 
 inline Result<Manifest> publish_set(FileSystem& files, const fs::path& sets, const fs::path& cache,
-                                    const Manifest& draft, std::uint64_t limit_bytes = 1U << 20U) {
+                                    const Manifest& draft, std::uint64_t limit_bytes = 1U << 20U,
+                                    const PrivateKey* key = nullptr) {
   SKUA_ASSIGN_OR_RETURN(WriterLock lock, WriterLock::take(files, sets));
   SKUA_ASSIGN_OR_RETURN(SetWriter writer, SetWriter::begin(lock));
   SKUA_ASSIGN_OR_RETURN(const auto folder, files.open_folder(cache));
   for (const ManifestArtifact& artifact : draft.artifacts) {
     SKUA_RETURN_IF_ERROR(writer.add_engine(*folder, artifact.engine));
   }
-  return writer.commit(draft, limit_bytes);
+  return writer.commit(draft, limit_bytes, key);
 }
 
 inline GatePolicy ground_policy() {
@@ -159,15 +160,18 @@ inline GatePolicy ground_policy() {
   return policy;
 }
 
-/// A cache with two engines and a set `set-1` of both.
+/// A cache with two engines and a set `set-1` of both; with a key a signed one.
 class PublishedFolders {
  public:
-  PublishedFolders() {
+  explicit PublishedFolders(const PrivateKey* key = nullptr) {
     fs::create_directory(cache());
     fs::create_directory(sets());
-    records_ = {publish_plan(cache(), plan_record("alpha")), publish_plan(cache(), plan_record("beta"))};
+    std::string other_plan = plan_bytes();  // of the same length, so that a swap of the two is no other size
+    other_plan.back() = 'b';
+    records_ = {publish_plan(cache(), plan_record("alpha")),
+                publish_plan(cache(), plan_record("beta"), other_plan)};
     UnsyncedFileSystem files;
-    publish_set(files, sets(), cache(), draft_of(records_, "set-1")).value();
+    publish_set(files, sets(), cache(), draft_of(records_, "set-1"), 1U << 20U, key).value();
   }
   fs::path cache() const { return temp_.path() / "cache"; }
   fs::path sets() const { return temp_.path() / "sets"; }

@@ -23,6 +23,11 @@ std::uint64_t sweep_reads(Judge judge) {
       return n - 1;
     }
     const std::string step = files.journal()[n - 1];
+    // A reader that cannot have the lock reads on: every byte is judged all the same.
+    if (step == "lock-shared") {
+      EXPECT_TRUE(accepted(result));
+      continue;
+    }
     EXPECT_FALSE(result.ok()) << "fault at " << n << ": " << step;
     if (result.ok()) return 0;
     EXPECT_TRUE(result.error().is_load_refusal()) << step << ": " << result.error().describe();

@@ -62,15 +62,19 @@ TEST(WriterLock, ExcludesASecondWriter) {
 
 TEST(WriterLock, RemovesWhatAKilledWriterLeftAndNothingElse) {
   const TempFolder temp;
-  temp.write(".staging-0123/golden/g", "x");
-  temp.write(".staging-0123/e", "x");
-  temp.write(".tmp-0123", "x");
+  temp.write(".staging-0123456789abcdef/golden/g", "x");
+  temp.write(".staging-0123456789abcdef/e", "x");
+  temp.write(".tmp-0123456789abcdef", "x");
+  for (const char* other : {".tmp-mine", ".staging-0123456789abcdef0", ".tmp-0123456789abcdeg"})
+    temp.write(other, "x");
   temp.write("rejected/keep", "x");
   temp.write("net.engine", "x");
   temp.write("outside/file", "x");
-  fs::create_directory_symlink(temp.path() / "outside", temp.path() / ".staging-link");
+  fs::create_directory_symlink(temp.path() / "outside", temp.path() / ".staging-fedcba9876543210");
   ASSERT_TRUE(accepted(WriterLock::take(posix_file_system(), temp.path())));
-  EXPECT_THAT(names_in(temp.path()), testing::ElementsAre("net.engine", "outside", "rejected"));
+  EXPECT_THAT(names_in(temp.path()),
+              testing::UnorderedElementsAre(".tmp-mine", ".staging-0123456789abcdef0",
+                                            ".tmp-0123456789abcdeg", "net.engine", "outside", "rejected"));
   EXPECT_TRUE(temp.has("outside/file"));
 }
 

@@ -74,11 +74,15 @@ class SpyFolder final : public Folder {
   Result<std::vector<std::string>> list() override { return real_->list(); }
   // The gates write nothing: whoever calls one of these from a gate fails the test.
   Result<std::unique_ptr<WriteFile>> create(std::string_view) override { return written(); }
+  Result<std::unique_ptr<WriteFile>> create_private(std::string_view) override { return written(); }
   Status make_folder(std::string_view) override { return written(); }
   Status rename(std::string_view, std::string_view) override { return written(); }
+  Status move_into(std::string_view, std::string_view, std::string_view) override { return written(); }
   Status remove(std::string_view) override { return written(); }
   Status sync() override { return written(); }
+  Status sync_file(std::string_view) override { return written(); }
   Status lock() override { return written(); }
+  Status lock_shared() override { return real_->lock_shared(); }
 
  private:
   static Error written() {

@@ -13,6 +13,7 @@ class UnsyncedWriteFile final : public WriteFile {
  public:
   explicit UnsyncedWriteFile(std::unique_ptr<WriteFile> real) : real_(std::move(real)) {}
   Status write(std::span<const std::byte> bytes) override { return real_->write(bytes); }
+  Status reserve(std::uint64_t size_bytes) override { return real_->reserve(size_bytes); }
   Status sync() override { return {}; }
 
  private:
@@ -30,6 +31,10 @@ class UnsyncedFolder final : public Folder {
     SKUA_ASSIGN_OR_RETURN(auto file, real_->create(name));
     return std::unique_ptr<WriteFile>(std::make_unique<UnsyncedWriteFile>(std::move(file)));
   }
+  Result<std::unique_ptr<WriteFile>> create_private(std::string_view name) override {
+    SKUA_ASSIGN_OR_RETURN(auto file, real_->create_private(name));
+    return std::unique_ptr<WriteFile>(std::make_unique<UnsyncedWriteFile>(std::move(file)));
+  }
   Result<std::unique_ptr<Folder>> open_folder(std::string_view name) override {
     SKUA_ASSIGN_OR_RETURN(auto folder, real_->open_folder(name));
     return std::unique_ptr<Folder>(std::make_unique<UnsyncedFolder>(std::move(folder)));
@@ -38,10 +43,15 @@ class UnsyncedFolder final : public Folder {
   Result<FileInfo> info(std::string_view name) override { return real_->info(name); }
   Result<FileInfo> info() const override { return real_->info(); }
   Status rename(std::string_view from, std::string_view to) override { return real_->rename(from, to); }
+  Status move_into(std::string_view from, std::string_view folder, std::string_view to) override {
+    return real_->move_into(from, folder, to);
+  }
   Status remove(std::string_view name) override { return real_->remove(name); }
   Result<std::vector<std::string>> list() override { return real_->list(); }
   Status sync() override { return {}; }
+  Status sync_file(std::string_view) override { return {}; }
   Status lock() override { return real_->lock(); }
+  Status lock_shared() override { return real_->lock_shared(); }
 
  private:
   std::unique_ptr<Folder> real_;

@@ -116,11 +116,67 @@ TEST(Program, CompileRefusesBeforeItWrites) {
   EXPECT_FALSE(folder.has("cache"));
 }
 
-TEST(Program, SigningOptionsAreRefusedUntilTheyExist) {
-  EXPECT_EQ(skua({"provision", "S.yaml", "--out", "o", "--sign", "k", "--json"}).json()["error"]["reason"],
-            "signature_not_supported");
-  EXPECT_EQ(skua({"verify", "set", "--trust", "k", "--json"}).json()["error"]["reason"],
-            "signature_not_supported");
+TEST(Program, AKeyThatIsNotThereIsRefusedBeforeAnythingElse) {
+  const TempFolder folder;
+  const std::string key = (folder.path() / "none").string(), set = (folder.path() / "set").string();
+  const std::string yaml = folder.write("SET.yaml", "networks: [{name: a, onnx: a.onnx, precision: fp32}]\n");
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"provision", yaml, "--out", set, "--sign", key},
+                                             {"sign", set, "--key", key},
+                                             {"verify", set, "--trust", key},
+                                             {"verify", set, "--policy", key}}) {
+    std::vector<std::string> words = arguments;
+    words.emplace_back("--json");
+    const Json error = skua(words).json()["error"];
+    EXPECT_EQ(error["reason"], "not_found") << arguments[0];
+    EXPECT_THAT(error["message"].get<std::string>(), HasSubstr(key)) << arguments[0];
+    EXPECT_EQ(error["exit_status"], 2);
+  }
+  EXPECT_FALSE(folder.has("set"));
+}
+
+TEST(Program, EveryStartTellsWhatThePolicyRelaxes) {
+  const TempFolder folder;
+  const std::string set = (folder.path() / "none").string();
+  const std::string relaxed =
+      folder.write("relaxed.yaml", "skua_policy: 1\nallow_unsigned: true\nexpiry: off\n");
+  const std::string strict = folder.write("strict.yaml", "skua_policy: 1\n");
+  for (int start = 0; start < 2; ++start) {
+    const std::string err = skua({"verify", set, "--policy", relaxed, "--log"}).err;
+    EXPECT_THAT(err, HasSubstr("sets without signature are accepted"));
+    EXPECT_THAT(err, HasSubstr("expired sets are accepted"));
+    EXPECT_THAT(err, HasSubstr("\"c7.policy_relaxed\""));
+    EXPECT_THAT(err, HasSubstr("\"WARN\""));
+  }
+  EXPECT_THAT(skua({"verify", set, "--policy", strict, "--log"}).err, Not(HasSubstr("policy")));
+}
+
+TEST(Program, AKeyIsMadeOnceAndInspected) {
+  const TempFolder folder;
+  const std::string name = (folder.path() / "k").string();
+  const Json made = skua({"keygen", name, "--json"}).json();
+  EXPECT_EQ(made["public_key"], name + ".pub");
+  const Json shown = skua({"inspect", name + ".pub", "--json"}).json();
+  EXPECT_EQ(shown["content"]["fingerprint"], made["fingerprint"]);
+  EXPECT_EQ(skua({"keygen", name, "--json"}).json()["error"]["reason"], "key_exists");
+  EXPECT_EQ(skua({"keygen", "", "--json"}).json()["error"]["exit_status"], 2);
+  EXPECT_EQ(skua({"keygen", name + "2", "--passphrase-file", "p", "--json"}).json()["error"]["exit_status"],
+            2);
+  EXPECT_FALSE(folder.has("k2.key"));
+}
+
+TEST(Program, DoctorJudgesTheKeysOfAConfiguration) {
+  const TempFolder folder;
+  const std::string name = (folder.path() / "k").string();
+  const Json made = skua({"keygen", name, "--json"}).json();
+  const std::string config =
+      folder.write("c.yaml", "components:\n  c7_inference:\n    trusted_key: " + name + ".pub\n" +
+                                 "    next_trusted_key: " + name + ".key\n");
+  const Json keys = skua({"doctor", "--config", config, "--json"}).json()["trusted_keys"];
+  ASSERT_EQ(keys.size(), 2U);
+  EXPECT_EQ(keys[0]["fingerprint"], made["fingerprint"]);
+  EXPECT_EQ(keys[1]["fingerprint"], nullptr);
+  EXPECT_EQ(keys[1]["error"]["reason"], "trusted_key_malformed");
 }
 
 TEST(Program, InspectKnowsACalibrationCacheByName) {

@@ -1,5 +1,6 @@
 #include "core/filesystem.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -9,13 +10,16 @@
 #include <cerrno>
 #include <csignal>
 
+#include "as_nobody.h"
 #include "check.h"
 #include "core/posix_error.h"
+#include "fault_filesystem.h"
 #include "temp_folder.h"
 
 namespace skua {
 namespace {
 
+using test::FaultFileSystem;
 using test::is_error;
 using test::is_ok;
 using test::TempFolder;
@@ -56,6 +60,24 @@ TEST_F(PosixFiles, WritesAndReads) {
   EXPECT_EQ(info.links, 1U);
   EXPECT_EQ(info.owner, geteuid());
   EXPECT_EQ(info.mode & 0022U, 0U);  // never writable by others, whatever the umask
+}
+
+TEST_F(PosixFiles, SyncsWhatOthersWrote) {
+  root_.write("sub/file", "x");
+  root_.write("file", "x");
+  std::filesystem::create_symlink("gone", root_.path() / "link");
+  EXPECT_TRUE(is_ok(folder_->sync_file("file")));
+  EXPECT_TRUE(is_error(folder_->sync_file("none"), ErrorCode::kIo, Reason::kNotFound));
+  EXPECT_FALSE(folder_->sync_file("link").ok()) << "links are not followed";
+  FaultFileSystem files;
+  const auto folder = files.open_folder(root_.path()).value();
+  files.arm({});
+  EXPECT_TRUE(is_ok(sync_tree(*folder)));
+  std::vector<std::string> syncs;
+  for (const std::string& step : files.journal()) {
+    if (step.starts_with("sync")) syncs.push_back(step);
+  }
+  EXPECT_THAT(syncs, testing::ElementsAre("sync-file file", "sync-file file", "sync-folder", "sync-folder"));
 }
 
 TEST_F(PosixFiles, ReadTellsTheEnd) {
@@ -202,11 +224,45 @@ TEST_F(PosixFiles, RemoveTreeTakesAllBelowButFollowsNoLink) {
   EXPECT_TRUE(is_ok(remove_tree(*folder_, "tree")));  // nothing there is fine
 }
 
-TEST_F(PosixFiles, RemoveTreeStopsAtADepthThatIsNotOurs) {
-  std::filesystem::path deep = "tree";
-  for (int i = 0; i < 40; ++i) deep /= "d";
-  std::filesystem::create_directories(root_.path() / deep);
-  EXPECT_TRUE(is_error(remove_tree(*folder_, "tree"), ErrorCode::kIo, Reason::kIo, "levels deep"));
+/// As a hostile build would; one level after the other, as deep as it likes.
+void make_deep(const std::filesystem::path& folder, int levels) {
+  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
+  for (int i = 0; i < levels; ++i) {
+    ASSERT_EQ(mkdirat(fd, "d", 0700), 0);
+    const int below = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+    close(fd);
+    fd = below;
+  }
+  ASSERT_GE(fd, 0);
+  close(openat(fd, "file", O_WRONLY | O_CREAT, 0600));
+  close(fd);
+}
+
+TEST_F(PosixFiles, RemoveTreeTakesATreeOfAnyDepth) {
+  std::filesystem::create_directory(root_.path() / "tree");
+  make_deep(root_.path() / "tree", 300);
+  std::filesystem::create_directory(root_.path() / "tree/moved-0");  // a name that is taken
+  root_.write("kept/file", "x");
+  std::filesystem::create_directory_symlink(root_.path() / "kept", root_.path() / "tree/link");
+  EXPECT_TRUE(is_ok(remove_tree(*folder_, "tree")));
+  EXPECT_FALSE(root_.has("tree"));
+  EXPECT_EQ(root_.read("kept/file"), "x");
+}
+
+TEST_F(PosixFiles, RemoveTreeTakesFoldersThatMayNotBeEntered) {
+  ASSERT_EQ(chmod(root_.path().c_str(), 0777), 0);
+  const test::AsNobody nobody;
+  if (!nobody.is_done()) GTEST_SKIP() << "this sandbox allows no other user";
+  root_.write("tree/a/b/file", "x");
+  root_.write("tree/c/file", "x");
+  for (const auto& [name, mode] : {std::pair{"tree/a/b", 0}, std::pair{"tree/a", 0500},
+                                   std::pair{"tree/c", 0600}, std::pair{"tree", 0100}}) {
+    ASSERT_EQ(chmod((root_.path() / name).c_str(), static_cast<mode_t>(mode)), 0);
+  }
+  ASSERT_LT(::open((root_.path() / "tree").c_str(), O_RDONLY | O_DIRECTORY),
+            0);  // control: closed to this user
+  EXPECT_TRUE(is_ok(remove_tree(*folder_, "tree")));
+  EXPECT_FALSE(root_.has("tree"));
 }
 
 TEST(PosixError, MapsErrnoOnce) {

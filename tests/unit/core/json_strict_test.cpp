@@ -20,11 +20,22 @@ TEST(JsonStrict, KeepsTheOrderOfKeys) {
             R"({"b":1,"a":[true,null,"x"]})");
 }
 
+TEST(JsonStrict, KeepsEveryKindOfValue) {
+  for (const std::string text : {"null", "-1", "18446744073709551615", "-9223372036854775808", "0.5", "false",
+                                 R"("a\nb")", "[]", "{}", R"([[1,{"z":[{}],"a":null}],"x"])"}) {
+    const auto json = parse_json(text);
+    ASSERT_TRUE(json.ok()) << text;
+    EXPECT_EQ(*json, Json::parse(text)) << text;
+    EXPECT_EQ(json->dump(), text);
+    EXPECT_EQ(json->type(), Json::parse(text).type()) << text;
+  }
+}
+
 TEST(JsonStrict, RefusesWhatIsNoJson) {
   using namespace std::string_view_literals;
   for (const std::string_view text :
        {""sv, " "sv, "{"sv, "{}x"sv, "{} {}"sv, "{'a':1}"sv, "[1,]"sv, "nan"sv, "1e999"sv, "\"\xff\""sv,
-        "{\"a\":1 // c\n}"sv, "\0"sv, "{}\0"sv, "{}\0x"sv, "01"sv}) {
+        "{\"a\":1 // c\n}"sv, "\0"sv, "{}\0"sv, "\xef\xbb\xbf{}"sv, "{}\0x"sv, "01"sv}) {
     EXPECT_TRUE(is_malformed(parse_json(text), "JSON text cannot be read")) << text;
   }
 }

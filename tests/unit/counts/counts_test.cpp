@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "temp_folder.h"
+
 namespace {
 
 using skua_test::count_from;
@@ -29,6 +31,26 @@ TEST(Counts, RefusesUnknownNamesDepthsAndBrokenRows) {
 TEST(Counts, ReadsTheTableOfTheTree) {
   EXPECT_GE(skua_test::count("suite_repeats"), 1);
   EXPECT_THROW(skua_test::count("no such row"), std::out_of_range);
+}
+
+class CountsReached : public testing::Test {
+ protected:
+  void SetUp() override { setenv("SKUA_REACHED", (temp_.path() / "reached").c_str(), 1); }
+  void TearDown() override { unsetenv("SKUA_REACHED"); }
+  skua::test::TempFolder temp_;
+};
+
+TEST_F(CountsReached, IsPrintedAndAppended) {
+  testing::internal::CaptureStdout();
+  skua_test::reached("first", 3);
+  skua_test::reached("first", 4);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "reached first 3\nreached first 4\n");
+  EXPECT_EQ(temp_.read("reached"), "reached first 3\nreached first 4\n");
+}
+
+TEST_F(CountsReached, FailsWhereItCannotBeKept) {
+  setenv("SKUA_REACHED", (temp_.path() / "no" / "reached").c_str(), 1);
+  EXPECT_THROW(skua_test::reached("first", 3), std::runtime_error);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ class FlightReportTest : public FlightFixture {
     signals_ = SignalWatcher::start({std::chrono::minutes(1), [] {}, 0}).value();
     create();
     built_.engines.set_id = "set-1";
+    built_.engines.signer = Sha256{{0xab}};
     built_.engines.total_ns = 2'500'000;
     built_.engines.times = {{"vpr", 16, 1'000'000, 2'000'000, 3'000'000, 4'000'000}};
     for (std::size_t i = 0; i < 4; ++i)
@@ -74,6 +75,7 @@ TEST_F(FlightReportTest, SaysWhatWasFlown) {
                          {"load_ms", 2.5},      {"frames", 4},       {"positions", 3},    {"missed", 0},
                          {"throttled", 0},      {"refined", 0}};
   for (const auto& item : expected.items()) EXPECT_EQ(report[item.key()], item.value()) << item.key();
+  EXPECT_EQ(report["signer"], "ab" + std::string(62, '0'));
   EXPECT_EQ(report["no_result"], (Json{{"execution_failed", 1}}));
   EXPECT_EQ(report["engines"], (Json::array({{{"model", "vpr"},
                                               {"size_bytes", 16},

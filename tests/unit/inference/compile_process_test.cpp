@@ -1,9 +1,12 @@
 // The build executable may crash, hang, flood or be killed: the caller gets an error and nothing else. Shell
 // scripts stand for builders here, because they can be made to misbehave.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "inference/compile_process.h"
@@ -146,6 +149,60 @@ TEST_F(CompileProcessTest, EnvironmentIsCleanAndStdinIsEmpty) {
   EXPECT_THAT(line, HasSubstr("ORT_DISABLE_TELEMETRY"));
   EXPECT_THAT(line, ::testing::Not(HasSubstr("HOME")));
   EXPECT_THAT(line, HasSubstr("0"));
+}
+
+TEST_F(CompileProcessTest, LackOfMemoryIsNamed) {
+  const Status said = run_build_process(builder("exit " + std::to_string(kBuilderMemoryStatus)));
+  EXPECT_EQ(said.error().reason, Reason::kBuilderMemory);
+  EXPECT_THAT(said.error().message, HasSubstr("build_memory_mb"));
+  const std::string gave_up =
+      "echo \"terminate called after throwing an instance of 'std::bad_alloc'\" >&2; ";
+  EXPECT_EQ(run_build_process(builder(gave_up + "kill -ABRT $$")).error().reason, Reason::kBuilderMemory);
+  EXPECT_EQ(run_build_process(builder("kill -ABRT $$")).error().reason, Reason::kBuilderCrashed);
+}
+
+// Nobody can tell who has sent it.
+TEST_F(CompileProcessTest, KilledMayMeanThatMemoryRanOut) {
+  const Status killed = run_build_process(builder("kill -KILL $$"));
+  EXPECT_EQ(killed.error().reason, Reason::kBuilderCrashed);
+  EXPECT_THAT(killed.error().message, HasSubstr("somebody sent, or the kernel because memory ran out"));
+}
+
+TEST_F(CompileProcessTest, LogThatIsNoFileAnyMoreIsNotRead) {
+  const std::string log = (root_.path() / "build.log").string();
+  const auto secret = root_.write("secret", "not for you");
+  for (const std::string& trick :
+       {"rm " + log + "; mkfifo " + log, "ln -sf " + secret.string() + " " + log}) {
+    const Status status = run_build_process(builder(trick + "; exit 7"));
+    ASSERT_FALSE(status.ok());
+    EXPECT_THAT(status.error().message, HasSubstr("status 7"));
+    EXPECT_THAT(status.error().message, ::testing::Not(HasSubstr("not for you")));
+    std::filesystem::remove(log);
+  }
+}
+
+TEST_F(CompileProcessTest, NoDescriptorOfTheCallersIsInherited) {
+  constexpr int kHigh = 199;  // none that a shell would take for itself
+  const int folder = ::open(root_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int leaked = ::fcntl(folder, F_DUPFD, kHigh);  // not close-on-exec
+  ::close(folder);
+  ASSERT_GE(leaked, kHigh);
+  const Status status = run_build_process(builder("ls /proc/self/fd | tr '\\n' ' ' >&2"));
+  ::close(leaked);
+  ASSERT_TRUE(status.ok());
+  const std::string found = log_tail(root_.path() / "build.log");
+  EXPECT_THAT(found, ::testing::StartsWith("0 1 2 "));
+  EXPECT_THAT(found, ::testing::Not(HasSubstr(std::to_string(leaked))));
+}
+
+TEST_F(CompileProcessTest, BuilderHasASessionOfItsOwnAndNoTerminal) {
+  const Status status = run_build_process(builder("cut -d' ' -f1,6,7 /proc/$$/stat >&2"));
+  ASSERT_TRUE(status.ok());
+  std::istringstream words(log_tail(root_.path() / "build.log"));
+  int pid = 0, session = 0, terminal = -1;
+  ASSERT_TRUE(words >> pid >> session >> terminal);
+  EXPECT_EQ(pid, session);
+  EXPECT_EQ(terminal, 0);
 }
 
 TEST_F(CompileProcessTest, EndlessLineDoesNotGrowMemoryAndDoesNotBlock) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 
 #include "cache/publish.h"
@@ -73,11 +74,14 @@ inline EngineRecord publish_fake(const std::filesystem::path& cache_dir, EngineR
   return record;
 }
 
-/// Publishes a flight set of the given records and returns its folder.
+/// Publishes a flight set of the given records and returns its folder. `edit` changes the manifest before;
+/// with a key the set is signed.
 inline std::filesystem::path publish_fake_set(const std::filesystem::path& sets_dir,
                                               const std::filesystem::path& cache_dir,
                                               const std::vector<EngineRecord>& records,
-                                              const std::string& set_id = "set-1") {
+                                              const std::string& set_id = "set-1",
+                                              const std::function<void(Manifest&)>& edit = {},
+                                              const PrivateKey* key = nullptr) {
   WriterLock sets = WriterLock::take(posix_file_system(), sets_dir).value();
   SetWriter writer = SetWriter::begin(sets).value();
   auto cache = posix_file_system().open_folder(cache_dir).value();
@@ -91,7 +95,8 @@ inline std::filesystem::path publish_fake_set(const std::filesystem::path& sets_
     writer.add_engine(*cache, record).value();
     manifest.artifacts.push_back({record.model, manifest.artifacts.size(), record, {}});
   }
-  writer.commit(manifest, 1U << 30U).value();
+  if (edit) edit(manifest);
+  writer.commit(manifest, 1U << 30U, key).value();
   return sets_dir / set_id;
 }
 

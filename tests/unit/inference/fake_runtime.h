@@ -22,6 +22,7 @@ namespace skua::test {
 struct FakeBehaviour {
   std::function<void()> on_run = [] {};
   std::function<Status(const EngineRecord&)> on_deserialize = [](const EngineRecord&) { return Status(); };
+  std::function<void(const VerifiedEngine&)> on_bytes = [](const VerifiedEngine&) {};
   std::function<void(const EngineRecord&)> on_check = [](const EngineRecord&) {};
   std::function<Status(const std::string& model)> on_warm_up = [](const std::string&) { return Status(); };
   std::function<void(const std::string& model)> on_model_run = [](const std::string&) {};
@@ -102,6 +103,7 @@ class FakeRuntime final : public InferenceRuntime {
  protected:
   Result<std::unique_ptr<LoadedEngine>> deserialize(VerifiedEngine engine) override {
     ++behaviour_.deserialize_count;
+    behaviour_.on_bytes(engine);
     SKUA_RETURN_IF_ERROR(behaviour_.on_deserialize(engine.record()));
     if (engine.bytes().empty())
       return make_error(ErrorCode::kEngineDeserialize, Reason::kDeserializeFailed, "empty");

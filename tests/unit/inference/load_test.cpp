@@ -32,15 +32,24 @@ class LoadTest : public ::testing::Test {
     return to_entry(publish_fake(cache_dir_, fake_record(model)), cache_dir_);
   }
 
-  static GatePolicy ground_policy() {
+  /// A signed set of these engines.
+  std::filesystem::path publish_set(const std::vector<EngineRecord>& records, const PrivateKey* key) {
+    return publish_fake_set(sets_dir_, cache_dir_, records, "set-1", {}, key);
+  }
+  std::filesystem::path publish_set(const std::vector<EngineRecord>& records) {
+    return publish_set(records, &key_);
+  }
+
+  GatePolicy policy() const {
     GatePolicy policy;
-    policy.allow_unsigned = true;
+    policy.trusted_keys = {key_.public_key().value()};
     return policy;
   }
 
   TempFolder root_;
   std::filesystem::path cache_dir_ = root_.path() / "cache";
   std::filesystem::path sets_dir_ = root_.path() / "sets";
+  const PrivateKey key_ = PrivateKey::generate().value();
   FakeBehaviour behaviour_;
   RecordingSink events_;
 };
@@ -215,18 +224,18 @@ TEST_F(LoadTest, ALateLaneThatTheDeviceHasNoRoomForIsRefusedBeforeItIsPlaced) {
 
 TEST_F(LoadTest, ASealedRuntimeLoadsNoSet) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
-  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
+  const auto set_dir = publish_set({a});
   auto runtime = make_runtime();
   runtime->seal();
-  EXPECT_EQ(runtime->load_flight_set(set_dir, ground_policy()).error().code, ErrorCode::kInvalidArgument);
-  EXPECT_TRUE(make_runtime()->load_flight_set(set_dir, ground_policy()).ok());
+  EXPECT_EQ(runtime->load_flight_set(set_dir, policy()).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(make_runtime()->load_flight_set(set_dir, policy()).ok());
 }
 
 TEST_F(LoadTest, ASetWithoutItsGoldenFolderIsRefusedAndTold) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
-  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
+  const auto set_dir = publish_set({a});
   std::filesystem::remove_all(set_dir / "golden");
-  const auto refused = make_runtime()->load_flight_set(set_dir, ground_policy());
+  const auto refused = make_runtime()->load_flight_set(set_dir, policy());
   ASSERT_FALSE(refused.ok());
   EXPECT_TRUE(refused.error().is_load_refusal()) << refused.error().describe();
   EXPECT_EQ(events_.count("c7.engine_refused"), 1);
@@ -248,30 +257,31 @@ TEST_F(LoadTest, ChangedGoldenFileIsRefused) {
 TEST_F(LoadTest, FlightSetLoadsAllMostCriticalFirst) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
   const EngineRecord b = publish_fake(cache_dir_, fake_record("bravo"));
-  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {b, a});
+  const auto set_dir = publish_set({b, a});
   auto runtime = make_runtime(Role::kAirborne);
-  const auto set = runtime->load_flight_set(set_dir, ground_policy());
+  const auto set = runtime->load_flight_set(set_dir, policy());
   ASSERT_TRUE(set.ok()) << set.error().describe();
   ASSERT_EQ(set->engines.size(), 2U);
   EXPECT_EQ(set->engines[0].model, "bravo");
   EXPECT_NE(set->find("alpha"), nullptr);
   EXPECT_EQ(set->find("charlie"), nullptr);
   EXPECT_EQ(events_.count("c7.engines_ready"), 1);
-  EXPECT_EQ(events_.count("c7.set_unsigned"), 1);
-  EXPECT_FALSE(runtime->load_flight_set(set_dir, ground_policy()).ok());  // one set a flight
+  EXPECT_EQ(events_.count("c7.set_unsigned"), 0);
+  EXPECT_EQ(set->signer, key_.public_key().value().fingerprint());
+  EXPECT_FALSE(runtime->load_flight_set(set_dir, policy()).ok());  // one set a flight
 }
 
 TEST_F(LoadTest, OneBadEngineLoadsNoneAndAllAreJudged) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
   const EngineRecord b = publish_fake(cache_dir_, fake_record("bravo"));
   const EngineRecord c = publish_fake(cache_dir_, fake_record("charlie"));
-  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a, b, c});
+  const auto set_dir = publish_set({a, b, c});
   for (const EngineRecord* record : {&b, &c}) {
     std::fstream file(set_dir / record->file, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(77);
     file.put('\x02');
   }
-  const auto refused = make_runtime(Role::kAirborne)->load_flight_set(set_dir, ground_policy());
+  const auto refused = make_runtime(Role::kAirborne)->load_flight_set(set_dir, policy());
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kEngineHashMismatch);
   EXPECT_THAT(refused.error().message, HasSubstr(b.file));
@@ -283,12 +293,12 @@ TEST_F(LoadTest, OneBadEngineLoadsNoneAndAllAreJudged) {
 TEST_F(LoadTest, ALaneOfOneEngineCostsNothingInTheOthers) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
   const EngineRecord b = publish_fake(cache_dir_, fake_record("bravo"));
-  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a, b});
+  const auto set_dir = publish_set({a, b});
   RuntimeEnvironment environment;
   environment.config.lanes = {{"matcher", "bravo"}};
   environment.host = fake_host();
   FakeRuntime runtime(environment, behaviour_);
-  const EngineSet set = runtime.load_flight_set(set_dir, ground_policy()).value();
+  const EngineSet set = runtime.load_flight_set(set_dir, policy()).value();
   const std::uint64_t lane = 100U + 16U + 16U;
   EXPECT_EQ(runtime.info(*set.find("alpha"))->resident_bytes, 4096U + lane);
   EXPECT_EQ(runtime.info(*set.find("bravo"))->resident_bytes, 4096U + 2 * lane);
@@ -298,29 +308,56 @@ TEST_F(LoadTest, ALaneOfOneEngineCostsNothingInTheOthers) {
   EXPECT_EQ(runtime.bind(*set.find("alpha"), matcher).error().reason, Reason::kLaneNotDeclared);
 }
 
-TEST_F(LoadTest, UnsignedSetNeedsThePolicy) {
+TEST_F(LoadTest, UnsignedSetNeedsThePolicyAndIsTold) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
-  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
-  const auto refused = make_runtime()->load_flight_set(set_dir, GatePolicy{});
+  const auto set_dir = publish_set({a}, nullptr);
+  const auto refused = make_runtime()->load_flight_set(set_dir, policy());
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().reason, Reason::kUnsignedSet);
+  GatePolicy relaxed = policy();
+  relaxed.allow_unsigned = true;
+  const auto set = make_runtime()->load_flight_set(set_dir, relaxed);
+  ASSERT_TRUE(set.ok()) << set.error().describe();
+  EXPECT_EQ(set->signer, std::nullopt);
+  EXPECT_EQ(events_.count("c7.set_unsigned"), 1);
+}
+
+/// Refused for what the policy says, before the set is looked at: signed or not, it would not help.
+TEST_F(LoadTest, WhatMayBeRelaxedOnTheGroundMayNotInTheAir) {
+  const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
+  const auto set_dir = publish_set({a});
+  GatePolicy relaxed = policy(), crowded = policy();
+  relaxed.allow_unsigned = true;
+  for (int i = 0; i < 2; ++i)
+    crowded.trusted_keys.push_back(PrivateKey::generate().value().public_key().value());
+  for (const GatePolicy& wrong : {relaxed, crowded}) {
+    const auto refused = make_runtime(Role::kAirborne)->load_flight_set(set_dir, wrong);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::kManifest);
+    EXPECT_EQ(refused.error().reason, Reason::kPolicyNotAirborne);
+    EXPECT_EQ(behaviour_.deserialize_count, 0);
+  }
+  crowded.trusted_keys.pop_back();
+  EXPECT_TRUE(make_runtime(Role::kAirborne)->load_flight_set(set_dir, crowded).ok())
+      << "the current and the next";
+  EXPECT_TRUE(make_runtime(Role::kGround)->load_flight_set(set_dir, relaxed).ok());
 }
 
 TEST_F(LoadTest, Fp32NeverFlies) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha", Precision::kFp32));
-  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
-  const auto refused = make_runtime(Role::kAirborne)->load_flight_set(set_dir, ground_policy());
+  const auto set_dir = publish_set({a});
+  const auto refused = make_runtime(Role::kAirborne)->load_flight_set(set_dir, policy());
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().reason, Reason::kPrecisionNotAirborne);
-  EXPECT_TRUE(make_runtime(Role::kGround)->load_flight_set(set_dir, ground_policy()).ok());
+  EXPECT_TRUE(make_runtime(Role::kGround)->load_flight_set(set_dir, policy()).ok());
 }
 
 TEST_F(LoadTest, AirborneDeserialiseResolvesOnlyToTheLoadedSet) {
   const EngineRecord a = publish_fake(cache_dir_, fake_record("alpha"));
   const EngineRecord other = publish_fake(cache_dir_, fake_record("charlie_x"));
-  const auto set_dir = publish_fake_set(sets_dir_, cache_dir_, {a});
+  const auto set_dir = publish_set({a});
   auto runtime = make_runtime(Role::kAirborne);
-  const auto set = runtime->load_flight_set(set_dir, ground_policy());
+  const auto set = runtime->load_flight_set(set_dir, policy());
   ASSERT_TRUE(set.ok());
   const auto handle = runtime->deserialize_engine(to_entry(a, cache_dir_));
   ASSERT_TRUE(handle.ok());

@@ -105,6 +105,7 @@ TEST_F(LoggingTableTest, ReadyNamesRuntimeEnginesAndThermalSource) {
   EXPECT_EQ(ready["level"], "INFO");
   EXPECT_EQ(ready["msg"], "C7 ready: runtime=fake, engines=[ultravpr@fp16, lightglue@fp16]");
   EXPECT_EQ(ready["kv"]["thermal_source"], "jetson_sysfs");
+  EXPECT_EQ(ready["kv"]["signer"], "none") << "an unsigned set, on the ground";
   EXPECT_NE(ready["kv"]["engine_times"].get<std::string>().find(" golden="), std::string::npos);
 }
 

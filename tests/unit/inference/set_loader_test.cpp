@@ -25,7 +25,7 @@ class SetLoaderTest : public ::testing::Test {
     std::filesystem::create_directories(cache_dir_);
     for (const char* const name : {"alpha", "bravo", "charlie", "delta", "echo", "foxtrot"})
       records_.push_back(publish_fake(cache_dir_, fake_record(name)));
-    set_dir_ = publish_fake_set(sets_dir_, cache_dir_, records_);
+    set_dir_ = publish_fake_set(sets_dir_, cache_dir_, records_, "set-1", {}, &key_);
   }
   void damage(const EngineRecord& record) {
     std::fstream file(set_dir_ / record.file, std::ios::in | std::ios::out | std::ios::binary);
@@ -52,12 +52,13 @@ class SetLoaderTest : public ::testing::Test {
   }
   Result<EngineSet> load_set() {
     GatePolicy policy;
-    policy.allow_unsigned = true;
+    policy.trusted_keys = {key_.public_key().value()};
     return runtime_->load_flight_set(set_dir_, policy);
   }
 
   TempFolder root_;
   std::filesystem::path cache_dir_ = root_.path() / "cache", sets_dir_ = root_.path() / "sets", set_dir_;
+  const PrivateKey key_ = PrivateKey::generate().value();
   std::vector<EngineRecord> records_;
   FakeBehaviour behaviour_;
   RecordingSink events_;

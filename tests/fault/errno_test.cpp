@@ -1,0 +1,202 @@
+// Every system call of publish, verify, sign and the ratchet fails once with every errno that a disk, a
+// quota, a limit or a signal can give it, and moves fewer bytes than asked for: each time a typed error or,
+// where the call is to be continued, success; no temporary left, no descriptor open, and the old set loads.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "child.h"
+#include "counts.h"
+#include "operations.h"
+#include "stepper.h"
+
+namespace skua::test {
+namespace {
+
+constexpr std::array kErrors = {EIO, ENOSPC, EDQUOT, EMFILE, EROFS, EACCES, EINTR};
+
+/// How a system call is disturbed.
+enum class CallKind {
+  kFile,    ///< by every errno
+  kMemory,  ///< by ENOMEM
+  kSure,    ///< cannot fail, or nobody asks whether it did
+};
+
+/// Nothing for a call that is not known here: then somebody has to say which kind it is.
+std::optional<CallKind> kind_of(const std::string& call) {
+  static const std::map<std::string, CallKind> kKinds = {
+      {"openat", CallKind::kFile},     {"read", CallKind::kFile},      {"write", CallKind::kFile},
+      {"fstat", CallKind::kFile},      {"fsync", CallKind::kFile},     {"close", CallKind::kFile},
+      {"newfstatat", CallKind::kFile}, {"renameat", CallKind::kFile},  {"unlinkat", CallKind::kFile},
+      {"mkdirat", CallKind::kFile},    {"flock", CallKind::kFile},     {"getdents64", CallKind::kFile},
+      {"fallocate", CallKind::kFile},  {"getrandom", CallKind::kFile}, {"fcntl", CallKind::kFile},
+      {"renameat2", CallKind::kFile},  {"mmap", CallKind::kMemory},    {"brk", CallKind::kMemory},
+      {"mremap", CallKind::kMemory},   {"munmap", CallKind::kSure},    {"madvise", CallKind::kSure},
+      {"geteuid", CallKind::kSure},    {"getpid", CallKind::kSure},    {"lseek", CallKind::kSure}};
+  const auto found = kKinds.find(call);
+  return found == kKinds.end() ? std::nullopt : std::optional(found->second);
+}
+
+struct Injection {
+  const Operation* operation = nullptr;
+  StepPlan plan;
+  std::string call;
+};
+
+std::string text_of(const Injection& injection) {
+  const std::string what = injection.plan.what == Intervention::kShorten
+                               ? "short"
+                               : std::string(strerrorname_np(injection.plan.error_number));
+  return std::string(injection.operation->name) + ", call " + std::to_string(injection.plan.at) + ", " +
+         injection.call + " " + what;
+}
+
+/// Where Linux lets a signal interrupt the call, and where the rest of the bytes has to be asked for.
+bool must_go_on(const Injection& injection) {
+  static const std::set<std::string> kContinued = {"openat", "read",      "write",    "fsync",
+                                                   "flock",  "fallocate", "getrandom"};
+  if (injection.call == "close" || injection.plan.what == Intervention::kShorten) return true;
+  return injection.plan.error_number == EINTR && kContinued.count(injection.call) != 0;
+}
+
+std::vector<Injection> injections_into(const Operation& operation, const std::vector<long>& calls) {
+  std::vector<Injection> injections;
+  for (std::size_t at = 0; at < calls.size(); ++at) {
+    const std::string call = call_name(calls[at]);
+    const auto kind = kind_of(call);
+    EXPECT_TRUE(kind.has_value()) << operation.name << " makes " << call << ": say how it may fail";
+    if (kind == CallKind::kMemory)
+      injections.push_back({&operation, {Intervention::kFail, at, ENOMEM}, call});
+    if (kind != CallKind::kFile) continue;
+    for (const int error_number : kErrors) {
+      injections.push_back({&operation, {Intervention::kFail, at, error_number}, call});
+    }
+    if (call == "read" || call == "write") {
+      injections.push_back({&operation, {Intervention::kShorten, at, 0}, call});
+    }
+  }
+  return injections;
+}
+
+/// An error that a caller can act on: its class, its reason, the system's own number, and a text.
+std::string judge_error(const Injection& injection, const Outcome& outcome) {
+  const bool is_memory = outcome.code == ErrorCode::kOutOfMemory || outcome.is_thrown;
+  if (injection.plan.error_number == ENOMEM) return is_memory ? "" : "no memory, but another error";
+  if (outcome.is_thrown) return "std::bad_alloc";
+  if (outcome.code == ErrorCode::kInternal || outcome.reason == Reason::kInternal) return "internal";
+  if (outcome.native_code != injection.plan.error_number) return "the error lost its errno";
+  if (std::strlen(outcome.message) < 20) return "an error without a text";
+  return "";
+}
+
+struct Verdict {
+  std::string complaint;  ///< empty: nothing is wrong
+  bool is_ok = false;     ///< the operation got through
+};
+
+Verdict disturb(const WorldTemplate& origin, const Injection& injection) {
+  const Operation& operation = *injection.operation;
+  const World world = origin.fresh();
+  operation.prepare(world);
+  const Shared<Outcome> outcome;
+  const StepTrace trace = run_stepped(
+      [&] {
+        try {
+          tell(*outcome, operation.act(world));
+        } catch (const std::bad_alloc&) {
+          outcome->is_thrown = true;
+          outcome->is_done = true;
+        }
+      },
+      injection.plan);
+  const bool is_leaking = WIFEXITED(trace.status) && WEXITSTATUS(trace.status) == kLeakedDescriptor;
+  if (!trace.has_fired || call_name(trace.calls[injection.plan.at]) != injection.call) return {"not reached"};
+  if (!outcome->is_done) return {"it died, wait status " + std::to_string(trace.status)};
+  std::string why;
+  const After after = operation.look(world, why);
+  if (after == After::kBad) return {"bad state: " + why};
+  if (!operation.is_cleared) clear_leftovers(posix_file_system(), world.sets());
+  if (const auto left = leftovers(world.root); !left.empty()) return {"left behind: " + left.front()};
+  // A close that is not made leaves the descriptor open: that is the injection's doing.
+  if (is_leaking && injection.call != "close") return {"a descriptor was left open"};
+  const bool is_right = after == After::kNew || operation.may_skip;
+  if (outcome->is_ok) return {is_right ? "" : "success without the new state", true};
+  if (must_go_on(injection)) return {"not continued: " + std::string(outcome->message)};
+  const std::string untyped = judge_error(injection, *outcome);
+  return {untyped.empty() ? "" : untyped + ": " + outcome->message};
+}
+
+struct Injections {
+  std::int64_t made = 0, answered_ok = 0;
+  std::vector<std::string> complaints;
+};
+
+/// One in `stride` of them, from a seeded start.
+Injections inject(const WorldTemplate& origin, const Operation& operation, std::int64_t stride) {
+  Injections done;
+  const World world = origin.fresh();
+  operation.prepare(world);
+  const StepTrace dry = run_stepped([&] { operation.act(world).value(); });
+  EXPECT_EQ(dry.status, 0) << operation.name << " does not get through undisturbed";
+  const auto all = injections_into(operation, dry.calls);
+  std::mt19937 random(static_cast<unsigned>(stride));
+  const auto first = random() % static_cast<std::size_t>(stride);
+  for (std::size_t index = first; index < all.size(); index += static_cast<std::size_t>(stride)) {
+    const Verdict verdict = disturb(origin, all[index]);
+    ++done.made;
+    done.answered_ok += verdict.is_ok ? 1 : 0;
+    if (!verdict.complaint.empty()) done.complaints.push_back(text_of(all[index]) + ": " + verdict.complaint);
+  }
+  std::cout << operation.name << ": " << dry.calls.size() << " system calls, " << done.made
+            << " injections, of which " << done.answered_ok << " were got over\n";
+  return done;
+}
+
+class ErrnoInjection : public testing::Test {
+ protected:
+  WorldTemplate origin_{memory_folder()};
+};
+
+TEST_F(ErrnoInjection, IsATypedErrorAndLeavesNothingBehind) {
+  const std::vector<Operation> operations = {publish_operation(origin_.record()),
+                                             sign_operation(origin_.record()),
+                                             verify_operation(),
+                                             accept_operation(true),
+                                             accept_operation(false),
+                                             read_operation(),
+                                             collect_operation(origin_.record())};
+  std::int64_t made = 0;
+  for (const Operation& operation : operations) {
+    const Injections done = inject(origin_, operation, skua_test::count("errno_stride"));
+    for (const std::string& complaint : done.complaints) ADD_FAILURE() << complaint;
+    made += done.made;
+  }
+  skua_test::reached("errno_injections", made);
+  EXPECT_GE(made, skua_test::count("errno_injections"));
+}
+
+/// Negative control: one write, no look at how much it wrote, no cleaning up, and an error without a type.
+TEST_F(ErrnoInjection, ACarelessWriterIsCaught) {
+  Operation careless = publish_operation(origin_.record());
+  careless.act = [](const World& world) -> Status {
+    const std::string temporary = world.sets() / ".tmp-00c0ffee00c0ffee", content = set_id_of(1) + "\n";
+    const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644);
+    const bool is_done =
+        file >= 0 && write(file, content.data(), content.size()) > 0 && fsync(file) == 0 &&
+        renameat(AT_FDCWD, temporary.c_str(), AT_FDCWD, (world.sets() / kCurrentName).c_str()) == 0;
+    close(file);
+    if (!is_done) return make_error(ErrorCode::kInternal, Reason::kInternal, "it did not work");
+    return {};
+  };
+  careless.look = [](const World& world, std::string& why) { return flying_is(world, 1, 1, why); };
+  std::string text;
+  for (const std::string& complaint : inject(origin_, careless, 1).complaints) text += complaint + "\n";
+  EXPECT_NE(text.find("write short: bad state"), std::string::npos) << text;
+  EXPECT_NE(text.find("fsync EIO: left behind"), std::string::npos) << text;
+  EXPECT_NE(text.find("openat EACCES: internal"), std::string::npos) << text;
+  EXPECT_NE(text.find("openat EINTR: not continued"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace skua::test

@@ -1,0 +1,50 @@
+"""scripts/coverage.py: a mark that is missed fails, and the table names files that exist."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(name="coverage", scope="module")
+def coverage_script():
+    spec = importlib.util.spec_from_file_location("coverage", ROOT / "scripts/coverage.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_names_files_of_the_tree_and_the_marks_of_the_issue(coverage):
+    marks, files = coverage.read_table()
+    assert marks == {"parsers": 95, "gate": 100}
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize("text", ["gate a.cpp\n", "mark gate 100\ngate a.cpp\ngate a.cpp\n", "mark gate\n"])
+def test_a_broken_table_is_an_error(coverage, tmp_path, text):
+    table = tmp_path / "table.txt"
+    table.write_text(text, encoding="ascii")
+    with pytest.raises(ValueError):
+        coverage.read_table(table)
+
+
+def test_a_mark_is_reached_or_not(coverage):
+    files = {"a.cpp": "gate"}
+    assert coverage.judge({"gate": 100}, files, {"a.cpp": [(1, True), (2, True)]})[2]
+    table, missing, is_good = coverage.judge({"gate": 100}, files, {"a.cpp": [(1, True), (2, False)]})
+    assert not is_good
+    assert "NOT REACHED" in table[-1]
+    assert missing == ["a.cpp: not taken, in lines 2"]
+
+
+def test_a_file_without_counters_is_never_good(coverage):
+    files = {"a.cpp": "gate", "b.cpp": "gate"}
+    assert not coverage.judge({"gate": 100}, files, {"a.cpp": [(1, True)]})[2]
+
+
+def test_branches_that_gcovr_left_out_do_not_count(coverage):
+    line = {"line_number": 3, "branches": [{"count": 0, "gcovr/excluded": True}, {"count": 2}]}
+    report = {"files": [{"file": "a.cpp", "lines": [line]}, {"file": "other.cpp", "lines": []}]}
+    assert coverage.branches_of(report, {"a.cpp": "gate"}) == {"a.cpp": [(3, True)]}

@@ -1,0 +1,154 @@
+// Signing what is published: `skua sign`, and provisioning with a key.
+#include "bootstrap/sign_set.h"
+
+#include "core/exit_status.h"
+#include "provision_fixture.h"
+#include "verdicts.h"
+
+namespace skua::test {
+namespace {
+
+constexpr std::uint64_t kLimit = std::uint64_t{1} << 30U;
+
+class SignedSets : public Provisioning {
+ protected:
+  Result<SignedSet> sign(const fs::path& folder, const PrivateKey& key) const {
+    return sign_set(posix_file_system(), folder, kLimit, key);
+  }
+  /// The set gate's word on CURRENT, where `key` alone is trusted.
+  Status judged(const PrivateKey& key) const {
+    GatePolicy policy;
+    policy.trusted_keys = {key.public_key().value()};
+    SKUA_ASSIGN_OR_RETURN(const SetVerdict verdict, verify_set(posix_file_system(), current(), policy,
+                                                               context_.compile.host, system_clock()));
+    return verdict.overall();
+  }
+  Result<ProvisionReport> run_with(const PrivateKey& key) {
+    context_.key = &key;
+    auto report = run();
+    context_.key = nullptr;
+    return report;
+  }
+
+  PrivateKey key_ = PrivateKey::generate().value(), other_ = PrivateKey::generate().value();
+};
+using SignSet = SignedSets;
+using ProvisioningSigned = SignedSets;
+
+TEST_F(SignSet, SignsOnceAndThenLeavesTheSetAlone) {
+  ASSERT_TRUE(run().ok());
+  const auto first = sign(sets(), key_);
+  ASSERT_TRUE(is_ok(first));
+  EXPECT_TRUE(first->is_added);
+  EXPECT_EQ(first->set_dir, current());
+  EXPECT_EQ(first->signer, key_.public_key().value().fingerprint());
+  EXPECT_TRUE(is_ok(judged(key_)));
+  EXPECT_TRUE(is_error(judged(other_), ErrorCode::kManifest, Reason::kSignatureKeyUnknown));
+  const auto before = tree();
+  const auto again = sign(current(), key_);
+  ASSERT_TRUE(is_ok(again));
+  EXPECT_FALSE(again->is_added);
+  EXPECT_TRUE(is_error(sign(current() / "", other_), ErrorCode::kInvalidArgument, Reason::kAlreadySigned));
+  EXPECT_EQ(tree(), before);
+}
+
+TEST_F(SignSet, EveryByteIsVerifiedFirst) {
+  ASSERT_TRUE(run().ok());
+  std::vector<std::string> names;
+  for (const auto& [name, bytes] : tree()) {
+    if (!name.ends_with("/CURRENT") && !name.ends_with("/flight-manifest.json")) names.push_back(name);
+  }
+  ASSERT_EQ(names.size(), 8U);  // two engines, each with sidecar, build record and golden file
+  for (const std::string& name : names) {
+    const std::string good = folder_.read(name);
+    std::string bad = good;
+    bad[bad.size() / 2] = static_cast<char>(bad[bad.size() / 2] ^ 1);
+    folder_.write(name, bad);
+    const auto result = sign(sets(), key_);
+    ASSERT_FALSE(result.ok()) << name;
+    EXPECT_EQ(exit_status_of(result.error()), 5) << result.error().describe();
+    EXPECT_FALSE(fs::exists(current() / "model.sig")) << name;
+    folder_.write(name, good);
+  }
+  EXPECT_TRUE(is_ok(sign(sets(), key_)));
+}
+
+TEST_F(SignSet, WhatIsNoFaultOfTheSetIsTheCallersToLookAt) {
+  ASSERT_TRUE(run().ok());
+  {
+    const auto lock = WriterLock::take(posix_file_system(), sets());
+    ASSERT_TRUE(is_ok(lock));
+    EXPECT_TRUE(is_error(sign(sets(), key_), ErrorCode::kInvalidArgument, Reason::kFolderBusy));
+  }
+  EXPECT_TRUE(is_error(sign(sets() / "none", key_), ErrorCode::kManifest, Reason::kSetMissing));
+  EXPECT_TRUE(is_ok(sign(sets(), key_)));
+}
+
+TEST_F(ProvisioningSigned, ANewSetIsSignedBeforeCurrentNamesIt) {
+  const auto report = run_with(key_);
+  ASSERT_TRUE(is_ok(report));
+  EXPECT_TRUE(report->is_published);
+  EXPECT_FALSE(report->is_signature_added);
+  EXPECT_EQ(report->signer, key_.public_key().value().fingerprint());
+  EXPECT_TRUE(is_ok(judged(key_)));
+}
+
+TEST_F(ProvisioningSigned, WhatFliesUnsignedIsSignedWhereItLiesOnce) {
+  ASSERT_TRUE(is_ok(run()));
+  EXPECT_TRUE(is_error(judged(key_), ErrorCode::kManifest, Reason::kUnsignedSet));
+  const fs::path flying = current();
+  const auto report = run_with(key_);
+  ASSERT_TRUE(is_ok(report));
+  EXPECT_FALSE(report->is_published);
+  EXPECT_TRUE(report->is_signature_added);
+  EXPECT_EQ(current(), flying);
+  EXPECT_TRUE(is_ok(judged(key_)));
+  const auto before = tree();
+  const auto again = run_with(key_);
+  ASSERT_TRUE(is_ok(again));
+  EXPECT_FALSE(again->is_published || again->is_signature_added);
+  EXPECT_TRUE(is_ok(run()));  // without a key a signed set that is what was asked for stays, too
+  EXPECT_EQ(tree(), before);
+}
+
+TEST_F(ProvisioningSigned, WhatAnotherKeySignedIsPublishedUnderAHigherSequence) {
+  ASSERT_TRUE(is_ok(run_with(other_)));
+  const auto before = tree();
+  const auto report = run_with(key_);
+  ASSERT_TRUE(is_ok(report));
+  EXPECT_TRUE(report->is_published);
+  EXPECT_EQ(report->manifest.release_sequence, 2U);
+  EXPECT_EQ(compiled_, 2);  // the engines are the same
+  EXPECT_TRUE(is_ok(judged(key_)));
+  auto after = tree();
+  for (const auto& [name, bytes] : before)
+    EXPECT_TRUE(name == "sets/CURRENT" || after.at(name) == bytes) << name;
+}
+
+TEST_F(ProvisioningSigned, ASetIdOrSequenceInUseKeepsItsError) {
+  ASSERT_TRUE(is_ok(run_with(other_)));
+  const auto before = tree();
+  spec_.release_sequence = 1;
+  EXPECT_TRUE(is_error(run_with(key_), ErrorCode::kInvalidArgument, Reason::kInvalidArgument));
+  spec_.release_sequence.reset();
+  spec_.set_id = current().filename().string();
+  EXPECT_TRUE(is_error(run_with(key_), ErrorCode::kInvalidArgument, Reason::kExists));
+  EXPECT_EQ(tree(), before);
+}
+
+/// A writer that was stopped just before it moved CURRENT.
+TEST_F(ProvisioningSigned, ASetThatOnlyLacksCurrentIsTakenUpByTheKeyThatMay) {
+  ASSERT_TRUE(is_ok(run_with(other_)));
+  fs::remove(sets() / "CURRENT");
+  const auto report = run_with(key_);
+  ASSERT_TRUE(is_ok(report));
+  EXPECT_EQ(report->manifest.release_sequence, 2U);
+  EXPECT_TRUE(is_ok(judged(key_)));
+  fs::remove(sets() / "CURRENT");
+  const auto again = run_with(key_);
+  ASSERT_TRUE(is_ok(again));
+  EXPECT_EQ(again->manifest.release_sequence, 2U);
+}
+
+}  // namespace
+}  // namespace skua::test
