@@ -190,10 +190,9 @@ Status load_as_child(const std::string& kind, const fs::path& set_dir) {
 }
 
 Result<double> peak_of_child(const std::string& kind, const fs::path& set_dir) {
-  SKUA_ASSIGN_OR_RETURN(
-      const std::string text,
-      run_process({fs::read_symlink("/proc/self/exe").string(), "--child", kind, "--set-dir",
-                   set_dir.string(), "--out", "/dev/null", "--trust", trusted_key_file()}));
+  SKUA_ASSIGN_OR_RETURN(const std::string text,
+                        run_process({fs::read_symlink("/proc/self/exe").string(), "--child", kind,
+                                     set_dir.string(), trusted_key_file()}));
   return std::stod(text);
 }
 
@@ -252,8 +251,9 @@ Status run(const ProgramOptions& program, const SessionOptions& options, std::ve
 
 int main(int argc, char** argv) {
   // A child measures itself and leaves no report.
-  if (argc >= 5 && std::string(argv[1]) == "--child") {
-    const skua::Status done = skua::bench::load_as_child(argv[2], argv[4]);
+  if (argc == 5 && std::string(argv[1]) == "--child") {
+    skua::bench::trust_key(argv[4]);
+    const skua::Status done = skua::bench::load_as_child(argv[2], argv[3]);
     if (!done.ok()) std::fprintf(stderr, "%s\n", done.error().describe().c_str());
     return done.ok() ? 0 : 1;
   }
