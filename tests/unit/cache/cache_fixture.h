@@ -69,10 +69,10 @@ inline std::string plan_bytes(std::size_t size = 96) {
   return plan;
 }
 
-inline std::string golden_bytes() {
+inline std::string golden_bytes(float value = 0.5F) {
   TensorMap inputs, outputs;
   Tensor x = Tensor::allocate(DType::kFloat32, Shape{1, 4}).value();
-  x.as<float>()[2] = 0.5F;
+  x.as<float>()[2] = value;
   inputs.insert("x", std::move(x)).value();
   outputs.insert("y", Tensor::allocate(DType::kFloat32, Shape{1, 4}).value()).value();
   const std::vector<std::byte> bytes = encode_golden(inputs, outputs).value();

@@ -27,17 +27,19 @@ inline CrashLog record(const MemoryTree& before, const CrashAct& act) {
   return {before, disk.log(), 0, {disk.log().size()}};
 }
 
-/// `first` killed at each of its operations that changes something, then `second`, and the power goes while
-/// that runs. What `second` says by its success is a promise.
-inline std::vector<CrashLog> record_after_kills(const MemoryTree& before, const CrashAct& first,
-                                                const CrashAct& second) {
+enum class Interruption : std::uint8_t { kKill, kFault };
+
+/// `first` interrupted at each of its operations that changes something, then `second`, and the power goes
+/// while that runs. What `second` says by its success is a promise.
+inline std::vector<CrashLog> record_after(Interruption how, const MemoryTree& before, const CrashAct& first,
+                                          const CrashAct& second) {
   std::vector<CrashLog> logs;
   for (std::uint64_t n = 1; n < 1000; ++n) {
     MemoryFileSystem disk(before);
-    FaultFileSystem killed(disk);
-    killed.arm({n, Reason::kIo, EIO, true});
-    static_cast<void>(first(killed));
-    if (!killed.has_fired()) return logs;
+    FaultFileSystem interrupted(disk);
+    interrupted.arm({n, Reason::kIo, EIO, how == Interruption::kKill});
+    static_cast<void>(first(interrupted));
+    if (!interrupted.has_fired()) return logs;
     const std::size_t from = disk.log().size();
     if (!logs.empty() && logs.back().from == from) continue;  // it was only reading
     const Status done = second(disk);
@@ -47,6 +49,11 @@ inline std::vector<CrashLog> record_after_kills(const MemoryTree& before, const 
   }
   ADD_FAILURE() << "the program does not end";
   return logs;
+}
+
+inline std::vector<CrashLog> record_after_kills(const MemoryTree& before, const CrashAct& first,
+                                                const CrashAct& second) {
+  return record_after(Interruption::kKill, before, first, second);
 }
 
 }  // namespace skua::test

@@ -1,91 +1,10 @@
-// The scenarios themselves.
+// Scenarios of cache entries and of the ratchet, and the list of all.
 #pragma once
 
 #include "cache/release_ratchet.h"
-#include "crash_publish_scenarios.h"
+#include "crash_copy_scenarios.h"
 
 namespace skua::test {
-
-/// Collecting where what flies is not sure to be on the disk: `bring` is how set-2 came, over set-1.
-inline CrashScenario collect_unsettled(const std::string& name, const MemoryTree& before,
-                                       std::vector<CrashLog> logs, const KnownSets& known,
-                                       const GatePolicy& policy) {
-  static_cast<void>(before);
-  CrashScenario scenario{name, "collect", std::move(logs), {}, {}};
-  scenario.judge = [known, policy](MemoryFileSystem& disk, std::size_t promises) -> std::string {
-    const Flying found = flying(disk, policy);
-    if (!found.id.empty() && !is_exactly(disk.tree(), known, found.id)) return "a bad set is accepted";
-    if (found.id == "set-2" || is_exactly(disk.tree(), known, "set-1")) return "";
-    return "the old set went while '" + found.id + "' flies after " + std::to_string(promises) +
-           " promises: " + found.refusal;
-  };
-  scenario.next_writer = [known](MemoryFileSystem& disk) {
-    return first_of({text_of(crash_publish_set(disk, 3)), judge_no_leftovers(disk, kSets)});
-  };
-  return scenario;
-}
-
-/// Copies the folder `from`/`name` into `to`, as cp does: without a sync.
-inline Status copy_by_hand(Folder& from, Folder& to, const std::string& name) {
-  SKUA_ASSIGN_OR_RETURN(const FileInfo info, from.info(name));
-  if (info.kind == FileKind::kFolder) {
-    SKUA_RETURN_IF_ERROR(to.make_folder(name));
-    SKUA_ASSIGN_OR_RETURN(const auto source, from.open_folder(name));
-    SKUA_ASSIGN_OR_RETURN(const auto copy, to.open_folder(name));
-    SKUA_ASSIGN_OR_RETURN(const auto names, source->list());
-    for (const std::string& child : names) SKUA_RETURN_IF_ERROR(copy_by_hand(*source, *copy, child));
-    return {};
-  }
-  SKUA_ASSIGN_OR_RETURN(const std::string text, read_text(from, name, kSetLimit));
-  SKUA_ASSIGN_OR_RETURN(const auto file, to.create(name));
-  return file->write(bytes_of(text));
-}
-
-inline CrashScenario collect_after_copy() {
-  const MemoryTree before =
-      after(crash_disk(), {[](FileSystem& files) { return crash_publish_set(files, 1); }});
-  const MemoryTree elsewhere = after(before, {[](FileSystem& files) { return crash_publish_set(files, 2); }});
-  const CrashAct bring = [elsewhere](FileSystem& files) -> Status {
-    MemoryFileSystem source(elsewhere);
-    SKUA_ASSIGN_OR_RETURN(const auto from, source.open_folder(kSets));
-    SKUA_ASSIGN_OR_RETURN(const auto to, files.open_folder(kSets));
-    SKUA_RETURN_IF_ERROR(copy_by_hand(*from, *to, "set-2"));
-    SKUA_ASSIGN_OR_RETURN(const auto current, to->create("next"));
-    SKUA_RETURN_IF_ERROR(current->write(bytes_of("set-2\n")));
-    return to->rename("next", kCurrentName);
-  };
-  MemoryFileSystem disk(before);
-  EXPECT_TRUE(accepted(bring(disk)));
-  const std::size_t from = disk.log().size();
-  EXPECT_TRUE(accepted(crash_collect(disk, ground_policy(), 0)));
-  EXPECT_FALSE(disk.tree().digest_below("/sets/set-1").has_value()) << "there was something to collect";
-  CrashLog log{before, disk.log(), from, {disk.log().size()}};
-  return collect_unsettled("collect after a copy by hand", before, {log}, known_sets(elsewhere),
-                           ground_policy());
-}
-
-/// With a key: the set that flies was signed by somebody who was killed over it.
-inline CrashScenario collect_after_killed_sign() {
-  const MemoryTree before =
-      after(crash_disk(), {[](FileSystem& files) { return crash_publish_set(files, 1, &crash_key()); },
-                           [](FileSystem& files) { return crash_publish_set(files, 2); }});
-  const GatePolicy policy = key_policy(crash_key());
-  auto logs = record_after_kills(
-      before, [](FileSystem& files) { return crash_sign(files, 2, crash_key()); },
-      [policy](FileSystem& files) { return crash_collect(files, policy, 0); });
-  return collect_unsettled("collect after a killed sign", before, std::move(logs), known_sets(before),
-                           policy);
-}
-
-inline CrashScenario collect_after_killed_publish() {
-  const MemoryTree before =
-      after(crash_disk(), {[](FileSystem& files) { return crash_publish_set(files, 1); }});
-  const CrashAct publish = [](FileSystem& files) { return crash_publish_set(files, 2); };
-  auto logs = record_after_kills(before, publish,
-                                 [](FileSystem& files) { return crash_collect(files, ground_policy(), 0); });
-  return collect_unsettled("collect after a killed publish", before, std::move(logs),
-                           known_sets(after(before, {publish})), ground_policy());
-}
 
 /// "old", "new", "refused" (is rebuilt), or what is wrong.
 inline std::string cache_entry(MemoryFileSystem& disk, std::size_t old_size, std::size_t new_size) {
@@ -101,14 +20,15 @@ inline std::string cache_entry(MemoryFileSystem& disk, std::size_t old_size, std
   return record.engine_sha256 == digest_of(crash_plan(new_size)) ? "new" : "a bad entry is accepted";
 }
 
-inline CrashScenario publish_entry_over(bool is_after_kill) {
+inline CrashScenario publish_entry_over(std::optional<Interruption> how) {
   constexpr std::size_t kOld = 1300, kNew = 1700;
   const MemoryTree before = crash_disk();
   const CrashAct publish = [](FileSystem& files) { return crash_publish_engine(files, crash_plan(kNew)); };
-  CrashScenario scenario{
-      is_after_kill ? "cache entry after a killed publish" : "cache entry", "cache", {}, {}, {}};
-  scenario.logs = is_after_kill ? record_after_kills(before, publish, publish)
-                                : std::vector<CrashLog>{record(before, publish)};
+  CrashScenario scenario{"cache entry", "cache", {}, {}, {}};
+  scenario.logs =
+      how ? record_after(*how, before, publish, publish) : std::vector<CrashLog>{record(before, publish)};
+  if (how)
+    scenario.name += *how == Interruption::kKill ? " after a killed publish" : " after a failed publish";
   scenario.judge = [](MemoryFileSystem& disk, std::size_t promises) -> std::string {
     const std::string found = cache_entry(disk, kOld, kNew);
     const std::set<std::string> allowed =
@@ -182,10 +102,14 @@ inline std::vector<CrashScenario> crash_scenarios() {
                                     collect_old(false),
                                     collect_old(true),
                                     collect_after_copy(),
+                                    publish_after_copy("take over a copy by hand", false, nullptr),
+                                    publish_after_copy("take over a signed copy", false, &crash_key()),
+                                    publish_after_copy("nothing to do after a copy", true, &crash_key()),
                                     collect_after_killed_publish(),
                                     collect_after_killed_sign(),
-                                    publish_entry_over(false),
-                                    publish_entry_over(true)};
+                                    publish_entry_over(std::nullopt),
+                                    publish_entry_over(Interruption::kKill),
+                                    publish_entry_over(Interruption::kFault)};
   for (CrashScenario& scenario : ratchet_scenarios()) all.push_back(std::move(scenario));
   return all;
 }

@@ -39,13 +39,14 @@ inline const EngineRecord& crash_record() {
 /// Larger than one block, so that it can be torn.
 inline std::string crash_plan(std::size_t size) { return plan_bytes(size); }
 
-/// The build process writes without syncing.
+/// Another one for every engine, so that a mixture is seen. The build process writes without syncing.
 inline Status crash_publish_engine(FileSystem& files, const std::string& engine) {
   SKUA_ASSIGN_OR_RETURN(WriterLock lock, WriterLock::take(files, kCache));
   SKUA_ASSIGN_OR_RETURN(const std::string staging, lock.make_staging());
   SKUA_ASSIGN_OR_RETURN(const auto folder, lock.folder().open_folder(staging));
+  const std::string golden = golden_bytes(static_cast<float>(engine.size()));
   for (const auto& [name, bytes] :
-       {std::pair(crash_record().file, engine), std::pair(crash_record().golden.file, golden_bytes())}) {
+       {std::pair(crash_record().file, engine), std::pair(crash_record().golden.file, golden)}) {
     SKUA_ASSIGN_OR_RETURN(const auto file, folder->create(name));
     SKUA_RETURN_IF_ERROR(file->write(bytes_of(bytes)));
   }
