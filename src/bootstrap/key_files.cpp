@@ -43,14 +43,6 @@ Status check_absent(Folder& folder, const std::string& name) {
                     "expected no such file yet, found one; keys are never overwritten: choose another name");
 }
 
-Status write_private(Folder& folder, const std::string& name, const std::string& text) {
-  SKUA_ASSIGN_OR_RETURN(const auto file, folder.create_private(name));
-  Status written = file->write(std::as_bytes(std::span(text)));
-  if (written.ok()) written = file->sync();
-  if (!written.ok()) static_cast<void>(folder.remove(name));
-  return written;
-}
-
 }  // namespace
 
 Result<PublicKey> read_public_key(FileSystem& files, const fs::path& file) {
@@ -93,7 +85,7 @@ Status write_key_pair(FileSystem& files, const fs::path& file, const fs::path& p
     SKUA_ASSIGN_OR_RETURN(const std::string pem, key.to_pem(passphrase));
     SKUA_RETURN_IF_ERROR(write_new(*shared.folder, shared.name, std::as_bytes(std::span(public_key.pem()))));
     TemporaryFile undo(*shared.folder, shared.name);  // a public half alone is of no use
-    SKUA_RETURN_IF_ERROR(write_private(*secret.folder, secret.name, pem));
+    SKUA_RETURN_IF_ERROR(write_new_private(*secret.folder, secret.name, std::as_bytes(std::span(pem))));
     undo.release();
     SKUA_RETURN_IF_ERROR(secret.folder->sync());
     return shared.folder->sync();

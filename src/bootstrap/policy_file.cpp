@@ -5,6 +5,7 @@
 #include "bootstrap/key_files.h"
 #include "bootstrap/owned_file.h"
 #include "bootstrap/yaml_fields.h"
+#include "cache/set_signature.h"
 #include "core/text.h"
 
 namespace skua {
@@ -13,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPolicyMaxBytes = 65536;
-constexpr std::size_t kMostKeys = 2;  // the current one and the next
 
 void read_expiry(YamlFields& fields, PolicyFile& policy) {
   const auto expiry = fields.text("expiry");
@@ -31,10 +31,10 @@ void read_keys(YamlFields& fields, const fs::path& file, PolicyFile& policy) {
     }
     policy.trusted_keys.push_back(file.parent_path() / key);
   }
-  if (policy.trusted_keys.size() <= kMostKeys) return;
-  fields.fail(*fields.node("trusted_keys"), "trusted_keys: expected at most " + std::to_string(kMostKeys) +
-                                                ", the current key and the next, found " +
-                                                std::to_string(policy.trusted_keys.size()));
+  if (policy.trusted_keys.size() <= kMostTrustedKeys) return;
+  fields.fail(*fields.node("trusted_keys"),
+              "trusted_keys: expected at most " + std::to_string(kMostTrustedKeys) +
+                  ", the current key and the next, found " + std::to_string(policy.trusted_keys.size()));
 }
 
 }  // namespace
@@ -69,9 +69,9 @@ Status trust_keys(FileSystem& files, const std::vector<fs::path>& keys, GatePoli
     SKUA_ASSIGN_OR_RETURN(PublicKey key, read_public_key(files, file));
     auto& trusted = policy.trusted_keys;
     if (std::find(trusted.begin(), trusted.end(), key) != trusted.end()) continue;
-    if (trusted.size() == kMostKeys) {
+    if (trusted.size() == kMostTrustedKeys) {
       return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
-                        "key " + file.string() + ": expected at most " + std::to_string(kMostKeys) +
+                        "key " + file.string() + ": expected at most " + std::to_string(kMostTrustedKeys) +
                             " trusted keys, the current one and the next, found more; leave one out");
     }
     trusted.push_back(std::move(key));

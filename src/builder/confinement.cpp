@@ -10,13 +10,13 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <fstream>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include "builder/landlock.h"
+#include "builder/refused.h"
 #include "builder/system_calls.h"
 #include "skua_sdk_paths.h"
 
@@ -24,14 +24,6 @@ namespace skua::builder {
 namespace {
 
 namespace fs = std::filesystem;
-
-Error refused(const std::string& what) {
-  const int number = errno;
-  return make_error(
-      ErrorCode::kEngineBuild, Reason::kBuilderConfinement,
-      what + ": " + std::strerror(number) + "; build outside of the sandbox that forbids this, or report it",
-      number);
-}
 
 /// Never raises a limit. A build within a build has those of the outer one, and cannot change them.
 Status limit(int resource, rlim_t most, const char* what) {

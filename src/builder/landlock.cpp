@@ -5,8 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include "builder/refused.h"
+#include "core/descriptor.h"
 
 namespace skua::builder {
 namespace {
@@ -32,28 +32,6 @@ struct __attribute__((packed)) PathRule {
   std::int32_t folder;
 };
 
-class Descriptor {
- public:
-  explicit Descriptor(long fd) : fd_(static_cast<int>(fd)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-Error refused(const std::string& what) {
-  const int number = errno;
-  return make_error(ErrorCode::kEngineBuild, Reason::kBuilderConfinement,
-                    "Landlock: " + what + ": " + std::strerror(number) +
-                        "; build outside of the sandbox that forbids this, or report it",
-                    number);
-}
-
 /// What this kernel can hold us to.
 RulesetAttributes handled_by(int abi) {
   RulesetAttributes handled{kWriteFile | kRemoveFolder | kRemoveFile | kMakeFolder | kMakeFile | kMakeOthers,
@@ -75,11 +53,11 @@ std::size_t size_known_to(int abi) {
 Status allow(int ruleset, const std::filesystem::path& path, std::uint64_t rights) {
   const Descriptor place(::open(path.c_str(), O_PATH | O_CLOEXEC));
   struct stat status {};
-  if (place.get() < 0 || ::fstat(place.get(), &status) != 0) return {};
+  if (!place.is_open() || ::fstat(place.get(), &status) != 0) return {};
   if (!S_ISDIR(status.st_mode)) rights &= kWriteFile | kTruncate | kControlDevice;
   const PathRule rule{rights, place.get()};
   if (::syscall(kAddRule, ruleset, kPathBeneath, &rule, 0) == 0) return {};
-  return refused("a rule for " + path.string());
+  return refused("Landlock: a rule for " + path.string());
 }
 
 }  // namespace
@@ -91,14 +69,15 @@ int landlock_abi() noexcept {
 
 Status restrict_writing(const LandlockRules& rules, int abi) {
   const RulesetAttributes handled = handled_by(abi);
-  const Descriptor ruleset(::syscall(kCreateRuleset, &handled, size_known_to(abi), 0));
-  if (ruleset.get() < 0) return refused("a set of rules");
+  const Descriptor ruleset(static_cast<int>(::syscall(kCreateRuleset, &handled, size_known_to(abi), 0)));
+  if (!ruleset.is_open()) return refused("Landlock: a set of rules");
   std::uint64_t below = handled.files & (kWriteFile | kTruncate | kMakeFile | kRemoveFile);
   if (rules.may_make_folders) below |= kMakeFolder | kRemoveFolder;
   SKUA_RETURN_IF_ERROR(allow(ruleset.get(), rules.folder, below));
   const std::uint64_t device = handled.files & (kWriteFile | kTruncate | kControlDevice);
   for (const auto& path : rules.devices) SKUA_RETURN_IF_ERROR(allow(ruleset.get(), path, device));
-  if (::syscall(kRestrictSelf, ruleset.get(), 0) != 0) return refused("holding this process to its rules");
+  if (::syscall(kRestrictSelf, ruleset.get(), 0) != 0)
+    return refused("Landlock: holding this process to its rules");
   return {};
 }
 

@@ -15,9 +15,10 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <string>
 #include <vector>
+
+#include "builder/refused.h"
 
 namespace skua::builder {
 namespace {
@@ -127,11 +128,7 @@ class Filter {
     add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     const sock_fprog program{static_cast<unsigned short>(code_.size()), code_.data()};
     if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0) return {};
-    const int number = errno;
-    return make_error(ErrorCode::kEngineBuild, Reason::kBuilderConfinement,
-                      std::string("seccomp: a filter of system calls: ") + std::strerror(number) +
-                          "; build outside of the sandbox that forbids this, or report it",
-                      number);
+    return refused("seccomp: a filter of system calls");
   }
 
  private:

@@ -186,7 +186,9 @@ Result<PrivateKey> PrivateKey::generate() {
 }
 
 bool PrivateKey::is_encrypted(std::string_view pem) noexcept {
-  return pem.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") != std::string_view::npos ||
+  return pem.find(
+             "-----BEGIN "
+             "ENCRYPTED PRIVATE KEY-----") != std::string_view::npos ||
          pem.find("Proc-Type: 4,ENCRYPTED") != std::string_view::npos;
 }
 

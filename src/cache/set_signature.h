@@ -1,6 +1,7 @@
 // Signing a flight set, and judging its signature: the first stage of the set gate.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,10 @@
 #include "skua/public_key.h"
 
 namespace skua {
+
+/// The current key and the next one: what a policy file, the command line and an aircraft may trust at a
+/// time.
+inline constexpr std::size_t kMostTrustedKeys = 2;
 
 struct JudgedSignature {
   SetStatement statement;

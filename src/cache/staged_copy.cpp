@@ -15,11 +15,13 @@ constexpr std::size_t kPieceBytes = 1U << 20U;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::size_t kRandomBytes = 8;
 
+using Create = Result<std::unique_ptr<WriteFile>> (Folder::*)(std::string_view);
+
 /// Runs `fill` on a new file and syncs it; whatever goes wrong, no file of that name stays.
 template <typename Fill>
-Status fill_new(Folder& folder, std::string_view name, Fill fill) {
+Status fill_new(Folder& folder, std::string_view name, Fill fill, Create create = &Folder::create) {
   std::string text(name);  // before there is a file to answer for
-  SKUA_ASSIGN_OR_RETURN(const std::unique_ptr<WriteFile> file, folder.create(name));
+  SKUA_ASSIGN_OR_RETURN(const std::unique_ptr<WriteFile> file, (folder.*create)(name));
   TemporaryFile temporary(folder, std::move(text));
   SKUA_RETURN_IF_ERROR(fill(*file));
   SKUA_RETURN_IF_ERROR(file->sync());
@@ -66,6 +68,11 @@ bool is_leftover(std::string_view name) noexcept {
 
 Status write_new(Folder& folder, std::string_view name, std::span<const std::byte> bytes) {
   return fill_new(folder, name, [&](WriteFile& file) { return file.write(bytes); });
+}
+
+Status write_new_private(Folder& folder, std::string_view name, std::span<const std::byte> bytes) {
+  return fill_new(
+      folder, name, [&](WriteFile& file) { return file.write(bytes); }, &Folder::create_private);
 }
 
 Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view name) {

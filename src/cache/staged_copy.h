@@ -17,11 +17,14 @@ inline constexpr std::string_view kTemporaryPrefix = ".tmp-";
 Result<std::string> random_name(std::string_view prefix);
 
 /// Whether `name` is what a killed writer leaves behind: one of the two prefixes and a random_name's digits,
-/// exactly. A set may be signed where it lies, in a folder that is not ours alone.
+/// and nothing more but a dash with what it stands for. A set may be signed where it lies, in a folder that
+/// is not ours alone.
 bool is_leftover(std::string_view name) noexcept;
 
 /// Creates `name`, writes, fsyncs. On an error the file is removed again.
 Status write_new(Folder& folder, std::string_view name, std::span<const std::byte> bytes);
+/// The same for a secret: mode 0600.
+Status write_new_private(Folder& folder, std::string_view name, std::span<const std::byte> bytes);
 
 struct CopiedFile {
   std::uint64_t size_bytes = 0;

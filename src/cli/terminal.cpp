@@ -12,25 +12,12 @@
 
 #include "cli/arguments.h"
 #include "core/blocked_signals.h"
+#include "core/descriptor.h"
 
 namespace skua {
 namespace {
 
 constexpr std::array kEndingSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// Readable when one of the ending signals waits. Nothing is read from it: the signal stays pending and acts
 /// as soon as it is let through.

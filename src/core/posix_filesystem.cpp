@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/descriptor.h"
 #include "core/filesystem.h"
 #include "core/posix_error.h"
 #include "core/standard_streams.h"
@@ -32,22 +33,11 @@ auto retry(Call call) {
   }
 }
 
-/// What was just opened, never under the number of a standard stream.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(above_standard_streams(fd)) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);  // never retried: Linux has closed it even when it reports EINTR
-  }
-  int get() const noexcept { return fd_; }
-  int release() noexcept { return std::exchange(fd_, -1); }
-  bool is_open() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
+/// What `call` opens, never under the number of a standard stream.
+template <typename Call>
+Descriptor opened(Call call) {
+  return Descriptor(above_standard_streams(retry(call)));
+}
 
 FileKind kind_of(mode_t mode) noexcept {
   if (S_ISREG(mode)) return FileKind::kRegular;
@@ -188,7 +178,7 @@ class PosixFolder final : public Folder {
 // O_DIRECTORY answers ENOTDIR for a link, too, but "is a link" is what the operator must know.
 Result<std::unique_ptr<Folder>> open_folder_at(int parent, const std::string& name,
                                                const std::filesystem::path& path) {
-  Descriptor fd(retry([&] { return openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags); }));
+  Descriptor fd = opened([&] { return openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags); });
   if (fd.is_open()) return std::unique_ptr<Folder>(std::make_unique<PosixFolder>(std::move(fd), path));
   const int error_number = errno;
   struct stat status {};
@@ -200,7 +190,7 @@ Result<std::unique_ptr<Folder>> open_folder_at(int parent, const std::string& na
 
 Result<std::unique_ptr<ReadFile>> PosixFolder::open_read(std::string_view name) {
   SKUA_RETURN_IF_ERROR(check_name(name));
-  Descriptor fd(retry([&] { return openat(fd_.get(), std::string(name).c_str(), O_RDONLY | kOpenFlags); }));
+  Descriptor fd = opened([&] { return openat(fd_.get(), std::string(name).c_str(), O_RDONLY | kOpenFlags); });
   if (!fd.is_open()) return error("opening", name, errno);
   return std::unique_ptr<ReadFile>(std::make_unique<PosixReadFile>(std::move(fd), (path_ / name).string()));
 }
@@ -251,8 +241,8 @@ Status PosixFolder::move_into(std::string_view from, std::string_view folder, st
   SKUA_RETURN_IF_ERROR(check_name(from));
   SKUA_RETURN_IF_ERROR(check_name(folder));
   SKUA_RETURN_IF_ERROR(check_name(to));
-  const Descriptor into(retry(
-      [&] { return openat(fd_.get(), std::string(folder).c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags); }));
+  const Descriptor into = opened(
+      [&] { return openat(fd_.get(), std::string(folder).c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags); });
   if (!into.is_open()) return error("opening folder", folder, errno);
   if (renameat(fd_.get(), std::string(from).c_str(), into.get(), std::string(to).c_str()) == 0) return {};
   const int error_number = errno;
@@ -268,7 +258,7 @@ Status PosixFolder::remove(std::string_view name) {
 
 Result<std::vector<std::string>> PosixFolder::list() {
   // A descriptor of its own: reading a folder moves the position that all copies of a descriptor share.
-  Descriptor fd(retry([&] { return openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | kOpenFlags); }));
+  Descriptor fd = opened([&] { return openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | kOpenFlags); });
   if (!fd.is_open()) return posix_error("listing", path_.string(), errno);
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(fd.get()), closedir);
   if (!stream) return posix_error("listing", path_.string(), errno);
@@ -294,8 +284,8 @@ Status PosixFolder::sync() {
 
 Status PosixFolder::sync_file(std::string_view name) {
   SKUA_RETURN_IF_ERROR(check_name(name));
-  const Descriptor fd(
-      retry([&] { return openat(fd_.get(), std::string(name).c_str(), O_RDONLY | kOpenFlags); }));
+  const Descriptor fd =
+      opened([&] { return openat(fd_.get(), std::string(name).c_str(), O_RDONLY | kOpenFlags); });
   if (!fd.is_open()) return error("opening", name, errno);
   if (retry([&] { return fsync(fd.get()); }) != 0) return error("syncing", name, errno);
   return {};

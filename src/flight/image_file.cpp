@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 
+#include "core/descriptor.h"
 #include "core/posix_error.h"
 #include "core/text.h"
 #include "flight/image_decoders.h"
@@ -42,20 +43,6 @@ Status decode(std::span<const std::byte> file, int channels, Image& image, const
                  file.empty() ? "the picture has no bytes; expected a JPEG or PNG file"
                               : "the bytes begin like neither a JPEG nor a PNG file; convert the picture");
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 Error system_error(std::string_view operation, const std::filesystem::path& file) {
   const int error_number = errno;

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "inference/process_session.h"
 
 namespace skua {
@@ -28,23 +29,6 @@ Error build_error(Reason reason, std::string message, int native = 0) {
 }
 
 /// Owns a file descriptor.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(); }
-  int get() const { return fd_; }
-  void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-  int* slot() { return &fd_; }
-
- private:
-  int fd_;
-};
-
 /// Frees posix_spawn's two option objects.
 struct SpawnOptions {
   posix_spawn_file_actions_t files{};
@@ -303,15 +287,13 @@ Status judge(const Waited& waited, const BuildProcess& process) {
 }  // namespace
 
 Status run_build_process(const BuildProcess& process) {
-  Descriptor read_end;
-  Descriptor write_end;
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return build_error(
         Reason::kIo, std::string("cannot make a pipe for the build process: ") + std::strerror(errno), errno);
   }
-  *read_end.slot() = ends[0];
-  *write_end.slot() = ends[1];
+  const Descriptor read_end(ends[0]);
+  Descriptor write_end(ends[1]);
   ::fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
   SKUA_ASSIGN_OR_RETURN(const pid_t pid, spawn(process, write_end.get()));
   write_end.close();

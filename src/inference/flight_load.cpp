@@ -7,13 +7,12 @@
 #include "cache/safe_file.h"
 #include "cache/set_files.h"
 #include "cache/set_gate.h"
+#include "cache/set_signature.h"
 #include "inference/load_events.h"
 #include "inference/set_loader.h"
 
 namespace skua {
 namespace {
-
-constexpr std::size_t kMostKeysInTheAir = 2;
 
 Status check_set_matches(const RuntimeState& runtime, const Manifest& manifest) {
   if (manifest.runtime_label == runtime.label) return {};
@@ -89,7 +88,7 @@ Status check_policy(const RuntimeState& runtime, const GatePolicy& policy) {
         "load policy: expected unsigned sets to be refused in the air, found them allowed; sign the "
         "set and give the runtime its public key");
   }
-  if (policy.trusted_keys.size() <= kMostKeysInTheAir) return {};
+  if (policy.trusted_keys.size() <= kMostTrustedKeys) return {};
   return make_error(ErrorCode::kManifest, Reason::kPolicyNotAirborne,
                     "load policy: expected at most two trusted keys in the air, the current and the next, "
                     "found " +

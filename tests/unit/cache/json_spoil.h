@@ -2,6 +2,8 @@
 // beside it.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <set>
 #include <string>
@@ -68,6 +70,22 @@ inline Json with_unknown(const Json& json, const Json::json_pointer& object) {
   Json spoiled = json;
   spoiled[object]["unknown"] = "x";
   return spoiled;
+}
+
+/// Every member of `json` removed, doubled, of another type, and an unknown one beside it: each a text that
+/// `refused` must be true of. How many members there are.
+template <typename Refused>
+std::size_t expect_every_member_once(const Json& json, Refused refused) {
+  const std::vector<Member> members = members_of(json);
+  for (const Member& member : members) {
+    EXPECT_TRUE(refused(without(json, member).dump())) << member.text();
+    EXPECT_TRUE(refused(doubled(json, member))) << member.text();
+    EXPECT_TRUE(refused(with_unknown(json, member.object).dump())) << member.object.to_string();
+    for (const Json& spoiled : with_other_types(json, member, true)) {
+      EXPECT_TRUE(refused(spoiled.dump())) << member.text() << ": " << spoiled.dump();
+    }
+  }
+  return members.size();
 }
 
 }  // namespace skua::test

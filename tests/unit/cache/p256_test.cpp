@@ -172,7 +172,8 @@ TEST(PrivateKeyPem, IsOneKey) {
        {std::string(), std::string("garbage"), pem + pem, pem + key.traditional(), key.public_pem(),
         pem.substr(0, middle), std::string(pem).insert(middle, "*"), std::string(pem).insert(middle, 1, '\0'),
         pem + std::string(1, '\0'), pem + std::string(20000, '\n'),
-        std::string("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n")}) {
+        std::string("-----BEGIN "
+                    "PRIVATE KEY-----\n-----END PRIVATE KEY-----\n")}) {
     EXPECT_TRUE(no_private_key(text)) << text.size();
   }
 }

@@ -9,6 +9,7 @@
 #include "cache/set_signature.h"
 #include "cli/commands.h"
 #include "core/json_strict.h"
+#include "skua_command.h"
 
 namespace skua::test {
 namespace {
@@ -17,9 +18,7 @@ using ::testing::HasSubstr;
 
 class CollectCommand : public ::testing::Test {
  protected:
-  struct Outcome {
-    int status = -1;
-    std::string out, err;
+  struct Outcome : CommandOutcome {
     Json json;
   };
   CollectCommand() {
@@ -31,18 +30,10 @@ class CollectCommand : public ::testing::Test {
     }
   }
   Outcome collect(std::vector<std::string> options, bool is_json = true) const {
-    std::vector<std::string> arguments = {"skua", "collect", folders_.sets().string()};
+    std::vector<std::string> arguments = {"collect", folders_.sets().string()};
     if (is_json) arguments.emplace_back("--json");
     arguments.insert(arguments.end(), options.begin(), options.end());
-    std::vector<const char*> argv;
-    for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-    std::ostringstream out, err;
-    Console console(out, err, false);
-    Session session{console, nullptr};
-    Outcome outcome;
-    outcome.status = run_skua(static_cast<int>(argv.size()), argv.data(), session);
-    outcome.out = out.str();
-    outcome.err = err.str();
+    Outcome outcome{skua_command(std::move(arguments)), {}};
     if (is_json) outcome.json = parse_json(outcome.out).value();
     return outcome;
   }

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "core/json_strict.h"
+#include "skua_command.h"
 #include "temp_folder.h"
 
 namespace skua::test {
@@ -16,9 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-struct Outcome {
-  int status = -1;
-  std::string out, err;
+struct Outcome : CommandOutcome {
   Json json() const {
     auto parsed = parse_json(out);
     EXPECT_TRUE(parsed.ok()) << out;
@@ -27,14 +26,7 @@ struct Outcome {
 };
 
 Outcome skua(std::vector<std::string> arguments, bool is_terminal = false) {
-  arguments.insert(arguments.begin(), "skua");
-  std::vector<const char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  std::ostringstream out, err;
-  Console console(out, err, is_terminal);
-  Session session{console, nullptr};
-  const int status = run_skua(static_cast<int>(argv.size()), argv.data(), session);
-  return {status, out.str(), err.str()};
+  return {skua_command(std::move(arguments), is_terminal)};
 }
 
 TEST(Program, HelpAndVersionAreResultsNotErrors) {

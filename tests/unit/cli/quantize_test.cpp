@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/quantize_tool.h"
 #include "core/json_strict.h"
+#include "skua_command.h"
 #include "temp_folder.h"
 
 namespace skua::test {
@@ -210,15 +211,11 @@ TEST_F(QuantizeTest, TwoAtOnceInOneFolderAreRefused) {
 // The command line
 
 Json command(std::vector<std::string> arguments, int expected_status) {
-  arguments.insert(arguments.begin(), {"skua", "quantize"});
+  arguments.insert(arguments.begin(), "quantize");
   arguments.emplace_back("--json");
-  std::vector<const char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  std::ostringstream out, err;
-  Console console(out, err, false);
-  Session session{console, nullptr};
-  EXPECT_EQ(run_skua(static_cast<int>(argv.size()), argv.data(), session), expected_status) << err.str();
-  auto parsed = parse_json(out.str());
+  const CommandOutcome outcome = skua_command(std::move(arguments));
+  EXPECT_EQ(outcome.status, expected_status) << outcome.err;
+  auto parsed = parse_json(outcome.out);
   return parsed.ok() ? *std::move(parsed) : Json::object();
 }
 
