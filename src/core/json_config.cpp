@@ -112,7 +112,7 @@ Json member_to_json(const T& value) {
 }  // namespace
 
 Json to_json(const BuildConfig& config) {
-  Json json;
+  Json json = Json::object();
   json["precision"] = to_string(config.precision);
   json["workspace_mb"] = config.workspace_mb;
   json["calibration_dataset"] =
@@ -164,7 +164,7 @@ Result<BuildConfig> build_config_from_json(const Json& json, const std::string& 
 }
 
 Json to_json(const RuntimeConfig& config) {
-  Json json;
+  Json json = Json::object();
   for (const ConfigField& field : config_fields()) {
     json[std::string(field.name)] =
         std::visit([&](auto member) { return member_to_json(config.*member); }, field.member);

@@ -65,7 +65,7 @@ Result<Shape> shape_from_json(const Json& json, const std::string& path) {
 }
 
 Json to_json(const TensorSpec& spec) {
-  Json json;
+  Json json = Json::object();
   json["name"] = spec.name;
   json["dtype"] = to_string(spec.dtype);
   json["shape"] = to_json(spec.shape);
@@ -87,7 +87,7 @@ Result<TensorSpec> tensor_spec_from_json(const Json& json, const std::string& pa
 }
 
 Json to_json(const OptimizationProfile& profile) {
-  Json json;
+  Json json = Json::object();
   json["input"] = profile.input_name;
   json["min"] = to_json(profile.min);
   json["opt"] = to_json(profile.opt);
@@ -107,7 +107,7 @@ Result<OptimizationProfile> profile_from_json(const Json& json, const std::strin
 }
 
 Json to_json(const HostTuple& host) {
-  Json json;
+  Json json = Json::object();
   json["sm"] = host.sm;
   json["jetpack"] = host.jetpack;
   json["tensorrt"] = host.tensorrt;
@@ -142,7 +142,7 @@ Result<HostTuple> host_from_json(const Json& json, const std::string& path) {
 }
 
 Json to_json(const Tolerance& tolerance) {
-  Json json;
+  Json json = Json::object();
   json["absolute"] = tolerance.absolute;
   json["relative"] = tolerance.relative;
   json["as_set"] = tolerance.as_set;
@@ -162,7 +162,7 @@ Result<Tolerance> tolerance_from_json(const Json& json, const std::string& path)
 }
 
 Json to_json(const CalibrationProvenance& provenance) {
-  Json json;
+  Json json = Json::object();
   json["dataset_sha256"] = provenance.dataset_sha256.hex();
   json["sample_count"] = provenance.sample_count;
   json["cache_sha256"] = provenance.cache_sha256.hex();

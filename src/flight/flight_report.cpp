@@ -108,7 +108,7 @@ Error report_error(const std::filesystem::path& file, const Error& error) {
 
 std::string report_text(const FlownFlight& flight) {
   const FlightStatistics& statistics = flight.loop.statistics();
-  Json report;
+  Json report = Json::object();
   report["schema_version"] = 1;
   report["set_id"] = flight.built.engines.set_id;
   report["signer"] = flight.built.engines.signer ? flight.built.engines.signer->hex() : "none";

@@ -181,7 +181,7 @@ Status FlightState::write(const Record& record) {
 }
 
 std::string FlightState::encode(const Record& record) {
-  Json json;
+  Json json = Json::object();
   json["schema_version"] = kSchemaVersion;
   json["set_id"] = record.set_id;
   json["boot_id"] = record.boot_id;

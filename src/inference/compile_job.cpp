@@ -71,7 +71,7 @@ Result<CompileRequest> decode_request(std::string_view text) {
 }
 
 std::string encode_response(const Result<EngineRecord>& response) {
-  Json json;
+  Json json = Json::object();
   if (response.ok()) {
     json["engine"] = to_json(*response);
   } else {

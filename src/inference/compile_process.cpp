@@ -186,8 +186,11 @@ Waited wait_for(pid_t pid, int progress_fd, const BuildProcess& process) {
     if (is_cancelled(process)) return {Ending::kCancelled, end_orderly(pid, process)};
     if (steady_clock::now() >= deadline) return {Ending::kTimeout, end_orderly(pid, process)};
     if (has_exited(pid)) {
-      const int status = reap(pid, process);  // first: what still writes would keep us reading for ever
-      while (is_pipe_open && lines.read_some(progress_fd) == LineReader::Found::kData) {
+      const int status = reap(pid, process);  // first: what still writes would keep us reading
+      // What a pipe can hold, and no more: a build within a build ends its group only.
+      constexpr int kMostChunks = 256;
+      for (int i = 0; is_pipe_open && i < kMostChunks; ++i) {
+        is_pipe_open = lines.read_some(progress_fd) == LineReader::Found::kData;
       }
       return {Ending::kExited, status};
     }

@@ -53,7 +53,7 @@ std::string_view bounded(std::string_view text) {
 }
 
 Json field_to_json(const ThermalSource& source, ThermalField field, const FieldReading& reading) {
-  Json json;
+  Json json = Json::object();
   json["status"] = to_string(reading.status);
   if (has_value(reading.status)) json["value"] = reading.value;
   if (reading.status == FieldStatus::kUnsupported) return json;
@@ -104,7 +104,7 @@ Status decode_causes(ObjectReader& reader, RecordedReading& into) {
 
 std::string encode_reading(const ThermalSource& source, const ThermalReading& reading,
                            std::int64_t measured_at_ns) {
-  Json json;
+  Json json = Json::object();
   json["schema"] = kSchema;
   json["source"] = source.name();
   json["measured_at_ns"] = measured_at_ns;

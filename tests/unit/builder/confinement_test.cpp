@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <fstream>
+
 #include "builder/landlock.h"
 #include "confinement_fixture.h"
 #include "verdicts.h"
@@ -85,6 +87,28 @@ TEST(Confinement, AGpuBuildKeepsLocalSocketsAndMemoryFilesAndNoOther) {
   EXPECT_EQ(place.outcome(hostile_act("OpenALocalSocket"), confined), "done");
   EXPECT_EQ(place.outcome(hostile_act("HoldMemoryThatNobodyCounts"), confined), "done");
   EXPECT_EQ(place.outcome(hostile_act("ConnectByTcp"), confined), "Operation not permitted");
+}
+
+/// CapEff of this process.
+std::string effective_capabilities() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word == "CapEff:" && status >> word) return word;
+  }
+  return "unknown";
+}
+
+// Other layers refuse the same acts; this one also takes what no act of ours tries.
+TEST(Confinement, OfRootsRightsThatOfReadingIsLeft) {
+  const std::string before = effective_capabilities();
+  if (before == "0000000000000000") GTEST_SKIP() << "this user has no capability to lose";
+  const ConfinementPlace place;
+  const std::string after = in_child([&]() -> std::string {
+    const std::string why = place.confined()();
+    return why.empty() ? effective_capabilities() : why;
+  });
+  EXPECT_EQ(after, "0000000000000004");  // CAP_DAC_READ_SEARCH
+  EXPECT_NE(before, after);
 }
 
 // ---- limits ----------------------------------------------------------------------------------------------

@@ -40,7 +40,9 @@ void start_children(int count, bool writes, const std::filesystem::path& list) {
   for (int i = 0; i < std::min(count, kMostChildren); ++i) {
     const pid_t pid = ::fork();
     if (pid == 0) linger(writes);
-    if (pid > 0) ids << pid << '\n';
+    if (pid < 0) continue;
+    ::setpgid(pid, pid);  // here too: it is to be out of this group before this process ends
+    ids << pid << '\n';
   }
 }
 
