@@ -77,7 +77,8 @@ bool is_p256(const EVP_PKEY* key) noexcept {
   std::array<char, 64> group{};
   std::size_t size = 0;
   int is_explicit = 1;
-  return EVP_PKEY_is_a(key, "EC") == 1 &&
+  const char* const type = EVP_PKEY_get0_type_name(key);  // EVP_PKEY_is_a says no where it has no memory
+  return type != nullptr && std::string_view(type) == "EC" &&
          EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) == 1 &&
          std::string_view(group.data(), size) == "prime256v1" &&
          EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit) == 1 &&

@@ -10,4 +10,7 @@ namespace skua {
 /// memory for it; the next call tries again. Thread-safe.
 OSSL_LIB_CTX* crypto_library() noexcept;
 
+/// SHA-256 of that library, fetched once: that costs more than hashing a page. nullptr as above.
+const EVP_MD* crypto_sha256() noexcept;
+
 }  // namespace skua

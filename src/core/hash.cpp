@@ -20,19 +20,6 @@ namespace {
 constexpr std::size_t kReaderPiece = std::size_t{1} << 20U;  // of the reader thread: fewer wake-ups
 constexpr std::size_t kThreadWorthwhile = std::size_t{8} << 20U;
 
-// Fetching costs more than hashing a page, so it is done once: the first time that there is memory for it.
-const EVP_MD* sha256_algorithm() noexcept {
-  static std::atomic<EVP_MD*> fetched{nullptr};
-  EVP_MD* algorithm = fetched.load(std::memory_order_acquire);
-  if (algorithm != nullptr) return algorithm;
-  OSSL_LIB_CTX* const library = crypto_library();
-  EVP_MD* const fresh = library != nullptr ? EVP_MD_fetch(library, "SHA256", nullptr) : nullptr;
-  if (fresh == nullptr) return nullptr;
-  if (fetched.compare_exchange_strong(algorithm, fresh)) return fresh;
-  EVP_MD_free(fresh);  // another thread was faster
-  return algorithm;
-}
-
 Error size_mismatch(std::string found, std::size_t expected) {
   return make_error(ErrorCode::kIo, Reason::kFileSizeMismatch,
                     "file " + std::move(found) + ", expected " + std::to_string(expected) +
@@ -118,8 +105,8 @@ Result<Sha256> read_then_hash(ReadFile& file, std::span<std::byte> into) {
 
 struct Sha256Hasher::Context {
   EVP_MD_CTX* evp = EVP_MD_CTX_new();
-  bool is_good = evp != nullptr && sha256_algorithm() != nullptr &&
-                 EVP_DigestInit_ex2(evp, sha256_algorithm(), nullptr) == 1;
+  bool is_good =
+      evp != nullptr && crypto_sha256() != nullptr && EVP_DigestInit_ex2(evp, crypto_sha256(), nullptr) == 1;
   ~Context() { EVP_MD_CTX_free(evp); }
 };
 
