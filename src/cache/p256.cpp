@@ -47,7 +47,9 @@ struct ClearedErrors {
 /// Whether that is why OpenSSL has just failed: then nothing is known about the bytes. Empties the queue.
 bool ran_out_of_memory() noexcept {
   for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error()) {
-    if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) return true;
+    const int reason = ERR_GET_REASON(code);
+    if (reason == ERR_R_MALLOC_FAILURE) return true;
+    if (ERR_GET_LIB(code) == ERR_LIB_BIO && reason == ERR_R_INIT_FAIL) return true;  // says no more than that
   }
   return crypto_library() == nullptr;
 }
@@ -160,9 +162,8 @@ Result<PublicKey> PublicKey::from_pem(std::string_view pem) {
   const std::string_view text = trimmed(pem);
   if (!is_readable(pem) || !is_one_public_block(text)) return refusal;
   const Pkey key = read_public(text);
-  if (key == nullptr && ran_out_of_memory()) return no_memory();
-  if (key == nullptr || !is_p256(key.get())) return refusal;
-  if (!passes(key.get(), EVP_PKEY_public_check)) return ran_out_of_memory() ? no_memory() : refusal;
+  const bool is_right = key != nullptr && is_p256(key.get()) && passes(key.get(), EVP_PKEY_public_check);
+  if (!is_right) return ran_out_of_memory() ? no_memory() : refusal;
   SKUA_ASSIGN_OR_RETURN(std::string canonical, public_pem(key.get()));
   const Sha256 fingerprint = sha256_of(std::as_bytes(std::span(canonical)));
   return PublicKey(std::move(canonical), fingerprint);
@@ -207,8 +208,8 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, std::string_view p
                       std::string("key: expected the passphrase of an encrypted private key, found ") +
                           (passphrase.empty() ? "none" : "another one") + "; give the right one");
   }
-  if (key == nullptr || !is_p256(key.get())) return malformed(Reason::kPrivateKeyMalformed, "private key");
-  if (!passes(key.get(), EVP_PKEY_check)) {
+  const bool is_right = key != nullptr && is_p256(key.get()) && passes(key.get(), EVP_PKEY_check);
+  if (!is_right) {
     return ran_out_of_memory() ? no_memory() : malformed(Reason::kPrivateKeyMalformed, "private key");
   }
   return PrivateKey(std::make_unique<Key>(Key{std::move(key)}));
@@ -259,6 +260,9 @@ Result<bool> is_signed_by(const PublicKey& key, std::span<const std::byte> messa
   const ClearedErrors cleared;
   const Pkey pkey = read_public(key.pem());
   const DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  // Nobody uses the context again. Without this OpenSSL verifies with a copy of it, and where it has no
+  // memory for the copy it says that the signature is bad.
+  if (context != nullptr) EVP_MD_CTX_set_flags(context.get(), EVP_MD_CTX_FLAG_FINALISE);
   if (pkey == nullptr || context == nullptr ||
       EVP_DigestVerifyInit_ex(context.get(), nullptr, kDigest, crypto_library(), nullptr, pkey.get(),
                               nullptr) != 1) {
