@@ -111,10 +111,12 @@ inline std::vector<std::string> leftovers(const fs::path& root) {
 /// A world to start from again and again: copied, not made anew.
 class WorldTemplate {
  public:
-  /// Set 1 flies.
-  explicit WorldTemplate(const fs::path& parent, std::size_t engine_bytes = 4096) : temp_(parent) {
-    record_ = make_world(origin(), engine_bytes);
-    publish_number(posix_file_system(), origin(), record_, 1).value();
+  /// Sets 1 to `sets`, of which the last one flies.
+  explicit WorldTemplate(const fs::path& parent, std::uint64_t sets = 1)
+      : temp_(parent), record_(make_world(origin())) {
+    for (std::uint64_t number = 1; number <= sets; ++number) {
+      publish_number(posix_file_system(), origin(), record_, number).value();
+    }
   }
   World origin() const { return {temp_.path() / "origin"}; }
   const EngineRecord& record() const { return record_; }

@@ -47,8 +47,8 @@ KillSweep kill_at_each_call(const WorldTemplate& origin, const Operation& operat
 
 class KillSteps : public testing::Test {
  protected:
-  void sweep(const Operation& operation) {
-    const KillSweep found = kill_at_each_call(origin_, operation);
+  void sweep(const Operation& operation, const WorldTemplate& origin) {
+    const KillSweep found = kill_at_each_call(origin, operation);
     for (const std::string& complaint : found.complaints)
       ADD_FAILURE() << operation.name << ": " << complaint;
     EXPECT_GT(found.seen.at(After::kOld), 0) << "nothing was cut";
@@ -59,15 +59,17 @@ class KillSteps : public testing::Test {
   WorldTemplate origin_{memory_folder()};
 };
 
-TEST_F(KillSteps, PublishIsOldOrNew) { sweep(publish_operation(origin_.record())); }
+TEST_F(KillSteps, PublishIsOldOrNew) { sweep(publish_operation(origin_.record()), origin_); }
 
-TEST_F(KillSteps, ASignatureIsThereWholeOrNotAtAll) { sweep(sign_operation(origin_.record())); }
+TEST_F(KillSteps, ASignatureIsThereWholeOrNotAtAll) { sweep(sign_operation(origin_.record()), origin_); }
 
 TEST_F(KillSteps, TheRatchetIsOldOrNew) {
-  for (const bool is_first : {true, false}) sweep(accept_operation(is_first));
+  for (const bool is_first : {true, false}) sweep(accept_operation(is_first), origin_);
 }
 
-TEST_F(KillSteps, ACollectedSetIsThereWholeOrNotAtAll) { sweep(collect_operation(origin_.record())); }
+TEST_F(KillSteps, ACollectedSetIsThereWholeOrNotAtAll) {
+  sweep(collect_operation(), WorldTemplate(memory_folder(), 3));
+}
 
 /// Negative control: a writer that moves CURRENT before its set is complete is found out.
 TEST_F(KillSteps, AWriterInTheWrongOrderIsCaught) {

@@ -95,16 +95,12 @@ inline Result<CollectReport> collect(const World& world) {
 }
 
 /// Of sets 1, 2 and 3, which flies, the first one goes: whole or not at all.
-inline Operation collect_operation(const EngineRecord& record) {
+inline Operation collect_operation() {
   Operation operation;
   operation.name = "collect";
   operation.may_skip = true;
   operation.is_cleared = false;
-  operation.prepare = [record](const World& world) {
-    for (const std::uint64_t number : {2U, 3U}) {
-      publish_number(posix_file_system(), world, record, number).value();
-    }
-  };
+  operation.prepare = [](const World&) {};
   operation.act = [](const World& world) -> Status {
     SKUA_RETURN_IF_ERROR(collect(world));
     return {};

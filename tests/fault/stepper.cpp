@@ -73,8 +73,9 @@ class Stepper {
       return;
     }
     if (!is_counting_) return;
-    const bool is_it = plan_.what != Intervention::kNone && trace_.calls.size() == plan_.at;
     trace_.calls.push_back(number);
+    if (plan_.call >= 0 && plan_.call != number) return;
+    const bool is_it = plan_.what != Intervention::kNone && seen_++ == plan_.at;
     if (is_it) intervene();
   }
 
@@ -107,6 +108,7 @@ class Stepper {
   pid_t child_;
   StepPlan plan_;
   StepTrace trace_;
+  std::size_t seen_ = 0;  ///< of the calls that the plan counts
   bool is_counting_ = false;
   bool is_failing_ = false;
 };

@@ -19,8 +19,9 @@ enum class Intervention : std::uint8_t {
 
 struct StepPlan {
   Intervention what = Intervention::kNone;
-  std::size_t at = 0;  ///< which system call, from 0
+  std::size_t at = 0;  ///< which system call, from 0: of all, or of those with number `call`
   int error_number = 0;
+  long call = -1;
 };
 
 struct StepTrace {
