@@ -21,8 +21,31 @@ function(skua_check_arguments FUNCTION NAME SOURCES UNPARSED)
   endif()
 endfunction()
 
-# Flags and include folders that all our own targets share.
+# Sources that are compiled alone: names local to them are local names of another source of their folder as well.
+file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/compiled_alone.txt SKUA_COMPILED_ALONE REGEX "^[^#]")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/compiled_alone.txt)
+
+# Compiles the sources of a target eight at a time.
+function(skua_parse_once TARGET)
+  get_target_property(sources ${TARGET} SOURCES)
+  list(FILTER sources EXCLUDE REGEX "^[$]<")
+  foreach(source IN LISTS sources)
+    file(REAL_PATH ${source} path BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+    file(RELATIVE_PATH name ${PROJECT_SOURCE_DIR} ${path})
+    if(name IN_LIST SKUA_COMPILED_ALONE)
+      set_source_files_properties(${path} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
+  endforeach()
+  set_target_properties(${TARGET} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+endfunction()
+
+# Flags and include folders that all our own targets share. Sources of an archive are compiled alone: a program takes from it
+# what it needs, and what flies takes no more than that.
 function(skua_configure_target TARGET)
+  get_target_property(type ${TARGET} TYPE)
+  if(SKUA_PARSE_ONCE AND NOT type STREQUAL STATIC_LIBRARY)
+    skua_parse_once(${TARGET})
+  endif()
   target_compile_features(${TARGET} PUBLIC cxx_std_20)
   target_compile_options(${TARGET} PRIVATE ${SKUA_WARNINGS})
   target_include_directories(${TARGET} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src

@@ -103,11 +103,15 @@ std::string DigestCache::encode() const {
   std::stable_sort(newest.begin(), newest.end(),
                    [](const auto& a, const auto& b) { return a.second.hashed_ns > b.second.hashed_ns; });
   newest.resize(std::min(newest.size(), kMaxEntries));
-  Json json = {{"kind", kKind}, {"schema", kSchema}};
+  Json json = Json::object();
+  json["kind"] = kKind;
+  json["schema"] = kSchema;
   json["files"] = list_to_json(newest, [](const auto& entry) {
-    return Json{{"identity", entry.first},
-                {"sha256", entry.second.sha256.hex()},
-                {"hashed_us", entry.second.hashed_ns / 1000}};
+    Json file = Json::object();
+    file["identity"] = entry.first;
+    file["sha256"] = entry.second.sha256.hex();
+    file["hashed_us"] = entry.second.hashed_ns / 1000;
+    return file;
   });
   return file_text_of(json);
 }

@@ -72,14 +72,23 @@ Error malformed(const Error& cause) {
 }  // namespace
 
 std::string encode_bundle(const DsseBundle& bundle) {
+  Json signature = Json::object();
+  signature["sig"] = to_base64(bundle.signature);
+  signature["keyid"] = "";
+  Json envelope = Json::object();
+  envelope["payload"] = to_base64(std::as_bytes(std::span(bundle.payload)));
+  envelope["payloadType"] = kPayloadType;
+  envelope["signatures"] = Json::array();
+  envelope["signatures"].push_back(std::move(signature));
+  Json key = Json::object();
+  key["hint"] = bundle.key_hint.hex();
+  Json material = Json::object();
+  material["publicKey"] = std::move(key);
+  material["tlogEntries"] = Json::array();
   Json json = Json::object();
   json["mediaType"] = kMediaType;
-  json["verificationMaterial"] = {{"publicKey", {{"hint", bundle.key_hint.hex()}}},
-                                  {"tlogEntries", Json::array()}};
-  Json signature = {{"sig", to_base64(bundle.signature)}, {"keyid", ""}};
-  json["dsseEnvelope"] = {{"payload", to_base64(std::as_bytes(std::span(bundle.payload)))},
-                          {"payloadType", kPayloadType},
-                          {"signatures", Json::array({std::move(signature)})}};
+  json["verificationMaterial"] = std::move(material);
+  json["dsseEnvelope"] = std::move(envelope);
   return json.dump() + "\n";
 }
 

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
+#include <openssl/proverr.h>
 #include <openssl/rand.h>
 
 #include <array>
@@ -61,6 +62,20 @@ Error malformed(Reason reason, std::string_view what) {
 
 Error no_memory() {
   return make_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "no memory for a P-256 operation");
+}
+
+/// Why OpenSSL has just failed at something that needs no more than memory and random numbers. It does not
+/// hand on the system's own error. Empties the queue.
+Error no_memory_or_random() {
+  bool is_random = false;
+  for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error()) {
+    if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) return no_memory();
+    is_random |= ERR_GET_LIB(code) == ERR_LIB_PROV && ERR_GET_REASON(code) == PROV_R_ERROR_RETRIEVING_ENTROPY;
+  }
+  if (!is_random) return no_memory();
+  return make_error(ErrorCode::kIo, Reason::kIo,
+                    "key: expected random numbers from the system, found none (getrandom, /dev/urandom); "
+                    "check the kernel and the sandbox that this program runs in");
 }
 
 Bio reader_of(std::string_view text) noexcept {
@@ -183,7 +198,7 @@ Result<PrivateKey> PrivateKey::generate() {
   OSSL_LIB_CTX* const library = crypto_library();
   if (library == nullptr) return no_memory();
   Pkey key(EVP_PKEY_Q_keygen(library, nullptr, "EC", "P-256"), EVP_PKEY_free);
-  if (key == nullptr) return no_memory();
+  if (key == nullptr) return no_memory_or_random();
   return PrivateKey(std::make_unique<Key>(Key{std::move(key)}));
 }
 
@@ -227,7 +242,7 @@ Result<std::string> PrivateKey::to_pem(std::string_view passphrase) const {
   if (bio == nullptr || plain == nullptr) return no_memory();
   const bool is_written = passphrase.empty() ? PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio.get(), plain.get()) == 1
                                              : write_encrypted(bio.get(), plain.get(), passphrase);
-  if (!is_written) return no_memory();
+  if (!is_written) return no_memory_or_random();
   return text_of(bio.get());
 }
 
@@ -246,11 +261,11 @@ Result<std::vector<std::byte>> PrivateKey::sign(std::span<const std::byte> messa
       EVP_DigestSignInit_ex(context.get(), nullptr, kDigest, crypto_library(), nullptr, key_->pkey.get(),
                             nullptr) != 1 ||
       EVP_DigestSign(context.get(), nullptr, &size, data, message.size()) != 1) {
-    return no_memory();
+    return no_memory_or_random();
   }
   std::vector<std::byte> signature(size);
   auto* const out = reinterpret_cast<unsigned char*>(signature.data());
-  if (EVP_DigestSign(context.get(), out, &size, data, message.size()) != 1) return no_memory();
+  if (EVP_DigestSign(context.get(), out, &size, data, message.size()) != 1) return no_memory_or_random();
   signature.resize(size);
   return signature;
 }

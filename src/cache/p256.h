@@ -15,6 +15,7 @@
 namespace skua {
 
 /// The half that signs: ground only. Never printed, never copied; its memory is cleared when it goes.
+/// Making keys, signing and encrypting take random numbers: io_error where the system gives none.
 class PrivateKey {
  public:
   static Result<PrivateKey> generate();

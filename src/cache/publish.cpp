@@ -176,9 +176,9 @@ void WriterLock::discard(const std::string& staging) noexcept {
 }
 
 Result<EngineRecord> publish_engine(WriterLock& cache, const std::string& staging, EngineRecord record) {
+  const Discarded discarded(cache, staging);
   SKUA_RETURN_IF_ERROR(EngineFilenameSchema::parse(record.file));
   if (record.golden.file.empty()) record.golden.file = record.file + ".golden";
-  const Discarded discarded(cache, staging);
   const std::string doing = "cannot publish engine " + file_text(cache.folder(), record.file);
   Result<std::unique_ptr<Folder>> folder = cache.folder().open_folder(staging);
   if (!folder.ok()) return as_build_error(folder.error(), doing);

@@ -127,6 +127,37 @@ Result<SetStatement> read_statement(const Json& json) {
                         root_digest(statement.files).hex() + ", found " + subjects.front().digest.hex());
 }
 
+Json subject_json(const SetStatement& statement) {
+  Json digest = Json::object();
+  digest["sha256"] = root_digest(statement.files).hex();
+  Json json = Json::object();
+  json["name"] = statement.subject;
+  json["digest"] = std::move(digest);
+  return json;
+}
+
+Json resource_json(const SignedFile& file) {
+  Json json = Json::object();
+  json["name"] = file.name;
+  json["algorithm"] = "sha256";
+  json["digest"] = file.sha256.hex();
+  return json;
+}
+
+Json predicate_json(const SetStatement& statement) {
+  Json serialization = Json::object();
+  serialization["method"] = "files";
+  serialization["hash_type"] = "sha256";
+  serialization["allow_symlinks"] = false;
+  serialization["ignore_paths"] = Json::array();
+  serialization["ignore_paths"].push_back(kSignatureName);
+  Json json = Json::object();
+  json["serialization"] = std::move(serialization);
+  json["resources"] = Json::array();
+  for (const SignedFile& file : statement.files) json["resources"].push_back(resource_json(file));
+  return json;
+}
+
 }  // namespace
 
 SetStatement statement_of(const Manifest& manifest, const Sha256& manifest_sha256) {
@@ -139,21 +170,12 @@ SetStatement statement_of(const Manifest& manifest, const Sha256& manifest_sha25
 }
 
 std::string encode_statement(const SetStatement& statement) {
-  Json resources = Json::array();
-  for (const SignedFile& file : statement.files) {
-    resources.push_back({{"name", file.name}, {"algorithm", "sha256"}, {"digest", file.sha256.hex()}});
-  }
-  Json subject = {{"name", statement.subject}, {"digest", {{"sha256", root_digest(statement.files).hex()}}}};
   Json json = Json::object();
   json["_type"] = kStatementType;
-  json["subject"] = Json::array({std::move(subject)});
+  json["subject"] = Json::array();
+  json["subject"].push_back(subject_json(statement));
   json["predicateType"] = kPredicateType;
-  json["predicate"] = {{"serialization",
-                        {{"method", "files"},
-                         {"hash_type", "sha256"},
-                         {"allow_symlinks", false},
-                         {"ignore_paths", Json::array({std::string(kSignatureName)})}}},
-                       {"resources", std::move(resources)}};
+  json["predicate"] = predicate_json(statement);
   return json.dump();
 }
 

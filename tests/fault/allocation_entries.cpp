@@ -1,4 +1,5 @@
 #include "allocation_stage.h"
+#include "bytes_of.h"
 #include "cache/base64.h"
 #include "cache/build_record.h"
 #include "cache/collect_sets.h"
@@ -30,7 +31,6 @@ namespace {
   }
 
 FileSystem& files() { return posix_file_system(); }
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 std::unique_ptr<ReadFile> opened(Folder& folder, const std::string& name) {
   return folder.open_read(name).value();
@@ -78,8 +78,8 @@ Status compare(Stage& s) {
 
 /// Set 1, signed, is too old beside set 4; set 2, which is not, would end it.
 Status collect_all(Stage& s) {
-  fs::remove_all(s.world.sets() / set_id_of(2));
   SKUA_RETURN_IF_ERROR(publish_number(files(), s.world, s.record, 4));
+  SKUA_RETURN_IF_ERROR(remove_tree(*s.open(s.world.sets()), set_id_of(2)));
   CollectOptions options;
   options.keep = 0;
   options.policy = flight_policy();

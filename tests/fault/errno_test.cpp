@@ -85,7 +85,10 @@ std::string judge_error(const Injection& injection, const Outcome& outcome) {
   if (injection.plan.error_number == ENOMEM) return is_memory ? "" : "no memory, but another error";
   if (outcome.is_thrown) return "std::bad_alloc";
   if (outcome.code == ErrorCode::kInternal || outcome.reason == Reason::kInternal) return "internal";
-  if (outcome.native_code != injection.plan.error_number) return "the error lost its errno";
+  // OpenSSL asks for random numbers by itself, and hands on that there were none, not why.
+  const bool is_of_openssl = injection.call == "getrandom" && outcome.native_code == 0 &&
+                             std::strstr(outcome.message, "random numbers") != nullptr;
+  if (outcome.native_code != injection.plan.error_number && !is_of_openssl) return "the error lost its errno";
   if (std::strlen(outcome.message) < 20) return "an error without a text";
   return "";
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "bytes_of.h"
 #include "cache/utf8.h"
 #include "skua/result.h"
 
@@ -20,7 +21,7 @@ namespace skua::fuzz {
 inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return size == 0 ? std::string_view() : std::string_view(reinterpret_cast<const char*>(data), size);
 }
-inline std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+using skua::test::bytes_of;
 
 /// Ends the program: the finding. `found` is shown.
 inline void require(bool holds, std::string_view what, std::string_view found = "") {

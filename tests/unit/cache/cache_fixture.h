@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bytes_of.h"
 #include "cache/build_record.h"
 #include "cache/golden.h"
 #include "cache/publish.h"
@@ -25,8 +26,6 @@
 namespace skua::test {
 
 namespace fs = std::filesystem;
-
-inline std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 inline Sha256 digest_of(std::string_view text) { return Sha256Sidecar::digest(bytes_of(text)); }
 

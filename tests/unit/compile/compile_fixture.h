@@ -11,14 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "bytes_of.h"
 #include "compile/compilation.h"
 #include "inference/strategy.h"
 #include "temp_folder.h"
 #include "verdicts.h"
 
 namespace skua::test {
-
-inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 template <typename T>
 std::vector<T> read(const TensorView& view) {

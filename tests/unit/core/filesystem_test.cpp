@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "as_nobody.h"
+#include "bytes_of.h"
 #include "check.h"
 #include "core/posix_error.h"
 #include "fault_filesystem.h"
@@ -19,13 +20,12 @@
 namespace skua {
 namespace {
 
+using test::bytes_of;
 using test::FaultFileSystem;
 using test::is_error;
 using test::is_ok;
 using test::TempFolder;
 using testing::ElementsAre;
-
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 class PosixFiles : public testing::Test {
  protected:

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "bytes_of.h"
 #include "check.h"
 #include "core/buffer.h"
 #include "skua/sidecar.h"
@@ -15,10 +16,9 @@
 namespace skua {
 namespace {
 
+using test::bytes_of;
 using test::is_error;
 using test::is_ok;
-
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 // Bytes that differ from place to place, so that a piece at a wrong place changes the digest.
 std::string pattern(std::size_t size) {

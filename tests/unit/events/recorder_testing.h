@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bytes_of.h"
 #include "events/file_recorder.h"
 #include "events/flight_record_json.h"
 #include "events/recorder_reader.h"
@@ -27,8 +28,6 @@ inline FlightRecord numbered(std::int64_t number) {
 inline std::int64_t number_of(const FlightRecord& record) {
   return std::get<std::int64_t>(record.payload.at(0).second);
 }
-
-inline std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 inline FileRecorderOptions small_recorder(const std::filesystem::path& folder) {
   FileRecorderOptions options;

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "bytes_of.h"
 #include "flight/image_file.h"
 
 namespace skua::flight::test {
@@ -36,7 +37,7 @@ inline std::uint8_t gray_of(const std::uint8_t* rgb) {
   return static_cast<std::uint8_t>(std::lround(0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]));
 }
 
-inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+using skua::test::bytes_of;
 
 enum class JpegKind { kBaseline, kProgressive, kScanPerCoefficient, kGray, kRgb, kCmyk };
 

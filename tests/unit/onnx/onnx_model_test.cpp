@@ -2,6 +2,7 @@
 #include "onnx/onnx_model.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include "bytes_of.h"
 #include "hot_path_counters.h"
 
 #include "onnx/protobuf_wire.h"
@@ -10,8 +11,6 @@
 
 namespace skua::test {
 namespace {
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 Result<OnnxModel> parse(const std::string& text) { return parse_onnx(bytes_of(text)); }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bytes_of.h"
 #include "compile_case.h"
 #include "onnx_writer.h"
 #include "runtimes/onnxruntime/compile_steps.h"
@@ -19,8 +20,6 @@
 #include "verdicts.h"
 
 namespace skua::test {
-
-inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 inline RuntimeConfig cpu_config() {
   RuntimeConfig config;

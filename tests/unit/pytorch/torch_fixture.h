@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bytes_of.h"
 #include "compile_case.h"
 #include "runtimes/pytorch/compile_steps.h"
 #include "runtimes/pytorch/record_options.h"
@@ -19,8 +20,6 @@
 #include "verdicts.h"
 
 namespace skua::test {
-
-inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 /// One of tests/torchscripts.
 inline std::string torchscript(const std::string& name) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bytes_of.h"
 #include "cache/golden.h"
 #include "compile_case.h"
 #include "onnx_writer.h"
@@ -21,8 +22,6 @@
 #include "verdicts.h"
 
 namespace skua::test {
-
-inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 inline RuntimeConfig tensorrt_config() {
   RuntimeConfig config;

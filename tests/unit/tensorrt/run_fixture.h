@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "bytes_of.h"
 #include "onnx_writer.h"
 #include "runtimes/tensorrt/record_options.h"
 #include "runtimes/tensorrt/tensorrt_runtime.h"
@@ -71,8 +72,6 @@ nvinfer1::Dims dims_of(const Shape& shape);
 std::string build_plan(const PlanRequest& request);
 /// As compiling would write it.
 EngineRecord record_of(const trt::PlanFacts& facts, const PlanRequest& request);
-
-inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 /// A fresh device before each test, and none of its objects left after it.
 class TensorrtRun : public testing::Test {
