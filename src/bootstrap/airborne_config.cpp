@@ -56,7 +56,7 @@ Result<AirborneConfig> parse_airborne_config(const std::string& text, const std:
 
 Result<AirborneConfig> read_airborne_config(const std::filesystem::path& file,
                                             std::span<const std::string> environment) {
-  SKUA_ASSIGN_OR_RETURN(const YAML::Node root, load_yaml(file));
+  SKUA_ASSIGN_OR_RETURN(const YAML::Node root, load_owned_yaml(file));
   return airborne_config_of(root, file.string(), environment);
 }
 

@@ -4,14 +4,16 @@
 #include <utility>
 
 #include "cache/publish.h"
+#include "cache/safe_file.h"
 
 namespace skua {
-
 Result<FlightRatchet> FlightRatchet::read(FileSystem& files, const RuntimeConfig& config, EventSink& events,
                                           bool is_reboot) {
   FlightRatchet ratchet(files, config, events, is_reboot);
   auto state = read_ratchet(files, config.state_dir);
-  if (!state.ok() && !is_reboot) return std::move(state).error();
+  // Of what a disk does in a flight nobody on board can make anything. Another owner or mode is somebody's
+  // doing, and no reason to forget what was accepted.
+  if (!state.ok() && (!is_reboot || is_unsafe(state.error()))) return std::move(state).error();
   if (!state.ok()) {
     ratchet.warn(state.error().reason,
                  state.error().message + "; the set in flight was accepted at its take-off and is loaded");

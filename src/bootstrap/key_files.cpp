@@ -86,9 +86,12 @@ Status write_key_pair(FileSystem& files, const fs::path& file, const fs::path& p
     SKUA_RETURN_IF_ERROR(write_new(*shared.folder, shared.name, std::as_bytes(std::span(public_key.pem()))));
     TemporaryFile undo(*shared.folder, shared.name);  // a public half alone is of no use
     SKUA_RETURN_IF_ERROR(write_new_private(*secret.folder, secret.name, std::as_bytes(std::span(pem))));
-    undo.release();
+    TemporaryFile undo_secret(*secret.folder, secret.name);
     SKUA_RETURN_IF_ERROR(secret.folder->sync());
-    return shared.folder->sync();
+    SKUA_RETURN_IF_ERROR(shared.folder->sync());
+    undo_secret.release();
+    undo.release();
+    return {};
   };
   const Status written = write();
   if (written.ok()) return {};

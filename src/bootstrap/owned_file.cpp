@@ -43,6 +43,7 @@ Result<OwnedText> read_owned(FileSystem& files, const fs::path& file, std::strin
 }
 
 Error owned_file_error(std::string_view what, const fs::path& file, const Error& cause) {
+  if (cause.code == ErrorCode::kOutOfMemory) return cause;  // nobody knows what is wrong with the file
   return make_error(ErrorCode::kInvalidArgument, cause.reason,
                     std::string(what) + " " + file.string() + ": " + cause.message, cause.native_code);
 }

@@ -30,7 +30,7 @@ struct OwnedText {
 Result<OwnedText> read_owned(FileSystem& files, const std::filesystem::path& file, std::string_view what,
                              std::size_t limit);
 
-/// `cause` as InvalidArgumentError "<what> <file>: ...", with its reason.
+/// `cause` as InvalidArgumentError "<what> <file>: ...", with its reason; a lack of memory stays one.
 Error owned_file_error(std::string_view what, const std::filesystem::path& file, const Error& cause);
 
 }  // namespace skua

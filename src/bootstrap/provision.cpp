@@ -131,6 +131,7 @@ Result<bool> is_for_key(AdmittedSet& set, const PrivateKey* key) {
   if (key == nullptr || set.is_unsigned) return true;
   SKUA_ASSIGN_OR_RETURN(const PublicKey public_key, key->public_key());
   const auto judged = judge_signature(*set.folder, std::span(&public_key, 1));
+  if (!judged.ok() && judged.error().code != ErrorCode::kManifest) return judged.error();  // nobody knows
   return judged.ok() && judged->manifest_sha256 == set.manifest_sha256;
 }
 
@@ -250,7 +251,10 @@ Result<ProvisionReport> provision_with(const SetSpec& spec, const ProvisionConte
     SKUA_ASSIGN_OR_RETURN(const bool is_usable, is_for_key(*published.current, context.key));
     if (!is_usable) published.current.reset();  // the same content then flies as a new set
   }
-  if (published.current) {
+  // Its own manifest is no witness for a set that nobody has signed: before a signature goes onto it, its
+  // engines are compared with those of the cache.
+  const bool is_to_be_signed = published.current && published.current->is_unsigned && context.key != nullptr;
+  if (published.current && !is_to_be_signed) {
     const Manifest& current = published.current->manifest;
     SKUA_ASSIGN_OR_RETURN(const bool is_done, is_up_to_date(spec, context, current, facts));
     ProvisionReport report = is_done ? all_reused(spec, current) : ProvisionReport();

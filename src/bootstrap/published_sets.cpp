@@ -1,6 +1,7 @@
 #include "bootstrap/published_sets.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "bootstrap/verify_set.h"
 #include "cache/set_files.h"
@@ -9,12 +10,28 @@
 namespace skua {
 namespace {
 
-/// The manifest of a set whatever else is wrong with it; nothing when it cannot be read.
-std::optional<Manifest> manifest_of(Folder& set) {
-  const auto text = read_text(set, kManifestName, kManifestMaxBytes);
-  if (!text.ok()) return std::nullopt;
-  auto manifest = decode_manifest(*text);
-  return manifest.ok() ? std::optional(*std::move(manifest)) : std::nullopt;
+/// "set-7-...": 7, as provisioning names sets; else 0.
+std::uint64_t sequence_in(std::string_view name) {
+  constexpr std::string_view kPrefix = "set-";
+  constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 53U;  // docs/formats/flight-manifest.md
+  std::uint64_t sequence = 0;
+  if (!name.starts_with(kPrefix)) return 0;
+  const auto [end, error] =
+      std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), sequence);
+  return error == std::errc() && sequence <= kMostSequence ? sequence : 0;
+}
+
+/// The release sequence of a set whatever else is wrong with it; of a manifest that is damaged what the
+/// folder's name says; 0 where there is no set. A disk that does not answer is an error: a lower sequence
+/// than the last would fly nowhere.
+Result<std::uint64_t> sequence_of(Folder& sets, const std::string& name) {
+  const auto set = is_legal_set_id(name) ? sets.open_folder(name) : Result<std::unique_ptr<Folder>>(Error());
+  if (!set.ok()) return std::uint64_t{0};
+  const auto text = read_text(**set, kManifestName, kManifestMaxBytes);
+  if (!text.ok() && text.error().reason == Reason::kNotFound) return std::uint64_t{0};
+  if (!text.ok() && text.error().native_code != 0) return text.error();
+  const auto manifest = text.ok() ? decode_manifest(*text) : Result<Manifest>(text.error());
+  return manifest.ok() ? manifest->release_sequence : sequence_in(name);
 }
 
 void survey_current(FileSystem& files, const std::filesystem::path& sets_dir, std::uint64_t limit_bytes,
@@ -33,14 +50,14 @@ void survey_current(FileSystem& files, const std::filesystem::path& sets_dir, st
   }
 }
 
-void survey_sequences(Folder& sets, const std::vector<std::string>& names, PublishedSets& result) {
+Status survey_sequences(Folder& sets, const std::vector<std::string>& names, PublishedSets& result) {
   for (const std::string& name : names) {
-    auto set = is_legal_set_id(name) ? sets.open_folder(name) : Result<std::unique_ptr<Folder>>(Error());
-    const auto manifest = set.ok() ? manifest_of(**set) : std::nullopt;
-    if (!manifest || manifest->release_sequence <= result.highest_sequence) continue;
-    result.highest_sequence = manifest->release_sequence;
+    SKUA_ASSIGN_OR_RETURN(const std::uint64_t sequence, sequence_of(sets, name));
+    if (sequence <= result.highest_sequence) continue;
+    result.highest_sequence = sequence;
     result.newest_id = name;
   }
+  return {};
 }
 
 /// Whether `folder` is a flight set but for its manifest: the set gate has the right words for that.
@@ -58,7 +75,7 @@ Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesy
   SKUA_ASSIGN_OR_RETURN(auto sets, files.open_folder(sets_dir));
   SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, sets->list());
   PublishedSets result;
-  survey_sequences(*sets, names, result);
+  SKUA_RETURN_IF_ERROR(survey_sequences(*sets, names, result));
   survey_current(files, sets_dir, limit_bytes, result);
   return result;
 }

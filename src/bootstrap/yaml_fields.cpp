@@ -1,5 +1,6 @@
 #include "bootstrap/yaml_fields.h"
 
+#include "bootstrap/owned_file.h"
 #include "bootstrap/yaml_guard.h"
 #include "core/filesystem.h"
 #include "core/text.h"
@@ -68,6 +69,12 @@ Result<YAML::Node> load_yaml(const std::filesystem::path& file) {
                       "cannot read " + file.string() + ": " + text.error().message, text.error().native_code);
   }
   return parse_yaml(*text, file.string());
+}
+
+Result<YAML::Node> load_owned_yaml(const std::filesystem::path& file) {
+  SKUA_ASSIGN_OR_RETURN(const OwnedText owned,
+                        read_owned(posix_file_system(), file, "configuration", kYamlLimit));
+  return parse_yaml(owned.text, file.string());
 }
 
 Result<std::string> yaml_text(const YAML::Node& node, const std::string& file, const std::string& what) {

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <limits>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -114,7 +115,8 @@ Confinement confinement_for(const CompileRequest& request) {
   // Every core for the whole time, and some more: the caller ends a build that takes too long, this is for
   // one that nobody ends.
   constexpr int kSlackS = 60;
-  needed.cpu_seconds = (config.trtexec_timeout_s + kSlackS) * cores;
+  const std::int64_t seconds = (std::int64_t{config.trtexec_timeout_s} + kSlackS) * cores;
+  needed.cpu_seconds = static_cast<int>(std::min<std::int64_t>(seconds, std::numeric_limits<int>::max()));
   needed.may_start_programs = is_tensorrt;  // trtexec, polygraphy, and the build of the reference
   needed.may_use_device = is_tensorrt || !is_cpu;
   return needed;

@@ -119,6 +119,7 @@ int main(int argc, char** argv) {
   skua::fill_standard_streams();
   skua::keep_freed_memory();
   std::set_new_handler(skua::note_lack_of_memory);
+  std::signal(SIGCHLD, SIG_DFL);  // a build within this build is waited for
   try {
     return skua::run(argc, argv);
   } catch (const std::bad_alloc&) {

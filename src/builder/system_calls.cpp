@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <linux/tiocl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -14,6 +17,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -36,7 +40,7 @@ constexpr std::uint32_t kFirstX32Call = 0x40000000;
 constexpr int kIoUringSetup = 425, kOpenTree = 428, kMoveMount = 429, kFsOpen = 430, kFsMount = 432;
 constexpr int kClone3 = 435, kPidfdGetfd = 438, kProcessMadvise = 440, kMountSetattr = 442;
 constexpr int kProcessMrelease = 448, kFchmodat2 = 452, kPidfdSendSignal = 424, kSetxattrat = 463;
-constexpr int kRemovexattrat = 466;
+constexpr int kRemovexattrat = 466, kFileSetattr = 469;
 
 /// Other processes: their memory, their descriptors, their limits and their turn on the CPU.
 constexpr int kOthers[] = {SYS_ptrace,
@@ -71,8 +75,8 @@ constexpr int kSystem[] = {
 constexpr int kFiles[] = {SYS_fchmod,       SYS_fchmodat,     kFchmodat2,     SYS_fchown,    SYS_fchownat,
                           SYS_setxattr,     SYS_lsetxattr,    SYS_fsetxattr,  kSetxattrat,   SYS_removexattr,
                           SYS_lremovexattr, SYS_fremovexattr, kRemovexattrat, SYS_utimensat, SYS_truncate,
-                          SYS_flock,        SYS_mq_open,      SYS_shmget,     SYS_shmat,     SYS_semget,
-                          SYS_msgget};
+                          kFileSetattr,     SYS_flock,        SYS_mq_open,    SYS_shmget,    SYS_shmat,
+                          SYS_semget,       SYS_msgget};
 #if defined(__x86_64__)
 constexpr int kOldWays[] = {SYS_chmod,     SYS_chown, SYS_lchown, SYS_utime,      SYS_utimes,
                             SYS_futimesat, SYS_iopl,  SYS_ioperm, SYS_modify_ldt, SYS_kexec_file_load};
@@ -81,6 +85,12 @@ constexpr int kNewProcesses[] = {SYS_fork, SYS_vfork, SYS_execve, SYS_execveat};
 constexpr int kOldWays[] = {SYS_kexec_file_load};
 constexpr int kNewProcesses[] = {SYS_execve, SYS_execveat};
 #endif
+
+constexpr std::uint32_t kNewNamespaces =
+    CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+/// Requests to devices that change a file through a descriptor which may only read it, or send signals.
+constexpr std::uint32_t kRequestsOfFiles[] = {FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, FS_IOC_ENABLE_VERITY,
+                                              FIOSETOWN, SIOCSPGRP};
 
 /// One piece of a filter after the other. Each expects the call's number in the accumulator and leaves it
 /// there. Comparisons are of the lower halves of arguments, which is all that these calls look at.
@@ -110,6 +120,19 @@ class Filter {
   }
   void require_value(int call, int argument, std::uint32_t value) {
     compare(call, argument, BPF_JEQ, value, 1, 0);
+  }
+  void refuse_bits(int call, int argument, std::uint32_t bits) {
+    compare(call, argument, BPF_JSET, bits, 0, 1);
+  }
+  /// Where argument 0 is `first`, argument 1 must be `second`.
+  void require_pair(int call, std::uint32_t first, std::uint32_t second) {
+    when(call, 6);
+    load(of_argument(0));
+    add(BPF_JMP | BPF_JEQ | BPF_K, first, 0, 3);
+    load(of_argument(1));
+    add(BPF_JMP | BPF_JEQ | BPF_K, second, 1, 0);
+    answer(EPERM);
+    load_number();
   }
   void require_bits(int call, int argument, std::uint32_t bits) {
     compare(call, argument, BPF_JSET, bits, 1, 0);
@@ -163,7 +186,6 @@ void refuse_processes(Filter& filter) {
   const auto self = static_cast<std::uint32_t>(::getpid());
   filter.refuse_all(kNewProcesses);
   filter.require_bits(SYS_clone, 0, CLONE_THREAD);
-  filter.refuse(kClone3, ENOSYS);  // its flags lie in memory; the C library falls back to clone
   filter.require_value(SYS_kill, 0, self);
   filter.require_value(SYS_tgkill, 0, self);
   filter.refuse(SYS_tkill);
@@ -188,7 +210,14 @@ Status filter_system_calls(const SystemCalls& calls) {
   filter.refuse_value(SYS_ioctl, 1, TIOCSTI);     // types into a terminal
   filter.refuse_value(SYS_ioctl, 1, TIOCLINUX);   // pastes into a console
   filter.refuse_value(SYS_fcntl, 1, F_SETLEASE);  // keeps others from opening a file
-  filter.require_null(SYS_prlimit64, 2);          // reading limits is free
+  filter.refuse(kClone3, ENOSYS);  // its flags lie in memory; the C library falls back to clone
+  filter.refuse_bits(SYS_clone, 0, kNewNamespaces);
+  for (const int command : {F_SETOWN, F_SETOWN_EX, F_SETSIG}) {  // has the kernel send a signal of choice
+    filter.refuse_value(SYS_fcntl, 1, static_cast<std::uint32_t>(command));
+  }
+  for (const std::uint32_t request : kRequestsOfFiles) filter.refuse_value(SYS_ioctl, 1, request);
+  filter.require_pair(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);  // a build ends with its caller
+  filter.require_null(SYS_prlimit64, 2);                      // reading limits is free
   if (calls.may_use_device) {
     filter.require_value(SYS_socket, 0, AF_UNIX);
   } else {

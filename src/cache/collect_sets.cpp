@@ -16,13 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What proves that a set will never pass again, whatever key or policy it is judged by. All other refusals
-/// may be cured, so the set stays.
+/// What proves that a set will never pass again, whatever key, policy or release it is judged by. All other
+/// refusals may be cured, so the set stays: a signature or a manifest of a form that is not known here may be
+/// a newer one.
 constexpr std::array kDamaged = {
-    Reason::kSignatureTooLarge,  Reason::kSignatureMalformed,     Reason::kSignatureInvalid,
-    Reason::kStatementMalformed, Reason::kManifestNotSigned,      Reason::kStatementFilesMismatch,
-    Reason::kManifestTooLarge,   Reason::kManifestMalformed,      Reason::kListedFileMissing,
-    Reason::kFileSizeMismatch,   Reason::kListedFileHashMismatch,
+    Reason::kSignatureInvalid,  Reason::kManifestNotSigned, Reason::kStatementFilesMismatch,
+    Reason::kListedFileMissing, Reason::kFileSizeMismatch,  Reason::kListedFileHashMismatch,
 };
 
 bool is_damaged(const Error& error) noexcept {

@@ -48,7 +48,8 @@ struct Manifest {
   std::optional<std::string> not_after;  ///< ISO 8601 UTC
   std::string runtime_label;
   std::map<std::string, std::string>
-      runtime_options;  ///< provider and the like: must equal the configuration's
+      runtime_options;  ///< provider and the like, as provisioned; of an engine's own the runtime compares
+                        ///< what it was built for
   HostTuple host;
   std::vector<ManifestArtifact> artifacts;
   std::string builder;  ///< Skua's build id

@@ -94,6 +94,11 @@ MissingText missing_text(Reason reason) {
 
 std::string file_text(const Folder& folder, std::string_view name) { return (folder.path() / name).string(); }
 
+bool is_unsafe(const Error& error) noexcept {
+  return error.reason == Reason::kFileOwner || error.reason == Reason::kFileMode ||
+         error.reason == Reason::kFileLinks || error.reason == Reason::kNotRegularFile;
+}
+
 Error missing_file(Reason reason, const std::string& where) {
   const MissingText text = missing_text(reason);
   return make_error(text.code, reason,

@@ -23,6 +23,9 @@ Status check_safe(const FileInfo& info, const std::string& where);
 /// they are.
 Status check_safe_folder(const Folder& folder);
 
+/// Whether `error` is of the two checks above: somebody else may have written the file.
+bool is_unsafe(const Error& error) noexcept;
+
 /// The error for a file that is not there, in the class that `reason` belongs to, with the remedy.
 Error missing_file(Reason reason, const std::string& where);
 

@@ -249,6 +249,7 @@ Result<AdmittedSet> admit_set(FileSystem& files, const fs::path& set_dir, const 
 
 Result<fs::path> current_set(FileSystem& files, const fs::path& sets_dir) {
   SKUA_ASSIGN_OR_RETURN(const auto folder, open_set(files, sets_dir));
+  SKUA_RETURN_IF_ERROR(check_safe_folder(*folder));
   const std::string where = file_text(*folder, kCurrentName);
   SKUA_ASSIGN_OR_RETURN(const auto file, open_safe(*folder, kCurrentName, Reason::kCurrentMissing));
   SKUA_ASSIGN_OR_RETURN(std::string id, read_at_most(*file, kMaxCurrentBytes + 1, where));

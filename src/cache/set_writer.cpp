@@ -196,6 +196,11 @@ Status SetWriter::Impl::publish(const Manifest& manifest, const PrivateKey* key)
   return {};
 }
 
+/// Nobody knows then what is on the disk.
+bool is_of_the_system(const Error& error) noexcept {
+  return error.native_code != 0 || error.code == ErrorCode::kOutOfMemory;
+}
+
 /// A writer that was stopped between the set's rename and CURRENT left a complete set that nobody flies. When
 /// this commit is the same set it is taken over, once every byte of it was verified; any other set under that
 /// id is final.
@@ -211,11 +216,13 @@ Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest, std::uint64_t 
   Result<std::unique_ptr<Folder>> there = sets.folder().open_folder(id);
   if (!there.ok()) return exists;
   Result<AdmittedSet> found = admit_whole(*std::move(there), id, limit_bytes);
+  if (!found.ok() && is_of_the_system(found.error())) return found.error();
   const bool is_same = found.ok() && found->manifest.release_sequence == manifest.release_sequence &&
                        found->manifest.not_after == manifest.not_after &&
                        content_digest(found->manifest) == content_digest(manifest);
   if (!is_same) return exists;
-  if (!verify_all_files(*found).ok()) return exists;
+  const Status whole = verify_all_files(*found);
+  if (!whole.ok()) return is_of_the_system(whole.error()) ? whole.error() : exists;
   if (key != nullptr) SKUA_RETURN_IF_ERROR(add_signature(sets, *found, *key));
   // Whoever made it may have been stopped before all of it was on the disk.
   SKUA_RETURN_IF_ERROR(sync_tree(*found->folder));

@@ -34,6 +34,9 @@ void install_handlers() {
   ::sigaction(SIGTERM, &action, nullptr);
   // A reader that went away (`skua ... | head`) is an error of the stream, not the end of a publish.
   std::signal(SIGPIPE, SIG_IGN);
+  // Whoever starts this program may ignore it, and that is inherited: nobody would know then how a build
+  // ended.
+  std::signal(SIGCHLD, SIG_DFL);
 }
 
 }  // namespace

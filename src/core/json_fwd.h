@@ -36,6 +36,9 @@ struct JsonAllocator {
 using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, std::int64_t,
                                   std::uint64_t, double, JsonAllocator>;
 
+/// More than any file of ours has. What destroying so many takes, the reserve below has.
+inline constexpr std::size_t kMaxJsonValues = std::size_t{1} << 16U;
+
 }  // namespace skua
 
 /// The destructor of nlohmann's type takes memory: for a stack, std::vector<Json>, instead of recursion.

@@ -9,8 +9,8 @@
 
 namespace {
 
-/// A manifest of 8192 files needs under half of it. Pages that nobody touches cost nothing. Static, because a
-/// destructor has nowhere else to ask.
+/// Holds a stack of kMaxJsonValues values that grew by doubling. Pages that nobody touches cost nothing.
+/// Static, because a destructor has nowhere else to ask.
 class Reserve {
  public:
   void* take(std::size_t bytes) noexcept {
@@ -34,7 +34,7 @@ class Reserve {
   }
 
  private:
-  alignas(std::max_align_t) std::array<std::byte, std::size_t{1} << 20U> memory_{};
+  alignas(std::max_align_t) std::array<std::byte, 4 * skua::kMaxJsonValues * sizeof(skua::Json)> memory_{};
   std::mutex mutex_;
   std::size_t used_ = 0, live_ = 0;
 };

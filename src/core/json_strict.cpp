@@ -18,7 +18,8 @@ Error malformed(std::string message) {
 // Each handler answers whether to go on; `refusal()` tells why not.
 class Builder {
  public:
-  explicit Builder(int max_depth) : max_depth_(static_cast<std::size_t>(std::max(max_depth, 0))) {}
+  explicit Builder(const JsonLimits& limits)
+      : max_depth_(static_cast<std::size_t>(std::max(limits.max_depth, 0))), max_values_(limits.max_values) {}
 
   bool null() { return add(Json()); }
   bool boolean(bool value) { return add(Json(value)); }
@@ -58,6 +59,8 @@ class Builder {
     return add(std::move(value));
   }
   bool add(Json value) {
+    if (++values_ > max_values_)
+      return refuse("JSON text has more than " + std::to_string(max_values_) + " values");
     if (open_.empty()) {
       value_ = std::move(value);
     } else {
@@ -70,7 +73,8 @@ class Builder {
     return false;
   }
 
-  std::size_t max_depth_;
+  std::size_t max_depth_, max_values_;
+  std::size_t values_ = 0;
   std::vector<Open> open_;
   Json value_;
   std::string refusal_;
@@ -135,7 +139,7 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   // write.
   if (text.starts_with("\xef\xbb\xbf"))
     return malformed("JSON text cannot be read: it begins with a byte order mark");
-  Builder builder(limits.max_depth);
+  Builder builder(limits);
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) return malformed(builder.refusal());
   return builder.take();
 }

@@ -20,6 +20,7 @@ namespace skua {
 struct JsonLimits {
   std::size_t max_bytes = 1U << 20U;
   int max_depth = 12;
+  std::size_t max_values = kMaxJsonValues;  ///< of arrays and objects at all depths
 };
 
 /// Parses UTF-8 text; refuses duplicate keys, trailing text, more depth or bytes than the limits. Cost:

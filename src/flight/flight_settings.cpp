@@ -73,7 +73,7 @@ Result<FlightSettings> settings_of(const YAML::Node& block, const std::filesyste
 }  // namespace
 
 Result<FlightSettings> read_flight_settings(const std::filesystem::path& file) {
-  SKUA_ASSIGN_OR_RETURN(const YAML::Node root, load_yaml(file));
+  SKUA_ASSIGN_OR_RETURN(const YAML::Node root, load_owned_yaml(file));
   if (!root.IsMap())
     return FlightSettings();  // what else is wrong with it is the components' reader's to say
   YAML::Node block(YAML::NodeType::Undefined);

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <fstream>
 
+#include "cache/safe_file.h"
 #include "core/json_strict.h"
 #include "core/text.h"
 
@@ -45,20 +46,32 @@ Result<FlightState> FlightState::open(FileSystem& files, const std::filesystem::
     return as_state_error(lock.error(), state_dir,
                           "one skua-flight at a time needs it, in a folder of the user that flies");
   }
+  const Status safe = check_safe_folder(lock->folder());
+  if (!safe.ok() && is_unsafe(safe.error())) return safe.error();
+  if (!safe.ok()) return as_state_error(safe.error(), state_dir, "make it readable");
   FlightState state(*std::move(lock), events);
   SKUA_RETURN_IF_ERROR(state.read(is_dry));
   return state;
 }
 
+Result<std::string> FlightState::read_safely() {
+  SKUA_ASSIGN_OR_RETURN(const auto file, open_safe(lock_.folder(), kFlightStateFile, Reason::kNotFound));
+  SKUA_ASSIGN_OR_RETURN(std::string text, read_at_most(*file, kMostBytes + 1, std::string(kFlightStateFile)));
+  if (text.size() <= kMostBytes) return text;
+  return make_error(ErrorCode::kIo, Reason::kTooLarge,
+                    "expected at most " + std::to_string(kMostBytes) + " bytes, found more");
+}
+
 Status FlightState::read(bool is_dry) {
-  const auto text = read_text(lock_.folder(), kFlightStateFile, kMostBytes);
+  const auto text = read_safely();
   if (!text.ok() && text.error().reason == Reason::kNotFound) return {};
   Result<Record> record = text.ok() ? decode(*text) : Result<Record>(text.error());
   if (record.ok()) {
     found_ = *std::move(record);
     return {};
   }
-  const bool is_damage = text.ok() || text.error().reason == Reason::kTooLarge;
+  // What others may have written says nothing of a flight in progress.
+  const bool is_damage = text.ok() || text.error().reason == Reason::kTooLarge || is_unsafe(text.error());
   if (!is_damage) return as_state_error(text.error(), lock_.folder().path(), "make it readable");
   const std::string aside = std::string(kFlightStateFile) + ".rejected";
   if (is_dry) {

@@ -70,6 +70,7 @@ class FlightState {
     std::vector<std::int64_t> recent;  ///< seconds since boot of the last ones in `boot_id`, oldest first
   };
   FlightState(WriterLock lock, EventSink& events);
+  Result<std::string> read_safely();
   Status read(bool is_dry);
   void count_restart(const Record& record);
   Record next_record(std::string_view set_id, const BootMoment& now) const;

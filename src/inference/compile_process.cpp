@@ -124,9 +124,20 @@ struct Waited {
   int status;
 };
 
+/// As if it had ended with this exit code: what it really was, the caller's program has thrown away.
+constexpr int kLostStatus = 255 << 8;
+
+/// Whether somebody else has reaped it: the caller's program waits for any child, or ignores SIGCHLD. Its
+/// number may be another process's by now, and gets no signal.
+bool is_lost(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+}
+
 /// Ends all that is left of it and reaps it; nobody of its session writes to the pipe or the staging folder
 /// any more.
 int reap(pid_t pid, const BuildProcess& process) {
+  if (is_lost(pid)) return kLostStatus;
   ::kill(-pid, SIGKILL);  // the group at once: it cannot fork out of that
   if (process.has_own_session) end_session(pid);
   int status = 0;
@@ -137,14 +148,14 @@ int reap(pid_t pid, const BuildProcess& process) {
 
 bool has_exited(pid_t pid) {
   siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-         info.si_pid == pid;
+  const int answer = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
+  return answer == 0 ? info.si_pid == pid : errno == ECHILD;
 }
 
 /// Asks the group to end, waits a little, and kills what is left.
 int end_orderly(pid_t pid, const BuildProcess& process) {
   constexpr std::chrono::milliseconds kLook{10};
-  ::kill(-pid, SIGTERM);
+  if (!is_lost(pid)) ::kill(-pid, SIGTERM);
   const auto deadline = steady_clock::now() + kOrderlyEnd;
   while (!has_exited(pid) && steady_clock::now() < deadline) std::this_thread::sleep_for(kLook);
   return reap(pid, process);

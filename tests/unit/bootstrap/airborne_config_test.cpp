@@ -90,5 +90,18 @@ TEST(AirborneConfiguration, TheExampleIsReadAndHasAllConsumers) {
   EXPECT_EQ(config->inference.trusted_key, "/etc/skua/flight.pub");
 }
 
+/// It names the keys that decide what flies.
+TEST(AirborneConfiguration, AFileThatOthersMayWriteIsRefused) {
+  const test::TempFolder folder;
+  folder.write("airborne.yaml", "mode: live\n");
+  const auto file = folder.path() / "airborne.yaml";
+  ASSERT_TRUE(read_airborne_config(file, {}).ok()) << "the control";
+  std::filesystem::permissions(file, std::filesystem::perms::group_write, std::filesystem::perm_options::add);
+  const auto refusal = read_airborne_config(file, {});
+  ASSERT_FALSE(refusal.ok());
+  EXPECT_EQ(refusal.error().reason, Reason::kFileMode);
+  EXPECT_THAT(refusal.error().message, HasSubstr("airborne.yaml"));
+}
+
 }  // namespace
 }  // namespace skua

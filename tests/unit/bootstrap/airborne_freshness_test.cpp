@@ -212,6 +212,18 @@ TEST_F(AirborneFreshness, WhatCannotBeReadRefusesATakeOffAndIsToldInAReboot) {
   EXPECT_EQ(state(), before) << "what it said is for the ground to find out";
 }
 
+/// Somebody's doing, not the disk's: the flight in progress may be forged as well.
+TEST_F(AirborneFreshness, CopiesThatOthersMayWriteAreRefusedInARebootToo) {
+  publish(7);
+  accept(7);
+  reboot();
+  ASSERT_TRUE(is_ok(build())) << "the control";
+  const auto copy = folder_.state() / "release" / "ratchet.a";
+  std::filesystem::permissions(copy, std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::add);
+  EXPECT_TRUE(is_refused(Reason::kFileMode));
+}
+
 TEST_F(AirborneFreshness, AStateFolderThatIsNotThereIsNotAFirstFlight) {
   publish(7);
   config_.inference.state_dir = folder_.state() / "none";

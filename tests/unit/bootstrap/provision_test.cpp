@@ -1,3 +1,4 @@
+#include "fault_filesystem.h"
 #include "provision_fixture.h"
 
 namespace skua::test {
@@ -57,6 +58,38 @@ TEST_F(Provisioning, CriticalityIsContent) {
   ASSERT_TRUE(report.ok()) << report.error().describe();
   EXPECT_TRUE(report->is_published);
   EXPECT_EQ(compiled_, 2);
+}
+
+/// Sets of a lower sequence than the last would be refused by every aircraft that flew that.
+TEST_F(Provisioning, ADiskThatDoesNotAnswerNeverLowersTheSequence) {
+  spec_.release_sequence = 7;
+  ASSERT_TRUE(run().ok());
+  spec_.release_sequence.reset();
+  std::uint64_t last = 7;
+  int failed = 0;
+  for (std::uint64_t operation = 1; operation <= 60; ++operation) {
+    folder_.write("a.onnx", "model " + std::to_string(operation));
+    FaultFileSystem disk;
+    disk.arm({.fail_at = operation});
+    context_.compile.files = &disk;
+    const auto report = run();
+    context_.compile.files = &posix_file_system();
+    if (!report.ok()) ++failed;
+    if (!report.ok() || !report->is_published) continue;
+    EXPECT_GT(report->manifest.release_sequence, last) << "operation " << operation;
+    last = report->manifest.release_sequence;
+  }
+  EXPECT_GT(failed, 5);
+}
+
+TEST_F(Provisioning, ADamagedManifestsNumberIsTakenFromTheSetsName) {
+  spec_.release_sequence = 7;
+  ASSERT_TRUE(run().ok());
+  spec_.release_sequence.reset();
+  folder_.write("sets/" + current().filename().string() + "/flight-manifest.json", "{");
+  const auto report = run();
+  ASSERT_TRUE(report.ok()) << report.error().describe();
+  EXPECT_EQ(report->manifest.release_sequence, 8U);
 }
 
 TEST_F(Provisioning, GivenIdAndSequenceAreUsedAndNeverReused) {

@@ -111,6 +111,28 @@ TEST_F(ProvisioningSigned, WhatFliesUnsignedIsSignedWhereItLiesOnce) {
   EXPECT_EQ(tree(), before);
 }
 
+/// Somebody put an engine of his own into an unsigned set and left all that the set says of its making as it
+/// was. What it says is no reason to sign it: its engines are compared with the cache's.
+TEST_F(ProvisioningSigned, APlantedSetIsNotSignedForWhatItSaysOfItself) {
+  const std::string genuine = folder_.read("a.onnx");
+  folder_.write("a.onnx", "planted");
+  ASSERT_TRUE(is_ok(run()));
+  const fs::path planted = current();
+  folder_.write("a.onnx", genuine);
+  fs::remove_all(folder_.path() / "cache");
+  fs::create_directories(folder_.path() / "cache");
+  context_.ports.difference = [](const auto&, const auto&, const auto&, const auto&, ReuseFacts&) {
+    return Result<std::string>("");
+  };
+  ASSERT_FALSE(run()->is_published) << "the control: without a key it passes for what was asked";
+  const auto report = run_with(key_);
+  ASSERT_TRUE(is_ok(report));
+  EXPECT_TRUE(report->is_published);
+  EXPECT_NE(current(), planted);
+  EXPECT_FALSE(fs::exists(planted / "model.sig"));
+  EXPECT_TRUE(is_ok(judged(key_)));
+}
+
 TEST_F(ProvisioningSigned, WhatAnotherKeySignedIsPublishedUnderAHigherSequence) {
   ASSERT_TRUE(is_ok(run_with(other_)));
   const auto before = tree();

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/perf_event.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -9,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -64,6 +66,13 @@ int raise_limit(const Targets&) {
   if (::getrlimit(RLIMIT_CORE, &most) != 0) return errno;
   most.rlim_max = RLIM_INFINITY;
   return answer(::setrlimit(RLIMIT_CORE, &most));
+}
+
+/// As with O_ASYNC, by which input on a descriptor becomes a signal.
+int have_the_kernel_signal(const Targets& to) {
+  int ends[2];
+  if (::pipe(ends) != 0) return errno;
+  return answer(::fcntl(ends[0], F_SETOWN, to.victim));
 }
 
 int limit_victim(const Targets& to) {
@@ -178,6 +187,16 @@ const std::vector<Act>& hostile_acts() {
       {"TraceAProcess", [](To to) { return answer(::ptrace(PTRACE_SEIZE, to.victim, nullptr, nullptr)); }},
       {"ReadAProcess", read_victim},
       {"KillAProcess", [](To to) { return answer(::kill(to.victim, SIGKILL)); }},
+      {"KillByASignalOfChoice", have_the_kernel_signal},
+      {"OutliveTheCaller", [](To) { return answer(::prctl(PR_SET_PDEATHSIG, 0)); }},
+      {"OutliveTheCallersEnd", [](To) { return answer(::prctl(PR_SET_PDEATHSIG, SIGCONT)); }},
+      {"FreezeAnEngine",
+       [](To to) {
+         return on_engine(to, [](int fd) {
+           int flags = 0;
+           return ::ioctl(fd, FS_IOC_SETFLAGS, &flags);
+         });
+       }},
       {"SlowAProcess",
        [](To to) { return answer(::setpriority(PRIO_PROCESS, static_cast<id_t>(to.victim), 19)); }},
       {"LimitAProcess", limit_victim},
@@ -206,6 +225,7 @@ const std::vector<Act>& harmless_acts() {
       {"UseThreads", use_threads},
       {"SignalItself", signal_itself},
       {"AskForLimits", ask_for_limits},
+      {"EndWithTheCaller", [](To) { return answer(::prctl(PR_SET_PDEATHSIG, SIGKILL)); }},
       {"MakeAPair",
        [](To) {
          int ends[2];

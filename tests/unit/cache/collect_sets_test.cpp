@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cache/dsse_bundle.h"
 #include "cache/set_signature.h"
 #include "cache_fixture.h"
 #include "fault_filesystem.h"
@@ -89,6 +90,27 @@ TEST_F(Collecting, ADamagedSetIsNoSpareAndGoes) {
   EXPECT_THAT(names(), ElementsAre("CURRENT", "set-1", "set-2", "set-5"));
 }
 
+/// The formats grow by new names for these two. This release cannot read them, and a later one can.
+TEST_F(Collecting, ASignatureOfANewerFormStays) {
+  const PrivateKey key = PrivateKey::generate().value();
+  for (const char* id : {"set-3", "set-4", "set-5"}) sign(id, key);
+  options_.policy.trusted_keys = {key.public_key().value()};
+  options_.keep = 0;
+  const auto bundle = [&](const std::string& id) {
+    return decode_bundle(folders_.temp().read("sets/" + id + "/model.sig")).value();
+  };
+  std::string newer = folders_.temp().read("sets/set-4/model.sig");
+  newer.replace(newer.find("v0.3"), 4, "v9.9");
+  folders_.temp().write("sets/set-4/model.sig", newer);
+  DsseBundle signed_anew = bundle("set-3");
+  signed_anew.payload.replace(signed_anew.payload.find("signature/v1.0"), 14, "signature/v9.9");
+  const std::string message = pre_authentication_encoding(signed_anew.payload);
+  signed_anew.signature = key.sign(std::as_bytes(std::span(message))).value();
+  folders_.temp().write("sets/set-3/model.sig", encode_bundle(signed_anew));
+  EXPECT_THAT(fates(), testing::IsSupersetOf({"set-3 not_judged", "set-4 not_judged", "set-5 current"}));
+  EXPECT_THAT(names(), testing::IsSupersetOf({"set-3", "set-4"}));
+}
+
 TEST_F(Collecting, WhatIsNotJudgedStays) {
   folders_.temp().write("sets/set-4/note.txt", "mine");  // cured by removing the note
   fs::rename(folders_.sets() / "set-3", folders_.sets() / "renamed");
@@ -134,7 +156,9 @@ TEST_F(Collecting, WithAKeyOnlyItsSetsAreJudged) {
   EXPECT_THAT(fates(), ElementsAre("set-5 current", "set-3 kept", "set-2 removed", "set-1 not_judged",
                                    "set-4 not_judged"))
       << "of another key, or not signed yet: not for us to remove";
-  spoil("set-3/model.sig");
+  DsseBundle changed = decode_bundle(folders_.temp().read("sets/set-3/model.sig")).value();
+  changed.payload += " ";
+  folders_.temp().write("sets/set-3/model.sig", encode_bundle(changed));
   EXPECT_THAT(fates(), testing::Contains("set-3 removed")) << "a signature that does not hold";
   options_.policy.trusted_keys = {PrivateKey::generate().value().public_key().value()};
   EXPECT_TRUE(refused(collect(), ErrorCode::kManifest, Reason::kSignatureKeyUnknown));

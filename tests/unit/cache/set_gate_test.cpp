@@ -324,5 +324,12 @@ TEST(CurrentSet, IsTheSetThatCurrentNames) {
                       Reason::kSetMissing));
 }
 
+TEST(CurrentSet, AFolderThatOthersMayWriteIsRefused) {
+  const PublishedFolders folders;
+  fs::permissions(folders.sets(), fs::perms::others_write, fs::perm_options::add);
+  EXPECT_TRUE(refused(current_set(posix_file_system(), folders.sets()), ErrorCode::kEngineDeserialize,
+                      Reason::kFileMode));
+}
+
 }  // namespace
 }  // namespace skua::test

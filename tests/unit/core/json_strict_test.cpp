@@ -55,6 +55,15 @@ TEST(JsonStrict, RefusesMoreDepthThanTheLimit) {
   EXPECT_TRUE(is_malformed(parse_json(std::string(500000, '[')), "deeper than 12"));
 }
 
+TEST(JsonStrict, RefusesMoreValuesThanTheLimit) {
+  const JsonLimits limits{.max_values = 4};
+  EXPECT_TRUE(parse_json("[1, {\"a\": 2}]", limits).ok());
+  EXPECT_TRUE(is_malformed(parse_json("[1, 2, {\"a\": 3}]", limits), "more than 4 values"));
+  std::string many = "[1";
+  for (std::size_t i = 0; i < kMaxJsonValues; ++i) many += ",1";
+  EXPECT_TRUE(is_malformed(parse_json(many + "]"), "more than 65536 values"));
+}
+
 TEST(JsonStrict, RefusesMoreBytesThanTheLimit) {
   EXPECT_TRUE(is_ok(parse_json("[1]", {.max_bytes = 3})));
   EXPECT_TRUE(is_malformed(parse_json("[1] ", {.max_bytes = 3}), "at most 3"));

@@ -68,6 +68,23 @@ TEST_F(FlightStateTest, TheRecordHoldsWhatTheFormatSays) {
                             {"recent_starts_s", {100, 130}}}));
 }
 
+/// Whoever may write the record could have a set loaded that is older than the last one.
+TEST_F(FlightStateTest, ARecordThatOthersMayWriteIsMovedAsideAndNoFlightInProgress) {
+  start("set-1", {"boot-a", 100});
+  ASSERT_EQ(phase("set-1"), FlightPhase::kReboot) << "the control";
+  std::filesystem::permissions(folder_.path() / "in_flight.json", std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::add);
+  EXPECT_EQ(phase("set-1"), FlightPhase::kTakeOff);
+  EXPECT_TRUE(folder_.has("in_flight.json.rejected"));
+  EXPECT_EQ(events_.events.size(), 1U);
+}
+
+TEST_F(FlightStateTest, AFolderThatOthersMayWriteIsRefused) {
+  std::filesystem::permissions(folder_.path(), std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::add);
+  EXPECT_TRUE(is_error(open(), ErrorCode::kEngineDeserialize, Reason::kFileMode));
+}
+
 TEST_F(FlightStateTest, AnOrderlyEndMakesTheNextStartATakeOff) {
   {
     auto state = open().value();
