@@ -12,6 +12,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FUZZ = ROOT / "tests" / "fuzz"
@@ -25,6 +26,7 @@ FOUND_NAME = re.compile("[0-9a-f]{40}")  # as libFuzzer names them; others have 
 MOST_FILES, MOST_BYTES = 64, 32768  # of those, for each target
 KINDS = ("crash", "timeout", "oom", "leak")
 CONTROL, CONTROL_RUNS = "seeded_overrun", 5_000_000
+MOST_STALLS = 5  # more are no chance
 # One input may take a second and 256 MiB. The address sanitizer keeps freed memory aside, to notice its use: of that
 # 16 MiB, since it counts here.
 LIMITS = ["-timeout=1", "-rss_limit_mb=256", "-seed=1"]
@@ -71,16 +73,32 @@ def run(target, limit, amount):
     return executed, per_second, findings(target), status
 
 
+def run_whole(target, limit, amount):
+    """run(), begun again with the time that is left after each stall; (executions, executions a second, findings, exit
+    status, stalls)."""
+    executed, stalls = 0, 0
+    option, number = amount.split("=")
+    ends = time.monotonic() + int(number)
+    while True:
+        more, per_second, found, status = run(target, limit, [amount])
+        executed += more
+        stalled = [file for file in found if is_stall(target, file)]
+        found = [file for file in found if file not in stalled]
+        stalls += len(stalled)
+        left = round(ends - time.monotonic())
+        if found or not stalled or stalls > MOST_STALLS or option != "-max_total_time" or left < 1:
+            return executed, per_second, found, 0 if stalled and stalls <= MOST_STALLS else status, stalls
+        amount = f"{option}={left}"
+
+
 def judge(target, limit, amount):
     """One line of the table and whether it is good."""
-    executed, per_second, found, status = run(target, limit, amount)
-    stalls = [file for file in found if is_stall(target, file)]
-    found = [file for file in found if file not in stalls]
-    is_good = not found and executed > 0 and (status == 0 or bool(stalls))
+    executed, per_second, found, status, stalls = run_whole(target, limit, amount)
+    is_good = not found and executed > 0 and status == 0
     names = " ".join(str(file.relative_to(ROOT)) for file in found)
     verdict = names or ("0" if is_good else f"exit status {status}, see {(OUT / target / 'log').relative_to(ROOT)}")
     if stalls:
-        verdict += f" ({len(stalls)} stalls of the machine)"
+        verdict += f" ({stalls} stalls of the machine)"
     return f"{target:<20} {executed:>12} {per_second:>10}  {verdict}", is_good
 
 
@@ -125,9 +143,9 @@ def arguments():
 
 def amount_of(given):
     if given.runs is not None:
-        return [f"-runs={given.runs}"]
+        return f"-runs={given.runs}"
     seconds = counts.count("fuzz_seconds") if given.seconds is None else given.seconds
-    return [f"-max_total_time={seconds}"] if seconds > 0 else ["-runs=0"]
+    return f"-max_total_time={seconds}" if seconds > 0 else "-runs=0"
 
 
 def main():

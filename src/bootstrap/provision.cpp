@@ -6,6 +6,7 @@
 #include "bootstrap/file_metadata.h"
 #include "bootstrap/published_sets.h"
 #include "cache/publish.h"
+#include "cache/set_files.h"
 #include "cache/set_signature.h"
 #include "cache/staged_copy.h"
 #include "cache/utc_text.h"
@@ -224,9 +225,20 @@ Result<ProvisionReport> settled(WriterLock& sets, ProvisionReport report) {
   return as_build_error(settled.error(), "cannot make sure of flight set " + id);
 }
 
+/// Where signed sets fly, one without a signature would take their place and fly nowhere.
+Status check_signs(const ProvisionContext& context, const PublishedSets& published) {
+  if (context.key != nullptr || !published.current || published.current->is_unsigned) return {};
+  return make_error(
+      ErrorCode::kInvalidArgument, Reason::kUnsignedSet,
+      (context.sets_dir / kCurrentName).string() + ": set " + published.current_id +
+          " is signed, and expected a key for the one that takes its place (--sign), found none; a "
+          "set for a key that is elsewhere is provisioned into a folder of its own");
+}
+
 /// Compiles what no cache entry covers, and publishes unless that is what flies already.
 Result<ProvisionReport> renew(const SetSpec& spec, const ProvisionContext& context, WriterLock& sets,
                               PublishedSets& published, ReuseFacts& facts) {
+  SKUA_RETURN_IF_ERROR(check_signs(context, published));
   ProvisionReport report;
   SKUA_ASSIGN_OR_RETURN(std::vector<EngineRecord> records, obtain_engines(spec, context, facts, report));
   Manifest draft = draft_manifest(spec, context, std::move(records));

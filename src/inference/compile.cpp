@@ -184,9 +184,9 @@ Status ensure_cache_folder(FileSystem& files, const fs::path& cache_dir) {
   return {};
 }
 
-/// What the build has measured; empty when it has left nothing.
+/// What the build has measured; empty when it has left nothing, or more than builds of large networks leave.
 std::string staged_timing_cache(WriterLock& cache, const Staging& staging, const std::string& artifact) {
-  constexpr std::size_t kLimit = 1U << 30U;
+  constexpr std::size_t kLimit = 32U << 20U;
   const auto folder = cache.folder().open_folder(staging.name());
   auto bytes =
       folder.ok() ? read_text(**folder, artifact + ".timing", kLimit) : Result<std::string>(folder.error());
@@ -241,8 +241,9 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   record.proven = !context.unproven;
   record.builder = std::string(build_id());
   record.created = utc_text(system_clock().utc_us());
-  const std::string timing =
-      staged_timing_cache(cache, staging, artifact);  // publishing ends the staging folder
+  std::string
+      timing;  // read before publishing, which ends the staging folder; other runtimes measure nothing
+  if (request.runtime_label == "tensorrt") timing = staged_timing_cache(cache, staging, artifact);
   auto published = publish_engine(cache, staging.name(), std::move(record));
   if (published.ok()) keep_timing_cache(cache, timing, artifact, *context.events);
   return published;

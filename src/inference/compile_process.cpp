@@ -124,7 +124,7 @@ struct Waited {
   int status;
 };
 
-/// As if it had ended with this exit code: what it really was, the caller's program has thrown away.
+/// As if it had ended with this exit code: nobody knows how it ended, or whether all of it has.
 constexpr int kLostStatus = 255 << 8;
 
 /// Whether somebody else has reaped it: the caller's program waits for any child, or ignores SIGCHLD. Its
@@ -139,11 +139,11 @@ bool is_lost(pid_t pid) {
 int reap(pid_t pid, const BuildProcess& process) {
   if (is_lost(pid)) return kLostStatus;
   ::kill(-pid, SIGKILL);  // the group at once: it cannot fork out of that
-  if (process.has_own_session) end_session(pid);
+  const bool is_over = !process.has_own_session || end_session(pid);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  return status;
+  return is_over ? status : kLostStatus;  // what somebody may still write to is no result
 }
 
 bool has_exited(pid_t pid) {
@@ -216,6 +216,10 @@ Waited wait_for(pid_t pid, int progress_fd, const BuildProcess& process) {
 }
 
 std::string describe_exit(int status) {
+  if (status == kLostStatus) {
+    return "ended unseen (this program waits for all its children elsewhere, or ignores SIGCHLD, or /proc "
+           "cannot be read)";
+  }
   if (WIFSIGNALED(status)) {
     return "was killed by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) +
            ")";

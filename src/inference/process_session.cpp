@@ -7,6 +7,7 @@
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,11 +22,13 @@ struct ProcessUse {
   std::uint64_t memory_bytes = 0;
 };
 
-/// What /proc/PID/status says; a process that has ended meanwhile does not run.
+/// What /proc/PID/status says. A process that has ended meanwhile does not run; one that is there and cannot
+/// be looked at (no descriptor is left) does.
 ProcessUse use_of(pid_t pid) {
   constexpr std::uint64_t kKib = 1024;
   ProcessUse use;
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  use.is_running = !status.is_open() && ::getsid(pid) >= 0;
   for (std::string line; std::getline(status, line);) {
     const std::string_view text(line);
     const std::string_view value = trimmed(text.substr(std::min(text.find(':') + 1, text.size())));
@@ -37,10 +40,11 @@ ProcessUse use_of(pid_t pid) {
   return use;
 }
 
-std::vector<pid_t> members_of(pid_t session) {
+/// Nothing: nobody can say who they are.
+std::optional<std::vector<pid_t>> members_of(pid_t session) {
   std::vector<pid_t> members;
   const std::unique_ptr<DIR, int (*)(DIR*)> processes(::opendir("/proc"), ::closedir);
-  if (!processes) return members;
+  if (!processes) return std::nullopt;
   while (const dirent* entry = ::readdir(processes.get())) {
     const auto number = parse_uint64(entry->d_name);
     if (number && ::getsid(static_cast<pid_t>(*number)) == session) {
@@ -54,7 +58,7 @@ std::vector<pid_t> members_of(pid_t session) {
 
 SessionUse use_of_session(pid_t session) {
   SessionUse sum;
-  for (const pid_t pid : members_of(session)) {
+  for (const pid_t pid : members_of(session).value_or(std::vector<pid_t>())) {
     const ProcessUse use = use_of(pid);
     sum.processes += use.is_running ? 1U : 0U;
     sum.memory_bytes += use.memory_bytes;
@@ -67,8 +71,9 @@ bool end_session(pid_t session) {
   constexpr std::chrono::milliseconds kPause{1};
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
-    bool is_any_left = false;
-    for (const pid_t pid : members_of(session)) {
+    const auto members = members_of(session);
+    bool is_any_left = !members.has_value();
+    for (const pid_t pid : members.value_or(std::vector<pid_t>())) {
       if (!use_of(pid).is_running) continue;
       is_any_left = true;
       ::kill(pid, SIGKILL);

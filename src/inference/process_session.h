@@ -18,7 +18,8 @@ struct SessionUse {
 SessionUse use_of_session(pid_t session);
 
 /// Kills all of a session, again and again until none is left that runs, ten seconds at most. The session's
-/// leader must not have been reaped yet: its number could be somebody else's. False: some are left.
+/// leader must not have been reaped yet: its number could be somebody else's. False: some are left, or nobody
+/// can say (/proc cannot be read).
 bool end_session(pid_t session);
 
 }  // namespace skua

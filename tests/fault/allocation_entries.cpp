@@ -268,6 +268,8 @@ std::vector<CacheEntry> writer_entries() {
                   [&] { return TemporaryFile(*s.cache_folder, ".tmp-none").name(); }()),
       SKUA_WRITES("staged_copy.h: copy_new", copy_engine(s)),
       SKUA_WRITES("staged_copy.h: write_new", write_new(*s.cache_folder, "file", s.golden_bytes)),
+      SKUA_WRITES("staged_copy.h: write_new_private",
+                  write_new_private(*s.cache_folder, "file", s.golden_bytes)),
   };
 }
 

@@ -46,7 +46,7 @@ def test_the_corpus_stays_small(fuzz):
 
 def test_a_run_without_findings_is_good(fuzz):
     program(fuzz, STATISTICS)
-    line, is_good = fuzz.judge("t", 10, [])
+    line, is_good = fuzz.judge("t", 10, "-runs=0")
     assert is_good
     assert line.split() == ["t", "7", "3", "0"]
 
@@ -59,14 +59,25 @@ def test_a_run_without_findings_is_good(fuzz):
 ])
 def test_a_finding_or_a_run_that_did_nothing_is_bad(fuzz, script):
     program(fuzz, script)
-    assert not fuzz.judge("t", 10, [])[1]
+    assert not fuzz.judge("t", 10, "-runs=0")[1]
 
 
 def test_a_timeout_that_does_not_come_again_is_a_stall(fuzz):
     program(fuzz, STATISTICS + "case $# in 4) exit 0;; esac; echo > timeout-1; exit 70")
-    line, is_good = fuzz.judge("t", 10, [])
+    line, is_good = fuzz.judge("t", 10, "-runs=0")
     assert is_good
     assert "1 stalls" in line
+
+
+def test_a_stall_costs_no_fuzzing(fuzz):
+    """What is left of the time is fuzzed after it."""
+    stall_once = "case $# in 4) exit 0;; esac; [ -e once ] && exit 0; echo > once; echo > timeout-1; exit 70"
+    program(fuzz, STATISTICS + stall_once)
+    line, is_good = fuzz.judge("t", 10, "-max_total_time=60")
+    assert is_good
+    assert line.split()[:2] == ["t", "14"], "two runs of 7"
+    program(fuzz, STATISTICS + "case $# in 4) exit 0;; esac; echo > timeout-1; exit 70")
+    assert not fuzz.judge("t", 10, "-max_total_time=60")[1], "stalls without end"
 
 
 def test_the_control_must_be_found(fuzz):

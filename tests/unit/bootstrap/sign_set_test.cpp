@@ -111,6 +111,15 @@ TEST_F(ProvisioningSigned, WhatFliesUnsignedIsSignedWhereItLiesOnce) {
   EXPECT_EQ(tree(), before);
 }
 
+TEST_F(ProvisioningSigned, WithoutAKeyNothingTakesASignedSetsPlace) {
+  ASSERT_TRUE(is_ok(run_with(key_)));
+  const auto before = tree();
+  folder_.write("a.onnx", "another model");
+  EXPECT_TRUE(is_error(run(), ErrorCode::kInvalidArgument, Reason::kUnsignedSet));
+  EXPECT_EQ(tree(), before);
+  EXPECT_TRUE(is_ok(run_with(key_))) << "the control";
+}
+
 /// Somebody put an engine of his own into an unsigned set and left all that the set says of its making as it
 /// was. What it says is no reason to sign it: its engines are compared with the cache's.
 TEST_F(ProvisioningSigned, APlantedSetIsNotSignedForWhatItSaysOfItself) {

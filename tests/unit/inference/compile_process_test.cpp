@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -96,6 +98,20 @@ TEST_F(CompileProcessTest, HangEndsAtTheTimeoutWithTheWholeGroup) {
   if (stream >> grandchild) {
     EXPECT_TRUE(ends_soon(grandchild));
   }
+}
+
+/// As in a host that lets the kernel reap, or waits for any child: nobody learns how the build ended, and its
+/// number may be another process's.
+TEST_F(CompileProcessTest, AnEndThatSomebodyElseSawIsAnErrorAtOnce) {
+  const auto former = ::signal(SIGCHLD, SIG_IGN);
+  const auto begun = std::chrono::steady_clock::now();
+  const Status status = run_build_process(builder("exit 0"));
+  ::signal(SIGCHLD, former);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().reason, Reason::kBuilderCrashed);
+  EXPECT_THAT(status.error().message, HasSubstr("SIGCHLD"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30)) << "the timeout is 60 s";
+  EXPECT_TRUE(run_build_process(builder("exit 0")).ok()) << "the control";
 }
 
 TEST_F(CompileProcessTest, CancellationStopsIt) {
