@@ -25,8 +25,11 @@ endfunction()
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/compiled_alone.txt SKUA_COMPILED_ALONE REGEX "^[^#]")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/compiled_alone.txt)
 
-# Compiles the sources of a target eight at a time.
+# Compiles the sources of a target eight at a time, where SKUA_PARSE_ONCE asks for it.
 function(skua_parse_once TARGET)
+  if(NOT SKUA_PARSE_ONCE)
+    return()
+  endif()
   get_target_property(sources ${TARGET} SOURCES)
   list(FILTER sources EXCLUDE REGEX "^[$]<")
   foreach(source IN LISTS sources)
@@ -43,7 +46,7 @@ endfunction()
 # what it needs, and what flies takes no more than that.
 function(skua_configure_target TARGET)
   get_target_property(type ${TARGET} TYPE)
-  if(SKUA_PARSE_ONCE AND NOT type STREQUAL STATIC_LIBRARY)
+  if(NOT type STREQUAL STATIC_LIBRARY)
     skua_parse_once(${TARGET})
   endif()
   target_compile_features(${TARGET} PUBLIC cxx_std_20)

@@ -241,8 +241,8 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   record.proven = !context.unproven;
   record.builder = std::string(build_id());
   record.created = utc_text(system_clock().utc_us());
-  std::string
-      timing;  // read before publishing, which ends the staging folder; other runtimes measure nothing
+  // Read before publishing, which ends the staging folder. Other runtimes measure nothing.
+  std::string timing;
   if (request.runtime_label == "tensorrt") timing = staged_timing_cache(cache, staging, artifact);
   auto published = publish_engine(cache, staging.name(), std::move(record));
   if (published.ok()) keep_timing_cache(cache, timing, artifact, *context.events);

@@ -28,7 +28,6 @@ Error build_error(Reason reason, std::string message, int native = 0) {
   return make_error(ErrorCode::kEngineBuild, reason, std::move(message), native);
 }
 
-/// Owns a file descriptor.
 /// Frees posix_spawn's two option objects.
 struct SpawnOptions {
   posix_spawn_file_actions_t files{};
@@ -127,17 +126,21 @@ struct Waited {
 /// As if it had ended with this exit code: nobody knows how it ended, or whether all of it has.
 constexpr int kLostStatus = 255 << 8;
 
-/// Whether somebody else has reaped it: the caller's program waits for any child, or ignores SIGCHLD. Its
-/// number may be another process's by now, and gets no signal.
-bool is_lost(pid_t pid) {
+/// Lost: somebody else has reaped it, because the caller's program waits for any child or ignores SIGCHLD.
+/// Its number may be another process's by now, and gets no signal.
+enum class Child { kRuns, kExited, kLost };
+
+Child state_of(pid_t pid) {
   siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+  if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+    return errno == ECHILD ? Child::kLost : Child::kRuns;
+  return info.si_pid == pid ? Child::kExited : Child::kRuns;
 }
 
 /// Ends all that is left of it and reaps it; nobody of its session writes to the pipe or the staging folder
 /// any more.
 int reap(pid_t pid, const BuildProcess& process) {
-  if (is_lost(pid)) return kLostStatus;
+  if (state_of(pid) == Child::kLost) return kLostStatus;
   ::kill(-pid, SIGKILL);  // the group at once: it cannot fork out of that
   const bool is_over = !process.has_own_session || end_session(pid);
   int status = 0;
@@ -146,18 +149,12 @@ int reap(pid_t pid, const BuildProcess& process) {
   return is_over ? status : kLostStatus;  // what somebody may still write to is no result
 }
 
-bool has_exited(pid_t pid) {
-  siginfo_t info{};
-  const int answer = ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
-  return answer == 0 ? info.si_pid == pid : errno == ECHILD;
-}
-
 /// Asks the group to end, waits a little, and kills what is left.
 int end_orderly(pid_t pid, const BuildProcess& process) {
   constexpr std::chrono::milliseconds kLook{10};
-  if (!is_lost(pid)) ::kill(-pid, SIGTERM);
+  if (state_of(pid) != Child::kLost) ::kill(-pid, SIGTERM);
   const auto deadline = steady_clock::now() + kOrderlyEnd;
-  while (!has_exited(pid) && steady_clock::now() < deadline) std::this_thread::sleep_for(kLook);
+  while (state_of(pid) == Child::kRuns && steady_clock::now() < deadline) std::this_thread::sleep_for(kLook);
   return reap(pid, process);
 }
 
@@ -196,7 +193,7 @@ Waited wait_for(pid_t pid, int progress_fd, const BuildProcess& process) {
   for (;;) {
     if (is_cancelled(process)) return {Ending::kCancelled, end_orderly(pid, process)};
     if (steady_clock::now() >= deadline) return {Ending::kTimeout, end_orderly(pid, process)};
-    if (has_exited(pid)) {
+    if (state_of(pid) != Child::kRuns) {
       const int status = reap(pid, process);  // first: what still writes would keep us reading
       // What a pipe can hold, and no more: a build within a build ends its group only.
       constexpr int kMostChunks = 256;
