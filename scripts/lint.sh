@@ -27,7 +27,7 @@ shell_syntax() {
 }
 tidy() {
   # Configured only: it says how each source is compiled.
-  cmake --preset dev -B build/lint -DSKUA_PARSE_ONCE=OFF >out/lint-configure.log 2>&1 || { cat out/lint-configure.log; return 1; }
+  cmake --preset dev -B build/lint >out/lint-configure.log 2>&1 || { cat out/lint-configure.log; return 1; }
   .venv/bin/python scripts/run_tidy.py build/lint "$@"
 }
 

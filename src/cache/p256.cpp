@@ -221,7 +221,8 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, std::string_view p
   if (key == nullptr && is_encrypted(pem)) {
     return make_error(ErrorCode::kInvalidArgument, Reason::kPassphraseWrong,
                       std::string("key: expected the passphrase of an encrypted private key, found ") +
-                          (passphrase.empty() ? "none" : "another one") + "; give the right one");
+                          (passphrase.empty() ? "none" : "another one, or a key that is damaged") +
+                          "; give the right one");
   }
   const bool is_right = key != nullptr && is_p256(key.get()) && passes(key.get(), EVP_PKEY_check);
   if (!is_right) {

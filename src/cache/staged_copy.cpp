@@ -103,8 +103,9 @@ Error as_build_error(const Error& cause, const std::string& doing) {
   return make_error(
       is_memory ? cause.code : ErrorCode::kEngineBuild, cause.reason,
       doing + ": " + cause.message +
-          (is_full ? "; nothing was changed: free space on that device and run the command again"
-                   : "; what was there before is unchanged: repair this and run the command again"),
+          (is_full
+               ? "; nothing half written is ever used: free space on that device and run the command again"
+               : "; nothing half written is ever used: repair this and run the command again"),
       cause.native_code);
 }
 

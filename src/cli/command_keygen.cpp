@@ -24,6 +24,7 @@ Status keygen(const KeygenArguments& arguments, Session& session) {
                                                           quote(arguments.name, 4096) +
                                                           "; give a name, with or without a folder");
   }
+  keep_memory_private();
   std::string passphrase;
   if (arguments.is_encrypted) {
     SKUA_ASSIGN_OR_RETURN(passphrase, new_passphrase(arguments.passphrase_file));

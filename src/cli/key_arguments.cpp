@@ -1,5 +1,7 @@
 #include "cli/key_arguments.h"
 
+#include <sys/prctl.h>
+
 #include "bootstrap/key_files.h"
 #include "cli/arguments.h"
 #include "cli/terminal.h"
@@ -15,7 +17,10 @@ CLI::Option* add_key_options(CLI::App& command, const std::string& option, KeyAr
   return key;
 }
 
+void keep_memory_private() noexcept { static_cast<void>(::prctl(PR_SET_DUMPABLE, 0)); }
+
 Result<PrivateKey> open_private_key(const KeyArguments& arguments) {
+  keep_memory_private();
   FileSystem& files = posix_file_system();
   SKUA_ASSIGN_OR_RETURN(const bool is_encrypted, is_private_key_encrypted(files, *arguments.key));
   std::string passphrase;

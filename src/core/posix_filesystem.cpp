@@ -89,14 +89,23 @@ class PosixReadFile final : public ReadFile {
   std::string path_;
 };
 
+/// A new file, which exists only if its descriptor is there.
+int create_at(int folder, const char* name, mode_t mode) noexcept {
+  const int fd = retry([&] { return openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | kOpenFlags, mode); });
+  const int file = above_standard_streams(fd);
+  if (fd < 0 || file >= 0) return file;
+  const int error_number = errno;
+  unlinkat(folder, name, 0);
+  errno = error_number;
+  return -1;
+}
+
 class PosixWriteFile final : public WriteFile {
  public:
   /// Makes the file last, when there is nothing left that needs memory: a file that nobody knows of would
   /// stay.
   PosixWriteFile(int folder, const std::string& name, mode_t mode, std::string path) noexcept
-      : fd_(retry(
-            [&] { return openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | kOpenFlags, mode); })),
-        path_(std::move(path)) {}
+      : fd_(create_at(folder, name.c_str(), mode)), path_(std::move(path)) {}
 
   /// Else errno tells why.
   bool is_open() const noexcept { return fd_.is_open(); }

@@ -28,20 +28,45 @@ Error build_error(Reason reason, std::string message, int native = 0) {
   return make_error(ErrorCode::kEngineBuild, reason, std::move(message), native);
 }
 
-/// Frees posix_spawn's two option objects.
-struct SpawnOptions {
-  posix_spawn_file_actions_t files{};
-  posix_spawnattr_t attributes{};
+/// What a build process begins with, whoever its caller is.
+class SpawnOptions {
+ public:
   SpawnOptions() {
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_init(&files_);
+    posix_spawnattr_init(&attributes_);
   }
   SpawnOptions(const SpawnOptions&) = delete;
   SpawnOptions& operator=(const SpawnOptions&) = delete;
   ~SpawnOptions() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files_);
+    posix_spawnattr_destroy(&attributes_);
   }
+
+  /// 0, or why it cannot be: a child without one of these would not be the one that was asked for.
+  int set(const BuildProcess& process, int progress_fd) {
+    sigset_t none;
+    sigemptyset(&none);
+    const int group = process.has_own_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+    const std::array<int, 7> errors = {
+        posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0),
+        posix_spawn_file_actions_adddup2(&files_, progress_fd, STDOUT_FILENO),
+        posix_spawn_file_actions_addopen(&files_, STDERR_FILENO, process.log.c_str(),
+                                         O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644),
+        // The caller may be a program with descriptors that it lets its children have: locks of folders would
+        // live on in them.
+        posix_spawn_file_actions_addclosefrom_np(&files_, STDERR_FILENO + 1),
+        posix_spawnattr_setsigmask(&attributes_, &none), posix_spawnattr_setpgroup(&attributes_, 0),
+        posix_spawnattr_setflags(&attributes_, static_cast<short>(group | POSIX_SPAWN_SETSIGMASK))};
+    const auto failed = std::find_if(errors.begin(), errors.end(), [](int error) { return error != 0; });
+    return failed == errors.end() ? 0 : *failed;
+  }
+
+  const posix_spawn_file_actions_t* files() const noexcept { return &files_; }
+  const posix_spawnattr_t* attributes() const noexcept { return &attributes_; }
+
+ private:
+  posix_spawn_file_actions_t files_{};
+  posix_spawnattr_t attributes_{};
 };
 
 /// As exec wants it: the texts, then a null pointer.
@@ -53,21 +78,6 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }
 
 Result<pid_t> spawn(const BuildProcess& process, int progress_fd) {
-  SpawnOptions options;
-  posix_spawn_file_actions_addopen(&options.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&options.files, progress_fd, STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&options.files, STDERR_FILENO, process.log.c_str(),
-                                   O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
-  // The caller may be a program with descriptors that it lets its children have: locks of folders would live
-  // on in them.
-  posix_spawn_file_actions_addclosefrom_np(&options.files, STDERR_FILENO + 1);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&options.attributes, &none);
-  posix_spawnattr_setpgroup(&options.attributes, 0);
-  const int group = process.has_own_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
-  posix_spawnattr_setflags(&options.attributes, static_cast<short>(group | POSIX_SPAWN_SETSIGMASK));
-
   std::vector<std::string> words{process.executable.string()};
   words.insert(words.end(), process.arguments.begin(), process.arguments.end());
   for (const auto& path : {process.request, process.response}) words.push_back(path.string());
@@ -79,9 +89,13 @@ Result<pid_t> spawn(const BuildProcess& process, int progress_fd) {
                                     "TMPDIR=" + process.request.parent_path().string()};
   settings.insert(settings.end(), process.environment.begin(), process.environment.end());
   std::vector<char*> environment = pointers_to(settings);
+  SpawnOptions options;
   pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, process.executable.c_str(), &options.files, &options.attributes,
-                                  arguments.data(), environment.data());
+  int error = options.set(process, progress_fd);
+  if (error == 0) {
+    error = ::posix_spawn(&pid, process.executable.c_str(), options.files(), options.attributes(),
+                          arguments.data(), environment.data());
+  }
   if (error != 0) {
     return build_error(Reason::kBuilderMissing,
                        "cannot start the build executable " + process.executable.string() + ": " +
@@ -212,6 +226,16 @@ Waited wait_for(pid_t pid, int progress_fd, const BuildProcess& process) {
   }
 }
 
+/// Nobody would end the child of a caller that has no memory for what the child tells.
+Waited wait_or_end(pid_t pid, int progress_fd, const BuildProcess& process) {
+  try {
+    return wait_for(pid, progress_fd, process);
+  } catch (...) {
+    reap(pid, process);
+    throw;
+  }
+}
+
 std::string describe_exit(int status) {
   if (status == kLostStatus) {
     return "ended unseen (this program waits for all its children elsewhere, or ignores SIGCHLD, or /proc "
@@ -312,8 +336,7 @@ Status run_build_process(const BuildProcess& process) {
   ::fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
   SKUA_ASSIGN_OR_RETURN(const pid_t pid, spawn(process, write_end.get()));
   write_end.close();
-  const Waited waited = wait_for(pid, read_end.get(), process);
-  return judge(waited, process);
+  return judge(wait_or_end(pid, read_end.get(), process), process);
 }
 
 }  // namespace skua

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "leave_child.h"
 #include "skua/result.h"
 
 namespace skua::test {
@@ -75,9 +76,9 @@ pid_t fork_child(Work work) {
   try {
     work();
   } catch (...) {
-    _exit(2);
+    leave_child(2);
   }
-  _exit(0);
+  leave_child(0);
 }
 
 inline int wait_for(pid_t child) {

@@ -121,7 +121,9 @@ Verdict disturb(const WorldTemplate& origin, const Injection& injection) {
   std::string why;
   const After after = operation.look(world, why);
   if (after == After::kBad) return {"bad state: " + why};
-  if (!operation.is_cleared) clear_leftovers(posix_file_system(), world.sets());
+  if (!operation.is_cleared) {
+    for (const fs::path& folder : {world.sets(), world.cache()}) clear_leftovers(posix_file_system(), folder);
+  }
   if (const auto left = leftovers(world.root); !left.empty()) return {"left behind: " + left.front()};
   // A close that is not made leaves the descriptor open: that is the injection's doing.
   if (is_leaking && injection.call != "close") return {"a descriptor was left open"};
@@ -168,7 +170,8 @@ TEST_F(ErrnoInjection, IsATypedErrorAndLeavesNothingBehind) {
   std::int64_t made = 0;
   for (const Operation& operation :
        {publish_operation(origin_.record()), sign_operation(origin_.record()), verify_operation(),
-        accept_operation(true), accept_operation(false), read_operation(), collect_operation()}) {
+        accept_operation(true), accept_operation(false), reset_operation(), read_operation(),
+        collect_operation(), engine_operation(origin_.record()), keys_operation()}) {
     const WorldTemplate& origin = operation.name == "collect" ? three_sets : origin_;
     const Injections done = inject(origin, operation, skua_test::count("errno_stride"));
     for (const std::string& complaint : done.complaints) ADD_FAILURE() << complaint;

@@ -65,11 +65,14 @@ TEST_F(KillSteps, ASignatureIsThereWholeOrNotAtAll) { sweep(sign_operation(origi
 
 TEST_F(KillSteps, TheRatchetIsOldOrNew) {
   for (const bool is_first : {true, false}) sweep(accept_operation(is_first), origin_);
+  sweep(reset_operation(), origin_);
 }
 
 TEST_F(KillSteps, ACollectedSetIsThereWholeOrNotAtAll) {
   sweep(collect_operation(), WorldTemplate(memory_folder(), 3));
 }
+
+TEST_F(KillSteps, AnEngineIsOldOrNewOrRefused) { sweep(engine_operation(origin_.record()), origin_); }
 
 /// Negative control: a writer that moves CURRENT before its set is complete is found out.
 TEST_F(KillSteps, AWriterInTheWrongOrderIsCaught) {

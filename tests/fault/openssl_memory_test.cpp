@@ -114,7 +114,7 @@ void first_use(std::uint64_t nth) {
   if (!has_failed && !has_answer) _exit(8);
   g_fail_at = 0;
   static_cast<void>(sha256_of(message()));  // throws when it is still without memory
-  _exit(has_failed ? 7 : 0);
+  leave_child(has_failed ? 7 : 0);
 }
 
 /// The first of this program: nothing has called OpenSSL before.

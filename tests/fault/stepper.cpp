@@ -123,7 +123,7 @@ StepTrace run_stepped(const std::function<void()>& work, const StepPlan& plan) {
     mark();
     work();
     mark();
-    if (lowest_free_descriptor() != before) _exit(kLeakedDescriptor);
+    if (lowest_free_descriptor() != before) leave_child(kLeakedDescriptor);
   });
   return Stepper(child, plan).run();
 }

@@ -19,8 +19,8 @@
 
 #include "acts.h"
 #include "builder/confinement.h"
+#include "child_process.h"
 #include "temp_folder.h"
-#include "tests/unit/events/child_process.h"
 
 namespace skua::test {
 

@@ -49,7 +49,8 @@ TEST(AsBuildError, TheRestCouldNotBuild) {
 TEST(AsBuildError, WithWhatWasBeingDoneOnlyMemoryKeepsItsClass) {
   const Error full = make_error(ErrorCode::kIo, Reason::kDiskFull, "no space", 28);
   EXPECT_EQ(as_build_error(full, "writing").code, ErrorCode::kEngineBuild);
-  EXPECT_NE(as_build_error(full, "writing").message.find("writing: no space; nothing was changed"),
+  EXPECT_NE(as_build_error(full, "writing")
+                .message.find("writing: no space; nothing half written is ever used: free"),
             std::string::npos);
   const Error memory = make_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "none", 12);
   EXPECT_EQ(as_build_error(memory, "writing").code, ErrorCode::kOutOfMemory);

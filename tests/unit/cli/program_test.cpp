@@ -1,10 +1,12 @@
 // The program as a whole, in this process: words to stdout and stderr, exit status, --json.
 #include <gmock/gmock.h>
+#include <sys/prctl.h>
 
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "child_process.h"
 #include "cli/commands.h"
 #include "core/json_strict.h"
 #include "skua_command.h"
@@ -155,6 +157,21 @@ TEST(Program, AKeyIsMadeOnceAndInspected) {
   EXPECT_EQ(skua({"keygen", name + "2", "--passphrase-file", "p", "--json"}).json()["error"]["exit_status"],
             2);
   EXPECT_FALSE(folder.has("k2.key"));
+}
+
+/// Whether the program may leave its memory on a disk, after a command.
+std::string dumpable_after(const std::vector<std::string>& arguments) {
+  if (prctl(PR_GET_DUMPABLE) != 1) return "dumps are off already";
+  skua(arguments);
+  return prctl(PR_GET_DUMPABLE) == 0 ? "no" : "yes";
+}
+
+TEST(Program, APrivateKeyIsInNoCoreDump) {
+  const TempFolder folder;
+  const std::string name = (folder.path() / "k").string();
+  EXPECT_EQ(in_child([&] { return dumpable_after({"keygen", name}); }), "no");
+  EXPECT_EQ(in_child([&] { return dumpable_after({"sign", name, "--key", name + ".key"}); }), "no");
+  EXPECT_EQ(in_child([&] { return dumpable_after({"inspect", name + ".pub"}); }), "yes");
 }
 
 TEST(Program, DoctorJudgesTheKeysOfAConfiguration) {

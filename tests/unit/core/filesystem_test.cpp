@@ -13,6 +13,7 @@
 #include "as_nobody.h"
 #include "bytes_of.h"
 #include "check.h"
+#include "child_process.h"
 #include "core/posix_error.h"
 #include "fault_filesystem.h"
 #include "temp_folder.h"
@@ -49,6 +50,37 @@ TEST_F(PosixFiles, InfoOfAnOpenFolderIsItsOwnWhateverHasItsName) {
   EXPECT_EQ(info.kind, FileKind::kFolder);
   EXPECT_EQ(info.mode, 0711U);
   EXPECT_EQ(info.owner, geteuid());
+}
+
+/// What a program prints goes to descriptors 1 and 2, whatever stands there.
+std::string create_with_closed_streams(Folder& folder) {
+  for (const int fd : {0, 1, 2}) close(fd);
+  const auto file = folder.create("file");
+  for (const int fd : {0, 1, 2}) {
+    if (fcntl(fd, F_GETFD) != -1) return "a stream's number is taken";
+  }
+  return file.ok() && (*file)->write(bytes_of("text")).ok() ? "good" : "not written";
+}
+
+TEST_F(PosixFiles, ANewFileNeverStandsUnderAStreamsNumber) {
+  EXPECT_EQ(test::in_child([&] { return create_with_closed_streams(*folder_); }), "good");
+  EXPECT_EQ(read_text(*folder_, "file", 4).value(), "text");
+}
+
+/// Number 0 is the only one left, so that the file cannot be moved away from it.
+std::string create_without_a_number(Folder& folder) {
+  close(0);
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = 3;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return "no limit";
+  const auto file = folder.create("file");
+  return file.ok() ? "made" : std::to_string(file.error().native_code);
+}
+
+TEST_F(PosixFiles, ANewFileThatCannotBeHeldIsNone) {
+  EXPECT_EQ(test::in_child([&] { return create_without_a_number(*folder_); }), std::to_string(EINVAL));
+  EXPECT_THAT(folder_->list().value(), ElementsAre());
 }
 
 TEST_F(PosixFiles, WritesAndReads) {

@@ -6,10 +6,10 @@
 
 #include <csignal>
 
+#include "child_process.h"
 #include "core/json_strict.h"
 #include "flight_fixture.h"
 #include "process_signals.h"
-#include "tests/unit/events/child_process.h"
 
 namespace skua::flight {
 namespace {

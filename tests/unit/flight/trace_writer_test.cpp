@@ -9,10 +9,10 @@
 #include <limits>
 #include <sstream>
 
+#include "child_process.h"
 #include "core/json_strict.h"
 #include "hot_path_counters.h"
 #include "temp_folder.h"
-#include "tests/unit/events/child_process.h"
 #include "verdicts.h"
 
 namespace skua::flight {

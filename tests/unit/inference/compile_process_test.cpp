@@ -100,6 +100,18 @@ TEST_F(CompileProcessTest, HangEndsAtTheTimeoutWithTheWholeGroup) {
   }
 }
 
+TEST_F(CompileProcessTest, ACallerWithoutMemoryLeavesNoBuilderBehind) {
+  BuildProcess process = builder("echo $$; while :; do :; done");
+  int child = 0;
+  process.on_progress = [&](std::string_view line) {
+    child = std::stoi(std::string(line));
+    throw std::bad_alloc();
+  };
+  EXPECT_THROW(run_build_process(process), std::bad_alloc);
+  ASSERT_GT(child, 0);
+  EXPECT_TRUE(ends_soon(child));
+}
+
 /// As in a host that lets the kernel reap, or waits for any child: nobody learns how the build ended, and its
 /// number may be another process's.
 TEST_F(CompileProcessTest, AnEndThatSomebodyElseSawIsAnErrorAtOnce) {

@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "leave_child.h"
+
 namespace skua::test {
 
 struct Child {
@@ -29,7 +31,7 @@ inline Child start_child(const std::function<void(int)>& work) {
   if (pid == 0) {
     close(ends[0]);
     work(ends[1]);
-    _exit(0);
+    leave_child(0);
   }
   close(ends[1]);
   return {pid, ends[0]};
