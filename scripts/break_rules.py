@@ -20,6 +20,7 @@ import tempfile
 import typing
 
 import broken_ground_rules
+import broken_guard_rules
 import broken_tensorrt_rules
 import broken_trust_rules
 
@@ -36,7 +37,7 @@ class Group(typing.NamedTuple):
 
 GROUPS = {"tensorrt": Group("sil", "src/runtimes/tensorrt", "unit_tensorrt", broken_tensorrt_rules.RULES),
           "trust": Group("dev", "src", "unit_cache",
-                         broken_trust_rules.RULES + broken_ground_rules.RULES)}
+                         broken_trust_rules.RULES + broken_ground_rules.RULES + broken_guard_rules.RULES)}
 
 
 def tests_of(program, names):
@@ -56,12 +57,19 @@ def tests_of(program, names):
     return begun - passed if begun else None
 
 
+def holds(unit, source):
+    """Whether a translation unit is `source`, or the batch of sources with it in."""
+    if pathlib.Path(unit).parent.name != "Unity":
+        return unit == str(source)
+    return f'#include "{source}"' in pathlib.Path(unit).read_text("utf-8")
+
+
 def command_of(build, source):
     """The compiler's command for `source`, without what would make a changed copy's warnings errors."""
     for entry in json.loads((build / "compile_commands.json").read_text("utf-8")):
-        if entry["file"] == str(source):
-            words = [word for word in shlex.split(entry["command"]) if not word.startswith("-Werror")]
-            return words, pathlib.Path(entry["directory"])
+        if holds(entry["file"], source):
+            words = [str(source) if word == entry["file"] else word for word in shlex.split(entry["command"])]
+            return [word for word in words if not word.startswith("-Werror")], pathlib.Path(entry["directory"])
     sys.exit(f"break_rules: {build} does not compile {source.name}; build it with the preset sil")
 
 
@@ -86,7 +94,8 @@ def linked(build, broken, name, program):
     lines = subprocess.run(["ninja", "-t", "commands", f"tests/{name}"], cwd=build, capture_output=True,
                            text=True, check=True).stdout.splitlines()
     link = next(line for line in reversed(lines) if f" -o tests/{name} " in line)
-    command = link.replace(f" -o tests/{name} ", f" -o {shlex.quote(str(program))} {shlex.quote(str(broken))} ")
+    command = link.replace(f" -o tests/{name} ", f" -o {shlex.quote(str(program))} {shlex.quote(str(broken))} "
+                           "-Wl,--allow-multiple-definition ")  # an archive may hold the right one in a batch
     command = command.split(f"{program} ", 1)
     # What follows the link (the discovery of tests) is the right one's.
     subprocess.run(f"{command[0]}{program} {command[1].split(' && ')[0]}", shell=True, cwd=build, check=True)

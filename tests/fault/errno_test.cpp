@@ -8,7 +8,7 @@
 
 #include "child.h"
 #include "counts.h"
-#include "operations.h"
+#include "ground_operations.h"
 #include "stepper.h"
 
 namespace skua::test {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "counts.h"
-#include "operations.h"
+#include "ground_operations.h"
 #include "stepper.h"
 
 namespace skua::test {

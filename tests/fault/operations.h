@@ -7,9 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bootstrap/key_files.h"
 #include "cache/collect_sets.h"
-#include "cache/engine_verify.h"
 #include "cache/release_ratchet.h"
 #include "flight_world.h"
 
@@ -136,68 +134,6 @@ inline Operation accept_operation(bool is_first) {
             const auto old = is_first ? std::nullopt : std::optional<std::uint64_t>(5);
             if (ratchet.ok() && ratchet->accepted == old) return After::kOld;
             return bad(ratchet, why);
-          }};
-}
-
-/// On the ground 7 goes back to 2.
-inline Operation reset_operation() {
-  return {"reset ratchet",
-          [](const World& world) { accept_sequence(posix_file_system(), world.state(), 7).value(); },
-          [](const World& world) { return reset_ratchet(posix_file_system(), world.state(), 2); },
-          [](const World& world, std::string& why) {
-            const auto ratchet = read_ratchet(posix_file_system(), world.state());
-            if (ratchet.ok() && ratchet->accepted == 2U) return After::kNew;
-            return ratchet.ok() && ratchet->accepted == 7U ? After::kOld : bad(ratchet, why);
-          }};
-}
-
-inline constexpr std::byte kNewEngineByte{0x77};
-
-/// The engine of the cache, built anew with other bytes.
-inline Status build_again(const World& world, const EngineRecord& record) {
-  const std::vector<std::byte> engine(record.size_bytes, kNewEngineByte), golden = fake_golden();
-  SKUA_ASSIGN_OR_RETURN(WriterLock lock, WriterLock::take(posix_file_system(), world.cache()));
-  SKUA_ASSIGN_OR_RETURN(const std::string staging, lock.make_staging());
-  SKUA_ASSIGN_OR_RETURN(const auto folder, lock.folder().open_folder(staging));
-  SKUA_RETURN_IF_ERROR(write_new(*folder, record.file, engine));
-  SKUA_RETURN_IF_ERROR(write_new(*folder, record.golden.file, golden));
-  SKUA_RETURN_IF_ERROR(publish_engine(lock, staging, record));
-  return {};
-}
-
-/// A cache entry is the old or the new one, or refused for its missing sidecar; never a mixture. The set that
-/// flies does not know of it.
-inline Operation engine_operation(const EngineRecord& record) {
-  Operation operation;
-  operation.name = "publish engine";
-  operation.is_cleared = false;
-  operation.prepare = [](const World&) {};
-  operation.act = [record](const World& world) { return build_again(world, record); };
-  operation.look = [record](const World& world, std::string& why) {
-    if (flying_is(world, 1, 1, why) == After::kBad) return After::kBad;
-    const auto cache = posix_file_system().open_folder(world.cache()).value();
-    BufferPool pool(1);
-    const auto entry =
-        admit_cached(*cache, {record.file, std::nullopt, record.precision, fake_host(), false}, pool);
-    if (!entry.ok() && entry.error().reason != Reason::kSidecarMissing) return bad(entry, why);
-    return entry.ok() && entry->bytes().back() == kNewEngineByte ? After::kNew : After::kOld;
-  };
-  return operation;
-}
-
-/// Both halves of a key, or neither. Not for kills: who is killed between them leaves the public one.
-inline Operation keys_operation() {
-  return {"write keys", [](const World&) {},
-          [](const World& world) {
-            return write_key_pair(posix_file_system(), world.state() / "k.key", world.state() / "k.pub",
-                                  signing_key(), "");
-          },
-          [](const World& world, std::string& why) {
-            const auto secret = read_private_key(posix_file_system(), world.state() / "k.key", "");
-            const auto shared = read_public_key(posix_file_system(), world.state() / "k.pub");
-            if (secret.ok() && shared.ok()) return After::kNew;
-            return secret.ok() == shared.ok() && leftovers(world.state()).empty() ? After::kOld
-                                                                                  : bad(secret, why);
           }};
 }
 

@@ -174,6 +174,14 @@ TEST_F(FlightSettingsTest, ABlockThatIsNoMappingOrThereTwiceIsRefused) {
   EXPECT_NE(twice.error().message.find("flight"), std::string::npos);
 }
 
+TEST_F(FlightSettingsTest, AFileThatOthersMayWriteIsRefused) {
+  const std::string text = file_with("", "");
+  ASSERT_TRUE(is_ok(read(text))) << "the control";
+  const std::filesystem::path file = folder_.path() / "flight.yaml";
+  std::filesystem::permissions(file, std::filesystem::perms::group_write, std::filesystem::perm_options::add);
+  EXPECT_TRUE(is_error(read_flight_settings(file.string()), kInvalid, Reason::kFileMode, "flight.yaml"));
+}
+
 TEST_F(FlightSettingsTest, AFileThatIsMissingIsRefusedByName) {
   EXPECT_TRUE(
       is_error(read_flight_settings(folder_.path() / "gone.yaml"), kInvalid, Reason::kNotFound, "gone.yaml"));
