@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Branch coverage of what judges foreign bytes: scripts/coverage.sh. tests/coverage.txt names the files and the marks.
 #
-# Builds preset `coverage` (g++ --coverage), runs the unit tests of core, cache, telemetry and bootstrap, of flight
-# what is about flight_state, and the fuzz corpus; prints a table, and every branch that nothing has taken. Exit
-# status 1 below a mark.
+# Builds preset `coverage` (g++ --coverage), runs the unit tests of core, cache, telemetry and bootstrap, of inference
+# what loads, of flight what reads its state and settings, system calls that fail, and the fuzz corpus; prints a table,
+# and every branch that nothing has taken. Exit status 1 below a mark. At CI's depth unless SKUA_DEPTH says another.
 #
 # Not counted: branches that only an exception takes (gcovr --exclude-throw-branches: behind every call that may
 # throw there is one, and memory that runs out is another test's) and branches that the compiler made of lines
@@ -11,6 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
+export SKUA_DEPTH=${SKUA_DEPTH:-ci}
 export CCACHE_DISABLE=1  # what gcov needs lies beside the objects of this very build
 
 scripts/setup.sh test

@@ -7,6 +7,19 @@
 
 namespace skua::test {
 
+/// The same where a killed writer left half a set and a file.
+inline Operation after_a_kill(Operation operation) {
+  operation.name = "publish after a kill";
+  operation.is_cleared = false;
+  operation.prepare = [](const World& world) {
+    const fs::path half = world.sets() / (std::string(kStagingPrefix) + "0123456789abcdef");
+    fs::create_directories(half / "golden");
+    for (const fs::path& file : {half / "golden" / "g", world.sets() / ".tmp-0123456789abcdef"})
+      std::ofstream(file) << "half";
+  };
+  return operation;
+}
+
 /// On the ground 7 goes back to 2.
 inline Operation reset_operation() {
   return {"reset ratchet",
