@@ -253,6 +253,21 @@ Result<PublicKey> PrivateKey::public_key() const {
   return PublicKey::from_pem(pem);
 }
 
+namespace {
+
+/// What was signed wrong, by whatever fault, would be found out in the air only.
+Status check_holds(const PrivateKey& key, std::span<const std::byte> message,
+                   std::span<const std::byte> signature) {
+  SKUA_ASSIGN_OR_RETURN(const PublicKey public_key, key.public_key());
+  SKUA_ASSIGN_OR_RETURN(const bool holds, is_signed_by(public_key, message, signature));
+  if (holds) return {};
+  return make_error(ErrorCode::kInternal, Reason::kInternal,
+                    "key: expected the signature that was just made to hold, found one that does not; sign "
+                    "again, and check this machine's memory if that happens twice");
+}
+
+}  // namespace
+
 Result<std::vector<std::byte>> PrivateKey::sign(std::span<const std::byte> message) const {
   const ClearedErrors cleared;
   const DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
@@ -267,7 +282,11 @@ Result<std::vector<std::byte>> PrivateKey::sign(std::span<const std::byte> messa
   std::vector<std::byte> signature(size);
   auto* const out = reinterpret_cast<unsigned char*>(signature.data());
   if (EVP_DigestSign(context.get(), out, &size, data, message.size()) != 1) return no_memory_or_random();
+  // OpenSSL 3.0 says "signed" where its encoder had no memory, with a length of -1 or bytes that are none
+  // (ossl_ecdsa_sign does not ask whether i2d_ECDSA_SIG failed).
+  if (ran_out_of_memory() || size > signature.size()) return no_memory();
   signature.resize(size);
+  SKUA_RETURN_IF_ERROR(check_holds(*this, message, signature));
   return signature;
 }
 

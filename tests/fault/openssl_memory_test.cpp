@@ -12,6 +12,7 @@
 #include "child.h"
 #include "core/hash.h"
 #include "counts.h"
+#include "operations.h"
 
 namespace skua::test {
 namespace {
@@ -47,6 +48,7 @@ std::span<const std::byte> message() {
 struct Call {
   std::string_view name;
   std::function<Status()> run;  ///< checks its own answer: a wrong one is another error
+  std::uint64_t stride = 1;     ///< every how many-th allocation, of those that the depth asks for
 };
 
 template <typename T>
@@ -57,6 +59,23 @@ Status as_status(const Result<T>& result) {
 
 Status wrong(std::string_view what) {
   return make_error(ErrorCode::kInternal, Reason::kInternal, std::string(what));
+}
+
+/// Publishes a set without a signature over the one that flies, signs it, and judges it as in flight.
+Status publish_sign_and_fly() {
+  static const WorldTemplate origin(memory_folder());
+  const World world = origin.fresh();
+  SKUA_RETURN_IF_ERROR(publish_number(posix_file_system(), world, origin.record(), 2, nullptr));
+  SKUA_RETURN_IF_ERROR(sign_number(world, 2));
+  SKUA_RETURN_IF_ERROR(flying(posix_file_system(), world));
+  return {};
+}
+
+Status publish_signed() {
+  static const WorldTemplate origin(memory_folder());
+  const World world = origin.fresh();
+  SKUA_RETURN_IF_ERROR(publish_number(posix_file_system(), world, origin.record(), 2));
+  return {};
 }
 
 /// Everything of ours that calls OpenSSL.
@@ -72,12 +91,20 @@ std::vector<Call> calls() {
       {"write a private key", [] { return as_status(key.to_pem()); }},
       {"public half", [] { return as_status(key.public_key()); }},
       {"read a public key", [] { return as_status(PublicKey::from_pem(public_key.pem())); }},
-      {"sign", [] { return as_status(key.sign(message())); }},
+      {"sign",
+       []() -> Status {
+         SKUA_ASSIGN_OR_RETURN(const auto made, key.sign(message()));
+         g_fail_at = 0;  // judged with memory
+         SKUA_ASSIGN_OR_RETURN(const bool holds, is_signed_by(public_key, message(), made));
+         return holds ? Status() : wrong("signed wrong");
+       }},
       {"verify",
        []() -> Status {
          SKUA_ASSIGN_OR_RETURN(const bool holds, is_signed_by(public_key, message(), signature));
          return holds ? Status() : wrong("a good signature does not hold");
        }},
+      {"publish, sign and fly", publish_sign_and_fly, 16},
+      {"publish a signed set", publish_signed, 16},
       {"hash", [] { return sha256_of(message()) == digest ? Status() : wrong("another digest"); }},
   };
 }
@@ -139,7 +166,7 @@ TEST(OpensslMemory, EachAllocationMayFail) {
   for (const Call& call : calls()) {
     ASSERT_TRUE(call.run().ok()) << call.name;
     bool has_failed = true;
-    const auto stride = static_cast<std::uint64_t>(skua_test::count("openssl_stride"));
+    const auto stride = call.stride * static_cast<std::uint64_t>(skua_test::count("openssl_stride"));
     for (std::uint64_t nth = 1; has_failed; nth += stride) {
       const std::string answer = answer_of(call, nth, has_failed);
       EXPECT_EQ(answer, "") << call.name << ", allocation " << nth;
