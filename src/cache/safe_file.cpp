@@ -12,17 +12,8 @@ namespace {
 constexpr std::uint32_t kWritableByOthers = 022;
 
 std::string_view kind_text(FileKind kind) noexcept {
-  switch (kind) {
-    case FileKind::kRegular:
-      return "a regular file";
-    case FileKind::kFolder:
-      return "a folder";
-    case FileKind::kLink:
-      return "a symbolic link";
-    case FileKind::kOther:
-      break;
-  }
-  return "a device, FIFO or socket";
+  if (kind == FileKind::kFolder) return "a folder";
+  return kind == FileKind::kLink ? "a symbolic link" : "a device, FIFO or socket";
 }
 
 std::string octal(std::uint32_t mode) {
@@ -109,7 +100,8 @@ Error as_load_error(const Error& cause, const std::string& where) {
   const std::string_view remedy = cause.reason == Reason::kPermissionDenied
                                       ? "; let the running user read it"
                                       : "; check the storage device and provision the set again";
-  return make_error(ErrorCode::kEngineDeserialize, cause.reason,
+  const bool is_memory = cause.code == ErrorCode::kOutOfMemory;
+  return make_error(is_memory ? cause.code : ErrorCode::kEngineDeserialize, cause.reason,
                     "cannot read " + where + ": " + cause.message + std::string(remedy), cause.native_code);
 }
 

@@ -116,8 +116,9 @@ Result<bool> check_expiry(const Manifest& manifest, const GatePolicy& policy, co
                           const std::string& where) {
   if (!manifest.not_after || policy.expiry == ExpiryRule::kNotJudged) return false;
   const std::int64_t now_us = clock.utc_us();
-  const std::optional<std::int64_t> last = utc_seconds(*manifest.not_after);
-  if (last && now_us <= *last * 1000000) return false;
+  // Read when the manifest was; what cannot be read has expired.
+  const std::int64_t last = utc_seconds(*manifest.not_after).value_or(0);
+  if (now_us <= last * 1000000) return false;
   if (policy.expiry == ExpiryRule::kWarn) return true;
   return refusal(Reason::kSetExpired, where,
                  "expected a set that is good now, at " + utc_text(now_us) +
@@ -233,7 +234,11 @@ Result<AdmittedSet> admit_whole(std::unique_ptr<Folder> folder, const std::strin
                                 std::uint64_t limit_bytes) {
   SKUA_ASSIGN_OR_RETURN(AdmittedSet set, read_set(std::move(folder), set_name, std::nullopt));
   SKUA_RETURN_IF_ERROR(check_files(*set.folder, set.manifest, limit_bytes));
-  set.is_unsigned = !set.folder->info(kSignatureName).ok();
+  const Result<FileInfo> signature = set.folder->info(kSignatureName);
+  // Only what is not there is unsigned: of a disk that does not answer nobody knows.
+  set.is_unsigned = !signature.ok() && signature.error().reason == Reason::kNotFound;
+  if (!signature.ok() && !set.is_unsigned)
+    return as_load_error(signature.error(), file_text(*set.folder, kSignatureName));
   return set;
 }
 

@@ -214,7 +214,7 @@ Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest, std::uint64_t 
                      " exists already with other content, and a published set is never changed; "
                      "choose another set id");
   Result<std::unique_ptr<Folder>> there = sets.folder().open_folder(id);
-  if (!there.ok()) return exists;
+  if (!there.ok()) return is_of_the_system(there.error()) ? there.error() : exists;
   Result<AdmittedSet> found = admit_whole(*std::move(there), id, limit_bytes);
   if (!found.ok() && is_of_the_system(found.error())) return found.error();
   const bool is_same = found.ok() && found->manifest.release_sequence == manifest.release_sequence &&

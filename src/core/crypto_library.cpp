@@ -3,8 +3,11 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include <atomic>
+#include <array>
+#include <cstddef>
+#include <mutex>
 #include <new>
+#include <optional>
 
 namespace skua {
 namespace {
@@ -23,16 +26,17 @@ struct Library {
 };
 
 /// Whole, or nullptr: a context that ran out of memory while its provider was set up never finds it again, so
-/// it goes, and the next call makes another one.
+/// it goes, and the next call makes another one. Never destroyed: others may still be hashing at the very
+/// end.
 const Library* library() noexcept {
-  static std::atomic<const Library*> made{nullptr};
-  const Library* known = made.load(std::memory_order_acquire);
-  if (known != nullptr) return known;
-  const Library* const fresh = new (std::nothrow) Library;
-  if (fresh == nullptr) return nullptr;
-  if (fresh->sha256 != nullptr && made.compare_exchange_strong(known, fresh)) return fresh;
-  delete fresh;  // or another thread was faster
-  return known;
+  static std::mutex mutex;
+  alignas(std::optional<Library>) static std::array<std::byte, sizeof(std::optional<Library>)> place;
+  static auto& made = *new (place.data()) std::optional<Library>;
+  const std::lock_guard lock(mutex);
+  if (!made) made.emplace();
+  if (made->sha256 != nullptr) return &*made;
+  made.reset();
+  return nullptr;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
 #include <new>
@@ -10,6 +11,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "core/buffer.h"
 #include "core/crypto_library.h"
@@ -118,16 +120,13 @@ Sha256Hasher::Sha256Hasher() : context_(std::make_unique<Context>()) {
 Sha256Hasher::~Sha256Hasher() = default;
 
 void Sha256Hasher::update(std::span<const std::byte> bytes) noexcept {
-  if (EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size()) != 1) context_->is_good = false;
+  context_->is_good &= EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size()) == 1;
 }
 
 Sha256 Sha256Hasher::finish() noexcept {
-  Sha256 digest;
-  unsigned int size = 0;
-  const bool is_done =
-      context_->is_good && EVP_DigestFinal_ex(context_->evp, digest.bytes.data(), &size) == 1;
-  context_->is_good = false;
-  return is_done && size == digest.bytes.size() ? digest : Sha256{};  // all zero: no file has it
+  std::array<Sha256, 2> answers;  // of a hasher that failed, which none does: all zero, as no file has it
+  context_->is_good &= EVP_DigestFinal_ex(context_->evp, answers[1].bytes.data(), nullptr) == 1;
+  return answers[static_cast<std::size_t>(std::exchange(context_->is_good, false))];
 }
 
 Sha256 sha256_of(std::span<const std::byte> bytes) {

@@ -34,6 +34,8 @@ std::string_view remedy_of(int error_number) noexcept {
     case EMFILE:
     case ENFILE:
       return "too many files are open: raise the limit";
+    case ENOMEM:
+      return "end other programs, or raise this one's limit of memory";
     default:
       return {};
   }
@@ -60,6 +62,8 @@ Reason reason_of_errno(int error_number) noexcept {
     case EISDIR:
     case ENXIO:
       return Reason::kNotRegularFile;  // link, folder, socket
+    case ENOMEM:
+      return Reason::kOutOfMemory;
     default:
       return Reason::kIo;
   }
@@ -69,7 +73,9 @@ Error posix_error(std::string_view operation, std::string_view path, int error_n
   std::string message(operation);
   message += " " + quote(path, kLongestPath) + ": " + std::generic_category().message(error_number);
   if (const auto remedy = remedy_of(error_number); !remedy.empty()) message.append("; ").append(remedy);
-  return make_error(ErrorCode::kIo, reason_of_errno(error_number), std::move(message), error_number);
+  const Reason reason = reason_of_errno(error_number);
+  const ErrorCode code = reason == Reason::kOutOfMemory ? ErrorCode::kOutOfMemory : ErrorCode::kIo;
+  return make_error(code, reason, std::move(message), error_number);
 }
 
 }  // namespace skua

@@ -3,6 +3,7 @@
 // where the call is to be continued, success; no temporary left, no descriptor open, and the old set loads.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
 #include <random>
 
@@ -172,7 +173,7 @@ TEST_F(ErrnoInjection, IsATypedErrorAndLeavesNothingBehind) {
        {publish_operation(origin_.record()), after_a_kill(publish_operation(origin_.record())),
         sign_operation(origin_.record()), verify_operation(), accept_operation(true), accept_operation(false),
         reset_operation(), read_operation(), collect_operation(), engine_operation(origin_.record()),
-        keys_operation()}) {
+        keys_operation(), adopt_operation(origin_.record()), sidecar_operation()}) {
     const WorldTemplate& origin = operation.name == "collect" ? three_sets : origin_;
     const Injections done = inject(origin, operation, skua_test::count("errno_stride"));
     for (const std::string& complaint : done.complaints) ADD_FAILURE() << complaint;
@@ -180,6 +181,31 @@ TEST_F(ErrnoInjection, IsATypedErrorAndLeavesNothingBehind) {
   }
   skua_test::reached("errno_injections", made);
   EXPECT_GE(made, skua_test::count("errno_injections"));
+}
+
+/// What a call answers that nobody has ever seen answer so: no room can be taken on this file system, and a
+/// write that takes nothing, which would be tried for ever.
+TEST_F(ErrnoInjection, OfReserveAndWriteTheOddAnswersAreKnown) {
+  const World world = origin_.fresh();
+  const auto write_file = [&](long call, int error_number) {
+    fs::remove(world.state() / "f");
+    const Shared<Outcome> outcome;
+    const StepTrace trace = run_stepped(
+        [&] {
+          const auto folder = posix_file_system().open_folder(world.state()).value();
+          const auto file = folder->create("f").value();
+          Status done = file->reserve(4096);
+          if (done.ok()) done = file->write(std::as_bytes(std::span("text", 4)));
+          tell(*outcome, done);
+        },
+        {Intervention::kFail, 0, error_number, call});
+    EXPECT_TRUE(trace.has_fired);
+    return *outcome;
+  };
+  EXPECT_TRUE(write_file(SYS_fallocate, EOPNOTSUPP).is_ok);
+  EXPECT_TRUE(write_file(SYS_fallocate, ENOSYS).is_ok);
+  EXPECT_EQ(write_file(SYS_fallocate, ENOSPC).reason, Reason::kDiskFull);
+  EXPECT_EQ(write_file(SYS_write, 0).native_code, EIO);
 }
 
 /// Negative control: one write, no look at how much it wrote, no cleaning up, and an error without a type.

@@ -4,6 +4,7 @@
 #include "bootstrap/key_files.h"
 #include "cache/engine_verify.h"
 #include "operations.h"
+#include "skua/sidecar.h"
 
 namespace skua::test {
 
@@ -18,6 +19,44 @@ inline Operation after_a_kill(Operation operation) {
       std::ofstream(file) << "half";
   };
   return operation;
+}
+
+/// Set 2 is there, whole, and CURRENT does not name it yet: a writer was killed in between.
+inline Operation adopt_operation(const EngineRecord& record) {
+  Operation operation = publish_operation(record);
+  operation.name = "adopt";
+  operation.is_cleared = false;
+  operation.prepare = [record](const World& world) {
+    publish_number(posix_file_system(), world, record, 2).value();
+    std::ofstream(world.sets() / kCurrentName) << set_id_of(1) << "\n";
+  };
+  return operation;
+}
+
+/// A file with its sidecar, written over an older pair and verified.
+inline Operation sidecar_operation() {
+  return {"sidecar",
+          [](const World& world) {
+            Sha256Sidecar::write_atomic_and_sidecar(world.state() / "f", std::as_bytes(std::span("old", 3)))
+                .value();
+          },
+          [](const World& world) -> Status {
+            const fs::path file = world.state() / "f";
+            SKUA_RETURN_IF_ERROR(
+                Sha256Sidecar::write_atomic_and_sidecar(file, std::as_bytes(std::span("new", 3))));
+            SKUA_RETURN_IF_ERROR(Sha256Sidecar::verify(file));
+            SKUA_RETURN_IF_ERROR(Sha256Sidecar::aggregate_hash({file}));
+            return {};
+          },
+          [](const World& world, std::string& why) {
+            const fs::path file = world.state() / "f";
+            const auto is_whole = Sha256Sidecar::verify(file);
+            if (!is_whole.ok()) return bad(is_whole, why);
+            std::string text;
+            std::ifstream(file) >> text;
+            // Between its two renames the new file has the old sidecar, which says so.
+            return text == "old" || !*is_whole ? After::kOld : After::kNew;
+          }};
 }
 
 /// On the ground 7 goes back to 2.

@@ -44,7 +44,21 @@ def test_a_file_without_counters_is_never_good(coverage):
     assert not coverage.judge({"gate": 100}, files, {"a.cpp": [(1, True)]})[2]
 
 
-def test_branches_that_gcovr_left_out_do_not_count(coverage):
-    line = {"line_number": 3, "branches": [{"count": 0, "gcovr/excluded": True}, {"count": 2}]}
-    report = {"files": [{"file": "a.cpp", "lines": [line]}, {"file": "other.cpp", "lines": []}]}
-    assert coverage.branches_of(report, {"a.cpp": "gate"}) == {"a.cpp": [(3, True)]}
+def way(block, count, is_thrown=False):
+    return {"source_block_id": block, "count": count, "throw": is_thrown}
+
+
+def test_only_the_ways_out_of_decisions_count(coverage, tmp_path):
+    (tmp_path / "a.cpp").write_text("if (a) return f();\n} catch (...) {\n", encoding="ascii")
+    decision, call = [way(0, 5), way(0, 0)], [way(1, 3), way(1, 0, is_thrown=True)]
+    alone, cleanup = [way(2, 0)], [way(3, 0), way(3, 0)]
+    lines = [{"line_number": 1, "count": 5, "branches": decision + call + alone + cleanup},
+             {"line_number": 2, "count": 0, "branches": [way(0, 0), way(0, 0)]}]
+    report = {"files": [{"file": "a.cpp", "lines": lines}, {"file": "other.cpp", "lines": []}]}
+    assert coverage.branches_of(report, {"a.cpp": "gate"}, tmp_path) == {"a.cpp": [(1, True), (1, False)]}
+
+
+def test_a_decision_that_was_never_reached_counts_where_its_line_was_not_run(coverage):
+    line = {"line_number": 1, "count": 0, "branches": [way(0, 0), way(0, 0)]}
+    assert list(coverage.decisions_in(line)) == [[0, 0]]
+    assert not list(coverage.decisions_in(line | {"count": 1})), "an exception alone leads there"

@@ -24,7 +24,7 @@ struct FaultFileSystem::State {
     }
     const bool fails = plan.fail_at != 0 && (count == plan.fail_at || (plan.crash && count > plan.fail_at));
     if (!fails) return std::nullopt;
-    return make_error(ErrorCode::kIo, plan.reason,
+    return make_error(plan.code, plan.reason,
                       "injected fault at operation " + std::to_string(count) + ": " + journal.back(),
                       plan.error_number);
   }

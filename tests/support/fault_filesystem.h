@@ -19,6 +19,7 @@ struct FaultPlan {
   int error_number = EIO;
   bool crash = false;      ///< every later operation fails as well, as if the program had been killed there
   bool torn_write = true;  ///< a write that fails has put the first half of its bytes into the file
+  ErrorCode code = ErrorCode::kIo;
   std::function<void(std::uint64_t operation)> before = {};  ///< called in front of each operation, from 1 on
 };
 

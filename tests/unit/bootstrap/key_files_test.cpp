@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "fault_filesystem.h"
 #include "temp_folder.h"
 #include "verdicts.h"
 
@@ -48,6 +49,49 @@ TEST_F(Keys, EncryptedKeyOpensWithItsPassphraseAlone) {
   for (const char* wrong : {"", "Right", "right "})
     EXPECT_TRUE(is_error(read_private_key(files_, secret(), wrong), kInvalid, Reason::kPassphraseWrong))
         << wrong;
+}
+
+TEST_F(Keys, ADiskThatFailsIsToldWithTheKeysName) {
+  ASSERT_TRUE(is_ok(write()));
+  for (std::uint64_t n = 1;; ++n) {
+    FaultFileSystem files;
+    files.arm({n});
+    const auto key = read_private_key(files, secret(), {});
+    if (!files.has_fired()) {
+      EXPECT_TRUE(is_ok(key)) << "the control";
+      break;
+    }
+    EXPECT_TRUE(is_error(key, kInvalid, Reason::kIo, "k.key")) << files.journal()[n - 1];
+  }
+}
+
+TEST_F(Keys, ALackOfMemoryIsNoFaultOfTheFile) {
+  ASSERT_TRUE(is_ok(write()));
+  FaultPlan plan;
+  plan.fail_at = 3;  // the open key is looked at
+  plan.code = ErrorCode::kOutOfMemory;
+  plan.reason = Reason::kOutOfMemory;
+  plan.error_number = ENOMEM;
+  FaultFileSystem files;
+  files.arm(plan);
+  EXPECT_EQ(read_public_key(files, shared()).error().code, ErrorCode::kOutOfMemory);
+}
+
+/// Whatever step of it fails, both halves are there or neither.
+TEST_F(Keys, APairIsWrittenWholeOrNotAtAll) {
+  std::uint64_t n = 1;
+  for (;; ++n) {
+    FaultFileSystem files;
+    files.arm({n});
+    const Status written = write_key_pair(files, secret(), shared(), key_, {});
+    if (!files.has_fired()) {
+      EXPECT_TRUE(is_ok(written)) << "the control";
+      break;
+    }
+    EXPECT_TRUE(is_error(written, kInvalid, Reason::kIo)) << files.journal()[n - 1];
+    EXPECT_TRUE(fs::is_empty(folder_.path())) << files.journal()[n - 1];
+  }
+  EXPECT_GT(n, 10U);
 }
 
 TEST_F(Keys, NeitherHalfIsEverOverwritten) {

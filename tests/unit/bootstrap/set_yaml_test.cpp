@@ -87,6 +87,41 @@ networks:
   EXPECT_EQ(spec->networks[1].criticality, 1U);
 }
 
+TEST(SetYaml, InputsAndOutputsMayBeDeclared) {
+  const auto spec = parsed(replaced(kGood, "precision: fp32",
+                                    "precision: fp32\n    input_dtypes: {image: float16, mask: bool}\n"
+                                    "    output_names: [a, b]"));
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  const BuildConfig& build = spec->networks[0].build;
+  EXPECT_THAT(build.input_dtypes, ElementsAre(Pair("image", DType::kFloat16), Pair("mask", DType::kBool)));
+  EXPECT_THAT(build.output_names, ElementsAre("a", "b"));
+}
+
+TEST(SetYaml, WhatANetworkSaysWrongIsRefusedWhereItStands) {
+  const auto with = [](const std::string& line) {
+    return replaced(kGood, "precision: fp32", "precision: fp32\n    " + line);
+  };
+  expect_refused(with("input_dtypes: {image: float99}"), "7:27", "float99");
+  expect_refused(with("input_dtypes: {image: [a]}"), "7:27", "input_dtypes.image");
+  expect_refused(with("input_dtypes: 7"), "7:19", "input_dtypes");
+  expect_refused(with("output_names: [[a]]"), "7:20", "output_names");
+  expect_refused(with("keep_fp32: ~"), "7:16", "nothing");
+  expect_refused(with("max_output_shapes: {y: 3xx}"), "7:28", "max_output_shapes.y");
+  expect_refused(with("max_output_shapes: {y: [3]}"), "7:28", "max_output_shapes.y");
+  expect_refused(with("profiles: [{input: x, min: 1, opt: two, max: 3}]"), "7:40", "profiles[0].opt");
+  expect_refused(with("profiles: [{input: x, min: 5, opt: 2, max: 3}]"), "4:5", "x");
+  expect_refused(with("tolerances: {y: {absolute: much}}"), "7:32", "absolute");
+  expect_refused(with("tolerances: {y: {absolute: 1}, y: {absolute: 2}}"), "7:36", "y");
+  expect_refused(with("golden: {file: \"\", origin: x}"), "7:20", "is empty");
+  expect_refused(replaced(kGood, "models/demo_vpr.onnx", "\"\""), "5:11", "is empty");
+}
+
+TEST(SetYaml, EachRuntimeHasItsOwnOptions) {
+  EXPECT_THAT(set_option_keys_of("onnx_trt_ep"), ElementsAre("execution_provider", "intra_op_threads"));
+  EXPECT_THAT(set_option_keys_of("pytorch_fp16"), ElementsAre("device", "arithmetic", "intra_op_threads"));
+  EXPECT_THAT(set_option_keys_of("another"), ElementsAre("intra_op_threads"));
+}
+
 TEST(SetYaml, UnknownKeysAreRefusedWhereTheyStand) {
   expect_refused(std::string(kGood) + "speed: 3\n", "7:1", "unknown key 'speed'");
   expect_refused(std::string(kGood) + "    speed: 3\n", "7:5", "networks[0].speed");

@@ -1,7 +1,9 @@
 // Signing what is published: `skua sign`, and provisioning with a key.
 #include "bootstrap/sign_set.h"
 
+#include "bootstrap/verify_set.h"
 #include "core/exit_status.h"
+#include "fault_filesystem.h"
 #include "provision_fixture.h"
 #include "verdicts.h"
 
@@ -71,6 +73,50 @@ TEST_F(SignSet, EveryByteIsVerifiedFirst) {
     folder_.write(name, good);
   }
   EXPECT_TRUE(is_ok(sign(sets(), key_)));
+}
+
+TEST_F(SignSet, ADiskThatFailsLeavesTheSetUnsignedOrSignedWhole) {
+  ASSERT_TRUE(run().ok());
+  std::uint64_t n = 1;
+  for (;; ++n) {
+    fs::remove(current() / "model.sig");
+    FaultFileSystem files;
+    files.arm({n});
+    const auto result = sign_set(files, sets(), kLimit, key_);
+    const bool is_signed = fs::exists(current() / "model.sig");
+    EXPECT_TRUE(!is_signed || judged(key_).ok());
+    if (!files.has_fired()) {
+      EXPECT_TRUE(is_ok(result)) << "the control";
+      break;
+    }
+    if (result.ok()) {
+      EXPECT_TRUE(is_signed);
+    } else {
+      EXPECT_NE(exit_status_of(result.error()), 1) << result.error().describe();
+    }
+    ASSERT_LT(n, 1000U) << "the sweep does not end";
+  }
+  EXPECT_GT(n, 60U);
+}
+
+TEST_F(SignSet, AVerdictNamesTheFirstFileThatFails) {
+  ASSERT_TRUE(run().ok());
+  ASSERT_TRUE(is_ok(sign(sets(), key_)));
+  GatePolicy policy;
+  policy.trusted_keys = {key_.public_key().value()};
+  const auto verdict = [&](std::size_t workers) {
+    return verify_set(posix_file_system(), current(), policy, context_.compile.host, system_clock(), workers)
+        .value();
+  };
+  EXPECT_TRUE(is_ok(verdict(2).overall()));
+  EXPECT_EQ(verdict(2).workers, 2U);
+  EXPECT_GE(verdict(0).workers, 1U) << "as many as the set is worth";
+  const std::string golden = verdict(1).manifest.artifacts[0].engine.golden.file;
+  const auto name = fs::relative(current(), folder_.path()) / "golden" / golden;
+  std::string bytes = folder_.read(name);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  folder_.write(name, bytes);
+  EXPECT_TRUE(is_error(verdict(1).overall(), ErrorCode::kManifest, Reason::kListedFileHashMismatch, golden));
 }
 
 TEST_F(SignSet, WhatIsNoFaultOfTheSetIsTheCallersToLookAt) {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cache_fixture.h"
+#include "fault_filesystem.h"
 
 namespace skua::test {
 namespace {
@@ -187,6 +188,28 @@ TEST_F(Digests, AnEntryFromBeforeTheFileHadComeToRestIsNotBelieved) {
   set_memory(text.replace(at, text.find_first_of(",\n}", at) - at, "1"));
   ask();
   EXPECT_EQ(hashed_, 12U);
+}
+
+TEST_F(Digests, ADiskThatFailsIsAnErrorAndRemembersNothing) {
+  std::uint64_t n = 1;
+  for (;; ++n) {
+    FaultFileSystem files;
+    files.arm({n});
+    DigestCache digests(clock_);
+    const auto digest = digests.digest_of(files, model());
+    if (!files.has_fired()) break;
+    EXPECT_TRUE(refused(digest, ErrorCode::kIo, Reason::kIo)) << files.journal()[n - 1];
+    EXPECT_TRUE(accepted(digests.write(*folder())));
+    EXPECT_FALSE(temp_.has(std::string(kDigestCacheName))) << files.journal()[n - 1];
+  }
+  EXPECT_GE(n, 5U) << "open, look, read, look again";
+  DigestCache digests(clock_);
+  ASSERT_TRUE(accepted(digests.digest_of(posix_file_system(), model())));
+  FaultFileSystem files;
+  const auto broken = files.open_folder(temp_.path()).value();
+  files.arm({1});
+  EXPECT_TRUE(refused(digests.write(*broken), ErrorCode::kIo, Reason::kIo));
+  EXPECT_TRUE(accepted(digests.write(*folder()))) << "what was not written is written then";
 }
 
 TEST_F(Digests, OnlyRegularFilesHaveADigest) {

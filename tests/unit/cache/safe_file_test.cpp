@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "as_nobody.h"
 #include "cache/plan_header.h"
 #include "cache/utc_text.h"
 #include "cache/utf8.h"
@@ -19,6 +20,12 @@ TEST(SafeFile, AcceptsOwnAndRootsPlainFiles) {
   EXPECT_TRUE(accepted(check_safe(info, "f")));
   info.owner = 0;
   EXPECT_TRUE(accepted(check_safe(info, "f")));
+  {
+    const AsNobody nobody;
+    info.owner = ::geteuid();
+    EXPECT_TRUE(accepted(check_safe(info, "f"))) << "its own, and it is not root";
+  }
+  info.owner = 0;
   info.mode = 0755;
   EXPECT_TRUE(accepted(check_safe(info, "f")));
 }

@@ -24,6 +24,7 @@ namespace {
 using test::bytes_of;
 using test::FaultFileSystem;
 using test::is_error;
+using test::is_invalid;
 using test::is_ok;
 using test::TempFolder;
 using testing::ElementsAre;
@@ -82,6 +83,33 @@ TEST_F(PosixFiles, ANewFileThatCannotBeHeldIsNone) {
   EXPECT_EQ(test::in_child([&] { return create_without_a_number(*folder_); }), std::to_string(EINVAL));
   EXPECT_THAT(folder_->list().value(), ElementsAre());
 }
+
+TEST_F(PosixFiles, NoNameLeavesTheFolder) {
+  ASSERT_TRUE(is_ok(folder_->make_folder("a")));
+  for (const char* bad : {"", ".", "..", "a/b"}) {
+    EXPECT_TRUE(is_invalid(folder_->move_into(bad, "a", "x"), "not allowed here")) << bad;
+    EXPECT_TRUE(is_invalid(folder_->move_into("x", bad, "x"), "not allowed here")) << bad;
+    EXPECT_TRUE(is_invalid(folder_->move_into("x", "a", bad), "not allowed here")) << bad;
+    EXPECT_TRUE(is_invalid(folder_->sync_file(bad), "not allowed here")) << bad;
+  }
+  for (const std::filesystem::path& path :
+       {std::filesystem::path(), std::filesystem::path(std::string("a\0b", 3))})
+    EXPECT_FALSE(posix_file_system().open_folder(path).ok());
+  EXPECT_TRUE(is_ok(posix_file_system().open_folder("/")));
+}
+
+TEST_F(PosixFiles, AFileInAFoldersPlaceIsNoLink) {
+  ASSERT_TRUE(is_ok(write("file", "text")));
+  const auto file = folder_->open_folder("file");
+  ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.error().native_code, ENOTDIR);
+  std::filesystem::create_symlink("file", root_.path() / "link");
+  const auto link = folder_->open_folder("link");
+  ASSERT_FALSE(link.ok());
+  EXPECT_EQ(link.error().native_code, ELOOP);
+}
+
+TEST_F(PosixFiles, RoomForNothingIsThere) { EXPECT_TRUE(is_ok(folder_->create("file").value()->reserve(0))); }
 
 TEST_F(PosixFiles, WritesAndReads) {
   ASSERT_TRUE(is_ok(write("file", "hello")));
@@ -311,8 +339,15 @@ TEST(PosixError, MapsErrnoOnce) {
       {ELOOP, Reason::kNotRegularFile},
       {EIO, Reason::kIo},
       {EMFILE, Reason::kIo},
+      {ENOMEM, Reason::kOutOfMemory},
   };
   for (const auto& [number, reason] : cases) EXPECT_EQ(reason_of_errno(number), reason) << number;
+}
+
+TEST(PosixError, ALackOfMemoryHasItsOwnClass) {
+  const Error error = posix_error("reading", "/x", ENOMEM);
+  EXPECT_EQ(error.code, ErrorCode::kOutOfMemory);
+  EXPECT_THAT(error.message, testing::HasSubstr("end other programs"));
 }
 
 TEST(PosixError, MessageHasOperationPathTextAndRemedy) {

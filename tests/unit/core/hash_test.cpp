@@ -1,15 +1,19 @@
 #include "core/hash.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "bytes_of.h"
 #include "check.h"
+#include "child_process.h"
 #include "core/buffer.h"
 #include "skua/sidecar.h"
 
@@ -143,6 +147,27 @@ TEST(Hash, NothingThatAllocatesIsNoexcept) {
   EXPECT_FALSE(noexcept(Sha256Sidecar::digest({})));
   EXPECT_TRUE(noexcept(std::declval<Sha256Hasher&>().finish())) << "the control";
 }
+
+/// With stacks that no address space holds.
+std::string hash_without_threads() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, std::size_t{1} << 46U);
+  if (pthread_setattr_default_np(&attributes) != 0) return "the default cannot be set";
+  try {
+    std::thread([] {}).join();
+    return "a thread was to be had";
+  } catch (const std::system_error&) {
+    // what the hasher meets as well
+  }
+  const std::string content = pattern(11 * kMiB);
+  MemoryFile file(content);
+  Buffer buffer = Buffer::allocate(content.size()).value();
+  const auto digest = read_and_hash(file, buffer.bytes());
+  return digest.ok() && *digest == sha256_of(bytes_of(content)) ? "good" : "another digest";
+}
+
+TEST(ReadAndHash, WithoutAThreadItIsDoneInTurn) { EXPECT_EQ(test::in_child(hash_without_threads), "good"); }
 
 TEST(ReadAndHash, ReaderErrorEndsIt) {
   for (const std::size_t size : {3 * kMiB, 11 * kMiB}) {
