@@ -227,7 +227,7 @@ Result<ProvisionReport> settled(WriterLock& sets, ProvisionReport report) {
 
 /// Where signed sets fly, one without a signature would take their place and fly nowhere.
 Status check_signs(const ProvisionContext& context, const PublishedSets& published) {
-  if (context.key != nullptr || !published.current || published.current->is_unsigned) return {};
+  if (context.key != nullptr || !published.is_current_signed) return {};
   return make_error(
       ErrorCode::kInvalidArgument, Reason::kUnsignedSet,
       (context.sets_dir / kCurrentName).string() + ": set " + published.current_id +

@@ -34,20 +34,23 @@ Result<std::uint64_t> sequence_of(Folder& sets, const std::string& name) {
   return manifest.ok() ? manifest->release_sequence : sequence_in(name);
 }
 
-void survey_current(FileSystem& files, const std::filesystem::path& sets_dir, std::uint64_t limit_bytes,
-                    PublishedSets& result) {
+/// Whatever is wrong with the set otherwise. A disk that does not answer is an error.
+Result<bool> bears_signature(FileSystem& files, const std::filesystem::path& set_dir) {
+  SKUA_ASSIGN_OR_RETURN(const auto set, files.open_folder(set_dir));
+  const auto signature = set->info(kSignatureName);
+  if (!signature.ok() && signature.error().reason != Reason::kNotFound) return signature.error();
+  return signature.ok();
+}
+
+Status survey_current(FileSystem& files, const std::filesystem::path& sets_dir, std::uint64_t limit_bytes,
+                      PublishedSets& result) {
   const auto set_dir = current_set(files, sets_dir);
-  if (!set_dir.ok()) {
-    result.why_not_current = set_dir.error().message;
-    return;
-  }
+  if (!set_dir.ok()) return set_dir.error().native_code == 0 ? Status() : set_dir.error();
   result.current_id = set_dir->filename().string();
+  SKUA_ASSIGN_OR_RETURN(result.is_current_signed, bears_signature(files, *set_dir));
   auto current = verify_whole_set(files, *set_dir, limit_bytes);
-  if (current.ok()) {
-    result.current = *std::move(current);
-  } else {
-    result.why_not_current = current.error().message;
-  }
+  if (current.ok()) result.current = *std::move(current);
+  return {};
 }
 
 Status survey_sequences(Folder& sets, const std::vector<std::string>& names, PublishedSets& result) {
@@ -76,7 +79,7 @@ Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesy
   SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, sets->list());
   PublishedSets result;
   SKUA_RETURN_IF_ERROR(survey_sequences(*sets, names, result));
-  survey_current(files, sets_dir, limit_bytes, result);
+  SKUA_RETURN_IF_ERROR(survey_current(files, sets_dir, limit_bytes, result));
   return result;
 }
 

@@ -15,13 +15,14 @@ namespace skua {
 struct PublishedSets {
   std::string current_id;              ///< what CURRENT names; empty: nothing, or nothing legal
   std::optional<AdmittedSet> current;  ///< that set, only when every file of it verified
-  std::string why_not_current;         ///< why `current` is empty
+  bool is_current_signed = false;      ///< it has a signature, whatever is wrong with it otherwise
   std::uint64_t highest_sequence = 0;  ///< among all manifests that can be read; 0: none
   std::string newest_id;               ///< of the set with that sequence
 };
 
-/// Reads and hashes the current set, every byte of it once; writes nothing. Errors are those of listing
-/// `sets_dir` only: a damaged set is no reason not to publish a good one.
+/// Reads and hashes the current set, every byte of it once; writes nothing. A damaged set is no reason
+/// not to publish a good one; errors are those of a disk that does not answer for `sets_dir`, CURRENT, a
+/// manifest or the current set's signature.
 Result<PublishedSets> survey_published_sets(FileSystem& files, const std::filesystem::path& sets_dir,
                                             std::uint64_t limit_bytes);
 

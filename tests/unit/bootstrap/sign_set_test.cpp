@@ -166,6 +166,33 @@ TEST_F(ProvisioningSigned, WithoutAKeyNothingTakesASignedSetsPlace) {
   EXPECT_TRUE(is_ok(run_with(key_))) << "the control";
 }
 
+TEST_F(ProvisioningSigned, ADamagedSetIsASignedOneAllTheSame) {
+  ASSERT_TRUE(is_ok(run_with(key_)));
+  const auto manifest = fs::relative(current(), folder_.path()) / "flight-manifest.json";
+  folder_.write(manifest, "{");
+  folder_.write("a.onnx", "another model");
+  EXPECT_TRUE(is_error(run(), ErrorCode::kInvalidArgument, Reason::kUnsignedSet));
+  EXPECT_TRUE(is_ok(run_with(key_))) << "the control";
+}
+
+TEST_F(ProvisioningSigned, ADiskThatDoesNotAnswerMakesNoSignedSetAnUnsignedOne) {
+  ASSERT_TRUE(is_ok(run_with(key_)));
+  const fs::path signed_set = current();
+  folder_.write("a.onnx", "another model");
+  std::uint64_t n = 1;
+  for (;; ++n) {
+    FaultFileSystem disk;
+    disk.arm({n});
+    context_.compile.files = &disk;
+    const auto report = run();
+    context_.compile.files = &posix_file_system();
+    EXPECT_FALSE(report.ok()) << "operation " << n << ": " << disk.journal()[n - 1];
+    ASSERT_EQ(current(), signed_set) << "operation " << n;
+    if (!disk.has_fired()) break;
+  }
+  EXPECT_GT(n, 40U);
+}
+
 /// Somebody put an engine of his own into an unsigned set and left all that the set says of its making as it
 /// was. What it says is no reason to sign it: its engines are compared with the cache's.
 TEST_F(ProvisioningSigned, APlantedSetIsNotSignedForWhatItSaysOfItself) {
