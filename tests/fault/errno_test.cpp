@@ -15,7 +15,12 @@
 namespace skua::test {
 namespace {
 
+#ifdef SKUA_COUNTS_BRANCHES  // each child writes its counts, which takes longer than all else; two take every
+                             // way
+constexpr std::array kErrors = {EIO, EINTR};
+#else
 constexpr std::array kErrors = {EIO, ENOSPC, EDQUOT, EMFILE, EROFS, EACCES, EINTR};
+#endif
 
 /// How a system call is disturbed.
 enum class CallKind {

@@ -173,7 +173,11 @@ void sweep_first_use(bool (*has_answer)(), std::uint64_t stride) {
 TEST(OpensslMemory, RunningOutAtTheFirstUseIsNoOtherAnswer) {
   ASSERT_TRUE(g_is_ours) << "OpenSSL keeps its own allocator";
   ASSERT_EQ(g_live, 0);
+#ifdef SKUA_COUNTS_BRANCHES  // each child writes its counts, which takes longer than all else
+  sweep_first_use(can_hash, 100);
+#else
   sweep_first_use(can_hash, 1);
+#endif
   sweep_first_use(can_make_keys, static_cast<std::uint64_t>(skua_test::count("openssl_stride")));
 }
 
