@@ -7,10 +7,8 @@ asked stands in tests/counts.txt, for the depth of SKUA_DEPTH.
 """
 
 import argparse
-import collections
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -55,21 +53,13 @@ STEPS = {
 }
 
 
-def parse_reached(text):
-    """{row: sum} of the lines "reached ROW N"."""
-    sums = collections.Counter()
-    for row, number in re.findall(r"^reached (\w+) (\d+)$", text, flags=re.MULTILINE):
-        sums[row] += int(number)
-    return dict(sums)
-
-
 def run_step(name, command):
     """(exit status, {row: reached})."""
     print(f"trust: {name}: {command}", file=sys.stderr, flush=True)
     with tempfile.NamedTemporaryFile(mode="r", encoding="ascii") as reached, (OUT / f"{name}.log").open("wb") as log:
         environment = os.environ | {"SKUA_REACHED": reached.name, "SKUA_BUILD_DIR": str(ROOT / "build" / "dev")}
         done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, stdout=log, stderr=log, check=False)
-        return done.returncode, parse_reached(reached.read())
+        return done.returncode, counts.reached_in(reached.read())
 
 
 def judge(rows, status, reached):

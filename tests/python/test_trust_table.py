@@ -22,7 +22,7 @@ def rows_of_the_test(monkeypatch, tmp_path):
 
 def test_lines_of_one_row_add_up():
     text = "[ RUN ] x\nreached kills 3\nreached loads 5\nnot reached kills 9\nreached kills 4\n"
-    assert trust_table.parse_reached(text) == {"kills": 7, "loads": 5}
+    assert counts.reached_in(text) == {"kills": 7, "loads": 5}
 
 
 @pytest.mark.parametrize("status, reached, verdict", [

@@ -1,7 +1,9 @@
 """Counts of repetitions, from the one table tests/counts.txt, for the depth that SKUA_DEPTH names."""
 
+import collections
 import os
 import pathlib
+import re
 
 TABLE = pathlib.Path(__file__).resolve().parents[1] / "counts.txt"
 DEPTHS = ("test", "ci", "prove")
@@ -41,3 +43,11 @@ def reached(row, n):
     if path:
         with open(path, "a", encoding="ascii") as file:
             file.write(line)
+
+
+def reached_in(text):
+    """{row: sum} of the lines "reached <row> <n>" in what programs printed or appended."""
+    sums = collections.Counter()
+    for row, number in re.findall(r"^reached (\w+) (\d+)$", text, flags=re.MULTILINE):
+        sums[row] += int(number)
+    return dict(sums)

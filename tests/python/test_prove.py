@@ -1,0 +1,42 @@
+"""scripts/prove.py: what was reached stands beside what was asked, and too few is a failure."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(name="prove", scope="module")
+def prove_script():
+    spec = importlib.util.spec_from_file_location("prove", ROOT / "scripts/prove.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("result, reached, is_good, words", [
+    ({"status": 0, "seconds": 2.0}, {"kills": 12}, True, ["kills", "10", "12", "passed"]),
+    ({"status": 0, "seconds": 2.0}, {}, True, ["kills", "10", "passed"]),
+    ({"status": 0, "seconds": 2.0}, {"kills": 9}, False, ["kills", "10", "9", "TOO", "FEW"]),
+    ({"status": 3, "seconds": 2.0}, {"kills": 12}, False, ["kills", "10", "12", "FAILED", "(3)"]),
+    (None, {"kills": 10}, True, ["kills", "10", "10", "read"]),
+    (None, {"kills": 9}, False, ["kills", "10", "9", "TOO", "FEW"]),
+    (None, {}, True, ["kills", "10", "read"]),
+])
+def test_a_row_is_good_or_not(prove, result, reached, is_good, words):
+    results = {} if result is None else {"kills": result}
+    text, verdict = prove.line_of("kills", {"prove": 10}, results, reached)
+    assert verdict == is_good
+    assert text.split()[:len(words)] == words
+
+
+def test_a_step_says_what_it_reached_and_is_remembered_when_it_passed(prove, tmp_path, monkeypatch):
+    monkeypatch.setattr(prove, "OUT", tmp_path)
+    command = 'echo "reached kills 4" >>"$SKUA_REACHED"; echo "reached kills 3" >>"$SKUA_REACHED"'
+    assert prove.run_step("kills", command, "key")["reached"] == {"kills": 7}
+    assert prove.remembered("kills", "key")["reached"] == {"kills": 7}
+    assert prove.remembered("kills", "another tree's") is None
+    assert prove.run_step("broken", command + "; exit 3", "key")["status"] == 3
+    assert prove.remembered("broken", "key") is None
