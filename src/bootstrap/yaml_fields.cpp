@@ -55,7 +55,8 @@ Result<YAML::Node> parse_yaml(const std::string& text, const std::string& file) 
     }
     return documents.front();
   } catch (const YAML::Exception& error) {
-    return invalid(Reason::kMalformed, yaml_position(file, error.mark) + "not YAML: " + error.msg);
+    return invalid(Reason::kMalformed,
+                   yaml_position(file, error.mark) + "not YAML: " + printable(error.msg, kYamlMessageShown));
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "bootstrap/yaml_fields.h"
 #include "cache/utf8.h"
+#include "core/text.h"
 
 namespace skua {
 namespace {
@@ -98,7 +99,8 @@ Status check_yaml_shape(const std::string& text, const std::string& file) {
   } catch (const ShapeRefusal& error) {
     return malformed(yaml_position(file, error.mark) + error.msg);
   } catch (const YAML::Exception& error) {
-    return malformed(yaml_position(file, error.mark) + "not YAML: " + error.msg);
+    return malformed(yaml_position(file, error.mark) +
+                     "not YAML: " + printable(error.msg, kYamlMessageShown));
   }
 }
 

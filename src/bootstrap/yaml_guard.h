@@ -10,6 +10,7 @@
 namespace skua {
 
 inline constexpr std::size_t kYamlDepthLimit = 32;     ///< mappings and lists within each other
+inline constexpr std::size_t kYamlMessageShown = 200;  ///< of what the library says, which quotes the file
 inline constexpr std::size_t kYamlValueLimit = 65536;  ///< keys, values, mappings and lists together
 
 /// InvalidArgumentError (malformed) with file, line and, but for bytes that are no text, column: not UTF-8, a

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
 
 #include "core/buffer.h"
 #include "core/hash.h"
@@ -16,14 +15,12 @@ constexpr std::size_t kPieceBytes = 1U << 20U;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::size_t kRandomBytes = 8;
 
-enum class Readers : std::uint8_t { kAll, kOwner };
-
-/// Runs `fill` on a new file and syncs it; whatever goes wrong, no file of that name stays.
-template <typename Fill>
-Status fill_new(Folder& folder, std::string_view name, Readers readers, Fill fill) {
+/// Runs `fill` on a new file, which `create` makes, and syncs it; whatever goes wrong, no file of that name
+/// stays.
+template <typename Create, typename Fill>
+Status fill_new(Folder& folder, std::string_view name, Create create, Fill fill) {
   std::string text(name);  // before there is a file to answer for
-  SKUA_ASSIGN_OR_RETURN(const std::unique_ptr<WriteFile> file,
-                        readers == Readers::kAll ? folder.create(name) : folder.create_private(name));
+  SKUA_ASSIGN_OR_RETURN(const std::unique_ptr<WriteFile> file, create());
   TemporaryFile temporary(folder, std::move(text));
   SKUA_RETURN_IF_ERROR(fill(*file));
   SKUA_RETURN_IF_ERROR(file->sync());
@@ -69,11 +66,14 @@ bool is_leftover(std::string_view name) noexcept {
 }
 
 Status write_new(Folder& folder, std::string_view name, std::span<const std::byte> bytes) {
-  return fill_new(folder, name, Readers::kAll, [&](WriteFile& file) { return file.write(bytes); });
+  return fill_new(
+      folder, name, [&] { return folder.create(name); }, [&](WriteFile& file) { return file.write(bytes); });
 }
 
 Status write_new_private(Folder& folder, std::string_view name, std::span<const std::byte> bytes) {
-  return fill_new(folder, name, Readers::kOwner, [&](WriteFile& file) { return file.write(bytes); });
+  return fill_new(
+      folder, name, [&] { return folder.create_private(name); },
+      [&](WriteFile& file) { return file.write(bytes); });
 }
 
 Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view name) {
@@ -93,7 +93,8 @@ Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view n
       if (got < piece.bytes().size()) return {};
     }
   };
-  SKUA_RETURN_IF_ERROR(fill_new(folder, name, Readers::kAll, copy_into));
+  SKUA_RETURN_IF_ERROR(fill_new(
+      folder, name, [&] { return folder.create(name); }, copy_into));
   copied.sha256 = hasher.finish();
   return copied;
 }

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <mutex>
 #include <new>
-#include <optional>
 
 namespace skua {
 namespace {
@@ -25,17 +24,19 @@ struct Library {
   }
 };
 
+/// Never destroyed: others may still be hashing at the very end.
+constinit std::mutex making;
+alignas(Library) constinit std::array<std::byte, sizeof(Library)> place{};
+constinit const Library* made = nullptr;
+
 /// Whole, or nullptr: a context that ran out of memory while its provider was set up never finds it again, so
-/// it goes, and the next call makes another one. Never destroyed: others may still be hashing at the very
-/// end.
+/// it goes, and the next call makes another one.
 const Library* library() noexcept {
-  static std::mutex mutex;
-  alignas(std::optional<Library>) static std::array<std::byte, sizeof(std::optional<Library>)> place;
-  static auto& made = *new (place.data()) std::optional<Library>;
-  const std::lock_guard lock(mutex);
-  if (!made) made.emplace();
-  if (made->sha256 != nullptr) return &*made;
-  made.reset();
+  const std::lock_guard lock(making);
+  if (made != nullptr) return made;
+  auto* const fresh = new (place.data()) Library;
+  if (fresh->sha256 != nullptr) return made = fresh;
+  fresh->~Library();
   return nullptr;
 }
 

@@ -190,11 +190,9 @@ Result<std::unique_ptr<Folder>> open_folder_at(int parent, const std::string& na
   Descriptor fd = opened([&] { return openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | kOpenFlags); });
   if (fd.is_open()) return std::unique_ptr<Folder>(std::make_unique<PosixFolder>(std::move(fd), path));
   const int error_number = errno;
-  struct stat status {};
-  const bool is_link = error_number == ENOTDIR &&
-                       fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-                       S_ISLNK(status.st_mode);
-  return posix_error("opening folder", path.string(), is_link ? ELOOP : error_number);
+  struct stat status {};  // of no kind, where it cannot be had
+  if (error_number == ENOTDIR) static_cast<void>(fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW));
+  return posix_error("opening folder", path.string(), S_ISLNK(status.st_mode) ? ELOOP : error_number);
 }
 
 Result<std::unique_ptr<ReadFile>> PosixFolder::open_read(std::string_view name) {
@@ -322,11 +320,10 @@ class PosixFileSystem final : public FileSystem {
   }
 };
 
+constinit PosixFileSystem files_of_the_system;
+
 }  // namespace
 
-FileSystem& posix_file_system() noexcept {
-  static PosixFileSystem files;
-  return files;
-}
+FileSystem& posix_file_system() noexcept { return files_of_the_system; }
 
 }  // namespace skua

@@ -52,11 +52,15 @@ std::string join(std::span<const std::string_view> parts) { return join_range(pa
 
 std::string join(const std::vector<std::string>& parts) { return join_range(parts); }
 
-std::string quote(std::string_view text, std::size_t max_shown) {
-  std::string shown = "'";
+std::string printable(std::string_view text, std::size_t max_shown) {
+  std::string shown;
   for (const char c : text.substr(0, max_shown)) shown += c >= 0x20 && c < 0x7f ? c : '?';
-  shown += text.size() > max_shown ? "...'" : "'";
+  if (text.size() > max_shown) shown += "...";
   return shown;
+}
+
+std::string quote(std::string_view text, std::size_t max_shown) {
+  return "'" + printable(text, max_shown) + "'";
 }
 
 std::string_view trimmed(std::string_view text) noexcept {

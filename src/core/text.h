@@ -22,8 +22,10 @@ std::string print_double(double value);
 /// "a, b, c"; "none" for an empty list.
 std::string join(std::span<const std::string_view> parts);
 std::string join(const std::vector<std::string>& parts);
-/// 'text', shortened when it is long; control and non-ASCII bytes are shown as `?` so that foreign text
-/// cannot forge lines in a log.
+/// Foreign text as it may be shown: shortened when it is long, control and non-ASCII bytes as `?`, so that it
+/// cannot forge lines in a log or speak to a terminal.
+std::string printable(std::string_view text, std::size_t max_shown = 80);
+/// The same in quotation marks.
 std::string quote(std::string_view text, std::size_t max_shown = 80);
 std::string_view trimmed(std::string_view text) noexcept;
 

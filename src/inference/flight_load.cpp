@@ -25,9 +25,7 @@ Status check_set_matches(const RuntimeState& runtime, const Manifest& manifest) 
 
 std::string thermal_source_of(const RuntimeState& runtime) {
   const ThermalPoller* poller = runtime.thermal.load(std::memory_order_acquire);
-  if (poller == nullptr) return "none";
-  const ThermalSource* source = poller->source();
-  return source == nullptr ? "opening" : std::string(source->name());
+  return poller == nullptr ? "none" : poller->source_name();
 }
 
 /// "demo_vpr verify=1.2 deserialize=9.1 warm_up=305.0 golden=64.2 ms; ..."

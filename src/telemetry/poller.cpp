@@ -224,6 +224,10 @@ Result<std::unique_ptr<ThermalPoller>> ThermalPoller::start(const ThermalPollerO
 
 ThermalState ThermalPoller::state() const noexcept { return impl_->monitor().state(); }
 const ThermalSource* ThermalPoller::source() const { return impl_->source(); }
+std::string ThermalPoller::source_name() const {
+  const ThermalSource* const open = source();
+  return open == nullptr ? "opening" : std::string(open->name());
+}
 std::optional<Error> ThermalPoller::open_error() const { return impl_->open_error(); }
 ThermalReport ThermalPoller::report() const { return impl_->monitor().report(); }
 

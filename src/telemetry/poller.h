@@ -50,6 +50,8 @@ class ThermalPoller {
   /// The source in use, for its name and origins, which do not change (never to read it); lives as long as
   /// the poller. nullptr while it is being opened. Takes a lock.
   const ThermalSource* source() const;
+  /// Its name, for people; "opening" while it is being opened. Takes a lock.
+  std::string source_name() const;
   /// Why there is no source, when that showed after start() had returned. Takes a lock.
   std::optional<Error> open_error() const;
   ThermalReport report() const;

@@ -176,9 +176,10 @@ TEST_F(ErrnoInjection, IsATypedErrorAndLeavesNothingBehind) {
   std::int64_t made = 0;
   for (const Operation& operation :
        {publish_operation(origin_.record()), after_a_kill(publish_operation(origin_.record())),
-        sign_operation(origin_.record()), verify_operation(), accept_operation(true), accept_operation(false),
-        reset_operation(), read_operation(), collect_operation(), engine_operation(origin_.record()),
-        keys_operation(), adopt_operation(origin_.record()), sidecar_operation()}) {
+        sign_operation(origin_.record()), verify_operation(), admit_operation(origin_.record()),
+        accept_operation(true), accept_operation(false), reset_operation(), read_operation(),
+        collect_operation(), engine_operation(origin_.record()), keys_operation(),
+        adopt_operation(origin_.record()), sidecar_operation()}) {
     const WorldTemplate& origin = operation.name == "collect" ? three_sets : origin_;
     const Injections done = inject(origin, operation, skua_test::count("errno_stride"));
     for (const std::string& complaint : done.complaints) ADD_FAILURE() << complaint;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "bootstrap/key_files.h"
-#include "cache/engine_verify.h"
 #include "operations.h"
 #include "skua/sidecar.h"
 

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "bootstrap/sign_set.h"
 #include "cache/p256.h"
 #include "child.h"
 #include "core/hash.h"
@@ -78,6 +79,30 @@ Status publish_signed() {
   return {};
 }
 
+/// A set that this process's key has signed.
+World signed_world() {
+  static const WorldTemplate origin(memory_folder());
+  return origin.origin();
+}
+
+/// Finds its own signature there and leaves it.
+Status sign_again() {
+  SKUA_RETURN_IF_ERROR(sign_set(posix_file_system(), signed_world().sets(), kSetLimit, signing_key()));
+  return {};
+}
+
+Status judge_it() {
+  const auto folder = posix_file_system().open_folder(signed_world().sets() / set_id_of(1)).value();
+  SKUA_RETURN_IF_ERROR(judge_signature(*folder, std::span(&trusted_key(), 1)));
+  return {};
+}
+
+Status sign_its_manifest() {
+  static const Manifest manifest = draft_of(WorldTemplate(memory_folder()).record(), 1);
+  SKUA_RETURN_IF_ERROR(sign_manifest(signing_key(), manifest, Sha256{}));
+  return {};
+}
+
 /// Everything of ours that calls OpenSSL.
 std::vector<Call> calls() {
   static const PrivateKey key = PrivateKey::generate().value();
@@ -103,6 +128,9 @@ std::vector<Call> calls() {
          SKUA_ASSIGN_OR_RETURN(const bool holds, is_signed_by(public_key, message(), signature));
          return holds ? Status() : wrong("a good signature does not hold");
        }},
+      {"sign again", sign_again},
+      {"judge a signature", judge_it},
+      {"sign a manifest", sign_its_manifest},
       {"publish, sign and fly", publish_sign_and_fly, 16},
       {"publish a signed set", publish_signed, 16},
       {"hash", [] { return sha256_of(message()) == digest ? Status() : wrong("another digest"); }},
@@ -174,7 +202,7 @@ TEST(OpensslMemory, RunningOutAtTheFirstUseIsNoOtherAnswer) {
   ASSERT_TRUE(g_is_ours) << "OpenSSL keeps its own allocator";
   ASSERT_EQ(g_live, 0);
 #ifdef SKUA_COUNTS_BRANCHES  // each child writes its counts, which takes longer than all else
-  sweep_first_use(can_hash, 100);
+  sweep_first_use(can_hash, 10);
 #else
   sweep_first_use(can_hash, 1);
 #endif

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cache/collect_sets.h"
+#include "cache/engine_verify.h"
 #include "cache/release_ratchet.h"
 #include "flight_world.h"
 
@@ -75,6 +76,19 @@ inline Operation sign_operation(const EngineRecord& record) {
             if (in_flight.ok()) return After::kNew;
             return in_flight.error().reason == Reason::kUnsignedSet ? After::kOld : bad(in_flight, why);
           }};
+}
+
+/// One engine into memory through its gate, from the cache; it changes nothing.
+inline Operation admit_operation(const EngineRecord& record) {
+  return {"admit", [](const World&) {},
+          [record](const World& world) -> Status {
+            SKUA_ASSIGN_OR_RETURN(const auto cache, posix_file_system().open_folder(world.cache()));
+            BufferPool pool(1);
+            SKUA_RETURN_IF_ERROR(admit_cached(
+                *cache, {record.file, std::nullopt, record.precision, fake_host(), false}, pool));
+            return {};
+          },
+          [](const World& world, std::string& why) { return flying_is(world, 1, 1, why); }};
 }
 
 /// The whole gate with all hashes; it changes nothing.

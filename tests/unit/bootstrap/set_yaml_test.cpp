@@ -189,6 +189,17 @@ TEST(SetYaml, AnExpiryDateIsOneMomentInUtc) {
   expect_refused(std::string(kGood) + "    not_after: 2030-01-01T00:00:00Z\n", "7:5", "not_after");
 }
 
+TEST(SetYaml, WhatTheLibrarySaysCannotSpeakToATerminal) {
+  for (const std::string text : {"a: \"\\\x1b[2J\"",
+                                 "\"\n\\\x1e?\x1e"
+                                 "00~ut"}) {
+    const auto spec = parsed(text);
+    ASSERT_FALSE(spec.ok());
+    EXPECT_EQ(spec.error().reason, Reason::kMalformed);
+    for (const char c : spec.error().message) EXPECT_TRUE(c >= ' ' && c <= '~') << spec.error().message;
+  }
+}
+
 TEST(SetYaml, TextThatIsNotOneYamlDocument) {
   EXPECT_EQ(parsed("a: [1,\n  b: }").error().reason, Reason::kMalformed);
   EXPECT_THAT(parsed("a: [1,\n  b: }").error().message, HasSubstr("/data/SET.yaml:2:"));

@@ -57,18 +57,53 @@ TEST(EngineGate, MemoryThatIsNotToBeHadIsToldAsThat) {
 }
 
 TEST(EngineGate, ACacheEntryIsJudgedAsItIsAdmitted) {
-  const PublishedFolders folders;
-  const EngineRecord& record = folders.records()[0];
-  const auto cache = posix_file_system().open_folder(folders.cache()).value();
-  std::vector<std::byte> piece(64);
-  const auto judged = [&] {
-    return judge_cached(*cache, {record.file, {}, record.precision, orin(), true}, piece);
-  };
-  EXPECT_TRUE(accepted(judged()));
-  folders.temp().write("cache/" + build_record_name(record.file), "{}");
-  EXPECT_TRUE(refused(judged(), ErrorCode::kEngineDeserialize, Reason::kBuildRecordMalformed));
-  folders.temp().write("cache/" + record.file, "x");  // the earlier stage decides, whatever the record is
-  EXPECT_TRUE(refused(judged(), ErrorCode::kEngineHashMismatch, Reason::kSidecarHashMismatch));
+  for (const bool is_admitted : {false, true}) {
+    const PublishedFolders folders;
+    const EngineRecord& record = folders.records()[0];
+    const std::string record_name = "cache/" + build_record_name(record.file);
+    const std::string good_record = folders.temp().read(record_name);
+    const auto cache = posix_file_system().open_folder(folders.cache()).value();
+    const auto verdict = [&]() -> Status {
+      const EngineExpectation expected{record.file, {}, record.precision, orin(), true};
+      std::vector<std::byte> piece(64);
+      BufferPool pool(1);
+      if (!is_admitted) return judge_cached(*cache, expected, piece);
+      const auto admitted = admit_cached(*cache, expected, pool);
+      return admitted.ok() ? Status() : Status(admitted.error());
+    };
+    EXPECT_TRUE(accepted(verdict()));
+    folders.temp().write(record_name, "{}");
+    EXPECT_TRUE(refused(verdict(), ErrorCode::kEngineDeserialize, Reason::kBuildRecordMalformed));
+    folders.temp().write("cache/" + record.file, "x");  // the earlier stage decides, whatever the record is
+    EXPECT_TRUE(refused(verdict(), ErrorCode::kEngineHashMismatch, Reason::kSidecarHashMismatch));
+    folders.temp().write(record_name, good_record);
+    EXPECT_TRUE(refused(verdict(), ErrorCode::kEngineHashMismatch, Reason::kSidecarHashMismatch));
+  }
+}
+
+TEST(EngineGate, ALackOfMemoryIsToldAsThatHoweverItIsRead) {
+  const GateCase c;
+  {
+    std::uint64_t n = 1;
+    for (;; ++n) {
+      FaultFileSystem files;
+      const auto folder = files.open_folder(c.temp.path()).value();
+      FaultPlan plan;
+      plan.fail_at = n;
+      plan.code = ErrorCode::kOutOfMemory;
+      plan.reason = Reason::kOutOfMemory;
+      plan.error_number = ENOMEM;
+      files.arm(plan);
+      std::vector<std::byte> piece(64);
+      BufferPool pool(1);
+      const auto admitted = EngineGate::admit(*folder, c.expected, pool);
+      const Status judged = EngineGate::judge(*folder, c.expected, piece);
+      if (!files.has_fired()) break;
+      const Error error = !admitted.ok() ? admitted.error() : judged.error();
+      EXPECT_EQ(error.code, ErrorCode::kOutOfMemory) << files.journal()[n - 1] << ": " << error.describe();
+    }
+    EXPECT_GT(n, 12U);
+  }
 }
 
 TEST(SafeFile, FourReasonsSayThatOthersMayHaveWritten) {
@@ -183,6 +218,18 @@ TEST_F(Adopting, AnotherLastDayIsAnotherSet) {
   Manifest later = draft();
   later.not_after = "2040-01-01T00:00:00Z";
   EXPECT_TRUE(refused(publish(unsynced_, later), ErrorCode::kInvalidArgument, Reason::kExists));
+  EXPECT_TRUE(accepted(publish(unsynced_, draft()))) << "the control";
+}
+
+TEST_F(Adopting, ADamagedManifestIsNotTakenOver) {
+  folders_.temp().write("sets/set-1/flight-manifest.json", "{}");
+  EXPECT_TRUE(refused(publish(unsynced_, draft()), ErrorCode::kInvalidArgument, Reason::kExists));
+}
+
+TEST_F(Adopting, OtherContentIsAnotherSet) {
+  Manifest other = draft();
+  other.artifacts[0].criticality = 7;
+  EXPECT_TRUE(refused(publish(unsynced_, other), ErrorCode::kInvalidArgument, Reason::kExists));
   EXPECT_TRUE(accepted(publish(unsynced_, draft()))) << "the control";
 }
 

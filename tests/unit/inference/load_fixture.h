@@ -17,7 +17,7 @@ class LoadTest : public ::testing::Test {
     std::filesystem::create_directories(cache_dir_);
   }
 
-  std::unique_ptr<FakeRuntime> make_runtime(Role role = Role::kGround, std::uint64_t budget = 1U << 20U) {
+  RuntimeEnvironment make_environment(Role role = Role::kGround, std::uint64_t budget = 1U << 20U) {
     RuntimeEnvironment environment;
     environment.config.gpu_memory_budget_bytes = budget;
     environment.config.engine_cache_dir = cache_dir_;
@@ -25,7 +25,10 @@ class LoadTest : public ::testing::Test {
     environment.role = role;
     environment.host = fake_host();
     environment.events = &events_;
-    return std::make_unique<FakeRuntime>(environment, behaviour_);
+    return environment;
+  }
+  std::unique_ptr<FakeRuntime> make_runtime(Role role = Role::kGround, std::uint64_t budget = 1U << 20U) {
+    return std::make_unique<FakeRuntime>(make_environment(role, budget), behaviour_);
   }
 
   EngineCacheEntry publish(const std::string& model) {

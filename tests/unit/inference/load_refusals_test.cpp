@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "load_fixture.h"
+#include "sysfs_tree.h"
 
 namespace skua::test {
 namespace {
@@ -25,6 +26,25 @@ TEST_F(LoadTest, ASealedRuntimeLoadsNoEngineEither) {
   runtime->seal();
   EXPECT_EQ(runtime->deserialize_engine(entry).error().code, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(make_runtime()->deserialize_engine(entry).ok()) << "the control";
+}
+
+TEST_F(LoadTest, WhereTheTemperaturesComeFromIsToldWithTheSet) {
+  const auto set_dir = publish_set({publish_fake(cache_dir_, fake_record("alpha"))});
+  const SysfsTree tree("jetson_orin_nano_jp6");
+  const auto told = [&](bool has_telemetry) {
+    events_.events.clear();
+    RuntimeEnvironment environment = make_environment();
+    environment.thermal_root = tree.root();
+    FakeRuntime runtime(environment, behaviour_);
+    EXPECT_TRUE(!has_telemetry || runtime.start_telemetry().ok());
+    EXPECT_TRUE(runtime.load_flight_set(set_dir, policy()).ok());
+    for (const Event& event : events_.events) {
+      if (event.kind == "c7.engines_ready") return std::get<std::string>(event.fields.back().value);
+    }
+    return std::string("not told");
+  };
+  EXPECT_EQ(told(false), "none");
+  EXPECT_NE(told(true), "none");
 }
 
 TEST_F(LoadTest, AnEngineThatCannotBeWarmedUpIsRefused) {
