@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -24,9 +25,11 @@ namespace fs = std::filesystem;
 
 inline constexpr std::uint64_t kSetLimit = std::uint64_t{1} << 30U;
 
-/// Where files cost no disk, if there is such a place.
+/// Where files cost no disk, if there is such a place; else, or where TMPDIR says so, with all temporary
+/// ones.
 inline fs::path memory_folder() {
-  return access("/dev/shm", W_OK | X_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
+  const bool is_told = std::getenv("TMPDIR") != nullptr;
+  return !is_told && access("/dev/shm", W_OK | X_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
 }
 
 inline const PrivateKey& signing_key() {

@@ -127,6 +127,18 @@ TEST_F(Keys, FolderThatOthersMayWriteToHoldsNoKeys) {
   EXPECT_FALSE(folder_.has("n.pub"));
 }
 
+TEST_F(Keys, NeitherHalfIsWrittenWhereOthersMayWrite) {
+  for (const char* name : {"mine", "ours"}) fs::create_directory(folder_.path() / name);
+  fs::permissions(folder_.path() / "ours", fs::perms::group_write, fs::perm_options::add);
+  const auto write_to = [&](const char* secret_folder, const char* shared_folder) {
+    return write_key_pair(files_, folder_.path() / secret_folder / "k.key",
+                          folder_.path() / shared_folder / "k.pub", key_, {});
+  };
+  EXPECT_TRUE(is_error(write_to("mine", "ours"), kInvalid, Reason::kFileMode));
+  EXPECT_TRUE(is_error(write_to("ours", "mine"), kInvalid, Reason::kFileMode));
+  EXPECT_TRUE(is_ok(write_to("mine", "mine"))) << "the control";
+}
+
 TEST_F(Keys, LinksAndOtherFilesAreRefusedByName) {
   ASSERT_TRUE(is_ok(write()));
   fs::create_symlink("k.pub", folder_.path() / "link.pub");
