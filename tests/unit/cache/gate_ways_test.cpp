@@ -42,20 +42,6 @@ TEST(EngineGate, AFileOfAnotherSizeThatCannotBeReadIsRefusedAsThat) {
   }
 }
 
-/// A sparse engine that no address space holds.
-TEST(EngineGate, MemoryThatIsNotToBeHadIsToldAsThat) {
-  constexpr std::uint64_t kSize = std::uint64_t{1} << 47U;
-  GateCase c;
-  fs::resize_file(c.engine(), 0);
-  if (std::error_code error; fs::resize_file(c.engine(), kSize, error), error) {
-    GTEST_SKIP() << "no file of 128 TiB here: " << error.message();
-  }
-  c.expected.record->size_bytes = kSize;
-  const auto refusal = c.admit();
-  ASSERT_FALSE(refusal.ok());
-  EXPECT_EQ(refusal.error().code, ErrorCode::kOutOfMemory) << refusal.error().describe();
-}
-
 TEST(EngineGate, ACacheEntryIsJudgedAsItIsAdmitted) {
   for (const bool is_admitted : {false, true}) {
     const PublishedFolders folders;
