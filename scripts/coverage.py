@@ -6,7 +6,8 @@ counters. out/coverage/report.json holds gcovr's own report.
 
 What counts is the ways out of a decision: of a block of code that control leaves in two or more ways. A call, which
 control leaves by returning or by an exception, is none; nor is the choice of a handler by the exception's type, nor
-what only an exception reaches in a line that was run otherwise: memory that runs out is the test of fault_real.
+what only an exception reaches in a line that was run otherwise: memory that runs out is the test of fault_real. What
+the compiler decides at a closing brace is which objects are there to be destroyed.
 """
 
 import collections
@@ -53,6 +54,11 @@ def decisions_in(line):
             yield counts_of
 
 
+def has_decisions(text):
+    """Whether somebody wrote a decision into this line of a source."""
+    return "catch (" not in text and text.strip(" });") != ""
+
+
 def branches_of(report, files, root=ROOT):
     """{file: [(line, taken or not), ...]} of a gcovr report; no entry for a file without counters."""
     found = {}
@@ -63,7 +69,7 @@ def branches_of(report, files, root=ROOT):
         found[entry["file"]] = [
             (line["line_number"], count > 0)
             for line in entry["lines"]
-            if not line.get("gcovr/noncode") and "catch (" not in text[line["line_number"] - 1]
+            if not line.get("gcovr/noncode") and has_decisions(text[line["line_number"] - 1])
             for ways in decisions_in(line)
             for count in ways
         ]

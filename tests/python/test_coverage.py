@@ -49,11 +49,11 @@ def way(block, count, is_thrown=False):
 
 
 def test_only_the_ways_out_of_decisions_count(coverage, tmp_path):
-    (tmp_path / "a.cpp").write_text("if (a) return f();\n} catch (...) {\n", encoding="ascii")
+    (tmp_path / "a.cpp").write_text("if (a) return f();\n} catch (...) {\n  });\n", encoding="ascii")
     decision, call = [way(0, 5), way(0, 0)], [way(1, 3), way(1, 0, is_thrown=True)]
     alone, cleanup = [way(2, 0)], [way(3, 0), way(3, 0)]
     lines = [{"line_number": 1, "count": 5, "branches": decision + call + alone + cleanup},
-             {"line_number": 2, "count": 0, "branches": [way(0, 0), way(0, 0)]}]
+             *({"line_number": n, "count": 0, "branches": [way(0, 0), way(0, 0)]} for n in (2, 3))]
     report = {"files": [{"file": "a.cpp", "lines": lines}, {"file": "other.cpp", "lines": []}]}
     assert coverage.branches_of(report, {"a.cpp": "gate"}, tmp_path) == {"a.cpp": [(1, True), (1, False)]}
 
