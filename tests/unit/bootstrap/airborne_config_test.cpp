@@ -91,6 +91,11 @@ TEST(AirborneConfiguration, TheExampleIsReadAndHasAllConsumers) {
 }
 
 /// It names the keys that decide what flies.
+TEST(AirborneConfiguration, WhatIsNoYamlOrNamesNoConsumersIsRefused) {
+  EXPECT_FALSE(parse_airborne_config("a: [", "a.yaml", {}).ok());
+  EXPECT_FALSE(parse_airborne_config("mode: live\ncomponents: {}\ncomponents: {}\n", "a.yaml", {}).ok());
+}
+
 TEST(AirborneConfiguration, AFileThatOthersMayWriteIsRefused) {
   const test::TempFolder folder;
   folder.write("airborne.yaml", "mode: live\n");

@@ -32,6 +32,17 @@ TEST(BuildRecord, ComesBackAsItWas) {
   }
 }
 
+TEST(BuildRecord, IsBoundedAndOfOneKind) {
+  const Json good = Json::parse(encode_build_record(plan_record()));
+  Json many = good;
+  Json& golden = many.contains("golden") ? many["golden"] : many["engine"]["golden"];
+  const Json one = *golden["tolerances"].begin();
+  for (int i = 0; i < 65; ++i) golden["tolerances"]["y" + std::to_string(i)] = one;
+  EXPECT_TRUE(malformed(many.dump()));
+  for (const char* text : {"[]", "7", "null", "\"text\"", "{\"engine\": []}", "{\"engine\": null}"})
+    EXPECT_TRUE(malformed(text)) << text;
+}
+
 TEST(BuildRecord, EveryMissingFieldIsRefused) {
   const Json json = Json::parse(encode_build_record(calibrated_record()));
   std::size_t tried = 0;

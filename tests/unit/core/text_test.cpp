@@ -34,6 +34,7 @@ TEST(Text, QuotesCannotForgeLines) {
 TEST(Text, JoinAndTrim) {
   EXPECT_EQ(join(std::vector<std::string>{"a", "b"}), "a, b");
   EXPECT_EQ(join(std::vector<std::string>{}), "none");
+  EXPECT_EQ(join(std::span<const std::string_view>()), "none");
   EXPECT_EQ(trimmed(" \ta b\r\n"), "a b");
   EXPECT_EQ(trimmed(" \n"), "");
 }
