@@ -41,16 +41,26 @@ def read_table(path=TABLE):
     return marks, files
 
 
+def without_calls(ways):
+    """A call is two ways in turn, back and out by an exception; gcovr gives several blocks of a line one number."""
+    kept = []
+    for way in ways:
+        if way["throw"]:
+            kept = kept[:-1]
+        else:
+            kept.append(way)
+    return kept
+
+
 def decisions_in(line):
-    """[count of each way] of each decision in a line of gcovr's report."""
+    """[count of each way] of the decisions in a line of gcovr's report."""
     blocks = collections.defaultdict(list)
     for branch in line.get("branches", []):
         blocks[branch.get("source_block_id")].append(branch)
     for ways in blocks.values():
-        counts_of = [way["count"] for way in ways]
-        is_call = len(ways) < 2 or any(way["throw"] for way in ways)
+        counts_of = [way["count"] for way in without_calls(ways)]
         is_cleanup = line["count"] > 0 and not any(counts_of)
-        if not is_call and not is_cleanup:
+        if len(counts_of) > 1 and not is_cleanup:
             yield counts_of
 
 

@@ -25,9 +25,11 @@ std::uint64_t sequence_in(std::string_view name) {
 /// folder's name says; 0 where there is no set. A disk that does not answer is an error: a lower sequence
 /// than the last would fly nowhere.
 Result<std::uint64_t> sequence_of(Folder& sets, const std::string& name) {
-  const auto set = is_legal_set_id(name) ? sets.open_folder(name) : Result<std::unique_ptr<Folder>>(Error());
-  if (!set.ok()) return std::uint64_t{0};
-  const auto text = read_text(**set, kManifestName, kManifestMaxBytes);
+  if (!is_legal_set_id(name)) return std::uint64_t{0};
+  SKUA_ASSIGN_OR_RETURN(const FileInfo info, sets.info(name));
+  if (info.kind != FileKind::kFolder) return std::uint64_t{0};
+  SKUA_ASSIGN_OR_RETURN(const auto set, sets.open_folder(name));
+  const auto text = read_text(*set, kManifestName, kManifestMaxBytes);
   if (!text.ok() && text.error().reason == Reason::kNotFound) return std::uint64_t{0};
   if (!text.ok() && text.error().native_code != 0) return text.error();
   const auto manifest = text.ok() ? decode_manifest(*text) : Result<Manifest>(text.error());
@@ -45,9 +47,13 @@ Result<bool> bears_signature(FileSystem& files, const std::filesystem::path& set
 Status survey_current(FileSystem& files, const std::filesystem::path& sets_dir, std::uint64_t limit_bytes,
                       PublishedSets& result) {
   const auto set_dir = current_set(files, sets_dir);
-  if (!set_dir.ok()) return set_dir.error().native_code == 0 ? Status() : set_dir.error();
+  if (!set_dir.ok() && set_dir.error().native_code != 0) return set_dir.error();
+  // Where CURRENT is damaged, the newest set is what would have been flown.
+  if (!set_dir.ok() && result.newest_id.empty()) return {};
+  const auto flown = set_dir.ok() ? *set_dir : sets_dir / result.newest_id;
+  SKUA_ASSIGN_OR_RETURN(result.is_current_signed, bears_signature(files, flown));
+  if (!set_dir.ok()) return {};
   result.current_id = set_dir->filename().string();
-  SKUA_ASSIGN_OR_RETURN(result.is_current_signed, bears_signature(files, *set_dir));
   auto current = verify_whole_set(files, *set_dir, limit_bytes);
   if (current.ok()) result.current = *std::move(current);
   return {};

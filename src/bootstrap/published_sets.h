@@ -15,7 +15,7 @@ namespace skua {
 struct PublishedSets {
   std::string current_id;              ///< what CURRENT names; empty: nothing, or nothing legal
   std::optional<AdmittedSet> current;  ///< that set, only when every file of it verified
-  bool is_current_signed = false;      ///< it has a signature, whatever is wrong with it otherwise
+  bool is_current_signed = false;      ///< whatever is wrong with it otherwise; without a CURRENT, the newest
   std::uint64_t highest_sequence = 0;  ///< among all manifests that can be read; 0: none
   std::string newest_id;               ///< of the set with that sequence
 };

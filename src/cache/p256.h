@@ -33,7 +33,8 @@ class PrivateKey {
   /// which takes a fraction of a second, and so does reading it.
   Result<std::string> to_pem(std::string_view passphrase = {}) const;
   Result<PublicKey> public_key() const;
-  /// DER (SEQUENCE of r and s, RFC 3279 section 2.2.3). The nonce is random: two signatures differ.
+  /// DER (SEQUENCE of r and s, RFC 3279 section 2.2.3). The nonce is random: two signatures differ. What does
+  /// not hold is InternalError and not handed out. OutOfMemoryError; IoError without random numbers.
   Result<std::vector<std::byte>> sign(std::span<const std::byte> message) const;
 
  private:

@@ -46,7 +46,8 @@ Result<RatchetState> read_ratchet(FileSystem& files, const std::filesystem::path
 Status accept_sequence(FileSystem& files, const std::filesystem::path& state_dir, std::uint64_t sequence);
 
 /// Ground only: both copies say `sequence` from here on, lower or not, whatever they said. The caller holds
-/// state_dir's lock, so that no flight runs. InvalidArgumentError with the cause's reason.
+/// state_dir's lock, so that no flight runs. InvalidArgumentError with the cause's reason;
+/// OutOfMemoryError.
 Status reset_ratchet(FileSystem& files, const std::filesystem::path& state_dir, std::uint64_t sequence);
 
 /// Puts the ratchet's bounds into a policy: not below what was accepted, and at most `step` above it. The

@@ -117,7 +117,8 @@ Result<bool> check_expiry(const Manifest& manifest, const GatePolicy& policy, co
   if (!manifest.not_after || policy.expiry == ExpiryRule::kNotJudged) return false;
   const std::int64_t now_us = clock.utc_us();
   // Read when the manifest was; what cannot be read has expired.
-  const std::int64_t last = utc_seconds(*manifest.not_after).value_or(0);
+  constexpr std::int64_t kLongAgo = std::numeric_limits<std::int64_t>::min() / 1000000;
+  const std::int64_t last = utc_seconds(*manifest.not_after).value_or(kLongAgo);
   if (now_us <= last * 1000000) return false;
   if (policy.expiry == ExpiryRule::kWarn) return true;
   return refusal(Reason::kSetExpired, where,

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <tuple>
 
@@ -196,8 +197,10 @@ Status SetWriter::Impl::publish(const Manifest& manifest, const PrivateKey* key)
   return {};
 }
 
-/// Nobody knows then what is on the disk.
-bool is_of_the_system(const Error& error) noexcept { return error.native_code != 0; }
+/// Nobody knows then what is on the disk. What is no file or folder but something else is known.
+bool is_of_the_system(const Error& error) noexcept {
+  return error.native_code != 0 && error.native_code != ENOTDIR && error.reason != Reason::kNotRegularFile;
+}
 
 /// A writer that was stopped between the set's rename and CURRENT left a complete set that nobody flies. When
 /// this commit is the same set it is taken over, once every byte of it was verified; any other set under that
@@ -212,7 +215,7 @@ Result<Manifest> SetWriter::Impl::adopt(const Manifest& manifest, std::uint64_t 
                      " exists already with other content, and a published set is never changed; "
                      "choose another set id");
   Result<std::unique_ptr<Folder>> there = sets.folder().open_folder(id);
-  if (!there.ok()) return std::move(there).error();
+  if (!there.ok()) return is_of_the_system(there.error()) ? there.error() : exists;
   Result<AdmittedSet> found = admit_whole(*std::move(there), id, limit_bytes);
   if (!found.ok() && is_of_the_system(found.error())) return found.error();
   const bool is_same = found.ok() && found->manifest.release_sequence == manifest.release_sequence &&

@@ -320,10 +320,18 @@ class PosixFileSystem final : public FileSystem {
   }
 };
 
-constinit PosixFileSystem files_of_the_system;
+/// Never destroyed: a thread that was left behind may still be writing at the very end.
+union Lasting {
+  constexpr Lasting() noexcept : files() {}
+  ~Lasting() {}  // NOLINT(modernize-use-equals-default): a union with this member has no other
+  Lasting(const Lasting&) = delete;
+  Lasting& operator=(const Lasting&) = delete;
+  PosixFileSystem files;
+};
+constinit Lasting lasting;
 
 }  // namespace
 
-FileSystem& posix_file_system() noexcept { return files_of_the_system; }
+FileSystem& posix_file_system() noexcept { return lasting.files; }
 
 }  // namespace skua

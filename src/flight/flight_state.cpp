@@ -16,7 +16,8 @@ constexpr std::int64_t kSchemaVersion = 1;
 constexpr std::int64_t kMostSeconds = std::int64_t{1} << 40U;
 
 Error as_state_error(const Error& error, const std::filesystem::path& place, std::string_view remedy) {
-  return make_error(ErrorCode::kInvalidArgument, error.reason,
+  const bool is_memory = error.code == ErrorCode::kOutOfMemory;
+  return make_error(is_memory ? error.code : ErrorCode::kInvalidArgument, error.reason,
                     "state_dir " + place.string() + ": " + error.message + "; " + std::string(remedy),
                     error.native_code);
 }

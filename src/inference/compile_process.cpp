@@ -77,6 +77,20 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
+Error not_started(const BuildProcess& process, int error) {
+  const bool is_missing = error == ENOENT || error == EACCES || error == ENOEXEC || error == ENOTDIR;
+  const bool is_memory = error == ENOMEM;
+  return make_error(is_memory ? ErrorCode::kOutOfMemory : ErrorCode::kEngineBuild,
+                    is_missing  ? Reason::kBuilderMissing
+                    : is_memory ? Reason::kOutOfMemory
+                                : Reason::kIo,
+                    "cannot start the build executable " + process.executable.string() + ": " +
+                        std::strerror(error) +
+                        (is_missing ? "; install Skua's ground package"
+                                    : "; end other programs, or raise this one's limits"),
+                    error);
+}
+
 Result<pid_t> spawn(const BuildProcess& process, int progress_fd) {
   std::vector<std::string> words{process.executable.string()};
   words.insert(words.end(), process.arguments.begin(), process.arguments.end());
@@ -96,12 +110,7 @@ Result<pid_t> spawn(const BuildProcess& process, int progress_fd) {
     error = ::posix_spawn(&pid, process.executable.c_str(), options.files(), options.attributes(),
                           arguments.data(), environment.data());
   }
-  if (error != 0) {
-    return build_error(Reason::kBuilderMissing,
-                       "cannot start the build executable " + process.executable.string() + ": " +
-                           std::strerror(error) + "; install Skua's ground package",
-                       error);
-  }
+  if (error != 0) return not_started(process, error);
   return pid;
 }
 
@@ -156,7 +165,11 @@ Child state_of(pid_t pid) {
 int reap(pid_t pid, const BuildProcess& process) {
   if (state_of(pid) == Child::kLost) return kLostStatus;
   ::kill(-pid, SIGKILL);  // the group at once: it cannot fork out of that
-  const bool is_over = !process.has_own_session || end_session(pid);
+  bool is_over = !process.has_own_session;
+  try {
+    is_over = is_over || end_session(pid);
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): nobody knows then; the child is reaped
+  }
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }

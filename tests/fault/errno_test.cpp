@@ -19,7 +19,7 @@ namespace {
                              // way
 constexpr std::array kErrors = {EIO, EINTR};
 #else
-constexpr std::array kErrors = {EIO, ENOSPC, EDQUOT, EMFILE, EROFS, EACCES, EINTR};
+constexpr std::array kErrors = {EIO, ENOSPC, EDQUOT, EMFILE, EROFS, EACCES, EINTR, ENOMEM};
 #endif
 
 /// How a system call is disturbed.
@@ -79,7 +79,10 @@ std::vector<Injection> injections_into(const Operation& operation, const std::ve
     };
     if (kind == CallKind::kMemory) add(Intervention::kFail, ENOMEM);
     if (kind != CallKind::kFile) continue;
-    for (const int error_number : kErrors) add(Intervention::kFail, error_number);
+    for (const int error_number : kErrors) {
+      if (call != "getrandom" || error_number != ENOMEM)
+        add(Intervention::kFail, error_number);  // it has none
+    }
     if (call == "read" || call == "write") add(Intervention::kShorten, 0);
   }
   return injections;

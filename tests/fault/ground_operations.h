@@ -53,6 +53,7 @@ inline Operation sidecar_operation() {
             if (!is_whole.ok()) return bad(is_whole, why);
             std::string text;
             std::ifstream(file) >> text;
+            if (text != "old" && text != "new") return bad(is_whole, why);
             // Between its two renames the new file has the old sidecar, which says so.
             return text == "old" || !*is_whole ? After::kOld : After::kNew;
           }};

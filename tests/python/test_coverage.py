@@ -52,6 +52,7 @@ def test_only_the_ways_out_of_decisions_count(coverage, tmp_path):
     (tmp_path / "a.cpp").write_text("if (a) return f();\n} catch (...) {\n  });\n", encoding="ascii")
     decision, call = [way(0, 5), way(0, 0)], [way(1, 3), way(1, 0, is_thrown=True)]
     alone, cleanup = [way(2, 0)], [way(3, 0), way(3, 0)]
+    call += [way(0, 3), way(0, 0, is_thrown=True)]  # under the number of the decision
     lines = [{"line_number": 1, "count": 5, "branches": decision + call + alone + cleanup},
              *({"line_number": n, "count": 0, "branches": [way(0, 0), way(0, 0)]} for n in (2, 3))]
     report = {"files": [{"file": "a.cpp", "lines": lines}, {"file": "other.cpp", "lines": []}]}

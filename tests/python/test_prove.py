@@ -32,6 +32,16 @@ def test_a_row_is_good_or_not(prove, result, reached, is_good, words):
     assert text.split()[:len(words)] == words
 
 
+def test_a_row_of_the_trust_table_says_how_far_it_came(prove):
+    assert not prove.line_of("mutations", {"prove": 10}, {"mutations": {"status": 0, "seconds": 1.0}}, {})[1]
+
+
+def test_what_coverage_runs_is_not_counted_for_others(prove):
+    assert prove.is_of_another("coverage_parsers", "errno_injections")
+    assert not prove.is_of_another("coverage_parsers", "coverage_gate")
+    assert not prove.is_of_another("errno_injections", "errno_injections")
+
+
 def test_a_step_says_what_it_reached_and_is_remembered_when_it_passed(prove, tmp_path, monkeypatch):
     monkeypatch.setattr(prove, "OUT", tmp_path)
     command = 'echo "reached kills 4" >>"$SKUA_REACHED"; echo "reached kills 3" >>"$SKUA_REACHED"'

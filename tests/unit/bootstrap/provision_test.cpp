@@ -82,6 +82,38 @@ TEST_F(Provisioning, ADiskThatDoesNotAnswerNeverLowersTheSequence) {
   EXPECT_GT(failed, 5);
 }
 
+/// Set 8 is there and does not fly: only its manifest says that the number is taken.
+TEST_F(Provisioning, NoSingleFaultGivesANumberTwice) {
+  spec_.release_sequence = 7;
+  ASSERT_TRUE(run().ok());
+  spec_.release_sequence.reset();
+  const std::string flying = folder_.read("sets/CURRENT");
+  folder_.write("a.onnx", "the eighth");
+  ASSERT_EQ(run()->manifest.release_sequence, 8U);
+  folder_.write("a.onnx", "the ninth");
+  int refused = 0;
+  for (std::uint64_t n = 1;; ++n) {
+    folder_.write("sets/CURRENT", flying);
+    FaultFileSystem disk;
+    disk.arm({.fail_at = n});
+    context_.compile.files = &disk;
+    const auto report = run();
+    context_.compile.files = &posix_file_system();
+    if (!report.ok()) ++refused;
+    if (report.ok() && report->is_published) {
+      EXPECT_EQ(report->manifest.release_sequence, 9U) << disk.journal()[n - 1];
+      std::filesystem::remove_all(sets() / report->manifest.set_id);
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(sets())) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with("set-9-")) std::filesystem::remove_all(entry.path());
+    }
+    if (!disk.has_fired()) break;
+    ASSERT_LT(n, 2000U) << "the sweep does not end";
+  }
+  EXPECT_GT(refused, 20);
+}
+
 TEST_F(Provisioning, ADamagedManifestsNumberIsTakenFromTheSetsName) {
   spec_.release_sequence = 7;
   ASSERT_TRUE(run().ok());

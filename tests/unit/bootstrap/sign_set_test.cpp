@@ -175,6 +175,18 @@ TEST_F(ProvisioningSigned, ADamagedSetIsASignedOneAllTheSame) {
   EXPECT_TRUE(is_ok(run_with(key_))) << "the control";
 }
 
+TEST_F(ProvisioningSigned, ADamagedCurrentMakesNoSignedSetsUnsigned) {
+  ASSERT_TRUE(is_ok(run_with(key_)));
+  folder_.write("a.onnx", "another model");
+  for (const char* text : {"", "set", "set-99\n"}) {
+    folder_.write("sets/CURRENT", text);
+    EXPECT_TRUE(is_error(run(), ErrorCode::kInvalidArgument, Reason::kUnsignedSet)) << text;
+  }
+  fs::remove(sets() / "CURRENT");
+  EXPECT_TRUE(is_error(run(), ErrorCode::kInvalidArgument, Reason::kUnsignedSet));
+  EXPECT_TRUE(is_ok(run_with(key_))) << "the control";
+}
+
 TEST_F(ProvisioningSigned, ADiskThatDoesNotAnswerMakesNoSignedSetAnUnsignedOne) {
   ASSERT_TRUE(is_ok(run_with(key_)));
   const fs::path signed_set = current();

@@ -192,7 +192,10 @@ TEST_F(Adopting, WhatHasNoMemoryIsToldAsThat) {
     plan.error_number = ENOMEM;
     files.arm(plan);
     const auto published = publish(files, draft());
-    if (!files.has_fired()) break;
+    if (!files.has_fired()) {
+      EXPECT_TRUE(accepted(published)) << "the control";
+      break;
+    }
     EXPECT_TRUE(published.ok() || published.error().reason == Reason::kOutOfMemory)
         << files.journal()[n - 1] << ": " << published.error().describe();
     fs::remove(folders_.sets() / "CURRENT");
@@ -222,8 +225,11 @@ TEST_F(Adopting, OtherContentIsAnotherSet) {
 TEST_F(Adopting, AFolderThatIsNoneIsAnError) {
   fs::remove_all(folders_.set());
   folders_.temp().write("sets/set-1", "a file");
-  EXPECT_FALSE(publish(unsynced_, draft()).ok());
+  EXPECT_TRUE(refused(publish(unsynced_, draft()), ErrorCode::kInvalidArgument, Reason::kExists));
   EXPECT_EQ(folders_.temp().read("sets/set-1"), "a file");
+  fs::remove(folders_.set());
+  fs::create_directory_symlink(folders_.cache(), folders_.set());
+  EXPECT_TRUE(refused(publish(unsynced_, draft()), ErrorCode::kInvalidArgument, Reason::kExists));
 }
 
 TEST(CollectSets, WhatHasNoMemoryIsToldAsThatAndTheSetThatFliesStays) {

@@ -73,9 +73,11 @@ std::string create_without_a_number(Folder& folder) {
   close(0);
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
+  const rlimit old = limit;
   limit.rlim_cur = 3;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return "no limit";
   const auto file = folder.create("file");
+  setrlimit(RLIMIT_NOFILE, &old);  // a sanitizer needs files to end
   return file.ok() ? "made" : std::to_string(file.error().native_code);
 }
 

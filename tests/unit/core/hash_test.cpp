@@ -152,7 +152,7 @@ TEST(Hash, NothingThatAllocatesIsNoexcept) {
 std::string hash_without_threads() {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, std::size_t{1} << 46U);
+  pthread_attr_setstacksize(&attributes, std::size_t{1} << 48U);
   if (pthread_setattr_default_np(&attributes) != 0) return "the default cannot be set";
   try {
     std::thread([] {}).join();
