@@ -4,6 +4,7 @@
 
 #include "cache/collect_sets.h"
 #include "cache/engine_verify.h"
+#include "cache/release_ratchet.h"
 #include "cache/safe_file.h"
 #include "cache/staged_copy.h"
 #include "fault_filesystem.h"
@@ -98,6 +99,20 @@ TEST(SafeFile, FourReasonsSayThatOthersMayHaveWritten) {
     EXPECT_TRUE(is_unsafe(make_error(ErrorCode::kEngineDeserialize, reason, "text")));
   for (const Reason reason : {Reason::kIo, Reason::kNotFound, Reason::kPermissionDenied})
     EXPECT_FALSE(is_unsafe(make_error(ErrorCode::kIo, reason, "text")));
+}
+
+TEST(RatchetMemory, ALackOfMemoryIsNoDamage) {
+  const TempFolder temp;
+  ASSERT_TRUE(accepted(accept_sequence(posix_file_system(), temp.path(), 5)));
+  FaultPlan plan;
+  plan.fail_at = 1;
+  plan.code = ErrorCode::kOutOfMemory;
+  plan.reason = Reason::kOutOfMemory;
+  FaultFileSystem files;
+  files.arm(plan);
+  const auto state = read_ratchet(files, temp.path());
+  ASSERT_FALSE(state.ok());
+  EXPECT_EQ(state.error().code, ErrorCode::kOutOfMemory) << state.error().describe();
 }
 
 TEST(CurrentSet, AFileIsNoSet) {
