@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "cache/publish.h"
+#include "cache/safe_file.h"
 #include "cache/set_files.h"
 #include "cache/set_gate.h"
 #include "cache/staged_copy.h"
@@ -234,8 +235,7 @@ Result<CollectReport> collect_sets(FileSystem& files, const fs::path& sets_dir, 
   if (!has_doomed) return report;
   const Status removed = remove_doomed(lock.folder(), report);
   if (removed.ok()) return report;
-  const bool is_memory = removed.error().code == ErrorCode::kOutOfMemory;
-  return make_error(is_memory ? removed.error().code : ErrorCode::kEngineBuild, removed.error().reason,
+  return make_error(refusal_class(removed.error(), ErrorCode::kEngineBuild), removed.error().reason,
                     "cannot collect in " + sets_dir.string() + ": " + removed.error().message +
                         "; the set that CURRENT names is unchanged: repair this and collect again",
                     removed.error().native_code);

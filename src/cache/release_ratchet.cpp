@@ -20,20 +20,15 @@ constexpr std::size_t kMostDigits = 20;  // of 64 bits
 constexpr std::size_t kMinBytes = kFirstLine.size() + 2 + kDigestLine;
 constexpr std::size_t kMaxBytes = kFirstLine.size() + kMostDigits + 1 + kDigestLine;
 
-/// A refusal; a lack of memory says nothing of what lies there.
-ErrorCode code_of(const Error& cause, ErrorCode refusal = ErrorCode::kManifest) noexcept {
-  return cause.code == ErrorCode::kOutOfMemory ? cause.code : refusal;
-}
-
 Error ratchet_error(const Error& cause, const fs::path& where) {
-  return make_error(code_of(cause), cause.reason,
+  return make_error(refusal_class(cause, ErrorCode::kManifest), cause.reason,
                     "cannot read the release ratchet " + where.string() + ": " + cause.message +
                         "; what was accepted is not known, and nothing older may fly: repair this",
                     cause.native_code);
 }
 
 Error not_written(const Error& cause, const fs::path& state_dir) {
-  return make_error(code_of(cause), Reason::kRatchetNotWritten,
+  return make_error(refusal_class(cause, ErrorCode::kManifest), Reason::kRatchetNotWritten,
                     "state_dir " + state_dir.string() + ": cannot keep the accepted release sequence: " +
                         cause.message + "; free space there or make it writable, then start again",
                     cause.native_code);
@@ -177,7 +172,7 @@ Status reset_ratchet(FileSystem& files, const fs::path& state_dir, std::uint64_t
   };
   const Status done = reset();
   if (done.ok()) return {};
-  return make_error(code_of(done.error(), ErrorCode::kInvalidArgument), done.error().reason,
+  return make_error(refusal_class(done.error(), ErrorCode::kInvalidArgument), done.error().reason,
                     "cannot reset the release ratchet in " + state_dir.string() + ": " + done.error().message,
                     done.error().native_code);
 }

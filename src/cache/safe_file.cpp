@@ -90,6 +90,10 @@ bool is_unsafe(const Error& error) noexcept {
          error.reason == Reason::kFileLinks || error.reason == Reason::kNotRegularFile;
 }
 
+ErrorCode refusal_class(const Error& cause, ErrorCode refusal) noexcept {
+  return cause.code == ErrorCode::kOutOfMemory ? cause.code : refusal;
+}
+
 Error missing_file(Reason reason, const std::string& where) {
   const MissingText text = missing_text(reason);
   return make_error(text.code, reason,
@@ -100,8 +104,7 @@ Error as_load_error(const Error& cause, const std::string& where) {
   const std::string_view remedy = cause.reason == Reason::kPermissionDenied
                                       ? "; let the running user read it"
                                       : "; check the storage device and provision the set again";
-  const bool is_memory = cause.code == ErrorCode::kOutOfMemory;
-  return make_error(is_memory ? cause.code : ErrorCode::kEngineDeserialize, cause.reason,
+  return make_error(refusal_class(cause, ErrorCode::kEngineDeserialize), cause.reason,
                     "cannot read " + where + ": " + cause.message + std::string(remedy), cause.native_code);
 }
 

@@ -23,6 +23,9 @@ Status check_safe(const FileInfo& info, const std::string& where);
 /// they are.
 Status check_safe_folder(const Folder& folder);
 
+/// `refusal`, but a lack of memory keeps its own class: it says nothing of what lies there.
+ErrorCode refusal_class(const Error& cause, ErrorCode refusal) noexcept;
+
 /// Whether `error` is of the two checks above: somebody else may have written the file.
 bool is_unsafe(const Error& error) noexcept;
 

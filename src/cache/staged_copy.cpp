@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 
+#include "cache/safe_file.h"
 #include "core/buffer.h"
 #include "core/hash.h"
 
@@ -101,9 +102,8 @@ Result<CopiedFile> copy_new(ReadFile& source, Folder& folder, std::string_view n
 
 Error as_build_error(const Error& cause, const std::string& doing) {
   const bool is_full = cause.reason == Reason::kDiskFull;
-  const bool is_memory = cause.code == ErrorCode::kOutOfMemory;
   return make_error(
-      is_memory ? cause.code : ErrorCode::kEngineBuild, cause.reason,
+      refusal_class(cause, ErrorCode::kEngineBuild), cause.reason,
       doing + ": " + cause.message +
           (is_full
                ? "; nothing half written is ever used: free space on that device and run the command again"

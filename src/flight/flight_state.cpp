@@ -16,8 +16,7 @@ constexpr std::int64_t kSchemaVersion = 1;
 constexpr std::int64_t kMostSeconds = std::int64_t{1} << 40U;
 
 Error as_state_error(const Error& error, const std::filesystem::path& place, std::string_view remedy) {
-  const bool is_memory = error.code == ErrorCode::kOutOfMemory;
-  return make_error(is_memory ? error.code : ErrorCode::kInvalidArgument, error.reason,
+  return make_error(refusal_class(error, ErrorCode::kInvalidArgument), error.reason,
                     "state_dir " + place.string() + ": " + error.message + "; " + std::string(remedy),
                     error.native_code);
 }

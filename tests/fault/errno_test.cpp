@@ -15,8 +15,7 @@
 namespace skua::test {
 namespace {
 
-#ifdef SKUA_COUNTS_BRANCHES  // each child writes its counts, which takes longer than all else; two take every
-                             // way
+#ifdef SKUA_COUNTS_BRANCHES  // each child writes its counts, which takes long; these two take every way
 constexpr std::array kErrors = {EIO, EINTR};
 #else
 constexpr std::array kErrors = {EIO, ENOSPC, EDQUOT, EMFILE, EROFS, EACCES, EINTR, ENOMEM};

@@ -23,6 +23,16 @@ struct FaultPlan {
   std::function<void(std::uint64_t operation)> before = {};  ///< called in front of each operation, from 1 on
 };
 
+/// Operation `fail_at` has no memory, as the system says it.
+inline FaultPlan without_memory(std::uint64_t fail_at) {
+  FaultPlan plan;
+  plan.fail_at = fail_at;
+  plan.code = ErrorCode::kOutOfMemory;
+  plan.reason = Reason::kOutOfMemory;
+  plan.error_number = ENOMEM;
+  return plan;
+}
+
 /// Wraps another file system. Counted: every call that reaches the operating system, reads and lists
 /// included. Thread-safe, since hashing reads in a thread of its own. Keep it alive as long as what it
 /// opened.

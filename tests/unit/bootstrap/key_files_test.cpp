@@ -67,13 +67,8 @@ TEST_F(Keys, ADiskThatFailsIsToldWithTheKeysName) {
 
 TEST_F(Keys, ALackOfMemoryIsNoFaultOfTheFile) {
   ASSERT_TRUE(is_ok(write()));
-  FaultPlan plan;
-  plan.fail_at = 3;  // the open key is looked at
-  plan.code = ErrorCode::kOutOfMemory;
-  plan.reason = Reason::kOutOfMemory;
-  plan.error_number = ENOMEM;
   FaultFileSystem files;
-  files.arm(plan);
+  files.arm(without_memory(3));  // the open key is looked at
   EXPECT_EQ(read_public_key(files, shared()).error().code, ErrorCode::kOutOfMemory);
 }
 

@@ -47,6 +47,12 @@ class Provisioning : public ::testing::Test {
   fs::path sets() const { return folder_.path() / "sets"; }
   fs::path current() const { return current_set(posix_file_system(), sets()).value(); }
   Result<ProvisionReport> run() { return provision(spec_, context_); }
+  Result<ProvisionReport> run_on(FileSystem& disk) {
+    context_.compile.files = &disk;
+    auto report = run();
+    context_.compile.files = &posix_file_system();
+    return report;
+  }
 
   static NetworkSpec network(const fs::path& folder, const std::string& name, std::uint64_t criticality) {
     NetworkSpec network;

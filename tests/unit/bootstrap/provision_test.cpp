@@ -71,9 +71,7 @@ TEST_F(Provisioning, ADiskThatDoesNotAnswerNeverLowersTheSequence) {
     folder_.write("a.onnx", "model " + std::to_string(operation));
     FaultFileSystem disk;
     disk.arm({.fail_at = operation});
-    context_.compile.files = &disk;
-    const auto report = run();
-    context_.compile.files = &posix_file_system();
+    const auto report = run_on(disk);
     if (!report.ok()) ++failed;
     if (!report.ok() || !report->is_published) continue;
     EXPECT_GT(report->manifest.release_sequence, last) << "operation " << operation;
@@ -96,9 +94,7 @@ TEST_F(Provisioning, NoSingleFaultGivesANumberTwice) {
     folder_.write("sets/CURRENT", flying);
     FaultFileSystem disk;
     disk.arm({.fail_at = n});
-    context_.compile.files = &disk;
-    const auto report = run();
-    context_.compile.files = &posix_file_system();
+    const auto report = run_on(disk);
     if (!report.ok()) ++refused;
     if (report.ok() && report->is_published) {
       EXPECT_EQ(report->manifest.release_sequence, 9U) << disk.journal()[n - 1];

@@ -195,9 +195,7 @@ TEST_F(ProvisioningSigned, ADiskThatDoesNotAnswerMakesNoSignedSetAnUnsignedOne) 
   for (;; ++n) {
     FaultFileSystem disk;
     disk.arm({n});
-    context_.compile.files = &disk;
-    const auto report = run();
-    context_.compile.files = &posix_file_system();
+    const auto report = run_on(disk);
     EXPECT_FALSE(report.ok()) << "operation " << n << ": " << disk.journal()[n - 1];
     ASSERT_EQ(current(), signed_set) << "operation " << n;
     if (!disk.has_fired()) break;

@@ -75,12 +75,7 @@ TEST(EngineGate, ALackOfMemoryIsToldAsThatHoweverItIsRead) {
     for (;; ++n) {
       FaultFileSystem files;
       const auto folder = files.open_folder(c.temp.path()).value();
-      FaultPlan plan;
-      plan.fail_at = n;
-      plan.code = ErrorCode::kOutOfMemory;
-      plan.reason = Reason::kOutOfMemory;
-      plan.error_number = ENOMEM;
-      files.arm(plan);
+      files.arm(without_memory(n));
       std::vector<std::byte> piece(64);
       BufferPool pool(1);
       const auto admitted = EngineGate::admit(*folder, c.expected, pool);
@@ -104,12 +99,8 @@ TEST(SafeFile, FourReasonsSayThatOthersMayHaveWritten) {
 TEST(RatchetMemory, ALackOfMemoryIsNoDamage) {
   const TempFolder temp;
   ASSERT_TRUE(accepted(accept_sequence(posix_file_system(), temp.path(), 5)));
-  FaultPlan plan;
-  plan.fail_at = 1;
-  plan.code = ErrorCode::kOutOfMemory;
-  plan.reason = Reason::kOutOfMemory;
   FaultFileSystem files;
-  files.arm(plan);
+  files.arm(without_memory(1));
   const auto state = read_ratchet(files, temp.path());
   ASSERT_FALSE(state.ok());
   EXPECT_EQ(state.error().code, ErrorCode::kOutOfMemory) << state.error().describe();
@@ -200,12 +191,7 @@ TEST_F(Adopting, WhatHasNoMemoryIsToldAsThat) {
   FaultFileSystem files(unsynced_);
   std::uint64_t n = 1;
   for (;; ++n) {
-    FaultPlan plan;
-    plan.fail_at = n;
-    plan.code = ErrorCode::kOutOfMemory;
-    plan.reason = Reason::kOutOfMemory;
-    plan.error_number = ENOMEM;
-    files.arm(plan);
+    files.arm(without_memory(n));
     const auto published = publish(files, draft());
     if (!files.has_fired()) {
       EXPECT_TRUE(accepted(published)) << "the control";
@@ -256,12 +242,7 @@ TEST(CollectSets, WhatHasNoMemoryIsToldAsThatAndTheSetThatFliesStays) {
     newer.release_sequence = 2;
     publish_set(unsynced, folders.sets(), folders.cache(), newer).value();
     FaultFileSystem files(unsynced);
-    FaultPlan plan;
-    plan.fail_at = n;
-    plan.code = ErrorCode::kOutOfMemory;
-    plan.reason = Reason::kOutOfMemory;
-    plan.error_number = ENOMEM;
-    files.arm(plan);
+    files.arm(without_memory(n));
     CollectOptions options;
     options.keep = 0;
     options.policy = ground_policy();
@@ -273,20 +254,6 @@ TEST(CollectSets, WhatHasNoMemoryIsToldAsThatAndTheSetThatFliesStays) {
     ASSERT_LT(n, 500U) << "the sweep does not end";
   }
   EXPECT_GT(n, 50U);
-}
-
-TEST(AddSignature, ASignatureOfTheSameKeyOverAnotherManifestCountsAsAnother) {
-  const SignedSet set;
-  Json statement = set.statement();
-  for (Json& file : statement["predicate"]["resources"]) {
-    if (file["name"] == "flight-manifest.json") file["digest"] = digest_of("another").hex();
-  }
-  set.put_statement(statement);
-  WriterLock sets = WriterLock::take(posix_file_system(), set.folders.sets()).value();
-  auto folder = posix_file_system().open_folder(set.folders.set()).value();
-  AdmittedSet admitted = admit_whole(std::move(folder), "set-1", 1U << 20U).value();
-  EXPECT_TRUE(refused(add_signature(sets, admitted, signing_key()), ErrorCode::kInvalidArgument,
-                      Reason::kAlreadySigned));
 }
 
 TEST(Sidecar, APathWithoutAFileIsACallersMistake) {

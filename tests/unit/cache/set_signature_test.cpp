@@ -54,17 +54,31 @@ TEST(AddSignature, IsDoneOnceAndNeverReplaced) {
   }
 }
 
+/// What the key that signed it is to sign again.
+Status sign_again(const SignedSet& set) {
+  WriterLock sets = WriterLock::take(posix_file_system(), set.folders.sets()).value();
+  auto folder = posix_file_system().open_folder(set.folders.set()).value();
+  AdmittedSet admitted = admit_whole(std::move(folder), "set-1", 1U << 20U).value();
+  return add_signature(sets, admitted, signing_key());
+}
+
 TEST(AddSignature, ASignatureOfTheSameKeyOverOtherFilesCountsAsAnother) {
   const SignedSet set;
   Json statement = set.statement();
   statement["predicate"]["resources"].push_back(
       {{"name", "zzz"}, {"algorithm", "sha256"}, {"digest", digest_of("z").hex()}});
   set.put_statement(statement);
-  WriterLock sets = WriterLock::take(posix_file_system(), set.folders.sets()).value();
-  auto folder = posix_file_system().open_folder(set.folders.set()).value();
-  AdmittedSet admitted = admit_whole(std::move(folder), "set-1", 1U << 20U).value();
-  EXPECT_TRUE(refused(add_signature(sets, admitted, signing_key()), ErrorCode::kInvalidArgument,
-                      Reason::kAlreadySigned));
+  EXPECT_TRUE(refused(sign_again(set), ErrorCode::kInvalidArgument, Reason::kAlreadySigned));
+}
+
+TEST(AddSignature, ASignatureOfTheSameKeyOverAnotherManifestCountsAsAnother) {
+  const SignedSet set;
+  Json statement = set.statement();
+  for (Json& file : statement["predicate"]["resources"]) {
+    if (file["name"] == "flight-manifest.json") file["digest"] = digest_of("another").hex();
+  }
+  set.put_statement(statement);
+  EXPECT_TRUE(refused(sign_again(set), ErrorCode::kInvalidArgument, Reason::kAlreadySigned));
 }
 
 TEST(AddSignature, WhatStandsInItsPlaceAndIsNoSafeFileIsRefusedAsThat) {
