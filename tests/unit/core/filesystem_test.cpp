@@ -3,12 +3,17 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 
 #include "as_nobody.h"
 #include "bytes_of.h"
@@ -68,21 +73,35 @@ TEST_F(PosixFiles, ANewFileNeverStandsUnderAStreamsNumber) {
   EXPECT_EQ(read_text(*folder_, "file", 4).value(), "text");
 }
 
-/// Number 0 is the only one left, so that the file cannot be moved away from it.
+/// From here on this process gets no copy of a descriptor (EMFILE). A low RLIMIT_NOFILE would do, too, but
+/// takes from a sanitizer the descriptors that it checks types with.
+bool forbid_copies() {
+  constexpr auto kEmfile = static_cast<std::uint32_t>(EMFILE);
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_DUPFD_CLOEXEC, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | kEmfile),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {std::size(code), code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/// The file gets number 0 and cannot be moved away from it.
 std::string create_without_a_number(Folder& folder) {
   close(0);
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlimit old = limit;
-  limit.rlim_cur = 3;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return "no limit";
+  if (!forbid_copies()) return "no filter";
   const auto file = folder.create("file");
-  setrlimit(RLIMIT_NOFILE, &old);  // a sanitizer needs files to end
   return file.ok() ? "made" : std::to_string(file.error().native_code);
 }
 
 TEST_F(PosixFiles, ANewFileThatCannotBeHeldIsNone) {
-  EXPECT_EQ(test::in_child([&] { return create_without_a_number(*folder_); }), std::to_string(EINVAL));
+  const std::string found = test::in_child([&] { return create_without_a_number(*folder_); });
+  if (found == "no filter") GTEST_SKIP() << "this kernel has no system call filters";
+  EXPECT_EQ(found, std::to_string(EMFILE));
   EXPECT_THAT(folder_->list().value(), ElementsAre());
 }
 
