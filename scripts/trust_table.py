@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import counts  # noqa: E402  (its folder is only known from here on)
 
 FAULT = "build/dev/tests/fault_real --gtest_filter="
+TOLD_LINES = 60  # of a step that failed
 CACHE = "build/dev/tests/unit_cache --gtest_filter="
 
 # What is run, and the rows that it must reach: "row of tests/counts.txt": "what it counts".
@@ -59,7 +60,11 @@ def run_step(name, command):
     with tempfile.NamedTemporaryFile(mode="r", encoding="ascii") as reached, (OUT / f"{name}.log").open("wb") as log:
         environment = os.environ | {"SKUA_REACHED": reached.name, "SKUA_BUILD_DIR": str(ROOT / "build" / "dev")}
         done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, stdout=log, stderr=log, check=False)
-        return done.returncode, counts.reached_in(reached.read())
+        found = counts.reached_in(reached.read())
+    if done.returncode != 0:  # where the machine is gone afterwards, nobody can read the file
+        lines = (OUT / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        print("\n".join(lines[-TOLD_LINES:]), file=sys.stderr, flush=True)
+    return done.returncode, found
 
 
 def judge(rows, status, reached):

@@ -2,6 +2,8 @@
 
 #include "bootstrap/owned_file.h"
 #include "bootstrap/yaml_guard.h"
+#include "cache/json_fields.h"
+#include "cache/utf8.h"
 #include "core/filesystem.h"
 #include "core/text.h"
 
@@ -85,12 +87,12 @@ Result<std::string> yaml_text(const YAML::Node& node, const std::string& file, c
 YamlFields::YamlFields(const YAML::Node& map, std::string file, std::string where)
     : map_(map), file_(std::move(file)), where_(std::move(where)) {
   if (!map.IsMap()) {
-    fail(map, where_ + ": expected a mapping, found " + kind_of(map));
+    fail(map, prefix() + "expected a mapping, found " + kind_of(map));
     return;
   }
   for (const auto& pair : map) {
     if (entries_.size() == kMostKeys) {
-      fail(pair.first, where_ + ": more than " + std::to_string(kMostKeys) + " keys");
+      fail(pair.first, prefix() + "more than " + std::to_string(kMostKeys) + " keys");
     }
     if (!ok()) return;
     add_entry(pair.first, pair.second);
@@ -98,13 +100,19 @@ YamlFields::YamlFields(const YAML::Node& map, std::string file, std::string wher
 }
 
 void YamlFields::add_entry(const YAML::Node& key, const YAML::Node& value) {
-  auto text = yaml_text(key, file_, where_ + ": a key");
+  auto text = yaml_text(key, file_, prefix() + "a key");
   if (!text.ok()) return fail(text.error());
+  if (text->size() > kMaxNameBytes || !is_printable_utf8(*text)) {  // messages name keys
+    return fail(key, prefix() + "expected a key of at most " + std::to_string(kMaxNameBytes) +
+                         " bytes without control characters, found " + quote(*text));
+  }
   for (const Entry& entry : entries_) {
     if (entry.key == *text) return fail(key, name_of(*text) + " is given twice");
   }
   entries_.push_back({*std::move(text), key, value, false});
 }
+
+std::string YamlFields::prefix() const { return where_.empty() ? "" : where_ + ": "; }
 
 std::string YamlFields::name_of(std::string_view key) const {
   return where_.empty() ? std::string(key) : where_ + "." + std::string(key);

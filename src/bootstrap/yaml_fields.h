@@ -50,7 +50,7 @@ class YamlFields {
   std::optional<YAML::Node> node(std::string_view key);
   /// Elements of a sequence; empty when absent.
   std::vector<YAML::Node> sequence(std::string_view key);
-  /// Keys and values of a mapping, in their order; empty when absent. Keys are plain text and not repeated.
+  /// Keys and values of a mapping, in their order; empty when absent. Keys are not repeated.
   std::vector<std::pair<std::string, YAML::Node>> mapping(std::string_view key);
   /// All keys of this mapping that nobody has asked for yet, marked as asked for.
   std::vector<std::pair<std::string, YAML::Node>> remaining();
@@ -72,6 +72,7 @@ class YamlFields {
   };
   Entry* find(std::string_view key);
   void add_entry(const YAML::Node& key, const YAML::Node& value);
+  std::string prefix() const;
   std::string name_of(std::string_view key) const;
 
   YAML::Node map_;

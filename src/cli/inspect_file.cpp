@@ -7,6 +7,7 @@
 #include "cache/manifest.h"
 #include "cache/plan_header.h"
 #include "cache/set_statement.h"
+#include "calibration/cache_text.h"
 #include "cli/arguments.h"
 #include "cli/cache_entries.h"
 #include "core/json_strict.h"
@@ -219,17 +220,30 @@ Status inspect_folder(const fs::path& folder, Console& console) {
   return inspect_signature_of(set_dir, console);
 }
 
-bool is_calibration_cache(const fs::path& file) {
-  const std::string name = file.filename().string();
-  return name.ends_with(".calib_cache") || name.ends_with(".calib_cache.dataset_sha256");
+/// What the text says. What it was made from, it does not.
+Status inspect_calibration_cache(const fs::path& file, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, calibration::kMaxCacheBytes));
+  SKUA_ASSIGN_OR_RETURN(const calibration::CacheText cache, calibration::parse_cache_text(text));
+  Json scales = Json::object();
+  for (const calibration::TensorScale& scale : cache.scales) scales[scale.tensor] = scale.scale;
+  return show("calibration cache", file,
+              {{"library_version", cache.library_version},
+               {"algorithm", to_string(cache.algorithm)},
+               {"tensors", cache.scales.size()},
+               {"scales", std::move(scales)}},
+              console);
+}
+
+Status inspect_data_set_digest(const fs::path& file, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, kTextLimit));
+  SKUA_ASSIGN_OR_RETURN(const Sha256 digest, Sha256::from_hex(text));
+  return show("digest of a calibration data set", file, {{"sha256", digest.hex()}}, console);
 }
 
 Status inspect_regular(const fs::path& file, Console& console) {
   const std::string name = file.filename().string();
-  if (is_calibration_cache(file)) {
-    return show("calibration cache", file,
-                {{"note", "not readable by this release; comes with the Precision release"}}, console);
-  }
+  if (name.ends_with(".calib_cache")) return inspect_calibration_cache(file, console);
+  if (name.ends_with(".calib_cache.dataset_sha256")) return inspect_data_set_digest(file, console);
   if (name == kManifestName) return inspect_manifest(file, console);
   if (name == kSignatureName) return inspect_signature(file, console);
   if (name.ends_with(".pub")) return inspect_public_key(file, console);

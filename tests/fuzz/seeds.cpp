@@ -10,6 +10,7 @@
 #include "cache/dsse_bundle.h"
 #include "cache/release_ratchet.h"
 #include "cache/set_statement.h"
+#include "calibration/cache_text.h"
 #include "runtimes/tensorrt/compile_timing_cache.h"
 #include "telemetry/reading_json.h"
 #include "telemetry/source.h"
@@ -54,6 +55,12 @@ void add_cache_formats(Seeds& seeds) {
   seeds.add("plan_header", test::plan_bytes(28));
   const auto timing = tensorrt::encode_timing_cache(test::bytes_of("timings"), "fuzz");
   seeds.add("timing_cache", {reinterpret_cast<const char*>(timing.data()), timing.size()});
+  seeds.add("calibration_cache",
+            calibration::print_cache_text(
+                {100300, calibration::Algorithm::kEntropy2, {{"images", 0.5F}, {"a: b", 2.0F}}})
+                .value());
+  seeds.add("calibration_cache",
+            calibration::print_cache_text({8501, calibration::Algorithm::kMinMax, {{"x", 0.0078F}}}).value());
   seeds.add("digest_cache",
             R"({"files": [{"hashed_us": 1767225600000000, "identity": "1 2 3 4 5", "sha256": ")" +
                 test::digest_of("x").hex() + R"("}], "kind": "skua.source-digests", "schema": 1})");

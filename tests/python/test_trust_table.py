@@ -37,9 +37,12 @@ def test_a_row_that_asks_for_nothing_is_no_row():
     assert trust_table.judge({"nothing": "what"}, 0, {"nothing": 3})[0][-1] == "TOO FEW"
 
 
-def test_a_step_tells_its_rows_through_the_file():
+def test_a_step_tells_its_rows_through_the_file(capsys):
     command = 'echo "reached kills 4" >>"$SKUA_REACHED"; echo "reached kills 9"; exit 3'
     assert trust_table.run_step("kills", command) == (3, {"kills": 4})
+    assert capsys.readouterr().err.endswith("reached kills 9\n"), "what a failed step printed is shown"
+    trust_table.run_step("kills", command.replace("exit 3", "exit 0"))
+    assert "reached" not in capsys.readouterr().err.partition("\n")[2], "of a good one it is not"
 
 
 def test_every_row_stands_in_the_table_of_counts():

@@ -1,4 +1,4 @@
-// The timing cache beside an engine (the `.calib_cache` of the flight stack holds one).
+// The timing cache beside an engine.
 #include "runtimes/tensorrt/compile_timing_cache.h"
 
 #include "../fuzz.h"

@@ -138,6 +138,15 @@ TEST(SetYaml, RepeatedKeysAreRefused) {
                  "given twice");
 }
 
+/// Messages name keys, and go to a terminal.
+TEST(SetYaml, KeysAreShortAndPrintable) {
+  expect_refused(std::string(kGood) + "\"a\\rb\": 1\n", "7:1", "without control characters, found 'a?b'");
+  expect_refused(std::string(kGood) + "a\r-b: 1\n", "7:1", "found 'a?-b'");
+  const std::string longest(255, 'k');
+  expect_refused(std::string(kGood) + longest + ": 1\n", "7:1", "unknown key");
+  expect_refused(std::string(kGood) + longest + "k: 1\n", "7:1", "expected a key of at most 255 bytes");
+}
+
 TEST(SetYaml, MissingKeysAreNamed) {
   expect_refused(replaced(kGood, "    precision: fp32\n", ""), "4:5", "networks[0].precision is missing");
   expect_refused(replaced(kGood, "    onnx: models/demo_vpr.onnx\n", ""), "4:5", "neither 'onnx' nor 'pt'");

@@ -190,10 +190,19 @@ TEST(Program, DoctorJudgesTheKeysOfAConfiguration) {
 
 TEST(Program, InspectKnowsACalibrationCacheByName) {
   const TempFolder folder;
-  const auto file = folder.write("net.calib_cache", "TRT-100300-EntropyCalibration2\n");
+  const auto file = folder.write("net.calib_cache", "TRT-100300-EntropyCalibration2\nimages: 3d800000\n");
   const Outcome outcome = skua({"inspect", file.string(), "--json"});
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.json()["kind"], "calibration cache");
+  const Json content = outcome.json()["content"];
+  EXPECT_EQ(content["algorithm"], "EntropyCalibration2");
+  EXPECT_EQ(content["library_version"], 100300);
+  EXPECT_EQ(content["scales"]["images"], 0.0625);
+  const auto bad = folder.write("bad.calib_cache", "TRT-100300-EntropyCalibration2\n");
+  EXPECT_EQ(skua({"inspect", bad.string()}).status, 4);
+  const std::string digest(64, 'a');
+  const auto data = folder.write("net.calib_cache.dataset_sha256", digest);
+  EXPECT_EQ(skua({"inspect", data.string(), "--json"}).json()["content"]["sha256"], digest);
   EXPECT_EQ(skua({"inspect", folder.write("notes.txt", "x").string()}).status, 2);
   EXPECT_EQ(skua({"inspect", (folder.path() / "none").string()}).status, 2);
 }
