@@ -61,8 +61,6 @@ def run(target, limit, amount):
     folder = OUT / target
     (folder / "corpus").mkdir(parents=True, exist_ok=True)
     (FUZZ / "corpus" / target).mkdir(parents=True, exist_ok=True)
-    for old in findings(target):
-        old.unlink()
     command = [PROGRAMS / f"fuzz_{target}", *LIMITS, *amount, f"-max_len={limit}", f"-dict={FUZZ}/words.dict",
                f"-artifact_prefix={folder}/", "-print_final_stats=1", folder / "corpus", FUZZ / "corpus" / target]
     with (folder / "log").open("wb") as log:
@@ -71,6 +69,16 @@ def run(target, limit, amount):
     figures = [re.search(rf"stat::{name}:\s*(\d+)", text) for name in ("number_of_executed_units", "average_exec_per_sec")]
     executed, per_second = (int(figure.group(1)) if figure else 0 for figure in figures)
     return executed, per_second, findings(target), status
+
+
+def old_findings(target):
+    """What earlier runs found and is not mended: it stays. What nobody can show any more goes."""
+    (OUT / target).mkdir(parents=True, exist_ok=True)
+    for file in findings(target):
+        command = [PROGRAMS / f"fuzz_{target}", *LIMITS, file]
+        if subprocess.run(command, env=ENVIRONMENT, capture_output=True, cwd=OUT / target, check=False).returncode == 0:
+            file.unlink()
+    return [file for file in findings(target) if not is_stall(target, file)]
 
 
 def run_whole(target, limit, amount):
@@ -84,6 +92,8 @@ def run_whole(target, limit, amount):
         executed += more
         stalled = [file for file in found if is_stall(target, file)]
         found = [file for file in found if file not in stalled]
+        for file in stalled:
+            file.unlink()
         stalls += len(stalled)
         left = round(ends - time.monotonic())
         if found or not stalled or stalls > MOST_STALLS or option != "-max_total_time" or left < 1:
@@ -93,6 +103,9 @@ def run_whole(target, limit, amount):
 
 def judge(target, limit, amount):
     """One line of the table and whether it is good."""
+    if found := old_findings(target):
+        names = " ".join(str(file.relative_to(ROOT)) for file in found)
+        return f"{target:<20} {0:>12} {0:>10}  {names} (of an earlier run)", False
     executed, per_second, found, status, stalls = run_whole(target, limit, amount)
     is_good = not found and executed > 0 and status == 0
     names = " ".join(str(file.relative_to(ROOT)) for file in found)
@@ -104,7 +117,8 @@ def judge(target, limit, amount):
 
 def control():
     """The seeded defect must be found, from nothing."""
-    for old in (OUT / CONTROL / "corpus").glob("*"):
+    (OUT / CONTROL).mkdir(parents=True, exist_ok=True)
+    for old in [*(OUT / CONTROL / "corpus").glob("*"), *findings(CONTROL)]:
         old.unlink()
     executed, per_second, found, _status = run(CONTROL, 64, [f"-runs={CONTROL_RUNS}"])
     log = (OUT / CONTROL / "log").read_text(encoding="utf-8", errors="replace")

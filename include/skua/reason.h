@@ -95,6 +95,8 @@ namespace skua {
   X(kOutputUnbounded,          "output_unbounded",          "an output has no upper bound on its shape") \
   X(kProfileMismatch,          "profile_mismatch",          "the optimisation profiles do not fit the model") \
   X(kReferenceUnavailable,     "reference_unavailable",     "no golden vectors could be obtained") \
+  X(kDataSetMalformed,         "data_set_malformed",        "the calibration data set holds what is no sample") \
+  X(kDataSetChanged,           "data_set_changed",          "the calibration data set changed while it was read") \
   X(kBuilderCrashed,           "builder_crashed",           "the build process died") \
   X(kBuilderTimeout,           "builder_timeout",           "the build process took longer than allowed") \
   X(kBuilderMissing,           "builder_missing",           "the build executable or the compiler module is not installed") \

@@ -17,8 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What proves that a set will never pass again, whatever key, policy or release it is judged by. All other
-/// refusals may be cured, so the set stays: a signature or a manifest of a form that is not known here may be
+/// What proves that a set, as it was read, will never pass, whatever key, policy or release it is judged by.
+/// All other refusals may be cured: a signature or a manifest of a form that is not known here may be
 /// a newer one.
 constexpr std::array kDamaged = {
     Reason::kSignatureInvalid,  Reason::kManifestNotSigned, Reason::kStatementFilesMismatch,
@@ -50,6 +50,7 @@ class Survey {
   Result<Candidate> judge(const std::string& id);
   Result<Candidate> judge_current();
   Status judge_other(const std::string& id);
+  SetFate fate_of(const Error& refusal) const noexcept;
   CollectReport report(Candidate current);
 
   FileSystem& files_;
@@ -110,6 +111,11 @@ Result<Candidate> Survey::judge_current() {
                     cause.native_code);
 }
 
+SetFate Survey::fate_of(const Error& refusal) const noexcept {
+  if (!is_damaged(refusal)) return SetFate::kNotJudged;
+  return options_.removes_damaged ? SetFate::kRemoved : SetFate::kDamaged;
+}
+
 Status Survey::judge_other(const std::string& id) {
   auto judged = judge(id);
   if (judged.ok()) {
@@ -117,8 +123,7 @@ Status Survey::judge_other(const std::string& id) {
     return {};
   }
   if (judged.error().code == ErrorCode::kOutOfMemory) return judged.error();
-  const SetFate fate = is_damaged(judged.error()) ? SetFate::kRemoved : SetFate::kNotJudged;
-  others_.push_back({id, fate, 0, 0, judged.error().describe()});
+  others_.push_back({id, fate_of(judged.error()), 0, 0, judged.error().describe()});
   return {};
 }
 
@@ -221,7 +226,8 @@ Status remove_doomed(Folder& sets, CollectReport& report) {
 }  // namespace
 
 std::string_view to_string(SetFate fate) noexcept {
-  constexpr std::array<std::string_view, 5> kNames = {"current", "kept", "in_use", "not_judged", "removed"};
+  constexpr std::array<std::string_view, 6> kNames = {"current",    "kept",    "in_use",
+                                                      "not_judged", "damaged", "removed"};
   return kNames[static_cast<std::size_t>(fate)];
 }
 

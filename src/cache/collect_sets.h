@@ -25,8 +25,9 @@
 namespace skua {
 
 struct CollectOptions {
-  std::size_t keep = 2;  ///< so many sets beside CURRENT's, the newest that are whole
-  bool dry_run = false;  ///< judge and tell, change nothing; takes no lock
+  std::size_t keep = 2;          ///< so many sets beside CURRENT's, the newest that are whole
+  bool removes_damaged = false;  ///< else a damaged set stays: one wrong reading is no proof against a disk
+  bool dry_run = false;          ///< judge and tell, change nothing; takes no lock
   /// What a set must pass to count as whole. Without a key every set must be unsigned, or nothing is done.
   GatePolicy policy;
   std::function<void(const std::string& set_id)> on_judging = [](const std::string&) {};
@@ -37,7 +38,8 @@ enum class SetFate : std::uint8_t {
   kKept,       ///< whole, and one of the newest
   kInUse,      ///< a reader holds it
   kNotJudged,  ///< stays: no verdict on it could be had, `why` tells the reason
-  kRemoved,    ///< too old, or damaged; with dry_run: it would be
+  kDamaged,    ///< stays, and counts as none: its own hashes or signature do not hold
+  kRemoved,    ///< too old, or damaged and not wanted; with dry_run: it would be
 };
 std::string_view to_string(SetFate fate) noexcept;
 

@@ -31,8 +31,6 @@ constexpr std::string_view kPublicEnd = "-----END PUBLIC KEY-----";
 constexpr std::size_t kMaxPemBytes = 16384;
 /// The room that OpenSSL gives to a passphrase when it reads a key (PEM_BUFSIZE).
 constexpr std::size_t kMaxPassphrase = 1024;
-/// Of PBKDF2, once per use of an encrypted key: a fraction of a second here, years for who guesses.
-constexpr int kKeyDerivations = 600000;
 constexpr std::size_t kSaltBytes = 16;
 constexpr const char* kDigest = "SHA256";
 
@@ -121,13 +119,14 @@ int give_passphrase(char* buffer, int size, int /*is_writing*/, void* passphrase
 }
 
 /// PBES2, written out because the PEM functions of OpenSSL derive the key with 2048 rounds.
-bool write_encrypted(BIO* bio, PKCS8_PRIV_KEY_INFO* plain, std::string_view passphrase) noexcept {
+bool write_encrypted(BIO* bio, PKCS8_PRIV_KEY_INFO* plain, std::string_view passphrase,
+                     int derivations) noexcept {
   std::array<unsigned char, kSaltBytes> salt{};
   if (RAND_bytes_ex(crypto_library(), salt.data(), salt.size(), 0) != 1) return false;
   constexpr int kPbes2 = -1;
   const EncryptedPkcs8 encrypted(
       PKCS8_encrypt_ex(kPbes2, EVP_aes_256_cbc(), passphrase.data(), static_cast<int>(passphrase.size()),
-                       salt.data(), static_cast<int>(salt.size()), kKeyDerivations, plain, crypto_library(),
+                       salt.data(), static_cast<int>(salt.size()), derivations, plain, crypto_library(),
                        nullptr),
       X509_SIG_free);
   return encrypted != nullptr && PEM_write_bio_PKCS8(bio, encrypted.get()) == 1;
@@ -231,7 +230,25 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, std::string_view p
   return PrivateKey(std::make_unique<Key>(Key{std::move(key)}));
 }
 
-Result<std::string> PrivateKey::to_pem(std::string_view passphrase) const {
+namespace {
+
+/// A key that was written wrong, by whatever fault, would be missed when it is needed.
+Status check_reads_back(const PrivateKey& key, std::string_view pem, std::string_view passphrase) {
+  const auto again = PrivateKey::from_pem(pem, passphrase);
+  if (!again.ok() && again.error().code == ErrorCode::kOutOfMemory) return again.error();
+  SKUA_ASSIGN_OR_RETURN(const PublicKey expected, key.public_key());
+  if (again.ok()) {
+    SKUA_ASSIGN_OR_RETURN(const PublicKey found, again->public_key());
+    if (found.pem() == expected.pem()) return {};
+  }
+  return make_error(ErrorCode::kInternal, Reason::kInternal,
+                    "key: expected to read back the key that was just written, found another text; write it "
+                    "again, and check this machine's memory if that happens twice");
+}
+
+}  // namespace
+
+Result<std::string> PrivateKey::to_pem(std::string_view passphrase, int derivations) const {
   const ClearedErrors cleared;
   if (passphrase.size() > kMaxPassphrase) {
     return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
@@ -241,10 +258,13 @@ Result<std::string> PrivateKey::to_pem(std::string_view passphrase) const {
   const Bio bio(BIO_new(BIO_s_secmem()), BIO_free);
   const Pkcs8 plain(EVP_PKEY2PKCS8(key_->pkey.get()), PKCS8_PRIV_KEY_INFO_free);
   if (bio == nullptr || plain == nullptr) return no_memory();
-  const bool is_written = passphrase.empty() ? PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio.get(), plain.get()) == 1
-                                             : write_encrypted(bio.get(), plain.get(), passphrase);
+  const bool is_written = passphrase.empty()
+                              ? PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio.get(), plain.get()) == 1
+                              : write_encrypted(bio.get(), plain.get(), passphrase, derivations);
   if (!is_written) return no_memory_or_random();
-  return text_of(bio.get());
+  std::string pem = text_of(bio.get());
+  SKUA_RETURN_IF_ERROR(check_reads_back(*this, pem, passphrase));
+  return pem;
 }
 
 Result<PublicKey> PrivateKey::public_key() const {

@@ -16,6 +16,9 @@ namespace skua {
 
 /// The half that signs: ground only. Never printed, never copied; its memory is cleared when it goes.
 /// Making keys, signing and encrypting take random numbers: io_error where the system gives none.
+/// Of PBKDF2, once per use of an encrypted key: a fraction of a second here, years for who guesses.
+inline constexpr int kKeyDerivations = 600000;
+
 class PrivateKey {
  public:
   static Result<PrivateKey> generate();
@@ -30,8 +33,10 @@ class PrivateKey {
   ~PrivateKey();
 
   /// PKCS#8; with a passphrase of at most 1024 bytes encrypted (PBES2: PBKDF2 with SHA-256, AES-256-CBC),
-  /// which takes a fraction of a second, and so does reading it.
-  Result<std::string> to_pem(std::string_view passphrase = {}) const;
+  /// which takes a fraction of a second, since it is read back. `derivations` are the rounds of PBKDF2: fewer
+  /// are for tests alone. What cannot be read back is InternalError and not handed out. OutOfMemoryError;
+  /// IoError without random numbers.
+  Result<std::string> to_pem(std::string_view passphrase = {}, int derivations = kKeyDerivations) const;
   Result<PublicKey> public_key() const;
   /// DER (SEQUENCE of r and s, RFC 3279 section 2.2.3). The nonce is random: two signatures differ. What does
   /// not hold is InternalError and not handed out. OutOfMemoryError; IoError without random numbers.

@@ -14,7 +14,7 @@ struct CollectArguments {
   PolicyArguments policy;
   std::vector<std::string> settings;
   std::size_t keep = CollectOptions().keep;
-  bool is_dry_run = false;
+  bool is_dry_run = false, removes_damaged = false;
 };
 
 std::string_view word_of(SetFate fate, bool is_dry_run) {
@@ -27,6 +27,8 @@ std::string_view word_of(SetFate fate, bool is_dry_run) {
       return "in use    ";
     case SetFate::kNotJudged:
       return "untouched ";
+    case SetFate::kDamaged:
+      return "damaged   ";
     case SetFate::kRemoved:
       break;
   }
@@ -54,6 +56,7 @@ Status collect(const CollectArguments& arguments, Session& session) {
   SKUA_ASSIGN_OR_RETURN(options.policy, gate_policy(arguments.policy, arguments.settings, session.console));
   options.keep = arguments.keep;
   options.dry_run = arguments.is_dry_run;
+  options.removes_damaged = arguments.removes_damaged;
   options.on_judging = [&](const std::string& id) { session.console.progress("verifying " + id); };
   SKUA_ASSIGN_OR_RETURN(const CollectReport report, collect_sets(posix_file_system(), folder, options));
   show(report, options.dry_run, session.console);
@@ -64,10 +67,12 @@ Status collect(const CollectArguments& arguments, Session& session) {
 
 void add_collect(CLI::App& app, Action& action) {
   auto a = std::make_shared<CollectArguments>();
-  CLI::App* command = app.add_subcommand("collect", "remove flight sets that are too old or damaged");
+  CLI::App* command = app.add_subcommand("collect", "remove flight sets that are too old");
   command->add_option("SETS_DIR", a->folder, "folder of flight sets")->required();
   command->add_option("--keep", a->keep, "sets that stay beside the one that flies (default 2)")
       ->check(CLI::Range(0, 1000));
+  command->add_flag("--damaged", a->removes_damaged,
+                    "remove damaged sets, too: look at the storage and verify them again before");
   command->add_flag("--dry-run", a->is_dry_run, "tell what would be removed, remove nothing");
   add_policy_options(*command, a->policy);
   command->add_option("--set", a->settings,

@@ -40,6 +40,13 @@ def test_the_demo_shows_both_runtimes_and_how_far_they_differ(run_demo, capsys):
     assert "refused: EngineHashMismatchError [sidecar_hash_mismatch], exit status 5" in told
 
 
+def test_the_demo_leaves_set_signature_and_public_key(run_demo, skua):
+    assert callable(run_demo)
+    sets = demo.OUT / demo.DEFAULT.folder
+    assert len(list(sets.glob("*/model.sig"))) == 1
+    assert "signed by" in skua("verify", sets, "--trust", demo.OUT / "demo.pub").stdout
+
+
 def test_the_default_is_not_configured(run_demo):
     assert callable(run_demo)
     text = (demo.OUT / "SET.yaml").read_text("ascii")

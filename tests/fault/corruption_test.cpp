@@ -162,6 +162,23 @@ TEST_F(Corruption, AGateThatDoesNotHashIsCaught) {
   EXPECT_EQ(deserialised_, loads);
 }
 
+/// Negative control: a gate that reads as many bytes as were recorded, and looks no further.
+TEST_F(Corruption, AGateThatStopsAtTheRecordedLengthIsCaught) {
+  const Load lax = [&]() -> Status {
+    const auto folder = posix_file_system().open_folder(set()).value();
+    std::vector<std::byte> bytes(kEngineBytes);
+    const auto file = folder->open_read(record_.file).value();
+    bytes.resize(file->read(bytes).value());
+    if (sha256_of(bytes) == record_.engine_sha256) return {};
+    return make_error(ErrorCode::kEngineHashMismatch, Reason::kSidecarHashMismatch, "another digest");
+  };
+  EXPECT_GT(refused_lengths(8192, Reason::kSidecarHashMismatch, lax), 0) << "what is shorter";
+  EXPECT_EQ(complaint_, "");
+  victim_.set_length(kEngineBytes + 1);
+  EXPECT_FALSE(is_refused(lax(), Reason::kSidecarHashMismatch)) << "what is longer";
+  EXPECT_TRUE(is_refused(load_by_gate(), Reason::kSidecarHashMismatch)) << "by the gate itself";
+}
+
 /// The same at the seam of a runtime, through the public entry: the set gate judges the length, the engine
 /// gate the bytes.
 TEST_F(Corruption, NoDamagedEngineComesToARuntimesDeserialiser) {

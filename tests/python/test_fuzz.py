@@ -62,6 +62,18 @@ def test_a_finding_or_a_run_that_did_nothing_is_bad(fuzz, script):
     assert not fuzz.judge("t", 10, "-runs=0")[1]
 
 
+def test_a_finding_stays_until_it_is_mended(fuzz):
+    """Another run, with other luck, need not come upon it."""
+    program(fuzz, STATISTICS + "case $# in 4) exit 77;; esac; [ -e once ] || { echo > once; echo > crash-1; exit 77; }")
+    for _ in range(2):
+        line, is_good = fuzz.judge("t", 10, "-runs=0")
+        assert not is_good
+        assert "crash-1" in line
+    program(fuzz, STATISTICS)
+    assert fuzz.judge("t", 10, "-runs=0")[1]
+    assert fuzz.findings("t") == []
+
+
 def test_a_timeout_that_does_not_come_again_is_a_stall(fuzz):
     program(fuzz, STATISTICS + "case $# in 4) exit 0;; esac; echo > timeout-1; exit 70")
     line, is_good = fuzz.judge("t", 10, "-runs=0")

@@ -82,9 +82,14 @@ TEST_F(Collecting, ADryRunTellsTheSameAndChangesNothing) {
   EXPECT_TRUE(refused(collect(), ErrorCode::kEngineBuild, Reason::kFolderBusy)) << "the control";
 }
 
-TEST_F(Collecting, ADamagedSetIsNoSpareAndGoes) {
+/// It may have been read wrong, and be whole on the disk: only who asks for it has it removed.
+TEST_F(Collecting, ADamagedSetIsNoSpareAndGoesWhenAskedFor) {
   spoil("set-4/" + engine());
   fs::remove(folders_.sets() / "set-3" / engine());
+  EXPECT_THAT(fates(),
+              ElementsAre("set-5 current", "set-2 kept", "set-1 kept", "set-3 damaged", "set-4 damaged"));
+  EXPECT_THAT(names(), ElementsAre("CURRENT", "set-1", "set-2", "set-3", "set-4", "set-5"));
+  options_.removes_damaged = true;
   EXPECT_THAT(fates(),
               ElementsAre("set-5 current", "set-2 kept", "set-1 kept", "set-3 removed", "set-4 removed"));
   EXPECT_THAT(names(), ElementsAre("CURRENT", "set-1", "set-2", "set-5"));
@@ -96,6 +101,7 @@ TEST_F(Collecting, ASignatureOfANewerFormStays) {
   for (const char* id : {"set-3", "set-4", "set-5"}) sign(id, key);
   options_.policy.trusted_keys = {key.public_key().value()};
   options_.keep = 0;
+  options_.removes_damaged = true;
   const auto bundle = [&](const std::string& id) {
     return decode_bundle(folders_.temp().read("sets/" + id + "/model.sig")).value();
   };
@@ -159,7 +165,7 @@ TEST_F(Collecting, WithAKeyOnlyItsSetsAreJudged) {
   DsseBundle changed = decode_bundle(folders_.temp().read("sets/set-3/model.sig")).value();
   changed.payload += " ";
   folders_.temp().write("sets/set-3/model.sig", encode_bundle(changed));
-  EXPECT_THAT(fates(), testing::Contains("set-3 removed")) << "a signature that does not hold";
+  EXPECT_THAT(fates(), testing::Contains("set-3 damaged")) << "a signature that does not hold";
   options_.policy.trusted_keys = {PrivateKey::generate().value().public_key().value()};
   EXPECT_TRUE(refused(collect(), ErrorCode::kManifest, Reason::kSignatureKeyUnknown));
 }
