@@ -1,5 +1,7 @@
 #include "cli/inspect_file.h"
 
+#include <algorithm>
+
 #include "bootstrap/file_metadata.h"
 #include "bootstrap/published_sets.h"
 #include "cache/dsse_bundle.h"
@@ -8,6 +10,7 @@
 #include "cache/plan_header.h"
 #include "cache/set_statement.h"
 #include "calibration/cache_text.h"
+#include "calibration/data_set.h"
 #include "cli/arguments.h"
 #include "cli/cache_entries.h"
 #include "core/json_strict.h"
@@ -212,8 +215,34 @@ Status inspect_cache(const fs::path& folder, Console& console) {
   return show("engine cache", folder, {{"engines", std::move(engines)}}, console);
 }
 
+/// By one name that nothing else of ours has: whether all is as it should be is for the reader to say.
+bool is_data_set(FileSystem& files, const fs::path& path) {
+  const auto folder = files.open_folder(path);
+  const auto names = folder.ok() ? (*folder)->list() : Result<std::vector<std::string>>(folder.error());
+  return names.ok() && std::any_of(names->begin(), names->end(), [](const std::string& name) {
+           return name == calibration::kPreprocessName || name.ends_with(".npz");
+         });
+}
+
+Status inspect_data_set(const fs::path& path, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const auto folder, posix_file_system().open_folder(path));
+  calibration::DataSetOptions options;
+  options.on_progress = [&](std::size_t done, std::size_t all) {
+    console.progress("hashing " + std::to_string(done) + " of " + std::to_string(all) + " files");
+  };
+  SKUA_ASSIGN_OR_RETURN(const calibration::DataSet set, calibration::read_data_set(*folder, options));
+  const bool is_image = set.kind == calibration::SampleKind::kImage;
+  return show("calibration data set", path,
+              {{"kind", is_image ? "images" : "npz"},
+               {"samples", set.samples.size()},
+               {"size_bytes", set.size_bytes},
+               {"sha256", set.digest.hex()}},
+              console);
+}
+
 Status inspect_folder(const fs::path& folder, Console& console) {
   FileSystem& files = posix_file_system();
+  if (is_data_set(files, folder)) return inspect_data_set(folder, console);
   if (!is_flight_set(files, folder) && !is_sets_folder(files, folder)) return inspect_cache(folder, console);
   SKUA_ASSIGN_OR_RETURN(const fs::path set_dir, find_set(files, folder));
   SKUA_RETURN_IF_ERROR(inspect_manifest(set_dir / kManifestName, console));

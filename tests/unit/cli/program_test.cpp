@@ -207,6 +207,20 @@ TEST(Program, InspectKnowsACalibrationCacheByName) {
   EXPECT_EQ(skua({"inspect", (folder.path() / "none").string()}).status, 2);
 }
 
+TEST(Program, InspectHashesADataSet) {
+  const TempFolder folder;
+  folder.write("1.npz", "x");
+  folder.write("2.npz", "y");
+  const Json content = skua({"inspect", folder.path().string(), "--json"}).json()["content"];
+  EXPECT_EQ(content["kind"], "npz");
+  EXPECT_EQ(content["samples"], 2);
+  EXPECT_EQ(content["sha256"].get<std::string>().size(), 64U);
+  folder.write("notes.txt", "x");
+  const Outcome refused = skua({"inspect", folder.path().string(), "--json"});
+  EXPECT_EQ(refused.status, 3);
+  EXPECT_NE(refused.err.find("data_set_malformed"), std::string::npos);
+}
+
 TEST(Program, HostileNamesStayOneLine) {
   const Outcome outcome = skua({"inspect", "a\nskua: warning: forged\x1b[2J"});
   EXPECT_EQ(outcome.status, 2);
