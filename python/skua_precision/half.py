@@ -119,10 +119,10 @@ def to_half(source: ModelProto, patterns: list[str]) -> Conversion:
     _join_casts(converted, own_nodes)
     converted = _settle(converted)
     note = f"skua quantize fp16, onnxruntime {onnxruntime.__version__}, keep_fp32 [{', '.join(patterns)}]"
-    set_property(converted, CONVERTER_KEY, note)
+    _set_property(converted, CONVERTER_KEY, note)
     return Conversion(converted, sorted(kept), sorted(always))
 
 
-def set_property(model: ModelProto, key: str, value: str) -> None:
+def _set_property(model: ModelProto, key: str, value: str) -> None:
     entry = next((e for e in model.metadata_props if e.key == key), None) or model.metadata_props.add()
     entry.key, entry.value = key, value

@@ -27,6 +27,11 @@ bool is_damage(const Error& error) noexcept {
   return is_unsafe(error) || std::find(kDamage.begin(), kDamage.end(), error.reason) != kDamage.end();
 }
 
+/// Without the remedies for engines and sets: what becomes of a cache is decided here.
+std::string what_is_wrong(const Error& error) {
+  return error.reason == Reason::kMalformed ? error.message : std::string(sentence_of(error.reason));
+}
+
 /// A cache as it was read, with what its own bytes say.
 struct ReadCache {
   std::string text;
@@ -63,7 +68,7 @@ Result<std::string> find_contradiction(Folder& folder, const std::string& stem, 
   }
   const auto data_set = read_bounded(folder, data_set_name(stem), kSidecarBytes);
   if (!data_set.ok() && !is_damage(data_set.error())) return data_set.error();
-  if (!data_set.ok()) return "the digest of its data set cannot be read: " + data_set.error().message;
+  if (!data_set.ok()) return "the digest of its data set: " + what_is_wrong(data_set.error());
   if (*data_set != origin.dataset_sha256.hex()) {
     return std::string("the digest of its data set is not the build record's");
   }
@@ -76,7 +81,8 @@ Findings compare(const ReadCache& cache, const RecordedOrigin& recorded, const E
     findings.differs[static_cast<std::size_t>(origin)] = !is_same;
   };
   const auto& producers = expected.producers;
-  note(Origin::kDataSet, recorded.calibration.dataset_sha256 == expected.dataset_sha256);
+  note(Origin::kDataSet, recorded.calibration.dataset_sha256 == expected.dataset_sha256 &&
+                             recorded.calibration.sample_count == expected.sample_count);
   note(Origin::kModel, recorded.model_sha256 == expected.model_sha256);
   note(Origin::kAlgorithm, cache.content.algorithm == expected.algorithm);
   note(Origin::kLibrary, cache.content.library_version == expected.library_version);
@@ -99,11 +105,17 @@ Status move_aside(Folder& folder, const std::string& name, const std::string& to
   return {};  // a digest that is missing is why we are here
 }
 
+/// "<digest>." of what can be read; nothing for what cannot.
+std::string digest_text(Folder& folder, const std::string& name) {
+  const auto text = read_bounded(folder, name, kMaxCacheBytes);
+  return text.ok() ? sha256_of(std::as_bytes(std::span(*text))).hex() + "." : "";
+}
+
 Result<std::string> set_aside_all(Folder& folder, const std::string& stem) {
   const Status made = folder.make_folder(kRejectedFolder);
   if (!made.ok() && made.error().reason != Reason::kExists) return made.error();
-  SKUA_ASSIGN_OR_RETURN(const std::string kept, random_name(cache_name(stem) + "."));
   const std::string name = cache_name(stem);
+  SKUA_ASSIGN_OR_RETURN(const std::string kept, random_name(name + "." + digest_text(folder, name)));
   // The text goes last: while it is there, the next one sets it aside.
   SKUA_RETURN_IF_ERROR(move_aside(folder, data_set_name(stem), kept + std::string(kDataSetSuffix)));
   SKUA_RETURN_IF_ERROR(move_aside(folder, sidecar_name(name), sidecar_name(kept)));
@@ -141,7 +153,7 @@ Result<JudgedCache> judge_cache(Folder& folder, const std::string& stem,
   if (!info.ok()) return failed(info.error(), where + " cannot be judged");
   auto cache = read_cache(folder, name);
   if (!cache.ok() && !is_damage(cache.error())) return failed(cache.error(), where + " cannot be judged");
-  if (!cache.ok()) return judged(CacheState::kDamaged, where + ": " + cache.error().message);
+  if (!cache.ok()) return judged(CacheState::kDamaged, where + ": " + what_is_wrong(cache.error()));
   auto contradiction = find_contradiction(folder, stem, *cache, recorded);
   if (!contradiction.ok()) return failed(contradiction.error(), where + " cannot be judged");
   if (!contradiction->empty()) return judged(CacheState::kUnproven, where + ": " + *contradiction);
@@ -162,6 +174,7 @@ Result<std::string> set_aside(Folder& folder, const std::string& stem) {
 
 Result<Sha256> publish_cache(Folder& folder, const std::string& stem, std::string_view text,
                              const Sha256& dataset_sha256) {
+  SKUA_RETURN_IF_ERROR(parse_cache_text(text));
   const Sha256 digest = sha256_of(std::as_bytes(std::span(text)));
   const Status published = publish_all(folder, stem, text, digest, dataset_sha256);
   if (published.ok()) return digest;

@@ -23,7 +23,8 @@ inline constexpr std::string_view kRejectedFolder = "rejected";
 /// What a cache would be made from if calibration ran now.
 struct Expectation {
   Sha256 dataset_sha256;
-  Sha256 model_sha256;
+  std::uint64_t sample_count = 0;  ///< of the data set, that calibrate: others may be held out
+  Sha256 model_sha256;             ///< as in build records
   Algorithm algorithm = Algorithm::kEntropy2;
   std::uint32_t library_version = 0;   ///< getInferLibVersion() of the TensorRT that builds
   std::vector<std::string> producers;  ///< whose caches the policy allows
@@ -49,14 +50,15 @@ struct JudgedCache {
 Result<JudgedCache> judge_cache(Folder& folder, const std::string& stem,
                                 const std::optional<RecordedOrigin>& recorded, const Expectation& expected);
 
-/// Moves the cache and the digests beside it into rejected/, durably, each under a new name that no other
-/// file has; what is there already stays. The new name of the cache. CalibrationCacheError: the file
-/// system's; OutOfMemoryError. Under the folder's lock.
+/// Moves the cache and the digests beside it into rejected/, durably, under the cache's name with its digest
+/// (where it can be read) and random digits behind; what is there already stays. The new name of the cache.
+/// CalibrationCacheError: the file system's; OutOfMemoryError. Under the folder's lock.
 Result<std::string> set_aside(Folder& folder, const std::string& stem);
 
-/// Publishes a cache: the old digest goes first and the new one comes last, so that whoever is interrupted
-/// leaves one that is not used. The digest of the text. CalibrationCacheError: the file system's;
-/// OutOfMemoryError. Under the folder's lock.
+/// Publishes a cache that can be read back (else malformed, too_large): the old digest goes first and the new
+/// one comes last, so that whoever is interrupted leaves one that is not used; so does whoever never
+/// publishes the build record that names this digest. The digest of the text. CalibrationCacheError: the file
+/// system's; OutOfMemoryError. Under the folder's lock.
 Result<Sha256> publish_cache(Folder& folder, const std::string& stem, std::string_view text,
                              const Sha256& dataset_sha256);
 

@@ -28,13 +28,16 @@ Error refusal(Reason reason, const std::string& where, const std::string& expect
 }
 
 Error malformed(const std::string& where, const std::string& expected, const std::string& found) {
-  return refusal(Reason::kDataSetMalformed, where, expected, found);
+  return refusal(Reason::kDataSetMalformed, where, expected,
+                 found + "; a data set holds samples and nothing else: repair this or take it out");
 }
 
 Error unreadable(const Error& cause, const std::string& where) {
   const bool is_memory = cause.code == ErrorCode::kOutOfMemory;
-  return make_error(is_memory ? cause.code : ErrorCode::kEngineBuild, cause.reason,
-                    "data set, " + where + " cannot be read: " + cause.message, cause.native_code);
+  return make_error(
+      is_memory ? cause.code : ErrorCode::kEngineBuild, cause.reason,
+      "data set, " + where + " cannot be read: " + cause.message + "; repair this and run the command again",
+      cause.native_code);
 }
 
 std::string kind_text(FileKind kind) {
@@ -96,6 +99,12 @@ class Listing {
   std::vector<std::string> names_;
 };
 
+Result<std::vector<std::string>> names_below(Folder& folder) {
+  Listing listing;
+  SKUA_RETURN_IF_ERROR(listing.enter(folder, "", 0));
+  return std::move(listing).take();
+}
+
 /// Walks down one component after the other; a link on the way is not followed.
 Result<std::unique_ptr<ReadFile>> open_below(Folder& folder, std::string_view name) {
   const std::size_t slash = name.find('/');
@@ -110,12 +119,13 @@ bool is_same_state(const FileInfo& a, const FileInfo& b) {
 }
 
 Error changed(const std::string& name) {
-  return refusal(Reason::kDataSetChanged, name, "the file as it was when reading began",
-                 "another content; let nobody write to the data set and run the command again");
+  return refusal(Reason::kDataSetChanged, name, "what was there when reading began",
+                 "something else; let nobody write to the data set and run the command again");
 }
 
 Result<DataSetFile> hash_one(Folder& folder, const std::string& name, std::span<std::byte> piece) {
   const auto file = open_below(folder, name);
+  if (!file.ok() && file.error().reason == Reason::kNotFound) return changed(name);
   if (!file.ok()) return unreadable(file.error(), name);
   const auto before = (*file)->info();
   if (!before.ok()) return unreadable(before.error(), name);
@@ -214,12 +224,12 @@ Sha256 digest_of(const std::vector<DataSetFile>& files) {
 }  // namespace
 
 Result<DataSet> read_data_set(Folder& folder, const DataSetOptions& options) {
-  Listing listing;
-  SKUA_RETURN_IF_ERROR(listing.enter(folder, "", 0));
-  const std::vector<std::string> names = std::move(listing).take();
+  SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, names_below(folder));
   DataSet set;
   SKUA_ASSIGN_OR_RETURN(set.kind, common_kind(names));
   SKUA_ASSIGN_OR_RETURN(std::vector<DataSetFile> files, Hashing(folder, names, options).run());
+  SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names_now, names_below(folder));
+  if (names_now != names) return changed("the folder");
   set.digest = digest_of(files);
   for (DataSetFile& file : files) {
     set.size_bytes += file.size_bytes;
@@ -230,6 +240,7 @@ Result<DataSet> read_data_set(Folder& folder, const DataSetOptions& options) {
 
 Result<std::vector<std::byte>> read_data_file(Folder& folder, const DataSetFile& listed) {
   const auto file = open_below(folder, listed.name);
+  if (!file.ok() && file.error().reason == Reason::kNotFound) return changed(listed.name);
   if (!file.ok()) return unreadable(file.error(), listed.name);
   const auto info = (*file)->info();
   if (!info.ok()) return unreadable(info.error(), listed.name);

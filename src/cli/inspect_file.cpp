@@ -201,7 +201,8 @@ Status inspect_cache(const fs::path& folder, Console& console) {
   if (records.empty()) {
     return invalid_argument(
         Reason::kNotFound,
-        folder.string() + " holds neither a flight set, nor CURRENT, nor an engine with a build record");
+        folder.string() + " holds neither a flight set, nor CURRENT, nor an engine with a build record, nor "
+ ".npz samples or preprocess.yaml");
   }
   Json engines = Json::array();
   for (const EngineRecord& record : records) {
@@ -220,7 +221,7 @@ bool is_data_set(FileSystem& files, const fs::path& path) {
   const auto folder = files.open_folder(path);
   const auto names = folder.ok() ? (*folder)->list() : Result<std::vector<std::string>>(folder.error());
   return names.ok() && std::any_of(names->begin(), names->end(), [](const std::string& name) {
-           return name == calibration::kPreprocessName || name.ends_with(".npz");
+           return name == calibration::kPreprocessName || name.ends_with(".npz") || name.ends_with(".NPZ");
          });
 }
 

@@ -250,11 +250,9 @@ bool matches_pattern(std::string_view pattern, std::string_view text) noexcept {
 Status check_graph_precision(const OnnxModel& model, Precision precision,
                              const std::vector<std::string>& keep_fp32) {
   if (precision == Precision::kInt8 || precision == Precision::kMixed) {
-    return make_error(
-        ErrorCode::kEngineBuild, Reason::kPrecisionNotSupported,
-        "precision " + std::string(to_string(precision)) +
-            ": expected fp16 or fp32 on onnx_trt_ep; rewriting a graph (skua quantize) comes with a "
-            "later release");
+    return make_error(ErrorCode::kEngineBuild, Reason::kPrecisionNotSupported,
+                      "precision " + std::string(to_string(precision)) +
+                          ": expected fp16 or fp32 on onnx_trt_ep; int8 and mixed come with a later release");
   }
   const Graph graph(model);
   Offenders offenders;
@@ -264,10 +262,10 @@ Status check_graph_precision(const OnnxModel& model, Precision precision,
     return offenders.finish("fp32", "export the network in float32, or compile it as what it is");
   }
   HalfCheck(model, graph, keep_fp32).run(offenders);
-  return offenders.finish(
-      "fp16",
-      "export the network in half precision, or name nodes in keep_fp32; converting a graph "
-      "(skua quantize) comes with a later release");
+  return offenders.finish("fp16",
+                          "export the network in half precision, convert it with skua quantize --precision "
+                          "fp16, or name nodes in "
+                          "keep_fp32");
 }
 
 std::map<std::string, std::uint64_t> weight_bytes_by_type(const OnnxModel& model) {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <random>
+#include <set>
 
 #include "cache/sidecar_file.h"
 #include "core/hash.h"
@@ -33,6 +35,7 @@ class CacheFiles : public testing::Test {
  protected:
   CacheFiles() {
     expected_.dataset_sha256 = digest_of("data set");
+    expected_.sample_count = 500;
     expected_.model_sha256 = digest_of("model");
     expected_.library_version = 100300;
     expected_.producers = {"tensorrt"};
@@ -84,6 +87,7 @@ TEST_F(CacheFiles, AnotherOriginIsNamedAndNotUsed) {
   const Expectation same = expected_;
   const std::vector<std::pair<std::string, std::function<void()>>> changes = {
       {"data set", [&] { expected_.dataset_sha256 = digest_of("noise"); }},
+      {"data set", [&] { expected_.sample_count = 499; }},
       {"model", [&] { expected_.model_sha256 = digest_of("retrained"); }},
       {"algorithm", [&] { expected_.algorithm = Algorithm::kMinMax; }},
       {"TensorRT", [&] { expected_.library_version = 100400; }},
@@ -114,7 +118,7 @@ TEST_F(CacheFiles, ACacheThatNothingVouchesForIsSetAside) {
   root_.write(kCache + ".dataset_sha256", "");
   is_unproven("the digest of its data set is not the build record's");
   fs::remove(root_.path() / (kCache + ".dataset_sha256"));
-  is_unproven("the digest of its data set cannot be read");
+  is_unproven("the digest of its data set: the file or folder does not exist");
 }
 
 TEST_F(CacheFiles, ADamagedCacheIsSetAside) {
@@ -130,18 +134,20 @@ TEST_F(CacheFiles, ADamagedCacheIsSetAside) {
   is_damaged("64 lower-case");
   root_.write(kCache, "");
   is_damaged("by its sidecar");
-  publish("no cache\n");  // with all that vouches for it
+  root_.write(kCache, "no cache\n");  // with all that vouches for it
+  root_.write(kCache + ".sha256", digest_of("no cache\n").hex());
+  origin_->calibration.cache_sha256 = digest_of("no cache\n");
   is_damaged("expected the scale of at least one tensor");
   fs::permissions(root_.path() / kCache, fs::perms::group_write, fs::perm_options::add);
-  is_damaged("write permission");
+  is_damaged("the file is writable by others");
   fs::create_hard_link(root_.path() / kCache, root_.path() / "second");
-  is_damaged("name");
+  is_damaged("a second name");
   fs::rename(root_.path() / kCache, root_.path() / "elsewhere");
   fs::create_symlink("elsewhere", root_.path() / kCache);
-  is_damaged("a symbolic link");
+  is_damaged("not a regular file");
   fs::remove(root_.path() / kCache);
   fs::create_directory(root_.path() / kCache);
-  is_damaged("a folder");
+  is_damaged("not a regular file");
 }
 
 TEST_F(CacheFiles, AnErrorOfTheDiskIsNoVerdict) {
@@ -172,34 +178,39 @@ TEST_F(CacheFiles, WhatIsSetAsideIsKeptAndNothingOfItStays) {
   EXPECT_NE(second, first);
   EXPECT_EQ(root_.read("rejected/" + first), "damaged") << "the first one is evidence";
   EXPECT_EQ(root_.read("rejected/" + second), "damaged again");
-  EXPECT_TRUE(first.starts_with(kCache + "."));
+  EXPECT_TRUE(first.starts_with(kCache + "." + digest_of("damaged").hex() + "."));
 }
 
-/// A fault anywhere: afterwards the old cache is used, or the new one, or none, and never a mixture.
-TEST_F(CacheFiles, AnInterruptedPublishLeavesNoCacheThatIsUsedWrongly) {
+TEST_F(CacheFiles, WhatCouldNotBeReadBackIsNotPublished) {
+  EXPECT_TRUE(is_error(publish_cache(folder(), kStem, "no cache\n", expected_.dataset_sha256),
+                       ErrorCode::kCalibrationCache, Reason::kMalformed));
+  EXPECT_EQ(judge().verdict, Verdict::kReuse) << "the old one is as it was";
+}
+
+/// A fault anywhere, over a cache of another data set: afterwards either is used as what it is, or none.
+TEST_F(CacheFiles, AnInterruptedPublishLeavesNoMixtureThatIsUsed) {
   const std::string text = "TRT-100300-EntropyCalibration2\nimages: 3d000000\n";
-  const std::optional<RecordedOrigin> old_origin = origin_;
+  const Sha256 data = expected_.dataset_sha256, other_data = digest_of("other data");
   std::set<std::string> seen;
   for (const bool is_kill : {false, true}) {
     for (std::uint64_t at = 1;; ++at) {
+      expected_.dataset_sha256 = data;
       publish(kText);
-      const std::optional<RecordedOrigin> old = origin_;
       FaultFileSystem files;
       const auto watched = files.open_folder(root_.path()).value();
-      test::FaultPlan plan;
-      plan.fail_at = at;
-      plan.crash = is_kill;
-      files.arm(plan);
-      const auto published = publish_cache(*watched, kStem, text, expected_.dataset_sha256);
+      files.arm({.fail_at = at, .crash = is_kill});
+      const auto published = publish_cache(*watched, kStem, text, other_data);
       if (!files.has_fired()) break;
       EXPECT_TRUE(is_error(published, ErrorCode::kCalibrationCache, Reason::kIo, "cannot publish")) << at;
-      for (const Sha256& digest : {digest_of(kText), digest_of(text)}) {
-        origin_ = old;
-        origin_->calibration.cache_sha256 = digest;
-        const JudgedCache judged = judge();
-        seen.insert(std::string(to_string(judged.findings.state)));
-        if (judged.verdict == Verdict::kReuse) {
-          EXPECT_EQ(digest_of(judged.text), digest);
+      // Whatever a record says, and whatever is wanted: text and data set belong together.
+      for (const std::string& recorded_text : {kText, text}) {
+        for (const Sha256& recorded_data : {data, other_data}) {
+          origin_->calibration.cache_sha256 = digest_of(recorded_text);
+          origin_->calibration.dataset_sha256 = expected_.dataset_sha256 = recorded_data;
+          const JudgedCache judged = judge();
+          seen.insert(std::string(to_string(judged.findings.state)));
+          const bool is_mixture = (recorded_text == kText) != (recorded_data == data);
+          EXPECT_FALSE(is_mixture && judged.verdict == Verdict::kReuse) << at;
         }
       }
     }
@@ -207,76 +218,113 @@ TEST_F(CacheFiles, AnInterruptedPublishLeavesNoCacheThatIsUsedWrongly) {
   EXPECT_TRUE(seen.count("damaged") == 1 && seen.count("unproven") == 1 && seen.count("proven") == 1);
 }
 
-/// A wrong cache of every kind that we can think of: what it was made from, and what has become of it since.
-/// Whoever changed it has made the digests beside it fit where `forges_digests`.
+/// How far whoever changed a cache, or brought another one, has gone.
+enum class Forgery {
+  kNone,     ///< the text alone
+  kSidecar,  ///< its digest fits
+  kRecord,   ///< the build record fits as well, and says truly what it was made from: something else
+};
+
 struct WrongCache {
   std::string what, text;
-  bool forges_digests = false;
+  Forgery forgery = Forgery::kNone;
 };
+
+void add_changed_texts(std::vector<WrongCache>& wrong, Forgery forgery) {
+  for (std::size_t size = 0; size < kText.size(); ++size) {
+    wrong.push_back({"cut", kText.substr(0, size), forgery});
+  }
+  for (std::size_t at = 0; at < kText.size(); ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string text = kText;
+      text[at] = static_cast<char>(text[at] ^ (1 << bit));
+      wrong.push_back({"a bit", text, forgery});
+    }
+  }
+  std::string crlf;
+  for (const char c : kText) crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  wrong.push_back({"CRLF", crlf, forgery});
+  wrong.push_back({"another header", "TRT-8501" + kText.substr(kText.find("-E")), forgery});
+  wrong.push_back({"a line more", kText + "more: 3f800000\n", forgery});
+  wrong.push_back({"a line twice", kText + "images: 3c010a14\n", forgery});
+  wrong.push_back({"a name of 1 MB", kText + std::string(1 << 20, 'n') + ": 3f800000\n", forgery});
+}
 
 std::vector<WrongCache> wrong_caches(std::uint64_t count) {
   std::vector<WrongCache> wrong;
-  for (const bool forges : {false, true}) {
-    for (std::size_t size = 0; size < kText.size(); ++size) {
-      wrong.push_back({"cut", kText.substr(0, size), forges});
-    }
-    for (std::size_t at = 0; at < kText.size(); ++at) {
-      for (const int bit : {0, 1, 2, 3, 4, 5, 6, 7}) {
-        std::string text = kText;
-        text[at] = static_cast<char>(text[at] ^ (1 << bit));
-        wrong.push_back({"a bit", text, forges});
-      }
-    }
-    std::string crlf;
-    for (const char c : kText) crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
-    wrong.push_back({"CRLF", crlf, forges});
-    wrong.push_back({"another header", "TRT-8501" + kText.substr(kText.find("-E")), forges});
-    wrong.push_back({"a line more", kText + "more: 3f800000\n", forges});
-    wrong.push_back({"a line twice", kText + "images: 3c010a14\n", forges});
-    wrong.push_back({"a name of 1 MB", kText + std::string(1 << 20, 'n') + ": 3f800000\n", forges});
+  for (const Forgery forgery : {Forgery::kNone, Forgery::kSidecar, Forgery::kRecord}) {
+    add_changed_texts(wrong, forgery);
   }
+  wrong.push_back({"the same text of another origin", kText, Forgery::kRecord});
   std::mt19937_64 random(20261129);
   while (wrong.size() < count) {
     std::string text = kText;
-    for (std::uint64_t i = 0, n = 1 + random() % 3; i < n; ++i)
+    for (std::uint64_t i = 0, n = 1 + random() % 3; i < n; ++i) {
       text[random() % text.size()] = static_cast<char>(random());
-    if (text != kText) wrong.push_back({"bytes", text, random() % 2 == 0});
+    }
+    if (text != kText) wrong.push_back({"bytes", text, static_cast<Forgery>(random() % 3)});
   }
   return wrong;
 }
 
-/// How many of them are used.
-template <typename Use>
-std::uint64_t accepted(const TempFolder& root, const std::vector<WrongCache>& caches, const Use& is_used) {
-  std::uint64_t used = 0;
-  for (const WrongCache& cache : caches) {
-    root.write(kCache, cache.text);
-    if (cache.forges_digests) root.write(kCache + ".sha256", digest_of(cache.text).hex());
-    used += is_used(cache) ? 1 : 0;
-    if (cache.forges_digests) root.write(kCache + ".sha256", digest_of(kText).hex());
-  }
-  return used;
+/// Another origin, in one thing.
+void make_foreign(RecordedOrigin& origin, std::size_t which) {
+  CalibrationProvenance& calibration = origin.calibration;
+  if (which % 4 == 0) calibration.dataset_sha256 = digest_of("other data");
+  if (which % 4 == 1) calibration.sample_count = 1;
+  if (which % 4 == 2) origin.model_sha256 = digest_of("another model");
+  if (which % 4 == 3) calibration.producer = "another";
 }
 
-TEST_F(CacheFiles, NoWrongCacheIsUsed) {
+class WrongCaches : public CacheFiles {
+ protected:
+  template <typename Look>
+  void look_at(const std::vector<WrongCache>& caches, const Look& look) {
+    const std::optional<RecordedOrigin> good = origin_;
+    for (std::size_t i = 0; i < caches.size(); ++i) {
+      const WrongCache& cache = caches[i];
+      root_.write(kCache, cache.text);
+      const std::string_view vouched = cache.forgery == Forgery::kNone ? std::string_view(kText) : cache.text;
+      root_.write(kCache + ".sha256", digest_of(vouched).hex());
+      origin_ = good;
+      if (cache.forgery == Forgery::kRecord) {
+        origin_->calibration.cache_sha256 = digest_of(cache.text);
+        make_foreign(*origin_, i);
+      }
+      root_.write(kCache + ".dataset_sha256", origin_->calibration.dataset_sha256.hex());
+      look(cache, judge());
+    }
+    origin_ = good;
+  }
+};
+
+TEST_F(WrongCaches, NoneIsUsed) {
   const auto caches = wrong_caches(static_cast<std::uint64_t>(skua_test::count("wrong_caches")));
-  const std::uint64_t used = accepted(root_, caches, [&](const WrongCache& cache) {
-    const JudgedCache judged = judge();
-    EXPECT_EQ(judged.verdict, Verdict::kSetAside) << cache.what << ": " << judged.why;
-    return judged.verdict == Verdict::kReuse;
+  std::map<std::string, int> seen;
+  look_at(caches, [&](const WrongCache& cache, const JudgedCache& judged) {
+    EXPECT_NE(judged.verdict, Verdict::kReuse) << cache.what << ": " << judged.why;
+    EXPECT_EQ(judged.text, "") << cache.what;
+    ++seen[std::string(to_string(judged.findings.state))];
   });
-  EXPECT_EQ(used, 0U);
+  EXPECT_GT(seen["damaged"], 1000);
+  EXPECT_GT(seen["unproven"], 50) << "whole, and the record speaks of another";
+  EXPECT_GT(seen["proven"], 50) << "of another origin, and true about it";
   root_.write(kCache, kText);
+  root_.write(kCache + ".sha256", digest_of(kText).hex());
+  root_.write(kCache + ".dataset_sha256", expected_.dataset_sha256.hex());
   EXPECT_EQ(judge().verdict, Verdict::kReuse) << "the untouched one";
   skua_test::reached("wrong_caches", caches.size());
 }
 
-/// Negative control: who takes whatever text can be parsed, as TensorRT does, uses many of them.
-TEST_F(CacheFiles, WithoutTheTableWrongCachesAreUsed) {
-  const auto caches = wrong_caches(1000);
-  const std::uint64_t used =
-      accepted(root_, caches, [&](const WrongCache&) { return parse_cache_text(root_.read(kCache)).ok(); });
-  EXPECT_GT(used, 50U);
+/// Negative control: without the table, who takes what is whole and can be read uses many of the same.
+TEST_F(WrongCaches, WithoutTheTableTheyAreUsed) {
+  std::uint64_t used = 0;
+  look_at(wrong_caches(static_cast<std::uint64_t>(skua_test::count("wrong_caches"))),
+          [&](const WrongCache&, const JudgedCache& judged) {
+            used += judged.findings.state == CacheState::kUnproven ||
+                    judged.findings.state == CacheState::kProven;
+          });
+  EXPECT_GT(used, 100U);
 }
 
 }  // namespace

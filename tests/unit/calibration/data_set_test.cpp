@@ -211,6 +211,24 @@ TEST_F(DataSetTest, AFileThatChangesWhileItIsReadIsTold) {
   EXPECT_GE(unseen, 5U);
 }
 
+TEST_F(DataSetTest, AFileThatComesOrGoesWhileTheSetIsReadIsTold) {
+  const std::vector<std::function<void()>> changes = {[&] { root_.write("c.npz", "new"); },
+                                                      [&] { fs::remove(root_.path() / "b.npz"); }};
+  for (const auto& change : changes) {
+    write_good();
+    fs::remove(root_.path() / "c.npz");
+    const auto folder = posix_file_system().open_folder(root_.path()).value();
+    DataSetOptions options;
+    options.workers = 1;
+    options.on_progress = [&](std::size_t done, std::size_t) {
+      if (done == 1) change();
+    };
+    EXPECT_TRUE(is_build_error(read_data_set(*folder, options), Reason::kDataSetChanged, "let nobody write"));
+    options.on_progress = nullptr;
+    EXPECT_TRUE(read_data_set(*folder, options).ok()) << "as it is now";
+  }
+}
+
 TEST_F(DataSetTest, EveryFailingOperationIsATypedError) {
   write_good();
   FaultFileSystem files;
@@ -242,7 +260,7 @@ TEST_F(DataSetTest, AFileIsReadBackOnlyAsItWasHashed) {
     EXPECT_TRUE(is_build_error(read_data_file(*folder, file), Reason::kDataSetChanged, "a/z.npz")) << other;
   }
   fs::remove(root_.path() / "a/z.npz");
-  EXPECT_TRUE(is_build_error(read_data_file(*folder, file), Reason::kNotFound, "a/z.npz"));
+  EXPECT_TRUE(is_build_error(read_data_file(*folder, file), Reason::kDataSetChanged, "a/z.npz"));
   fs::create_symlink("../b.npz", root_.path() / "a/z.npz");
   EXPECT_FALSE(read_data_file(*folder, file).ok());
 }
