@@ -201,8 +201,9 @@ Status inspect_cache(const fs::path& folder, Console& console) {
   if (records.empty()) {
     return invalid_argument(
         Reason::kNotFound,
-        folder.string() + " holds neither a flight set, nor CURRENT, nor an engine with a build record, nor "
- ".npz samples or preprocess.yaml");
+        folder.string() +
+            " holds neither a flight set, nor CURRENT, nor an engine with a build record, nor "
+            ".npz samples or preprocess.yaml");
   }
   Json engines = Json::array();
   for (const EngineRecord& record : records) {
