@@ -44,9 +44,9 @@ struct DataSetOptions {
 /// preprocess.yaml may lie there: what is unknown is refused, never left out.
 ///
 /// EngineBuildError: data_set_malformed (a link, a device, a FIFO, an unknown or an empty file, both kinds,
-/// no sample, a name that is not printable UTF-8, too many files or folders), data_set_changed (a file changed,
-/// came or went while it was read), and the file system's. The message names the file, or the first of them by
-/// name. Cost: reads every byte once. Thread-safe for different folders.
+/// no sample, a name that is not printable UTF-8, too many files or folders), data_set_changed (a file
+/// changed, came or went while it was read), and the file system's. The message names the file, or the first
+/// of them by name. Cost: reads every byte once. Thread-safe for different folders.
 Result<DataSet> read_data_set(Folder& folder, const DataSetOptions& options = {});
 
 /// The bytes of one file, which are those that were hashed. EngineBuildError: data_set_changed, and the file
