@@ -47,6 +47,10 @@ def findings(target):
     return sorted(file for file in (OUT / target).iterdir() if file.name.startswith(tuple(f"{kind}-" for kind in KINDS)))
 
 
+def names_of(found):
+    return " ".join(str(file.relative_to(ROOT)) for file in found)
+
+
 def is_stall(target, file):
     """A timeout that does not come again was the machine's: others used its processors."""
     if not file.name.startswith("timeout-"):
@@ -104,12 +108,10 @@ def run_whole(target, limit, amount):
 def judge(target, limit, amount):
     """One line of the table and whether it is good."""
     if found := old_findings(target):
-        names = " ".join(str(file.relative_to(ROOT)) for file in found)
-        return f"{target:<20} {0:>12} {0:>10}  {names} (of an earlier run)", False
+        return f"{target:<20} {0:>12} {0:>10}  {names_of(found)} (of an earlier run)", False
     executed, per_second, found, status, stalls = run_whole(target, limit, amount)
     is_good = not found and executed > 0 and status == 0
-    names = " ".join(str(file.relative_to(ROOT)) for file in found)
-    verdict = names or ("0" if is_good else f"exit status {status}, see {(OUT / target / 'log').relative_to(ROOT)}")
+    verdict = names_of(found) or ("0" if is_good else f"exit status {status}, see {(OUT / target / 'log').relative_to(ROOT)}")
     if stalls:
         verdict += f" ({stalls} stalls of the machine)"
     return f"{target:<20} {executed:>12} {per_second:>10}  {verdict}", is_good

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 
+#include "cache/safe_file.h"
 #include "cache/utf8.h"
 #include "core/buffer.h"
 #include "core/hash.h"
@@ -33,9 +34,8 @@ Error malformed(const std::string& where, const std::string& expected, const std
 }
 
 Error unreadable(const Error& cause, const std::string& where) {
-  const bool is_memory = cause.code == ErrorCode::kOutOfMemory;
   return make_error(
-      is_memory ? cause.code : ErrorCode::kEngineBuild, cause.reason,
+      refusal_class(cause, ErrorCode::kEngineBuild), cause.reason,
       "data set, " + where + " cannot be read: " + cause.message + "; repair this and run the command again",
       cause.native_code);
 }

@@ -264,8 +264,7 @@ Status check_graph_precision(const OnnxModel& model, Precision precision,
   HalfCheck(model, graph, keep_fp32).run(offenders);
   return offenders.finish("fp16",
                           "export the network in half precision, convert it with skua quantize --precision "
-                          "fp16, or name nodes in "
-                          "keep_fp32");
+                          "fp16, or name nodes in keep_fp32");
 }
 
 std::map<std::string, std::uint64_t> weight_bytes_by_type(const OnnxModel& model) {

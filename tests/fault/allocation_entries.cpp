@@ -76,12 +76,17 @@ Status compare(Stage& s) {
       compare_golden("y", s.golden.outputs.find("y")->view(), s.golden.outputs.find("y")->view(), {}));
 }
 
-/// Set 1, signed, is too old beside set 4; set 2, which is not, would end it.
+/// Set 1, signed, is too old beside set 5; set 4 is damaged, and goes as asked for; set 2, which is not
+/// signed, would end it.
 Status collect_all(Stage& s) {
-  SKUA_RETURN_IF_ERROR(publish_number(files(), s.world, s.record, 4));
+  for (const std::uint64_t number : {4, 5}) {
+    SKUA_RETURN_IF_ERROR(publish_number(files(), s.world, s.record, number));
+  }
   SKUA_RETURN_IF_ERROR(remove_tree(*s.open(s.world.sets()), set_id_of(2)));
+  fs::resize_file(s.world.sets() / set_id_of(4) / s.record.file, 1);
   CollectOptions options;
   options.keep = 0;
+  options.removes_damaged = true;
   options.policy = flight_policy();
   return as_status(collect_sets(files(), s.world.sets(), options));
 }

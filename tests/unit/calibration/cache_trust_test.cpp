@@ -8,6 +8,8 @@
 #include <sstream>
 #include <vector>
 
+#include "core/text.h"
+
 namespace skua::calibration {
 namespace {
 
@@ -17,15 +19,10 @@ constexpr std::array kStates = {CacheState::kAbsent, CacheState::kDamaged, Cache
 /// A row of the page's table: its cells, trimmed.
 using Row = std::vector<std::string>;
 
-std::string trimmed_cell(const std::string& cell) {
-  const std::size_t first = cell.find_first_not_of(' ');
-  return first == std::string::npos ? "" : cell.substr(first, cell.find_last_not_of(' ') - first + 1);
-}
-
 Row cells_of(const std::string& line) {
   Row cells;
   std::istringstream stream(line.substr(1));
-  for (std::string cell; std::getline(stream, cell, '|');) cells.push_back(trimmed_cell(cell));
+  for (std::string cell; std::getline(stream, cell, '|');) cells.emplace_back(trimmed(cell));
   return cells;
 }
 
