@@ -116,7 +116,7 @@ def judge(marks, files, found):
 def main():
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "gcovr", "--root", ROOT, "--object-directory", ROOT / "build/coverage",
-               "--filter", "src/", "--merge-mode-functions", "separate", "--gcov-ignore-parse-errors", "all", "-j", "2",
+               "--gcov-executable", "gcov-11", "--filter", "src/", "--merge-mode-functions", "separate", "--gcov-ignore-parse-errors", "all", "-j", "2",
                "--json", REPORT, ROOT / "build/coverage"]
     subprocess.run(command, cwd=ROOT, check=True)
     marks, files = read_table()

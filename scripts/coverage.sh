@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Branch coverage of what judges foreign bytes: scripts/coverage.sh. tests/coverage.txt names the files and the marks.
 #
-# Builds preset `coverage` (g++ --coverage), runs the unit tests of core, cache, calibration, telemetry and bootstrap, of
+# Builds preset `coverage` (g++-11 --coverage: lane gcc11 leaves these tests to it), runs the unit tests of core, cache, calibration, telemetry and bootstrap, of
 # inference what loads, of flight what reads its state and settings, system calls that fail, and the fuzz corpus; prints a
 # table, and every branch that nothing has taken. Exit status 1 below a mark. At CI's depth unless SKUA_DEPTH says another.
 #
@@ -13,17 +13,22 @@ cd "$(dirname "$0")/.."
 export SKUA_DEPTH=${SKUA_DEPTH:-ci}
 export CCACHE_DISABLE=1  # what gcov needs lies beside the objects of this very build
 
-scripts/setup.sh test
+scripts/setup.sh lanes
 mkdir -p out/coverage
 cmake --preset coverage >out/coverage/configure.log 2>&1 || { cat out/coverage/configure.log; exit 1; }
 cmake --build --preset coverage --parallel 2
 find build/coverage -name '*.gcda' -delete
 status=0
-ctest --preset coverage --output-log out/coverage/tests.log >/dev/null || {
-  grep -E '\*\*\*|tests passed|Not Run' out/coverage/tests.log
+# Beside the tests: one process after the other, each of which mostly waits for the kernel to stop it.
+SKUA_DEPTH=prove build/coverage/tests/fault_real --gtest_filter='ErrnoInjection.*-*Careless*' >out/coverage/errno.log &
+errno_sweep=$!
+{
+  python3 scripts/run_suites.py coverage out/coverage/tests.xml && ctest --preset coverage -R '^fuzz\.'
+} >out/coverage/tests.log 2>&1 || {
+  grep -E '\*\*\*|FAILED|Failure|tests passed|processes' out/coverage/tests.log
   status=1
 }
-SKUA_DEPTH=prove build/coverage/tests/fault_real --gtest_filter='ErrnoInjection.*-*Careless*' >out/coverage/errno.log || {
+wait "$errno_sweep" || {
   tail -n 40 out/coverage/errno.log
   status=1
 }

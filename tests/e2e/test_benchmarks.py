@@ -5,6 +5,7 @@ The figures themselves are of no worth here; docs/design/performance.md has thos
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -29,6 +30,18 @@ def benchmarks(build, out, *more):
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, env=environment,
                           timeout=PATIENCE_S)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="OPENSSL_ia32cap is of x86")
+@pytest.mark.parametrize("instructions, message", [("", None), ("0:0", "SHA-256 was done in software")])
+def test_a_gate_that_hashes_in_software_fails_its_benchmark(tmp_path, instructions, message):
+    command = [sys.executable, programs.ROOT / "benchmarks" / "load.py", "--build", programs.BUILD, "--out", tmp_path, "--quick",
+               "--only", "trust"]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | ({"OPENSSL_ia32cap": instructions} if instructions else {})
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, env=environment,
+                          timeout=PATIENCE_S)
+    assert (done.returncode == 0) == (message is None), done.stderr[-2000:]
+    assert message is None or message in done.stderr
 
 
 def named(figures, *words):

@@ -1,15 +1,19 @@
 """CMakePresets.json: what is shipped is never over the software-in-the-loop SDK, and every lane of CI that is has it.
 
-A lane that lost it would lose the tests of runtime tensorrt, and stay green.
+A lane that lost it would lose the tests of runtime tensorrt, and stay green. So would one that leaves unit tests to
+another preset, which does not have them.
 """
 
 import json
 import pathlib
+import re
 
 import pytest
 
-FILE = pathlib.Path(__file__).resolve().parents[2] / "CMakePresets.json"
-PRESETS = json.loads(FILE.read_text("ascii"))["configurePresets"]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FILE = json.loads((ROOT / "CMakePresets.json").read_text("ascii"))
+PRESETS = FILE["configurePresets"]
+STARTS_A_THREAD = re.compile(r"std::(j?thread\b(?!::)|async)|for_each_index")
 
 
 def variables(name):
@@ -27,3 +31,33 @@ def test_a_lane_runs_tensorrt_over_the_stand_in(name):
 @pytest.mark.parametrize("name", ["dev", "release", "bench"])
 def test_nothing_else_has_it(name):
     assert "SKUA_TENSORRT_SIL" not in variables(name)
+
+
+def left_to_others(name):
+    return variables(name).get("SKUA_UNIT_TESTS_ELSEWHERE", "").split(";")
+
+
+def test_what_the_oldest_compiler_leaves_to_coverage_is_built_by_it_and_run_there():
+    assert variables("coverage")["CMAKE_CXX_COMPILER"] == variables("gcc11")["CMAKE_CXX_COMPILER"]
+    built = next(preset for preset in FILE["buildPresets"] if preset["name"] == "coverage")["targets"]
+    tests = next(preset for preset in FILE["testPresets"] if preset["name"] == "coverage")["filter"]
+    for folder in left_to_others("gcc11"):
+        assert f"unit_{folder}" in built
+        assert re.search(tests["include"]["name"], f"unit_{folder}.Suite.Test")
+
+
+def starts_threads(folder):
+    sources = [*folder.glob("*.cpp"), *folder.glob("*.h")]
+    assert sources, folder
+    return any(STARTS_A_THREAD.search(source.read_text("utf-8")) for source in sources)
+
+
+def test_the_thread_sanitizer_leaves_out_only_what_has_no_threads():
+    assert starts_threads(ROOT / "src" / "telemetry")  # the control
+    for folder in set(left_to_others("tsan")) - {"counts"}:  # which is the tests' own
+        assert not starts_threads(ROOT / "src" / folder), folder
+
+
+@pytest.mark.parametrize("name", ["dev", "sil", "asan-ubsan"])
+def test_nobody_else_leaves_anything_out(name):
+    assert left_to_others(name) == [""]

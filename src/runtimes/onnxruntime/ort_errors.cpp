@@ -117,4 +117,8 @@ Status check(const OrtApi& api, OrtStatus* status, OrtContext context, std::stri
   return translate(api, status, context, what);
 }
 
+Status placing(const OrtApi& api, OrtStatus* status) {
+  return check(api, status, OrtContext::kLoad, "placing inputs and outputs");
+}
+
 }  // namespace skua::ort

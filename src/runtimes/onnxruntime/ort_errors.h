@@ -28,6 +28,8 @@ Error translate_hot(const OrtApi& api, OrtStatus* status) noexcept;
 
 /// Success for nullptr, else `translate`.
 Status check(const OrtApi& api, OrtStatus* status, OrtContext context, std::string_view what);
+/// The same, of a call that places a model's inputs and outputs.
+Status placing(const OrtApi& api, OrtStatus* status);
 
 /// Whether a message of ONNX Runtime speaks of memory that could not be had.
 bool says_out_of_memory(std::string_view message) noexcept;

@@ -17,10 +17,6 @@
 namespace skua::ort {
 namespace {
 
-Status placing(const OrtApi& api, OrtStatus* status) {
-  return check(api, status, OrtContext::kLoad, "placing inputs and outputs");
-}
-
 struct Slot {
   std::string name;
   Tensor memory;      ///< at capacity

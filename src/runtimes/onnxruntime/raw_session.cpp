@@ -19,10 +19,6 @@ namespace {
 enum Variant : std::size_t { kIoBinding, kRun, kRunKept };
 constexpr std::array<std::string_view, 3> kVariants = {"io_binding", "run", "run_kept"};
 
-Status placing(const OrtApi& api, OrtStatus* status) {
-  return check(api, status, OrtContext::kLoad, "placing inputs and outputs");
-}
-
 struct RawTensor {
   TensorSpec spec;
   Tensor memory;  ///< own or borrowed, at capacity; empty for an output that the library allocates

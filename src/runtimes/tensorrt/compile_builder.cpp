@@ -57,22 +57,22 @@ Error profile_error(const OptimizationProfile& profile) {
                          profile.max.to_string() + "): TensorRT holds another shape; correct the profile");
 }
 
-struct Side {
+struct ProfileSide {
   OptProfileSelector selector;
   Shape OptimizationProfile::*shape;
 };
-constexpr Side kSides[] = {{OptProfileSelector::kMIN, &OptimizationProfile::min},
-                           {OptProfileSelector::kOPT, &OptimizationProfile::opt},
-                           {OptProfileSelector::kMAX, &OptimizationProfile::max}};
+constexpr ProfileSide kSides[] = {{OptProfileSelector::kMIN, &OptimizationProfile::min},
+                                  {OptProfileSelector::kOPT, &OptimizationProfile::opt},
+                                  {OptProfileSelector::kMAX, &OptimizationProfile::max}};
 
 /// setDimensions is true for nearly everything, and an input that does not exist is taken too: what counts is
 /// what can be read back.
 Status set_profile(nvinfer1::IOptimizationProfile& into, const OptimizationProfile& profile) {
   const char* const name = profile.input_name.c_str();
-  for (const Side& side : kSides) {
+  for (const ProfileSide& side : kSides) {
     static_cast<void>(into.setDimensions(name, side.selector, dims_of(profile.*side.shape)));
   }
-  for (const Side& side : kSides) {
+  for (const ProfileSide& side : kSides) {
     const auto found = shape_of(into.getDimensions(name, side.selector));
     if (!found.ok() || *found != profile.*side.shape) return profile_error(profile);
   }

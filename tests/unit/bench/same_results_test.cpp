@@ -7,7 +7,7 @@
 #include "temp_folder.h"
 #include "tests/unit/inference/fake_cache.h"
 
-namespace skua::bench {
+namespace skua::bench::same_results_tests {
 namespace {
 
 using ::testing::ElementsAre;
@@ -44,16 +44,16 @@ class SameResults : public ::testing::Test {
  protected:
   void SetUp() override {
     RuntimeEnvironment environment;
-    environment.host = test::fake_host();
+    environment.host = skua::test::fake_host();
     environment.role = Role::kGround;
-    runtime_ = std::make_unique<test::FakeRuntime>(environment, behaviour_);
+    runtime_ = std::make_unique<skua::test::FakeRuntime>(environment, behaviour_);
     std::filesystem::create_directories(root_.path() / "cache");
-    record_ = test::publish_fake(root_.path() / "cache", test::fake_record("alpha"));
+    record_ = skua::test::publish_fake(root_.path() / "cache", skua::test::fake_record("alpha"));
     engine_.record = &record_;
     engine_.handle = runtime_->deserialize_engine(to_entry(record_, root_.path() / "cache")).value();
     engine_.info = runtime_->info(engine_.handle).value();
     engine_.bound = runtime_->bind(engine_.handle, runtime_->create_lane("default").value()).value();
-    Tensor x = Tensor::allocate(DType::kFloat32, Shape{test::kFakeElements}).value();
+    Tensor x = Tensor::allocate(DType::kFloat32, Shape{skua::test::kFakeElements}).value();
     for (float& value : x.as<float>()) value = 3.0F;
     engine_.inputs.insert("x", std::move(x)).value();
     ASSERT_TRUE(engine_.bound->run().ok());
@@ -62,10 +62,10 @@ class SameResults : public ::testing::Test {
     engine_.raw = std::move(raw);
   }
 
-  test::TempFolder root_;
-  test::FakeBehaviour behaviour_;
+  skua::test::TempFolder root_;
+  skua::test::FakeBehaviour behaviour_;
   EngineRecord record_;
-  std::unique_ptr<test::FakeRuntime> runtime_;
+  std::unique_ptr<skua::test::FakeRuntime> runtime_;
   BenchedEngine engine_;
   FakeRaw* raw_ = nullptr;
 };
@@ -115,4 +115,4 @@ TEST_F(SameResults, SubjectsCallWhatTheyAreNamedAfter) {
 }
 
 }  // namespace
-}  // namespace skua::bench
+}  // namespace skua::bench::same_results_tests

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace skua {
+namespace skua::config_yaml_tests {
 namespace {
 
 using ::testing::ElementsAre;
@@ -99,4 +99,4 @@ TEST(ConfigYaml, EveryWrongLaneIsNamedWhereItStands) {
 }
 
 }  // namespace
-}  // namespace skua
+}  // namespace skua::config_yaml_tests

@@ -9,7 +9,7 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::test {
+namespace skua::test::policy_file_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -108,4 +108,4 @@ TEST(PolicyFile, TwoDifferentKeysAreTheMost) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::policy_file_tests

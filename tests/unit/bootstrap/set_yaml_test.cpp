@@ -6,7 +6,7 @@
 
 #include "temp_folder.h"
 
-namespace skua {
+namespace skua::set_yaml_tests {
 namespace {
 
 using ::testing::ElementsAre;
@@ -237,4 +237,4 @@ TEST(SetYaml, SourceFileIsTheOneThatTheRuntimeCompiles) {
 }
 
 }  // namespace
-}  // namespace skua
+}  // namespace skua::set_yaml_tests

@@ -8,7 +8,7 @@
 #include "bootstrap/config_yaml.h"
 #include "temp_folder.h"
 
-namespace skua {
+namespace skua::yaml_guard_tests {
 namespace {
 
 using ::testing::HasSubstr;
@@ -146,4 +146,4 @@ TEST_F(ConfigFileTest, WithoutPermissionItIsRefused) {
 }
 
 }  // namespace
-}  // namespace skua
+}  // namespace skua::yaml_guard_tests

@@ -8,7 +8,7 @@
 
 #include "crash_scenario_list.h"
 
-namespace skua::test {
+namespace skua::test::crash_controls_tests {
 namespace {
 
 /// ".tmp-0123456789abcdef" without what is random.
@@ -165,4 +165,4 @@ TEST(CrashStates, ARenameThatOvertakesItsSyncIsFound) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::crash_controls_tests

@@ -5,7 +5,7 @@
 #include "cache_fixture.h"
 #include "json_spoil.h"
 
-namespace skua::test {
+namespace skua::test::engine_record_tests {
 namespace {
 
 testing::AssertionResult malformed(const std::string& text) {
@@ -213,4 +213,4 @@ TEST_F(BuildKey, FollowsTheGoldenFilesContentNotItsPath) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::engine_record_tests

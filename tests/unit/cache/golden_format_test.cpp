@@ -6,7 +6,7 @@
 #include "cache/golden.h"
 #include "cache_fixture.h"
 
-namespace skua::test {
+namespace skua::test::golden_format_tests {
 namespace {
 
 /// A file put together by hand, field by field, so that the encoder is not its own judge.
@@ -191,4 +191,4 @@ TEST(GoldenFormat, RefusesToWriteWhatItWouldNotRead) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::golden_format_tests

@@ -5,7 +5,7 @@
 #include "json_spoil.h"
 #include "whole_manifest.h"
 
-namespace skua::test {
+namespace skua::test::manifest_tests {
 namespace {
 
 testing::AssertionResult malformed(const std::string& text) {
@@ -179,4 +179,4 @@ TEST(Manifest, ContentDigestCoversContentAlone) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::manifest_tests

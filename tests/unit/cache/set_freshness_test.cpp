@@ -10,7 +10,7 @@
 #include "cache_fixture.h"
 #include "fixed_clock.h"
 
-namespace skua::test {
+namespace skua::test::set_freshness_tests {
 namespace {
 
 using testing::HasSubstr;
@@ -181,4 +181,4 @@ TEST(UtcSeconds, KnowsItsEndsAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::set_freshness_tests

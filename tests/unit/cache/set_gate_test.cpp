@@ -8,7 +8,7 @@
 
 #include "signed_set.h"
 
-namespace skua::test {
+namespace skua::test::set_gate_tests {
 namespace {
 
 constexpr auto kManifestError = ErrorCode::kManifest;
@@ -332,4 +332,4 @@ TEST(CurrentSet, AFolderThatOthersMayWriteIsRefused) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::set_gate_tests

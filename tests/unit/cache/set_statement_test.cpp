@@ -7,7 +7,7 @@
 #include "signed_set.h"
 #include "whole_manifest.h"
 
-namespace skua::test {
+namespace skua::test::set_statement_tests {
 namespace {
 
 testing::AssertionResult malformed(const std::string& text) {
@@ -106,4 +106,4 @@ TEST(SetStatement, ADifferenceToTheManifestIsNamed) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::set_statement_tests

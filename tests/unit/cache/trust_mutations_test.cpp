@@ -7,7 +7,7 @@
 #include "counts.h"
 #include "trust_mutations.h"
 
-namespace skua::test {
+namespace skua::test::trust_mutations_tests {
 namespace {
 
 std::vector<Mutation> policy_table() {
@@ -94,4 +94,4 @@ TEST(TrustMutations, AreMoreThanTwoHundredAndEachHasItsName) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::trust_mutations_tests

@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-namespace skua {
+namespace skua::json_types_tests {
 namespace {
 
 using test::is_error;
@@ -186,4 +186,4 @@ TEST(JsonTypes, RuntimeConfigIsStrict) {
 }
 
 }  // namespace
-}  // namespace skua
+}  // namespace skua::json_types_tests

@@ -10,7 +10,7 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::flight {
+namespace skua::flight::flight_state_tests {
 namespace {
 
 using skua::test::FaultFileSystem;
@@ -340,4 +340,4 @@ TEST_F(FlightStateFaults, AnEndThatCannotBeRecordedIsAWarning) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::flight_state_tests

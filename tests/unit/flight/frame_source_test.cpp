@@ -9,7 +9,7 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::flight {
+namespace skua::flight::frame_source_tests {
 namespace {
 
 using skua::test::is_error;
@@ -171,4 +171,4 @@ TEST(FrameSourceTest, AFolderOrListThatMayNotBeReadIsRefusedAsSuch) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::frame_source_tests

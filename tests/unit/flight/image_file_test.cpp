@@ -11,7 +11,7 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::flight {
+namespace skua::flight::image_file_tests {
 namespace {
 
 using skua::test::is_error;
@@ -199,4 +199,4 @@ TEST(ReadImage, WhatIsNoPictureIsRefusedByNameWithoutWaiting) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::image_file_tests

@@ -9,7 +9,7 @@
 #include "picture_files.h"
 #include "verdicts.h"
 
-namespace skua::flight {
+namespace skua::flight::image_hostile_tests {
 namespace {
 
 using skua::test::is_error;
@@ -246,4 +246,4 @@ TEST(ImageHostile, AnErrorDoesNotSpoilTheNextPicture) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::image_hostile_tests

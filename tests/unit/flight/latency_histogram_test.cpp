@@ -12,7 +12,7 @@
 
 #include "hot_path_counters.h"
 
-namespace skua::flight {
+namespace skua::flight::latency_histogram_tests {
 namespace {
 
 constexpr std::int64_t kRange = std::int64_t{1} << 40;
@@ -120,10 +120,10 @@ TEST(LatencyHistogram, SharesOutsideZeroToOneAreTheEnds) {
 
 TEST(LatencyHistogram, RecordingNeitherAllocatesNorLocks) {
   std::unique_ptr<LatencyHistogram> histogram;
-  const auto making = test::count_hot_path([&] { histogram = std::make_unique<LatencyHistogram>(); });
+  const auto making = skua::test::count_hot_path([&] { histogram = std::make_unique<LatencyHistogram>(); });
   EXPECT_GT(making.allocations, 0U);  // the control: this is seen
   const auto values = random_values(9, 500);
-  const auto recording = test::count_hot_path([&] {
+  const auto recording = skua::test::count_hot_path([&] {
     for (const std::int64_t value : values) histogram->record(value);
   });
   EXPECT_EQ(recording.allocations + recording.locks, 0U);
@@ -131,4 +131,4 @@ TEST(LatencyHistogram, RecordingNeitherAllocatesNorLocks) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::latency_histogram_tests

@@ -11,7 +11,7 @@
 #include "skua/ports.h"
 #include "verdicts.h"
 
-namespace skua::flight {
+namespace skua::flight::signal_watcher_tests {
 namespace {
 
 using namespace skua::flight::test;  // NOLINT(google-build-using-namespace)
@@ -141,4 +141,4 @@ TEST_F(SignalWatcherDeathTest, AnotherSignalsHandlerDoesNotShortenTheGrace) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::signal_watcher_tests

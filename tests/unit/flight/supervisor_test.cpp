@@ -15,7 +15,7 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::flight {
+namespace skua::flight::supervisor_tests {
 namespace {
 
 using skua::test::is_error;
@@ -179,4 +179,4 @@ TEST(SupervisorTest, ASupervisorThatWentAwayIsNoSignalAndNoError) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::supervisor_tests

@@ -9,12 +9,12 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::flight {
+namespace skua::flight::tile_map_tests {
 namespace {
 
-using test::is_error;
-using test::is_ok;
-using test::TempFolder;
+using skua::test::is_error;
+using skua::test::is_ok;
+using skua::test::TempFolder;
 constexpr ErrorCode kInvalid = ErrorCode::kInvalidArgument;
 
 constexpr char kGood[] = R"({"schema_version": 1, "tile_width": 640, "tile_height": 480, "tiles": [
@@ -148,4 +148,4 @@ TEST(TileMapTest, WhatIsNoFileIsRefusedWithoutWaiting) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::tile_map_tests

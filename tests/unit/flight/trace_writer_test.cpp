@@ -15,7 +15,7 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::flight {
+namespace skua::flight::trace_writer_tests {
 namespace {
 
 using skua::test::in_child;
@@ -201,4 +201,4 @@ TEST_F(TraceWriterTest, AnOldTraceIsEmptiedAndAPlaceWithoutOneIsRefusedByName) {
 }
 
 }  // namespace
-}  // namespace skua::flight
+}  // namespace skua::flight::trace_writer_tests

@@ -2,7 +2,7 @@
 #include "models.h"
 #include "sil_nvinfer_fixture.h"
 
-namespace skua::sil_test {
+namespace skua::sil_test::messages_tests {
 namespace {
 
 using nvinfer1::ErrorCode;
@@ -200,4 +200,4 @@ TEST_F(SilNvinfer, TheLibrarySaysWhichReleaseItActs) {
 }
 
 }  // namespace
-}  // namespace skua::sil_test
+}  // namespace skua::sil_test::messages_tests

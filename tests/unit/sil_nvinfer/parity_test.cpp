@@ -6,7 +6,7 @@
 #include "runtimes/onnxruntime/ort_options.h"
 #include "temp_folder.h"
 
-namespace skua::sil_test {
+namespace skua::sil_test::parity_tests {
 namespace {
 
 constexpr std::size_t kPixels = 3 * 24 * 24;
@@ -129,4 +129,4 @@ TEST_F(SilParity, HalfNetworksAgreeToTheBit) {
 }
 
 }  // namespace
-}  // namespace skua::sil_test
+}  // namespace skua::sil_test::parity_tests

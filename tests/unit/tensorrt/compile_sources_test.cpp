@@ -7,7 +7,7 @@
 #include "inference/compile.h"
 #include "runtimes/tensorrt/trt_logger.h"
 
-namespace skua::test {
+namespace skua::test::compile_sources_tests {
 namespace {
 
 using testing::AllOf;
@@ -251,4 +251,4 @@ TEST(CompileChild, AnOrderForNoFunctionEndsIt) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::compile_sources_tests

@@ -6,7 +6,7 @@
 #include "runtimes/tensorrt/sdk_messages.h"
 #include "runtimes/tensorrt/trt_types.h"
 
-namespace skua::test {
+namespace skua::test::run_messages_tests {
 namespace {
 
 using nvinfer1::ErrorCode;
@@ -184,4 +184,4 @@ TEST_F(TensorrtQuiet, WhatIsLoggedInARunIsCountedAndGoesNowhere) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::run_messages_tests

@@ -5,7 +5,7 @@
 #include "run_fixture.h"
 #include "runtimes/tensorrt/plan_file.h"
 
-namespace skua::test {
+namespace skua::test::run_plan_tests {
 namespace {
 
 using ::testing::HasSubstr;
@@ -198,4 +198,4 @@ TEST(TensorrtRecord, OptionsMustBeThisHosts) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::run_plan_tests

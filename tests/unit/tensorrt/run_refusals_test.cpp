@@ -6,7 +6,7 @@
 #include "runtimes/tensorrt/cuda_device.h"
 #include "runtimes/tensorrt/gpu_allocator.h"
 
-namespace skua::test {
+namespace skua::test::run_refusals_tests {
 namespace {
 
 constexpr int kInternal = static_cast<int>(nvinfer1::ErrorCode::kINTERNAL_ERROR);
@@ -348,4 +348,4 @@ TEST_F(TensorrtRuntimeWarmUps, HostMemoryThatRunsOutIsAnErrorOfItsCreation) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::run_refusals_tests

@@ -2,7 +2,7 @@
 // right.
 #include "run_fixture.h"
 
-namespace skua::test {
+namespace skua::test::run_room_tests {
 namespace {
 
 class TensorrtRoom : public TensorrtRun {};
@@ -35,4 +35,4 @@ TEST_F(TensorrtRoom, AnOutputThatTheDataMakeTooLargeInOneDimensionIsNoResult) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::run_room_tests

@@ -4,7 +4,7 @@
 #include "run_fixture.h"
 #include "skua/runtime_factory.h"
 
-namespace skua::test {
+namespace skua::test::run_runtime_tests {
 namespace {
 
 using ::testing::HasSubstr;
@@ -163,4 +163,4 @@ TEST_F(TensorrtRuntimeTest, EnginesMayOutliveTheirRuntime) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::run_runtime_tests

@@ -2,7 +2,7 @@
 #include "run_clocks.h"
 #include "run_fixture.h"
 
-namespace skua::test {
+namespace skua::test::run_warm_up_tests {
 namespace {
 
 class TensorrtWarmUp : public TensorrtRun {
@@ -124,4 +124,4 @@ TEST_F(TensorrtWarmUp, ARecordingThatSpoilsItsContextIsMendedInIt) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::run_warm_up_tests

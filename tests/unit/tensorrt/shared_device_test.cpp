@@ -11,7 +11,7 @@
 #include "runtimes/tensorrt/gpu_allocator.h"
 #include "runtimes/tensorrt/lane_wait.h"
 
-namespace skua::test {
+namespace skua::test::shared_device_tests {
 namespace {
 
 using ::testing::HasSubstr;
@@ -378,4 +378,4 @@ TEST_F(TensorrtSharedDevice, TheDeviceIsToldHowItIsWaitedFor) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::shared_device_tests

@@ -3,7 +3,7 @@
 #include "runtimes/tensorrt/compile_precision.h"
 #include "tool_fixture.h"
 
-namespace skua::test {
+namespace skua::test::tool_precision_tests {
 namespace {
 
 constexpr char kFused[] = R"({"Layers":[
@@ -106,4 +106,4 @@ TEST(ToolPrecision, TheProofOfAReferenceSaysWhatIsNotReadBack) {
 }
 
 }  // namespace
-}  // namespace skua::test
+}  // namespace skua::test::tool_precision_tests
