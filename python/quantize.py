@@ -2,8 +2,8 @@
 
     python quantize.py REQUEST.json RESPONSE.json [PARENT_PID]
 
-The request names the model, what stays float32, the inputs to judge with, and the file to write, which lies
-in the caller's staging folder. The response holds either `result` or `error`. Status 28: no space left.
+The request names the model, the precision, what stays float32, the inputs to judge with or the samples to calibrate
+with, and the file to write, which lies in the caller's staging folder. The response holds either `result` or `error`. Status 28: no space left.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import errno
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the package may be missing
+    from collections.abc import Iterator
+
     from onnx import ModelProto
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -27,11 +30,16 @@ PACKAGES_REMEDY = "run scripts/setup.sh, which installs the packages of requirem
 
 def convert(request: dict) -> dict:
     """Everything between the request and the file; the result is what `skua quantize --json` prints."""
+    tempfile.tempdir = str(Path(request["out"]).parent)  # libraries write nowhere else
+    return {"fp16": to_half, "int8": to_int8}[request["precision"]](request)
+
+
+def to_half(request: dict) -> dict:
     # Late: a missing package becomes a response, not a traceback.
     from skua_precision import check, graphs, half
 
     step("reading " + request["model"])
-    source = graphs.load(Path(request["model"]))
+    source = graphs.load(Path(request["model"])).model
     step("converting")
     converted = half.to_half(source, request["keep_fp32"])
     source = half.prepare(source)
@@ -52,6 +60,36 @@ def convert(request: dict) -> dict:
         "largest_value": max(ranges.values(), default=0.0),
         "outputs": [check.as_json(output) for output in outputs],
     }
+
+
+def to_int8(request: dict) -> dict:
+    from skua_precision import accuracy, check, graphs, qdq, samples
+
+    step("reading " + request["model"])
+    source = graphs.load(Path(request["model"]))
+    data = request["data_set"]
+    calibrating, held_out = samples.split([samples.SampleFile(Path(path), digest) for path, digest in data["samples"]])
+    made = qdq.to_int8(source.model, told(samples.each(calibrating, source.model), "calibrating", len(calibrating)),
+                       request["keep_fp32"], data["algorithm"])
+    figures = accuracy.judge(source.model, made.model,
+                             told(samples.each(held_out, source.model), "comparing", len(held_out)))
+    accuracy.refuse(figures)
+    origin = {"dataset_sha256": data["sha256"], "sample_count": len(calibrating), "held_out_count": len(held_out),
+              "algorithm": data["algorithm"], "producer": f"skua quantize, onnxruntime {check.onnxruntime.__version__}",
+              "source_sha256": source.sha256, "source_external_sha256": source.external_sha256,
+              "keep_fp32": request["keep_fp32"]}
+    qdq.stamp(made.model, origin)
+    size = write_model(made.model, Path(request["out"]))
+    return {"size_bytes": size, "kept_fp32": made.kept_fp32, "left_fp32": made.left_fp32, "quantised": made.quantised,
+            "calibration": origin,
+            "outputs": [accuracy.as_json(figure) for figure in figures]}
+
+
+def told(values: Iterator, doing: str, count: int) -> Iterator:
+    """The same, with a line of progress each."""
+    for number, value in enumerate(values, 1):
+        step(f"{doing}: sample {number} of {count}")
+        yield value
 
 
 def step(text: str) -> None:

@@ -99,6 +99,15 @@ def run(session: onnxruntime.InferenceSession, inputs: Arrays) -> list[np.ndarra
                                               "that fit it with --input NAME=FILE.npy") from error
 
 
+def run_sample(session: onnxruntime.InferenceSession, name: str, inputs: Arrays) -> list[np.ndarray]:
+    """The same on a sample of a data set."""
+    try:
+        return session.run(None, inputs)
+    except Exception as error:  # as above
+        raise build_error("execution_failed", f"data set, {name}: the graph does not run on this sample: {error}; give "
+                                              "samples that fit the model") from error
+
+
 def _made_up(dtype: np.dtype, shape: list[int], name: str) -> np.ndarray:
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
     generator = np.random.default_rng(seed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +18,27 @@ from skua_precision.errors import build_error, invalid_argument
 MAX_MODEL_BYTES = 2**31 - 1  # what one protobuf file can hold
 
 
-def load(path: Path) -> ModelProto:
-    """The model with its external weights inside."""
+@dataclass(frozen=True)
+class Source:
+    """A model with its external weights inside, and what it was read from."""
+
+    model: ModelProto
+    sha256: str  # of the file
+    external_sha256: str | None  # of the names and bytes of the weights that lay beside it; None: there were none
+
+
+def load(path: Path) -> Source:
+    """Read once: the digests are those of the bytes that were parsed."""
     if not path.is_file():
         raise build_error("model_missing", f"{path} does not exist or is no regular file; check the path")
     if path.stat().st_size > MAX_MODEL_BYTES:
         raise build_error("model_too_large", f"{path} has {path.stat().st_size} bytes; one ONNX file with "
                                              f"its weights inside may have {MAX_MODEL_BYTES}")
     try:
-        model = onnx.load(str(path))
+        data = path.read_bytes()
+        model = onnx.load_model_from_string(data)
+        outside = [t for t in all_weights(model.graph) if t.data_location == TensorProto.EXTERNAL]
+        onnx.load_external_data_for_model(model, str(path.parent))
         if not model.graph.node:
             raise build_error("model_empty", f"{path} holds no node; export the model again")
         onnx.checker.check_model(model, full_check=False)
@@ -33,7 +47,15 @@ def load(path: Path) -> ModelProto:
     except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
         said = str(error).strip().split("\n")[0]
         raise build_error("model_malformed", f"{path}: {said}; export the model again") from error
-    return model
+    return Source(model, hashlib.sha256(data).hexdigest(), _digest(outside) if outside else None)
+
+
+def _digest(tensors: list[TensorProto]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        for part in (tensor.name.encode(), tensor.raw_data):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
 
 
 def inner_graphs(node: NodeProto) -> Iterator[GraphProto]:
@@ -142,15 +164,18 @@ def matching_nodes(graph: GraphProto, patterns: list[str]) -> set[str]:
     return names
 
 
-def float_weights(graph: GraphProto) -> Iterator[TensorProto]:
-    """The float32 weights of a graph and of the graphs inside it."""
-    yield from (w for w in graph.initializer if w.data_type == TensorProto.FLOAT)
+def all_weights(graph: GraphProto) -> Iterator[TensorProto]:
+    """The weights and constants of a graph and of the graphs inside it."""
+    yield from graph.initializer
     for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.TENSOR and attribute.t.data_type == TensorProto.FLOAT:
-                yield attribute.t
+        yield from (attribute.t for attribute in node.attribute if attribute.type == AttributeProto.TENSOR)
         for inner in inner_graphs(node):
-            yield from float_weights(inner)
+            yield from all_weights(inner)
+
+
+def float_weights(graph: GraphProto) -> Iterator[TensorProto]:
+    """Those of them that are float32."""
+    return (tensor for tensor in all_weights(graph) if tensor.data_type == TensorProto.FLOAT)
 
 
 def float_values(model: ModelProto) -> list[str]:

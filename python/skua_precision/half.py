@@ -54,7 +54,8 @@ def _admits_half(node: NodeProto, opset: int) -> bool:
     return not any("tensor(float)" in each and "tensor(float16)" not in each for each in choices)
 
 
-def _opset(model: ModelProto) -> int:
+def opset_of(model: ModelProto) -> int:
+    """Of ONNX's own operators."""
     return max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
 
 
@@ -109,7 +110,7 @@ def to_half(source: ModelProto, patterns: list[str]) -> Conversion:
     """Converts weights and arithmetic; inputs and outputs keep the types of `source`."""
     model = prepare(source)
     kept = graphs.matching_nodes(model.graph, patterns)
-    opset = _opset(model)
+    opset = opset_of(model)
     floats = set(graphs.float_values(model))
     always = {n.name for n in graphs.all_nodes(model.graph)
               if not _admits_half(n, opset) and floats & {*n.input, *n.output}}
@@ -119,10 +120,10 @@ def to_half(source: ModelProto, patterns: list[str]) -> Conversion:
     _join_casts(converted, own_nodes)
     converted = _settle(converted)
     note = f"skua quantize fp16, onnxruntime {onnxruntime.__version__}, keep_fp32 [{', '.join(patterns)}]"
-    _set_property(converted, CONVERTER_KEY, note)
+    set_property(converted, CONVERTER_KEY, note)
     return Conversion(converted, sorted(kept), sorted(always))
 
 
-def _set_property(model: ModelProto, key: str, value: str) -> None:
+def set_property(model: ModelProto, key: str, value: str) -> None:
     entry = next((e for e in model.metadata_props if e.key == key), None) or model.metadata_props.add()
     entry.key, entry.value = key, value

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "cache/staged_copy.h"
+#include "calibration/data_set.h"
 #include "core/json_strict.h"
 #include "core/text.h"
 #include "inference/compile_process.h"
@@ -103,12 +104,38 @@ class Staging {
   std::unique_ptr<Folder> folder_;
 };
 
+/// The samples with their digests, so that the tool reads what was hashed; null for half precision.
+Result<Json> data_set_of(const QuantizeJob& job) {
+  if (!job.data) return Json();
+  const std::filesystem::path& path = job.data->folder;
+  auto folder = job.files->open_folder(path);
+  if (!folder.ok()) return as_build_error(folder.error(), "cannot read data set " + path.string());
+  calibration::DataSetOptions options;
+  options.cancel_requested = [&] { return job.cancel_requested != nullptr && job.cancel_requested->load(); };
+  SKUA_ASSIGN_OR_RETURN(const calibration::DataSet set, calibration::read_data_set(**folder, options));
+  if (set.kind != calibration::SampleKind::kNpz) {
+    return make_error(ErrorCode::kEngineBuild, Reason::kDataSetMalformed,
+                      path.string() +
+                          ": expected .npz samples, found images, which this release does not read "
+                          "yet; convert them with what makes the network's inputs");
+  }
+  Json samples = Json::array();
+  for (const calibration::DataSetFile& file : set.samples) {
+    samples.push_back({(path / file.name).string(), file.sha256.hex()});
+  }
+  return Json{
+      {"samples", std::move(samples)}, {"sha256", set.digest.hex()}, {"algorithm", job.data->algorithm}};
+}
+
 Result<std::string> encode_job(const QuantizeJob& job, const std::filesystem::path& out) {
   Json inputs = Json::object();
   for (const auto& [name, file] : job.inputs) inputs[name] = file.string();
+  SKUA_ASSIGN_OR_RETURN(Json data_set, data_set_of(job));
   const Json request{{"model", job.model.string()},
+                     {"precision", job.data ? "int8" : "fp16"},
                      {"out", out.string()},
                      {"keep_fp32", job.keep_fp32},
+                     {"data_set", std::move(data_set)},
                      {"inputs", std::move(inputs)}};
   try {
     return request.dump(1) + "\n";

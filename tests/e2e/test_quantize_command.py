@@ -1,5 +1,6 @@
 """`skua quantize`: a float32 model becomes a half one that compiles, or is refused and nothing is left."""
 
+import hashlib
 import json
 import pathlib
 import signal
@@ -8,6 +9,7 @@ import time
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 import programs
@@ -103,13 +105,107 @@ def refuse(skua, arguments, status, reason, *words, left=()):
     assert sorted(trees.tree(out.parent)) == sorted(left)
 
 
-@pytest.mark.parametrize("precision", ["int8", "mixed"])
-def test_other_precisions_are_not_available_yet(skua, model, out, precision):
-    refuse(skua, [model, "--precision", precision, "--out", out], USAGE, "precision_not_supported",
-           "not available yet", precision)
+def test_mixed_is_not_available_yet(skua, model, out):
+    refuse(skua, [model, "--precision", "mixed", "--out", out], USAGE, "precision_not_supported", "not available yet")
     refuse(skua, [model, "--precision", "fp16", "--calibration-dataset", model.parent, "--out", out], USAGE,
-           "precision_not_supported", "not available yet")
+           "invalid_argument", "--calibration-dataset")
     skua.ok("quantize", model, "--precision", "fp16", "--out", out)
+
+
+# ---- int8 --------------------------------------------------------------------------------------------------
+
+def left_and_right(seed):
+    random = np.random.default_rng(seed)
+    return {name: random.uniform(-1, 1, (2, 8)).astype(np.float32) for name in ("left", "right")}
+
+
+@pytest.fixture(name="data_set")
+def samples_of_typical_inputs(place):
+    folder = place.folder / "data"
+    folder.mkdir()
+    for seed in range(10):
+        np.savez(folder / f"{seed:03}.npz", **left_and_right(seed))
+    return folder
+
+
+def int8(model, data_set, out):
+    return [model, "--precision", "int8", "--calibration-dataset", data_set, "--out", out]
+
+
+@pytest.mark.parametrize("algorithm", ["entropy2", "minmax"])
+def test_an_int8_model_runs_and_says_what_it_was_made_from(skua, model, data_set, out, algorithm):
+    report = skua.ok("quantize", *int8(model, data_set, out), "--calibration-algorithm", algorithm, "--json")
+    hashed = skua.ok("inspect", data_set, "--json")["content"]
+    origin = report["calibration"]
+    assert (origin["dataset_sha256"], origin["algorithm"]) == (hashed["sha256"], algorithm)
+    assert (origin["sample_count"], origin["held_out_count"]) == (8, 2) and hashed["samples"] == 10
+    distances = [output["relative_l2"] for output in report["outputs"]]
+    assert report["quantised"] and 0 < max(distances) < 0.05
+    assert origin["source_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    (stamp,) = (entry.value for entry in onnx.load(out).metadata_props if entry.key == "skua.calibration")
+    assert json.loads(stamp) == origin
+    outputs = {}
+    for name, file in (("fp32", model), ("int8", out)):
+        outputs[name] = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(
+            ["product"], left_and_right(99))[0]
+    assert not np.array_equal(outputs["int8"], outputs["fp32"]), "it computes with int8"
+    np.testing.assert_allclose(outputs["int8"], outputs["fp32"], atol=0.05 * np.abs(outputs["fp32"]).max())
+    assert list(trees.tree(out.parent)) == [out.name]
+
+
+def test_int8_is_not_compiled_yet(skua, place, model, data_set, out):
+    skua.ok("quantize", *int8(model, data_set, out))
+    result = skua("compile", out, "--out", place.cache, "--precision", "int8", "--calibration-dataset", data_set, *CPU,
+                  "--json")
+    programs.error_of(result, BUILD_FAILED, "precision_not_supported")
+
+
+def spoil(data_set, kind):
+    """What the refusal names."""
+    file = data_set / "004.npz"
+    if kind == "cut":
+        file.write_bytes(file.read_bytes()[:-40])
+    elif kind == "nan":
+        np.savez(file, **left_and_right(4) | {"left": np.full((2, 8), np.nan, np.float32)})
+    elif kind == "missing input":
+        np.savez(file, left=left_and_right(4)["left"])
+    elif kind == "empty":
+        file.write_bytes(b"")
+    elif kind == "another file":
+        file = data_set / "notes.txt"
+        file.write_text("mine")
+    elif kind == "link":
+        file.unlink()
+        file.symlink_to("003.npz")
+    return file.name
+
+
+@pytest.mark.parametrize("kind", ["cut", "nan", "missing input", "empty", "another file", "link"])
+def test_a_data_set_is_used_whole_or_not_at_all(skua, model, data_set, out, kind):
+    name = spoil(data_set, kind)
+    refuse(skua, int8(model, data_set, out), BUILD_FAILED, "data_set_malformed", name)
+
+
+def test_other_bad_data_sets(skua, model, data_set, out):
+    for file in sorted(data_set.iterdir())[1:]:
+        file.unlink()
+    refuse(skua, int8(model, data_set, out), BUILD_FAILED, "data_set_malformed", "at least 2 samples")
+    refuse(skua, int8(model, data_set / "none", out), BUILD_FAILED, "not_found", "none")
+    (data_set / "000.npz").rename(data_set / "000.png")
+    (data_set / "preprocess.yaml").write_text("layout: nchw")
+    refuse(skua, int8(model, data_set, out), BUILD_FAILED, "data_set_malformed", "images")
+
+
+def test_calibrating_with_noise_is_refused(skua, model, data_set, out):
+    """Eight samples of something else: ranges in which the two that judge are nothing."""
+    for number, file in enumerate(sorted(data_set.iterdir())):
+        if number % 5 != 4:
+            np.savez(file, **{name: values * 3000 for name, values in left_and_right(number).items()})
+    refuse(skua, [*int8(model, data_set, out), "--calibration-algorithm", "minmax"], BUILD_FAILED,
+           "precision_not_supported", "relative_l2", "product")
+
+
+# ---- refusals of half precision ----------------------------------------------------------------------------
 
 
 def test_patterns_must_match(skua, model, out):
@@ -166,7 +262,8 @@ def test_missing_packages_are_told(place, model, out):
     script = programs.ROOT / "python" / "quantize.py"
     request, response = place.folder / "request.json", place.folder / "response.json"
     out = place.folder / "h.onnx"
-    request.write_text(json.dumps({"model": str(model), "out": str(out), "keep_fp32": [], "inputs": {}}))
+    request.write_text(json.dumps({"model": str(model), "out": str(out), "precision": "fp16", "keep_fp32": [],
+                                   "inputs": {}}))
     python = programs.ROOT / ".venv" / "bin" / "python"
     for options, found in ((["-S"], '"reason": "builder_missing"'), ([], '"result"')):
         subprocess.run([python, "-I", "-B", *options, script, request, response], check=True,
@@ -205,9 +302,12 @@ def test_the_next_run_removes_what_a_killed_one_left(skua, model, out):
 
 
 @pytest.mark.skipif(NO_TRACE is not None, reason=f"strace: {NO_TRACE}")
-def test_no_network_and_no_file_elsewhere(home, tmp_path, model, out):
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_no_network_and_no_file_elsewhere(home, tmp_path, model, data_set, out, precision):
     sources = trees.tree(programs.ROOT / "python")
-    command = [programs.SKUA, "quantize", model, "--precision", "fp16", "--out", out]
+    command = [programs.SKUA, "quantize", model, "--precision", precision, "--out", out]
+    if precision == "int8":
+        command += ["--calibration-dataset", data_set]
     report = tracing.run(command, tmp_path / "trace.log", env=programs.environment(home), cwd=tmp_path)
     assert report.status == DONE, report.stderr
     assert report.network == [] and report.memory_files == []

@@ -323,7 +323,7 @@ def test_bad_models_are_refused(tmp_path: Path, content: bytes | None, reason: s
     error = refusal(graphs.load, path)
     assert (error.error_class, error.reason) == ("EngineBuildError", reason) and str(path) in str(error)
     path.write_bytes(chain("Abs").SerializeToString())
-    assert len(graphs.load(path).graph.node) == 2
+    assert len(graphs.load(path).model.graph.node) == 2
 
 
 def test_nodes_are_sorted_by_what_they_read() -> None:

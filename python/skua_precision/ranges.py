@@ -1,0 +1,130 @@
+"""How far the values of a network reach on the samples of a data set: what int8 is scaled by.
+
+The values are counted as the samples come, so that neither the samples nor what a network makes of them need fit into
+memory; the counts do not depend on their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from onnx import ModelProto, TensorProto, helper
+
+from skua_precision import check
+from skua_precision.errors import build_error
+from skua_precision.samples import Sample
+
+STEPS = 4096  # of an octave: its values from one power of two to the next
+BINS = 2048
+LEVELS = 128  # of the absolute values of int8
+LEAST_SHARE = 1e-12  # what stands for no share at all in a quotient
+NARROWER = 8.0  # how much closer one looks where a histogram shows too little
+
+
+class Spread:
+    """How often each size of a value occurs, in equal steps of each octave. Zeros count for nothing: ReLUs make them in any
+    number, and they are zero at every scale."""
+
+    def __init__(self) -> None:
+        self.octaves: dict[int, np.ndarray] = {}
+        self.largest = 0.0
+
+    def add(self, values: np.ndarray) -> None:
+        """Of finite values."""
+        sizes = np.abs(values).ravel().astype(np.float64)
+        sizes = sizes[sizes > 0.0]
+        if sizes.size == 0:
+            return
+        self.largest = max(self.largest, float(sizes.max()))
+        fractions, exponents = np.frexp(sizes)  # fractions from a half to below one
+        lowest = int(exponents.min())
+        keys = (exponents - lowest).astype(np.int64) * STEPS + ((fractions - 0.5) * (2 * STEPS)).astype(np.int64)
+        for number, counts in enumerate(np.bincount(keys, minlength=STEPS * (int(exponents.max()) - lowest + 1)).reshape(-1, STEPS)):
+            if counts.any():
+                self.octaves[lowest + number] = self.octaves.get(lowest + number, 0) + counts
+
+    def histogram(self, top: float) -> tuple[np.ndarray, int]:
+        """Counts in BINS equal bins up to `top`, and how many values are above."""
+        counts, above = np.zeros(BINS), 0
+        for exponent, steps in self.octaves.items():
+            middles = np.ldexp(0.5 + (np.arange(STEPS) + 0.5) / (2 * STEPS), exponent)
+            bins = np.minimum(middles / top * BINS, float(BINS)).astype(np.int64)
+            found = np.bincount(bins, weights=steps, minlength=BINS + 1)
+            counts += found[:BINS]
+            above += int(found[BINS])
+        return counts, above
+
+
+def minmax(spread: Spread) -> float:
+    """All values keep their place."""
+    return spread.largest
+
+
+def _at_levels(counts: np.ndarray) -> np.ndarray:
+    """What is left of a histogram in `LEVELS` steps: each spreads its count over those of its bins that have any."""
+    starts = np.linspace(0, len(counts), LEVELS + 1).astype(int)
+    occupied = np.add.reduceat(counts > 0, starts[:-1], dtype=np.int64)
+    means = np.add.reduceat(counts, starts[:-1]) / np.maximum(occupied, 1)
+    return np.repeat(means, np.diff(starts)) * (counts > 0)
+
+
+def _divergence(counts: np.ndarray, kept: int, above: int) -> float:
+    """Of Kullback and Leibler, when what lies above `kept` bins becomes the largest value."""
+    wanted = counts[:kept].copy()
+    found = _at_levels(wanted)
+    wanted[-1] += counts[kept:].sum() + above
+    if found.sum() == 0.0:
+        return np.inf
+    p, q = wanted / wanted.sum(), np.maximum(found / found.sum(), LEAST_SHARE)
+    is_there = p > 0.0
+    return float((p[is_there] * np.log(p[is_there] / q[is_there])).sum())
+
+
+def entropy2(spread: Spread) -> float:
+    """The range that loses the least of the histogram: S. Migacz, 8-bit inference with TensorRT (GTC 2017).
+
+    A histogram up to a value that is far away shows nothing of the others: one looks closer while most of them are in
+    its first bin, or the least range of all that it offers is the best.
+    """
+    top = np.nextafter(spread.largest, np.inf)
+    while spread.octaves:
+        counts, above = spread.histogram(top)
+        if counts[0] <= 0.5 * counts.sum():
+            best = min(range(LEVELS, BINS + 1), key=lambda kept: _divergence(counts, kept, above))
+            if best > LEVELS:
+                return min(float(top) * best / BINS, spread.largest)
+        top /= NARROWER
+        if counts.sum() == 0.0 or top == 0.0:
+            break
+    return spread.largest
+
+
+METHODS: dict[str, Callable[[Spread], float]] = {"entropy2": entropy2, "minmax": minmax}
+
+
+def _probe(model: ModelProto, values: Sequence[str]) -> ModelProto:
+    """The model with `values`, which are float32, as its outputs."""
+    probe = ModelProto()
+    probe.CopyFrom(model)
+    del probe.graph.output[:]
+    probe.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in values)
+    return probe
+
+
+def collect(model: ModelProto, values: Sequence[str], samples: Iterable[Sample], method: str) -> dict[str, float]:
+    """The largest size that int8 is to hold, of each value."""
+    session = check.session_of(_probe(model, values))
+    spreads = {name: Spread() for name in values}
+    for sample in samples:
+        for name, found in zip(values, check.run_sample(session, sample.name, sample.arrays), strict=True):
+            if not np.isfinite(found).all():
+                raise build_error("precision_not_supported", f"data set, {sample.name}: value '{name}' is not finite in "
+                                                             "float32; mend the model or the sample")
+            spreads[name].add(found)
+    reach = {name: METHODS[method](spread) for name, spread in spreads.items()}
+    if silent := [name for name, size in reach.items() if not size > 0.0]:
+        raise build_error("precision_not_supported", f"value '{silent[0]}' is zero in every sample that calibrates, so that "
+                                                     "nothing says how far it reaches; give typical samples, or keep the "
+                                                     "nodes that read it with --keep-fp32")
+    return reach

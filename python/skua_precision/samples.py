@@ -1,0 +1,161 @@
+"""Samples of a calibration data set: read once, exactly as they were hashed, and judged before any is used."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+from onnx import ModelProto, ValueInfoProto, helper
+
+from skua_precision.errors import PrecisionError, build_error
+
+MAX_ARRAY_BYTES = 2**31  # of one sample; a network's input is far below
+HELD_OUT_EVERY = 5  # one sample in so many judges the result and calibrates nothing
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class SampleFile:
+    """One file of a data set, as whoever hashed the set listed it."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a file holds: an array for each input of a model."""
+
+    name: str
+    arrays: Arrays
+
+
+def malformed(file: SampleFile, expected: str, found: str) -> PrecisionError:
+    return build_error("data_set_malformed", f"data set, {file.path}: expected {expected}, found {found}")
+
+
+def _changed(file: SampleFile, found: str) -> PrecisionError:
+    return build_error("data_set_changed", f"data set, {file.path}: expected the file as it was hashed, found {found}; let "
+                                           "nobody write to the data set and run the command again")
+
+
+def _bytes_of(file: SampleFile) -> bytes:
+    """The bytes that were hashed; no link is followed, nothing is waited for."""
+    try:
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise _changed(file, "no regular file")
+            if found.st_size > MAX_ARRAY_BYTES:
+                raise malformed(file, f"at most {MAX_ARRAY_BYTES} bytes", str(found.st_size))
+            data = stream.read(found.st_size + 1)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            raise _changed(file, str(error.strerror)) from error
+        raise PrecisionError("IoError", "io_error", f"data set, {file.path} cannot be read: {error.strerror}; check the "
+                                                    "disk and the file's permissions") from error
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise _changed(file, "another content")
+    return data
+
+
+def _declared(model: ModelProto) -> dict[str, ValueInfoProto]:
+    weights = {tensor.name for tensor in model.graph.initializer}  # old models list them as inputs, too
+    return {value.name: value for value in model.graph.input if value.name not in weights}
+
+
+def _check_header(file: SampleFile, value: ValueInfoProto, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Before a byte is allocated for the array."""
+    tensor = value.type.tensor_type
+    wanted_type = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+    if dtype != wanted_type:
+        raise malformed(file, f"{wanted_type} for input '{value.name}'", str(dtype))
+    if 0 in shape:
+        raise malformed(file, f"values for input '{value.name}'", "an empty array")
+    if not tensor.HasField("shape"):
+        return
+    wanted = [dim.dim_value or None for dim in tensor.shape.dim]  # None: dynamic
+    if len(wanted) != len(shape) or any(w not in (None, n) for w, n in zip(wanted, shape, strict=True)):
+        told = ", ".join("any" if w is None else str(w) for w in wanted)
+        raise malformed(file, f"shape ({told}) for input '{value.name}'", str(shape))
+
+
+def _array(file: SampleFile, value: ValueInfoProto, data: bytes) -> np.ndarray:
+    """Of a .npy, whose format is NEP 1 of NumPy."""
+    stream = io.BytesIO(data)
+    read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(stream))
+    if read_header is None:
+        raise malformed(file, f"format 1.0 or 2.0 for '{value.name}.npy'", "another")
+    shape, is_fortran, dtype = read_header(stream)
+    _check_header(file, value, shape, dtype)
+    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if len(data) - stream.tell() != size:
+        raise malformed(file, f"{size} bytes of values in '{value.name}.npy'", str(len(data) - stream.tell()))
+    array = np.frombuffer(data, dtype, offset=stream.tell()).reshape(shape, order="F" if is_fortran else "C")
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        raise malformed(file, f"finite values for input '{value.name}'", "NaN or infinity")
+    return np.array(array, order="C")
+
+
+def _arrays(file: SampleFile, inputs: dict[str, ValueInfoProto], data: bytes) -> Arrays:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = archive.infolist()
+        if (size := sum(entry.file_size for entry in entries)) > MAX_ARRAY_BYTES:
+            raise malformed(file, f"at most {MAX_ARRAY_BYTES} bytes of arrays", str(size))
+        names = [entry.filename.removesuffix(".npy") for entry in entries]
+        if len(set(names)) != len(names):
+            raise malformed(file, "every array once", "one twice")
+        if set(names) != set(inputs):
+            raise malformed(file, f"one array an input ({', '.join(inputs)})", ", ".join(sorted(names)) or "none")
+        if other := [entry for entry in entries if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]:
+            raise malformed(file, "members stored or deflated, as numpy writes them", f"another way for '{other[0].filename}'")
+        return {name: _array(file, inputs[name], _member(file, archive, entry))
+                for name, entry in zip(names, entries, strict=True)}
+
+
+def _member(file: SampleFile, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Whole, so that the archive's checksum is compared before anything is made of the bytes; no more than it says."""
+    with archive.open(entry) as stream:
+        data = stream.read(entry.file_size + 1)
+    if len(data) != entry.file_size:
+        raise malformed(file, f"{entry.file_size} bytes in '{entry.filename}'", f"{len(data)} or more")
+    return data
+
+
+def read(file: SampleFile, model: ModelProto) -> Arrays:
+    """One array for each input of `model`, of its type and shape, and nothing else."""
+    data = _bytes_of(file)
+    try:
+        return _arrays(file, _declared(model), data)
+    except (PrecisionError, MemoryError):
+        raise
+    except Exception as error:  # whatever unpacking and parsing make of foreign bytes
+        raise malformed(file, "a .npz file", f"another: {type(error).__name__}: {error}") from error
+
+
+def split(files: Sequence[SampleFile]) -> tuple[list[SampleFile], list[SampleFile]]:
+    """What calibrates, and what is held out to judge with, by position: it is the same every time. Files of one content
+    are on one side."""
+    contents = list(dict.fromkeys(file.sha256 for file in files))
+    if len(contents) < 2:
+        raise build_error("data_set_malformed", f"the data set: expected at least 2 samples that differ, one to calibrate with "
+                                                f"and one to judge with, found {len(contents)}")
+    every = min(HELD_OUT_EVERY, len(contents))
+    judging = set(contents[every - 1::every])
+    return [f for f in files if f.sha256 not in judging], [f for f in files if f.sha256 in judging]
+
+
+def each(files: Sequence[SampleFile], model: ModelProto) -> Iterator[Sample]:
+    """One after the other: a data set need not fit into memory."""
+    for file in files:
+        yield Sample(str(file.path), read(file, model))
