@@ -14,7 +14,8 @@ export SKUA_DEPTH=${SKUA_DEPTH:-ci}
 export CCACHE_DISABLE=1  # what gcov needs lies beside the objects of this very build
 
 scripts/setup.sh lanes
-mkdir -p out/coverage
+mkdir -p out/coverage out/results
+rm -f out/results/coverage.xml
 cmake --preset coverage >out/coverage/configure.log 2>&1 || { cat out/coverage/configure.log; exit 1; }
 cmake --build --preset coverage --parallel 2
 find build/coverage -name '*.gcda' -delete
@@ -22,12 +23,15 @@ status=0
 # Beside the tests: one process after the other, each of which mostly waits for the kernel to stop it.
 SKUA_DEPTH=prove build/coverage/tests/fault_real --gtest_filter='ErrnoInjection.*-*Careless*' >out/coverage/errno.log &
 errno_sweep=$!
+tests=0
 {
-  python3 scripts/run_suites.py coverage out/coverage/tests.xml && ctest --preset coverage -R '^fuzz\.'
-} >out/coverage/tests.log 2>&1 || {
-  grep -E '\*\*\*|FAILED|Failure|tests passed|processes' out/coverage/tests.log
+  python3 scripts/run_suites.py coverage out/results/coverage.xml || tests=1
+  ctest --preset coverage -R '^fuzz\.' || tests=1
+} >out/coverage/tests.log 2>&1
+if [ "$tests" != 0 ]; then
+  grep -E '\*\*\*|FAILED|Failure|run_suites|tests passed|processes' out/coverage/tests.log
   status=1
-}
+fi
 wait "$errno_sweep" || {
   tail -n 40 out/coverage/errno.log
   status=1

@@ -60,7 +60,8 @@ class _Own:
         self._graph = model.graph
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
         self._taken = {name for node in graphs.all_nodes(model.graph) for name in (*node.input, *node.output)}
-        self._taken |= set(self._weights)
+        self._taken |= {tensor.name for tensor in graphs.all_weights(model.graph)}
+        self._taken |= {value.name for value in (*model.graph.input, *model.graph.output)}
         self.activations: dict[str, str] = {}  # own name: the value that it is
         wanted = set(nodes)
         for node in [node for node in model.graph.node if node.name in wanted]:
@@ -80,8 +81,9 @@ class _Own:
             node.input[position] = own
 
     def _new_name(self, name: str) -> str:
+        """The library appends to it what its own values are called by."""
         number = 0
-        while (own := f"{name}__int8_{number}") in self._taken:
+        while any(taken.startswith(own := f"{name}__int8_{number}") for taken in self._taken):
             number += 1
         self._taken.add(own)
         return own
@@ -106,8 +108,11 @@ def _can_be_int8(node: NodeProto, floats: set[str], weights: dict[str, TensorPro
     """Also of what ONNX Runtime's quantiser makes of it."""
     if node.op_type not in int8_form.OPERATORS or not floats.issuperset(node.input[:2]):
         return False
-    if node.op_type == "MatMul":  # the scale of a channel would be on another axis
-        return all(len(weights[name].dims) <= 2 for name in node.input[:2] if name in weights)
+    constant = [len(weights[name].dims) if name in weights else 0 for name in node.input[:2]]
+    if constant[0] and constant[1]:
+        return False
+    if node.op_type == "MatMul":  # otherwise the scales would be those of another axis than the columns'
+        return constant[0] == 0 and constant[1] <= 2
     beta = next((attribute.f for attribute in node.attribute if attribute.name == "beta"), 1.0)
     return node.op_type != "Gemm" or beta == 1.0  # it sets beta to 1 and leaves the bias as it is
 
@@ -153,6 +158,9 @@ def _quantise(model: ModelProto, wanted: list[str], samples: Iterable[Sample], m
                                                "--keep-fp32") from error
     quantised = quantiser.model.model
     own.give_back(quantised)
+    del quantised.graph.value_info[:]  # of values that have gone
+    del quantised.metadata_props[:]
+    quantised.metadata_props.extend(model.metadata_props)
     graphs.sort_nodes(quantised.graph)
     _check_made(quantised, wanted)
     return quantised

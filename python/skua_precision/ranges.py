@@ -20,6 +20,7 @@ BINS = 2048
 LEVELS = 128  # of the absolute values of int8
 LEAST_SHARE = 1e-12  # what stands for no share at all in a quotient
 NARROWER = 8.0  # how much closer one looks where a histogram shows too little
+MOST_CLIPPED = 0.01  # of the values that are not zero; a divergence alone clips what lies on few levels
 
 
 class Spread:
@@ -90,14 +91,20 @@ def entropy2(spread: Spread) -> float:
     top = np.nextafter(spread.largest, np.inf)
     while spread.octaves:
         counts, above = spread.histogram(top)
-        if counts[0] <= 0.5 * counts.sum():
-            best = min(range(LEVELS, BINS + 1), key=lambda kept: _divergence(counts, kept, above))
+        total = counts.sum() + above
+        least = _least_kept(counts, above, total)
+        if counts[0] <= 0.5 * total or least > BINS // NARROWER:
+            best = min(range(max(LEVELS, least), BINS + 1), key=lambda kept: _divergence(counts, kept, above))
             if best > LEVELS:
                 return min(float(top) * best / BINS, spread.largest)
         top /= NARROWER
-        if counts.sum() == 0.0 or top == 0.0:
-            break
     return spread.largest
+
+
+def _least_kept(counts: np.ndarray, above: int, total: float) -> int:
+    """Bins that must stay so that no more than MOST_CLIPPED of all values is beyond them."""
+    beyond = total - np.cumsum(counts)
+    return int(np.searchsorted(-beyond, -MOST_CLIPPED * total)) + 1 if above <= MOST_CLIPPED * total else BINS
 
 
 METHODS: dict[str, Callable[[Spread], float]] = {"entropy2": entropy2, "minmax": minmax}
@@ -123,8 +130,17 @@ def collect(model: ModelProto, values: Sequence[str], samples: Iterable[Sample],
                                                              "float32; mend the model or the sample")
             spreads[name].add(found)
     reach = {name: METHODS[method](spread) for name, spread in spreads.items()}
-    if silent := [name for name, size in reach.items() if not size > 0.0]:
-        raise build_error("precision_not_supported", f"value '{silent[0]}' is zero in every sample that calibrates, so that "
-                                                     "nothing says how far it reaches; give typical samples, or keep the "
-                                                     "nodes that read it with --keep-fp32")
+    _refuse_no_range(reach)
     return reach
+
+
+def _refuse_no_range(reach: dict[str, float]) -> None:
+    least, most = LEVELS * float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max) / 2.0
+    for name, size in reach.items():
+        if size < least:
+            raise build_error("precision_not_supported", f"value '{name}' is zero, or next to it, in every sample that "
+                                                         "calibrates, so that nothing says how far it reaches; give typical "
+                                                         "samples, or keep the nodes that read it with --keep-fp32")
+        if size > most:
+            raise build_error("precision_not_supported", f"value '{name}' reaches {size:g}, which has no scale in float32; keep "
+                                                         "the nodes that read it with --keep-fp32")

@@ -252,3 +252,27 @@ def test_nothing_is_written_anywhere(monkeypatch):
     qdq.to_int8(network(), typical(2), [], "minmax")
     monkeypatch.setattr(qdq, "add_infer_metadata", lambda model: None)  # the control
     assert "/nowhere" in str(refusal(qdq.to_int8, network(), typical(2), [], "minmax"))
+
+
+@pytest.mark.parametrize("name", ["x__int8_0", "x__int8_0_scale", "x__int8_0_QuantizeLinear_Output", "w__int8_0_quantized"])
+def test_names_that_the_library_would_take_are_left_alone(name):
+    source = small([node("Conv", ["x", "w"], "a", "conv"), node("Mul", ["a", name], "b", "times")], {"b": None}, w=KERNEL,
+                   **{name: np.float32(3)})
+    made = qdq.to_int8(source, typical(4), [], "minmax")
+    accuracy.refuse(accuracy.judge(source, made.model, typical(2, seed=2)))
+
+
+def test_products_of_weights_and_with_weights_in_front_stay_float32():
+    source = small([node("MatMul", ["v", "v"], "a", "constant"), node("MatMul", ["v", "x"], "b", "front"),
+                    node("Conv", ["x", "w"], "c", "conv")], {"a": None, "b": None, "c": None}, w=KERNEL,
+                   v=RANDOM.normal(0, 1, (16, 16)))
+    made = qdq.to_int8(source, typical(4), [], "minmax")
+    assert (made.quantised, made.left_fp32) == (["conv"], ["constant", "front"])
+
+
+def test_nothing_of_the_way_there_is_in_the_model():
+    source = network()
+    source.metadata_props.add(key="skua.model_id", value="m")
+    made = qdq.to_int8(source, typical(2), [], "minmax").model
+    assert [(entry.key, entry.value) for entry in made.metadata_props] == [("skua.model_id", "m")]
+    assert b"__int8_0 is" not in made.SerializeToString() and not made.graph.value_info

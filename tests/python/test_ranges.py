@@ -59,6 +59,18 @@ def test_entropy_clips_what_is_rare_however_far_away(far):
     assert 2.0 < ranges.entropy2(spread) < 13.0
 
 
+@pytest.mark.parametrize("large, small, share", [(2.0, 1.0, 0.5), (1.0, 1e-3, 0.5), (1.0, 1e-6, 0.9), (1.0, 1e-3, 0.98)])
+def test_entropy_clips_no_more_than_a_hundredth(large, small, share):
+    values = np.where(np.arange(10_000) < share * 10_000, small, large)
+    assert ranges.entropy2(spread_of(values)) == pytest.approx(large, rel=0.01)
+
+
+@pytest.mark.parametrize("scale, part", [(1e-37, "is zero, or next to it"), (3e38, "no scale in float32")])
+def test_a_range_without_a_scale_is_refused(scale, part):
+    with pytest.raises(PrecisionError, match=part):
+        ranges.collect(network(), ["x"], typical(2, scale=scale), "minmax")
+
+
 def test_entropy_keeps_what_is_spread_evenly():
     assert ranges.entropy2(spread_of(np.linspace(0, 7, 100_000))) == pytest.approx(7.0, rel=0.02)
 
@@ -77,7 +89,7 @@ def test_zeros_of_a_relu_do_not_decide():
 
 
 def test_a_value_that_is_always_zero_has_no_range():
-    with pytest.raises(PrecisionError, match="'x' is zero in every sample"):
+    with pytest.raises(PrecisionError, match="'x' is zero, or next to it"):
         ranges.collect(network(), ["x"], typical(2, scale=0.0), "minmax")
 
 

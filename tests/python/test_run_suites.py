@@ -59,3 +59,11 @@ def test_every_case_has_a_verdict(program, ended, failed, skipped):
     root.extend(cases)
     assert ElementTree.tostring(root)
     assert failed or not output
+
+
+def test_a_program_that_was_not_built_is_told(program):
+    good = listed(program("well"), "One.a")
+    assert run_suites.ours([*good, {"name": "modules.exports", "command": ["nm"]}]) == good
+    for missing in ({"name": "unit_y_NOT_BUILT", "command": ["unit_y_NOT_BUILT"]}, {"name": "fault_z_NOT_BUILT"}):
+        with pytest.raises(SystemExit, match=missing["name"]):
+            run_suites.ours([*good, missing])
