@@ -86,7 +86,7 @@ def entropy2(spread: Spread) -> float:
     """The range that loses the least of the histogram: S. Migacz, 8-bit inference with TensorRT (GTC 2017).
 
     A histogram up to a value that is far away shows nothing of the others: one looks closer while most of them are in
-    its first bin, or the least range of all that it offers is the best.
+    its first bin, or the least range of all that it offers is the best. No more than MOST_CLIPPED of them are clipped.
     """
     top = np.nextafter(spread.largest, np.inf)
     while spread.octaves:
