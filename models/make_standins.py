@@ -55,7 +55,7 @@ def write_half(standin: Standin, model: ExportModel, folder: Path) -> dict[str, 
     """Converts NAME.onnx as `skua quantize` does, and says how far the outputs move on the golden inputs."""
     from skua_precision import check, graphs, half
 
-    source = graphs.load(folder / onnx_file(standin.name, "fp32"))
+    source = graphs.load(folder / onnx_file(standin.name, "fp32")).model
     converted = half.to_half(source, list(standin.keep_fp32))
     source = half.prepare(source)
     kept = set(converted.kept_fp32) | set(converted.always_fp32)
