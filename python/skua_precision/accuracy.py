@@ -68,9 +68,7 @@ class Accuracy:
             return
         e, f = (array[is_finite].astype(np.float64).ravel() for array in (expected, found))
         self.compared += e.size
-        is_meaningful = np.abs(e) >= max(check.RELATIVE_FLOOR * np.abs(e).max(initial=0.0), np.finfo(np.float64).tiny)
-        error = (np.abs(f - e)[is_meaningful] / np.abs(e[is_meaningful])).max(initial=0.0)
-        self.max_rel_error = max(self.max_rel_error, float(error))
+        self.max_rel_error = max(self.max_rel_error, check.largest_relative(np.abs(f - e), e))
         self.lengths.append((float(np.linalg.norm(f - e)), float(np.linalg.norm(e))))
         product = np.linalg.norm(e) * np.linalg.norm(f)
         cosine = float(e @ f / product) if product > 0.0 else float((e == f).all())
@@ -83,9 +81,15 @@ class Accuracy:
             relative = difference / reference if reference > 0.0 else (np.inf if difference > 0.0 else 0.0)
             self.relative_l2 = max(self.relative_l2, relative if np.isfinite(relative) else np.inf)
 
+    def faults(self) -> list[str]:
+        """What is beyond its bound, as a message tells it."""
+        found = {"relative_l2": self.relative_l2 <= MOST_RELATIVE, "mismatched": self.mismatched <= MOST_MISMATCHED,
+                 "agreement": self.agreement >= LEAST_AGREEMENT}
+        told = [f"{name} {getattr(self, name):.3g}" for name, is_good in found.items() if not is_good]
+        return told or ([] if self.compared > 0 else ["without a value to compare"])
+
     def is_good(self) -> bool:
-        return (self.compared > 0 and self.relative_l2 <= MOST_RELATIVE and self.mismatched <= MOST_MISMATCHED
-                and self.agreement >= LEAST_AGREEMENT)
+        return not self.faults()
 
 
 def _add(figures: dict[str, Accuracy], expected: keypoints.Arrays, found: keypoints.Arrays) -> None:
@@ -93,8 +97,8 @@ def _add(figures: dict[str, Accuracy], expected: keypoints.Arrays, found: keypoi
     is_detector = keypoints.is_detector(expected) and keypoints.is_detector(found)
     if is_detector and expected[keypoints.KEYPOINTS].shape == found[keypoints.KEYPOINTS].shape:
         pairs = keypoints.pair(expected, found)
-        done = {keypoints.KEYPOINTS, *(name for name in keypoints.MARKS if name in pairs.expected)}
-        done -= {name for name in done if expected[name].dtype.kind == "f" and name != keypoints.KEYPOINTS}
+        marks = (name for name in keypoints.MARKS if name in pairs.expected and expected[name].dtype.kind != "f")
+        done = {keypoints.KEYPOINTS, *marks}
         expected, found = expected | pairs.expected, found | pairs.found
         for name in done:  # rows that are in use: the agreement tells
             figures[name].add_pairs(pairs.agreement, pairs.count)
@@ -115,13 +119,6 @@ def judge(source: ModelProto, quantised: ModelProto, held_out: Iterable[Sample])
     return list(figures.values())
 
 
-def _told(figure: Accuracy) -> str:
-    bad = {"relative_l2": figure.relative_l2 > MOST_RELATIVE, "mismatched": figure.mismatched > MOST_MISMATCHED,
-           "agreement": figure.agreement < LEAST_AGREEMENT}
-    told = " ".join(f"{name} {getattr(figure, name):.3g}" for name, is_bad in bad.items() if is_bad)
-    return f"'{figure.name}' {told or 'without a value to compare'}"
-
-
 def _badness(figure: Accuracy) -> float:
     return max(figure.relative_l2, figure.mismatched, 1.0 - figure.agreement)
 
@@ -130,10 +127,11 @@ def refuse(figures: Sequence[Accuracy]) -> None:
     bad = sorted((f for f in figures if not f.is_good()), key=_badness, reverse=True)
     if not bad:
         return
+    told = [f"'{figure.name}' {' '.join(figure.faults())}" for figure in bad[:check.MAX_NAMED]]
     raise build_error("precision_not_supported",
                       f"on samples that calibrated nothing, int8 is too far from float32: expected relative_l2 at most "
                       f"{MOST_RELATIVE:g}, mismatched at most {MOST_MISMATCHED:g} and agreement at least "
-                      f"{LEAST_AGREEMENT:g}, found {', '.join(_told(f) for f in bad[:check.MAX_NAMED])}; give typical "
+                      f"{LEAST_AGREEMENT:g}, found {', '.join(told)}; give typical "
                       "samples, or keep nodes with --keep-fp32")
 
 

@@ -120,8 +120,7 @@ def _made_up(dtype: np.dtype, shape: list[int], name: str) -> np.ndarray:
 
 def inputs_for(model: ModelProto, given: Arrays) -> Arrays:
     """The caller's arrays; for the other inputs made-up ones: floats in [0, 1), integers 0 to 3, by name."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    declared = {v.name: v for v in model.graph.input if v.name not in weights}
+    declared = graphs.inputs_of(model)
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise invalid_argument(f"--input '{unknown[0]}': the model has no such input; its inputs are "
@@ -175,6 +174,13 @@ def refuse_large_values(source: ModelProto, ranges: dict[str, float], kept: set[
                       "them with --keep-fp32, or give more typical inputs with --input NAME=FILE.npy")
 
 
+def largest_relative(error: np.ndarray, reference: np.ndarray) -> float:
+    """Of absolute errors in float64, over values of at least RELATIVE_FLOOR of the largest."""
+    size = np.abs(reference)
+    is_meaningful = size >= max(RELATIVE_FLOOR * size.max(initial=0.0), np.finfo(np.float64).tiny)
+    return float((error[is_meaningful] / size[is_meaningful]).max(initial=0.0))
+
+
 def _compare(name: str, wide: np.ndarray, half: np.ndarray) -> OutputReport:
     report = OutputReport(name, wide.dtype.name, list(wide.shape), list(half.shape))
     if wide.shape != half.shape:
@@ -189,10 +195,8 @@ def _compare(name: str, wide: np.ndarray, half: np.ndarray) -> OutputReport:
                           "nodes that overflow with --keep-fp32")
     reference = wide[is_finite].astype(np.float64)
     error = np.abs(half[is_finite].astype(np.float64) - reference)
-    largest = np.abs(reference).max(initial=0.0)
-    is_meaningful = np.abs(reference) >= max(RELATIVE_FLOOR * largest, np.finfo(np.float64).tiny)
     report.max_abs_error = float(error.max(initial=0.0))
-    report.max_rel_error = float((error[is_meaningful] / np.abs(reference[is_meaningful])).max(initial=0.0))
+    report.max_rel_error = largest_relative(error, reference)
     return report
 
 

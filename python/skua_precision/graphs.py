@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
 from skua_precision.errors import build_error, invalid_argument
 
@@ -118,6 +118,24 @@ def lift_constants(graph: GraphProto) -> None:
     graph.node.extend(kept)
 
 
+def inputs_of(model: ModelProto) -> dict[str, ValueInfoProto]:
+    """What a caller gives; old models list their weights as inputs, too."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return {value.name: value for value in model.graph.input if value.name not in weights}
+
+
+def replace_nodes(graph: GraphProto, nodes: list[NodeProto]) -> None:
+    """By nodes of the same graph, which are gone when it is emptied."""
+    copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def names_read(graph: GraphProto) -> set[str]:
+    """What its nodes, or whoever runs it, read."""
+    return {name for node in graph.node for name in values_read(node)} | {value.name for value in graph.output}
+
+
 def sort_nodes(graph: GraphProto) -> None:
     """Puts every node behind those that it reads from, else in the given order."""
     made_by = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
@@ -136,10 +154,7 @@ def sort_nodes(graph: GraphProto) -> None:
                 state[at] = 2
                 order.append(at)
             stack.pop()
-    nodes = [graph.node[i] for i in order]
-    copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)
+    replace_nodes(graph, [graph.node[i] for i in order])
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -71,12 +71,8 @@ def _join_casts(model: ModelProto, own_nodes: set[str]) -> None:
         is_added = node.op_type == "Cast" and node.name not in own_nodes
         if is_added and _cast_target(node) == TensorProto.FLOAT and node.input[0] in narrowed:
             node.input[0] = narrowed[node.input[0]]
-    read = {name for node in model.graph.node for name in graphs.values_read(node)}
-    read |= {value.name for value in model.graph.output}
-    used = [n for n in model.graph.node if n.name in own_nodes or read & set(n.output)]
-    copies = [NodeProto.FromString(node.SerializeToString()) for node in used]
-    del model.graph.node[:]
-    model.graph.node.extend(copies)
+    read = graphs.names_read(model.graph)
+    graphs.replace_nodes(model.graph, [n for n in model.graph.node if n.name in own_nodes or read & set(n.output)])
 
 
 def _cast_target(node: NodeProto) -> int:

@@ -47,8 +47,7 @@ def check_source(model: ModelProto) -> None:
 
 
 def _ends(model: ModelProto) -> Iterator[tuple[ValueInfoProto, bool]]:
-    weights = {tensor.name for tensor in model.graph.initializer}  # old models list them as inputs, too
-    yield from ((value, True) for value in model.graph.input if value.name not in weights)
+    yield from ((value, True) for value in graphs.inputs_of(model).values())
     yield from ((value, False) for value in model.graph.output)
 
 

@@ -62,21 +62,21 @@ class _Own:
         self._taken = {name for node in graphs.all_nodes(model.graph) for name in (*node.input, *node.output)}
         self._taken |= {tensor.name for tensor in graphs.all_weights(model.graph)}
         self._taken |= {value.name for value in (*model.graph.input, *model.graph.output)}
-        self.activations: dict[str, str] = {}  # own name: the value that it is
+        self.activations: dict[str, str] = {}  # a value: its own name
         wanted = set(nodes)
         for node in [node for node in model.graph.node if node.name in wanted]:
             self._separate(node)
 
     def _separate(self, node: NodeProto) -> None:
         for position, name in enumerate(node.input[:2]):
-            own = next((mine for mine, value in self.activations.items() if value == name), None)
+            own = self.activations.get(name)
             if name in self._weights:
                 own = self._new_name(name)
                 self._graph.initializer.add().CopyFrom(self._weights[name])
                 self._graph.initializer[-1].name = own
             elif own is None:
                 own = self._new_name(name)
-                self.activations[own] = name
+                self.activations[name] = own
                 self._graph.node.append(helper.make_node("Identity", [name], [own], f"{own} is"))
             node.input[position] = own
 
@@ -90,15 +90,13 @@ class _Own:
 
     def give_back(self, model: ModelProto) -> None:
         """QuantizeLinear reads the value itself; weights that nobody reads any more go."""
+        value_of = {own: value for value, own in self.activations.items()}
         for node in model.graph.node:
             for position, name in enumerate(node.input):
-                node.input[position] = self.activations.get(name, name)
-        kept = [node for node in model.graph.node if node.op_type != "Identity" or node.output[0] not in self.activations]
-        copies = [NodeProto.FromString(node.SerializeToString()) for node in kept]
-        del model.graph.node[:]
-        model.graph.node.extend(copies)
-        read = {name for node in model.graph.node for name in graphs.values_read(node)}
-        read |= {value.name for value in model.graph.output}
+                node.input[position] = value_of.get(name, name)
+        graphs.replace_nodes(model.graph, [node for node in model.graph.node
+                                           if node.op_type != "Identity" or node.output[0] not in value_of])
+        read = graphs.names_read(model.graph)
         weights = [TensorProto.FromString(t.SerializeToString()) for t in model.graph.initializer if t.name in read]
         del model.graph.initializer[:]
         model.graph.initializer.extend(weights)
@@ -138,8 +136,8 @@ def to_int8(source: ModelProto, samples: Iterable[Sample], patterns: list[str], 
 def _quantise(model: ModelProto, wanted: list[str], samples: Iterable[Sample], method: str) -> ModelProto:
     own = _Own(model, wanted)
     graphs.sort_nodes(model.graph)
-    reach = ranges.collect(model, list(own.activations.values()), samples, method)
-    limits = {name: np.float32(reach[value]) for name, value in own.activations.items()}
+    reach = ranges.collect(model, list(own.activations), samples, method)
+    limits = {name: np.float32(reach[value]) for value, name in own.activations.items()}
     tensors = {name: TensorData(lowest=-size, highest=size) for name, size in limits.items()}
     typed = onnx.shape_inference.infer_shapes(model)
     add_infer_metadata(typed)  # otherwise the quantiser writes the model to a file, to infer them itself

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 from onnx import ModelProto, ValueInfoProto, helper
 
+from skua_precision import graphs
 from skua_precision.errors import PrecisionError, build_error
 
 MAX_ARRAY_BYTES = 2**31  # of one sample; a network's input is far below
@@ -67,11 +68,6 @@ def _bytes_of(file: SampleFile) -> bytes:
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise _changed(file, "another content")
     return data
-
-
-def _declared(model: ModelProto) -> dict[str, ValueInfoProto]:
-    weights = {tensor.name for tensor in model.graph.initializer}  # old models list them as inputs, too
-    return {value.name: value for value in model.graph.input if value.name not in weights}
 
 
 def _check_header(file: SampleFile, value: ValueInfoProto, shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -136,7 +132,7 @@ def read(file: SampleFile, model: ModelProto) -> Arrays:
     """One array for each input of `model`, of its type and shape, and nothing else."""
     data = _bytes_of(file)
     try:
-        return _arrays(file, _declared(model), data)
+        return _arrays(file, graphs.inputs_of(model), data)
     except (PrecisionError, MemoryError):
         raise
     except Exception as error:  # whatever unpacking and parsing make of foreign bytes

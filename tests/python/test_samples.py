@@ -29,6 +29,7 @@ def refusal(function: object, *arguments: object) -> PrecisionError:
         function(*arguments)
     return caught.value
 
+
 def sample(folder: Path, data: bytes, name: str = "s.npz") -> SampleFile:
     (folder / name).write_bytes(data)
     return SampleFile(folder / name, hashlib.sha256(data).hexdigest())
