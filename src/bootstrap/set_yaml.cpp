@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "bootstrap/set_yaml_network.h"
-#include "bootstrap/yaml_fields.h"
 #include "cache/manifest.h"
 #include "cache/utc_text.h"
 #include "core/text.h"
+#include "yaml/yaml_fields.h"
 
 namespace skua {
 namespace {

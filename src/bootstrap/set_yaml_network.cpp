@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "bootstrap/yaml_fields.h"
 #include "core/text.h"
+#include "yaml/yaml_fields.h"
 
 namespace skua {
 namespace {

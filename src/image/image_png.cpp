@@ -8,9 +8,9 @@
 #include <cstring>
 #include <string>
 
-#include "flight/image_decoders.h"
+#include "image/image_decoders.h"
 
-namespace skua::flight {
+namespace skua {
 namespace {
 
 constexpr std::size_t kSignatureBytes = 8;
@@ -135,4 +135,4 @@ Status decode_png(std::span<const std::byte> file, int channels, Image& image, c
   return {};
 }
 
-}  // namespace skua::flight
+}  // namespace skua

@@ -1,16 +1,14 @@
-#include "bootstrap/yaml_fields.h"
+#include "yaml/yaml_fields.h"
 
-#include "bootstrap/owned_file.h"
-#include "bootstrap/yaml_guard.h"
 #include "cache/json_fields.h"
 #include "cache/utf8.h"
 #include "core/filesystem.h"
 #include "core/text.h"
+#include "yaml/yaml_guard.h"
 
 namespace skua {
 namespace {
 
-constexpr std::size_t kYamlLimit = 1U << 20U;
 constexpr std::size_t kMostKeys = 1024;  // each is compared with the others; far beyond any mapping of ours
 
 Error invalid(Reason reason, std::string message) {
@@ -64,19 +62,13 @@ Result<YAML::Node> parse_yaml(const std::string& text, const std::string& file) 
 Result<YAML::Node> load_yaml(const std::filesystem::path& file) {
   const auto parent = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
   auto folder = posix_file_system().open_folder(parent);
-  auto text = folder.ok() ? read_text(**folder, file.filename().string(), kYamlLimit)
+  auto text = folder.ok() ? read_text(**folder, file.filename().string(), kYamlLimitBytes)
                           : Result<std::string>(std::move(folder).error());
   if (!text.ok()) {
     return make_error(ErrorCode::kInvalidArgument, text.error().reason,
                       "cannot read " + file.string() + ": " + text.error().message, text.error().native_code);
   }
   return parse_yaml(*text, file.string());
-}
-
-Result<YAML::Node> load_owned_yaml(const std::filesystem::path& file) {
-  SKUA_ASSIGN_OR_RETURN(const OwnedText owned,
-                        read_owned(posix_file_system(), file, "configuration", kYamlLimit));
-  return parse_yaml(owned.text, file.string());
 }
 
 Result<std::string> yaml_text(const YAML::Node& node, const std::string& file, const std::string& what) {

@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "bytes_of.h"
-#include "flight/image_file.h"
+#include "image/image_file.h"
 
-namespace skua::flight::test {
+namespace skua::test {
 
 /// Smooth, colourful, without saturated values, so that JPEG changes it little.
 inline Image make_picture(int width, int height) {
@@ -36,8 +36,6 @@ inline Image make_picture(int width, int height) {
 inline std::uint8_t gray_of(const std::uint8_t* rgb) {
   return static_cast<std::uint8_t>(std::lround(0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]));
 }
-
-using skua::test::bytes_of;
 
 enum class JpegKind { kBaseline, kProgressive, kScanPerCoefficient, kGray, kRgb, kCmyk };
 
@@ -133,4 +131,4 @@ inline std::string encode_png(const Image& rgb, bool is_interlaced = false) {
   return encode_png(rgb.width, rgb.height, rgb.pixels, {PNG_COLOR_TYPE_RGB, 8, is_interlaced, false});
 }
 
-}  // namespace skua::flight::test
+}  // namespace skua::test

@@ -1,5 +1,5 @@
 // Good pictures of every kind, and files that are none.
-#include "flight/image_file.h"
+#include "image/image_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -11,13 +11,10 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::flight::image_file_tests {
+namespace skua::image_file_tests {
 namespace {
 
-using skua::test::is_error;
-using skua::test::is_ok;
-using skua::test::TempFolder;
-using namespace skua::flight::test;  // NOLINT(google-build-using-namespace)
+using namespace skua::test;  // NOLINT(google-build-using-namespace)
 constexpr ErrorCode kInvalid = ErrorCode::kInvalidArgument;
 
 Image decoded(const std::string& file, int channels) {
@@ -199,4 +196,4 @@ TEST(ReadImage, WhatIsNoPictureIsRefusedByNameWithoutWaiting) {
 }
 
 }  // namespace
-}  // namespace skua::flight::image_file_tests
+}  // namespace skua::image_file_tests

@@ -8,9 +8,9 @@
 #include <limits>
 #include <string>
 
-#include "flight/image_decoders.h"
+#include "image/image_decoders.h"
 
-namespace skua::flight {
+namespace skua {
 namespace {
 
 // A progressive file may repeat scans over the whole picture for a few bytes each; cameras and tools write
@@ -120,4 +120,4 @@ Status decode_jpeg(std::span<const std::byte> file, int channels, Image& image, 
   return {};
 }
 
-}  // namespace skua::flight
+}  // namespace skua

@@ -15,13 +15,13 @@
 
 namespace skua {
 
-/// The one document of a YAML file of at most 1 MiB. InvalidArgumentError: not_found, not_regular_file,
-/// permission_denied, too_large, malformed (with line and column; see yaml_guard.h for what else a file may
-/// not be). Never blocks, a FIFO included. Bounded: the worst file allowed takes about a second and 256 MB.
+inline constexpr std::size_t kYamlLimitBytes = 1U << 20U;
+
+/// The one document of a YAML file of at most kYamlLimitBytes. InvalidArgumentError: not_found,
+/// not_regular_file, permission_denied, too_large, malformed (with line and column; see yaml_guard.h for what
+/// else a file may not be). Never blocks, a FIFO included. Bounded: the worst file allowed takes about a
+/// second and 256 MB.
 Result<YAML::Node> load_yaml(const std::filesystem::path& file);
-/// The same for a file that decides what flies: read as keys are (owned_file.h), so also file_owner,
-/// file_mode, file_links.
-Result<YAML::Node> load_owned_yaml(const std::filesystem::path& file);
 /// The same from text; `file` is for messages.
 Result<YAML::Node> parse_yaml(const std::string& text, const std::string& file);
 

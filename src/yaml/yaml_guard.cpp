@@ -1,4 +1,4 @@
-#include "bootstrap/yaml_guard.h"
+#include "yaml/yaml_guard.h"
 
 #include <algorithm>
 #include <sstream>
@@ -8,9 +8,9 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
-#include "bootstrap/yaml_fields.h"
 #include "cache/utf8.h"
 #include "core/text.h"
+#include "yaml/yaml_fields.h"
 
 namespace skua {
 namespace {

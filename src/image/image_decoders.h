@@ -7,9 +7,9 @@
 #include <span>
 #include <string_view>
 
-#include "flight/image_file.h"
+#include "image/image_file.h"
 
-namespace skua::flight {
+namespace skua {
 
 /// Whether these bytes begin like such a file.
 bool is_jpeg(std::span<const std::byte> file) noexcept;
@@ -24,4 +24,4 @@ Status make_room(std::uint64_t width, std::uint64_t height, int channels, Image&
 /// frame_unreadable, with what the library said (foreign text: quoted).
 Error unreadable(std::string_view kind, std::string_view what);
 
-}  // namespace skua::flight
+}  // namespace skua

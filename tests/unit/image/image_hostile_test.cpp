@@ -5,16 +5,14 @@
 #include <random>
 
 #include "counts.h"
-#include "flight/image_file.h"
+#include "image/image_file.h"
 #include "picture_files.h"
 #include "verdicts.h"
 
-namespace skua::flight::image_hostile_tests {
+namespace skua::image_hostile_tests {
 namespace {
 
-using skua::test::is_error;
-using skua::test::is_ok;
-using namespace skua::flight::test;  // NOLINT(google-build-using-namespace)
+using namespace skua::test;  // NOLINT(google-build-using-namespace)
 constexpr ErrorCode kInvalid = ErrorCode::kInvalidArgument;
 const ImageLimits kSmall{.max_side = 4096, .max_bytes = std::uint64_t{64} << 20U};
 
@@ -246,4 +244,4 @@ TEST(ImageHostile, AnErrorDoesNotSpoilTheNextPicture) {
 }
 
 }  // namespace
-}  // namespace skua::flight::image_hostile_tests
+}  // namespace skua::image_hostile_tests

@@ -10,7 +10,7 @@
 
 #include "skua/result.h"
 
-namespace skua::flight {
+namespace skua {
 
 /// 8 bits a channel, rows from top to bottom without padding, channels interleaved. Values as they stand in
 /// the file: no colour profile or gamma is applied.
@@ -45,4 +45,4 @@ Status decode_image(std::span<const std::byte> file, int channels, Image& image,
 Status read_image(const std::filesystem::path& file, int channels, std::vector<std::byte>& buffer,
                   Image& image, const ImageLimits& limits = {});
 
-}  // namespace skua::flight
+}  // namespace skua

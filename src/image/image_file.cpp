@@ -1,4 +1,4 @@
-#include "flight/image_file.h"
+#include "image/image_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,9 +11,9 @@
 #include "core/descriptor.h"
 #include "core/posix_error.h"
 #include "core/text.h"
-#include "flight/image_decoders.h"
+#include "image/image_decoders.h"
 
-namespace skua::flight {
+namespace skua {
 namespace {
 
 constexpr std::size_t kMostFileBytes = std::size_t{64} << 20U;
@@ -142,4 +142,4 @@ Status read_image(const std::filesystem::path& file, int channels, std::vector<s
   return error;
 }
 
-}  // namespace skua::flight
+}  // namespace skua
