@@ -7,6 +7,7 @@
 
 #include "cache/safe_file.h"
 #include "cache/utf8.h"
+#include "calibration/sample_check.h"
 #include "core/buffer.h"
 #include "core/hash.h"
 #include "core/parallel.h"
@@ -21,17 +22,6 @@ constexpr std::size_t kMaxPathBytes = 1024;
 constexpr std::string_view kDigestHead = "skua-data-set 1\n";
 constexpr std::array<std::string_view, 3> kImageEndings = {".png", ".jpg", ".jpeg"};
 constexpr std::string_view kNpzEnding = ".npz";
-
-Error refusal(Reason reason, const std::string& where, const std::string& expected,
-              const std::string& found) {
-  return make_error(ErrorCode::kEngineBuild, reason,
-                    "data set, " + where + ": expected " + expected + ", found " + found);
-}
-
-Error malformed(const std::string& where, const std::string& expected, const std::string& found) {
-  return refusal(Reason::kDataSetMalformed, where, expected,
-                 found + "; a data set holds samples and nothing else: repair this or take it out");
-}
 
 Error unreadable(const Error& cause, const std::string& where) {
   return make_error(
@@ -119,8 +109,11 @@ bool is_same_state(const FileInfo& a, const FileInfo& b) {
 }
 
 Error changed(const std::string& name) {
-  return refusal(Reason::kDataSetChanged, name, "what was there when reading began",
-                 "something else; let nobody write to the data set and run the command again");
+  return make_error(
+      ErrorCode::kEngineBuild, Reason::kDataSetChanged,
+      "data set, " + name +
+          ": expected what was there when reading began, found something else; let nobody write "
+          "to the data set and run the command again");
 }
 
 Result<DataSetFile> hash_one(Folder& folder, const std::string& name, std::span<std::byte> piece) {

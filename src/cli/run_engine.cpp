@@ -6,7 +6,7 @@
 #include "bootstrap/recorded_config.h"
 #include "cache/set_gate.h"
 #include "cli/arguments.h"
-#include "cli/npy.h"
+#include "calibration/npy.h"
 #include "core/json_strict.h"
 #include "core/text.h"
 #include "inference/load_events.h"

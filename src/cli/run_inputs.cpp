@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cli/arguments.h"
-#include "cli/npy.h"
+#include "calibration/npy.h"
 #include "core/text.h"
 
 namespace skua {

@@ -1,4 +1,4 @@
-#include "cli/npy.h"
+#include "calibration/npy.h"
 
 #include <array>
 #include <cstring>
@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMaxHeaderBytes = 65536;
+static_assert(kNpyHeaderLimitBytes == 12 + kMaxHeaderBytes);
 constexpr std::size_t kAlignment = 64;
 
 struct NpyType {
@@ -81,7 +82,8 @@ class HeaderCursor {
   std::size_t position_ = 0;
 };
 
-struct NpyHeader {
+/// What the dictionary says, before any of it is judged.
+struct Dictionary {
   std::string descr;
   std::optional<bool> is_fortran;
   std::optional<std::vector<std::int64_t>> dims;
@@ -99,7 +101,7 @@ std::optional<std::vector<std::int64_t>> parse_dims(HeaderCursor& cursor) {
   return dims;
 }
 
-bool parse_entry(HeaderCursor& cursor, NpyHeader& header) {
+bool parse_entry(HeaderCursor& cursor, Dictionary& header) {
   const auto key = cursor.quoted_text();
   if (!key || !cursor.take(':')) return false;
   if (*key == "descr" && header.descr.empty()) {
@@ -119,9 +121,9 @@ bool parse_entry(HeaderCursor& cursor, NpyHeader& header) {
   return false;
 }
 
-std::optional<NpyHeader> parse_header(std::string_view text) {
+std::optional<Dictionary> parse_dictionary(std::string_view text) {
   HeaderCursor cursor(text);
-  NpyHeader header;
+  Dictionary header;
   if (!cursor.take('{')) return std::nullopt;
   while (!cursor.take('}')) {
     if (!parse_entry(cursor, header)) return std::nullopt;
@@ -165,7 +167,7 @@ Result<std::string_view> header_text(std::span<const std::byte> bytes, const std
   return std::string_view(reinterpret_cast<const char*>(bytes.data()) + start, length);
 }
 
-Result<DType> dtype_of(const NpyHeader& header, const std::string& where) {
+Result<DType> dtype_of(const Dictionary& header, const std::string& where) {
   std::string known;
   for (const NpyType& type : kTypes) {
     if (type.descr == header.descr) return type.dtype;
@@ -177,23 +179,31 @@ Result<DType> dtype_of(const NpyHeader& header, const std::string& where) {
 
 }  // namespace
 
-Result<Tensor> decode_npy(std::span<const std::byte> bytes, const std::string& where) {
-  std::size_t data_offset = 0;
-  SKUA_ASSIGN_OR_RETURN(const std::string_view text, header_text(bytes, where, data_offset));
-  const auto header = parse_header(text);
-  if (!header)
+Result<NpyHeader> decode_npy_header(std::span<const std::byte> bytes, const std::string& where) {
+  NpyHeader header;
+  SKUA_ASSIGN_OR_RETURN(const std::string_view text, header_text(bytes, where, header.data_offset));
+  const auto dictionary = parse_dictionary(text);
+  if (!dictionary)
     return malformed(where, "the header is not numpy's dictionary of descr, fortran_order and shape");
-  SKUA_ASSIGN_OR_RETURN(const DType dtype, dtype_of(*header, where));
-  if (*header->is_fortran) return malformed(where, "Fortran order, expected C order");
-  const auto shape = Shape::from(*header->dims);
-  const auto expected = shape.ok() ? shape->byte_size(dtype) : Result<std::size_t>(shape.error());
-  if (!expected.ok()) return malformed(where, "the shape is not allowed: " + expected.error().message);
-  if (*expected != bytes.size() - data_offset) {
-    return malformed(where, "shape " + shape->to_string() + " needs " + std::to_string(*expected) +
-                                " bytes, the file has " + std::to_string(bytes.size() - data_offset));
+  SKUA_ASSIGN_OR_RETURN(header.dtype, dtype_of(*dictionary, where));
+  header.is_fortran = *dictionary->is_fortran;
+  const auto shape = Shape::from(*dictionary->dims);
+  const auto size = shape.ok() ? shape->byte_size(header.dtype) : Result<std::size_t>(shape.error());
+  if (!size.ok()) return malformed(where, "the shape is not allowed: " + size.error().message);
+  header.shape = *shape;
+  return header;
+}
+
+Result<Tensor> decode_npy(std::span<const std::byte> bytes, const std::string& where) {
+  SKUA_ASSIGN_OR_RETURN(const NpyHeader header, decode_npy_header(bytes, where));
+  if (header.is_fortran) return malformed(where, "Fortran order, expected C order");
+  SKUA_ASSIGN_OR_RETURN(const std::size_t expected, header.shape.byte_size(header.dtype));
+  if (expected != bytes.size() - header.data_offset) {
+    return malformed(where, "shape " + header.shape.to_string() + " needs " + std::to_string(expected) +
+                                " bytes, the file has " + std::to_string(bytes.size() - header.data_offset));
   }
-  SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(dtype, *shape));
-  if (*expected > 0) std::memcpy(tensor.view().data, bytes.data() + data_offset, *expected);
+  SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(header.dtype, header.shape));
+  if (expected > 0) std::memcpy(tensor.view().data, bytes.data() + header.data_offset, expected);
   return tensor;
 }
 

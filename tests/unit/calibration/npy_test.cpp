@@ -1,4 +1,4 @@
-#include "cli/npy.h"
+#include "calibration/npy.h"
 
 #include <gtest/gtest.h>
 
@@ -8,23 +8,18 @@
 #include <fstream>
 #include <string>
 
-namespace skua {
+#include "samples_fixture.h"
+
+namespace skua::npy_tests {
 namespace {
+
+using calibration::sample_tests::npy;
+using calibration::sample_tests::replaced;
 
 constexpr char kGoodDict[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }";
 
-std::string npy(const std::string& dict, const std::string& data, char major = 1) {
-  std::string bytes = std::string("\x93NUMPY") + major + '\0';
-  for (int i = 0; i < (major == 1 ? 2 : 4); ++i) bytes += static_cast<char>((dict.size() >> (8 * i)) & 0xFFU);
-  return bytes + dict + data;
-}
-
 Result<Tensor> decoded(const std::string& bytes) {
   return decode_npy(std::as_bytes(std::span(bytes)), "in.npy");
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  return text.replace(text.find(from), from.size(), to);
 }
 
 class NpyFile : public ::testing::Test {
@@ -92,6 +87,18 @@ TEST(Npy, RefusesMalformedHeaders) {
   }
 }
 
+TEST(Npy, AHeaderIsReadWithoutTheValues) {
+  const std::string whole = npy(replaced(kGoodDict, "False", "True"), std::string(8, '\0'), 2);
+  const auto bytes = std::as_bytes(std::span(whole));
+  const std::size_t values_at = whole.size() - 8;
+  const auto header = decode_npy_header(bytes.first(values_at), "in.npy");
+  ASSERT_TRUE(header.ok()) << header.error().message;
+  EXPECT_EQ(header->shape, Shape({1, 2}));
+  EXPECT_TRUE(header->is_fortran);
+  EXPECT_EQ(header->data_offset, values_at);
+  EXPECT_FALSE(decode_npy_header(bytes.first(values_at - 1), "in.npy").ok());
+}
+
 TEST(Npy, RefusesEveryTruncationAndTrailingBytes) {
   const std::string good = npy(kGoodDict, std::string(8, '\0'));
   ASSERT_TRUE(decoded(good).ok());
@@ -144,4 +151,4 @@ TEST_F(NpyFile, MissingFileAndFolderAreNamed) {
 }
 
 }  // namespace
-}  // namespace skua
+}  // namespace skua::npy_tests
