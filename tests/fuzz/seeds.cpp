@@ -11,6 +11,7 @@
 #include "cache/release_ratchet.h"
 #include "cache/set_statement.h"
 #include "calibration/cache_text.h"
+#include "calibration/npz.h"
 #include "runtimes/tensorrt/compile_timing_cache.h"
 #include "telemetry/reading_json.h"
 #include "telemetry/source.h"
@@ -65,6 +66,23 @@ void add_cache_formats(Seeds& seeds) {
             R"({"files": [{"hashed_us": 1767225600000000, "identity": "1 2 3 4 5", "sha256": ")" +
                 test::digest_of("x").hex() + R"("}], "kind": "skua.source-digests", "schema": 1})");
   seeds.add("json", R"({"a": [1, -2, 3.5e-7, true, null], "b": {"c": "\u00e9\n", "d": []}})");
+}
+
+/// As many inputs as the first byte says (targets/npz.cpp).
+void add_samples(Seeds& seeds) {
+  TensorMap arrays;
+  const std::vector<TensorSpec> inputs = {{"x", DType::kFloat32, {1, 2, 4}, {}, false},
+                                          {"half", DType::kFloat16, {3}, {}, false},
+                                          {"id", DType::kInt64, {}, {}, false}};
+  for (std::size_t count = 1; count <= inputs.size(); ++count) {
+    const TensorSpec& input = inputs[count - 1];
+    arrays.insert(input.name, Tensor::allocate(input.dtype, input.shape).value()).value();
+    seeds.add("npz", static_cast<char>(count - 1) + calibration::encode_npz(arrays).value());
+  }
+  seeds.add("preprocess_yaml",
+            "channels: bgr\nresize: {width: 640, height: 480}\ncrop: {width: 224, height: 224}\n"
+            "scale: 0.00392156862\nmean: [0.485, 0.456, 0.406]\nstd: 58.5\nlayout: nhwc\n");
+  seeds.add("preprocess_yaml", "channels: gray\nlayout: nchw\n");
 }
 
 void add_telemetry(Seeds& seeds) {
@@ -143,6 +161,7 @@ int main(int count, char** arguments) {
   }
   Seeds seeds(arguments[1]);
   add_cache_formats(seeds);
+  add_samples(seeds);
   add_telemetry(seeds);
   add_settings(seeds);
   add_signatures(seeds);
