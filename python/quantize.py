@@ -68,7 +68,7 @@ def to_int8(request: dict) -> dict:
     step("reading " + request["model"])
     source = graphs.load(Path(request["model"]))
     data = request["data_set"]
-    calibrating, held_out = samples.split([samples.SampleFile(Path(path), digest) for path, digest in data["samples"]])
+    calibrating, held_out = samples.split([samples.SampleFile(Path(path), *digests) for path, *digests in data["samples"]])
     made = qdq.to_int8(source.model, told(samples.each(calibrating, source.model), "calibrating", len(calibrating)),
                        request["keep_fp32"], data["algorithm"])
     figures = accuracy.judge(source.model, made.model,

@@ -143,7 +143,7 @@ void add_quantize(CLI::App& app, Action& action) {
                       "pattern of node names or operators that stay float32; may be repeated");
   command->add_option("--input", a->inputs, "NAME=FILE.npy to compare with; may be repeated");
   command->add_option("--calibration-dataset", a->calibration_dataset,
-                      "folder of .npz samples that int8 is calibrated with and judged by");
+                      "folder of samples that int8 is calibrated with and judged by");
   command
       ->add_option("--calibration-algorithm", a->algorithm, "how int8's ranges are chosen (default entropy2)")
       ->check(CLI::IsMember({"entropy2", "minmax"}));

@@ -9,6 +9,7 @@
 
 #include "cache/staged_copy.h"
 #include "calibration/data_set.h"
+#include "cli/quantize_samples.h"
 #include "core/json_strict.h"
 #include "core/text.h"
 #include "inference/compile_process.h"
@@ -105,7 +106,7 @@ class Staging {
 };
 
 /// The samples with their digests, so that the tool reads what was hashed; null for half precision.
-Result<Json> data_set_of(const QuantizeJob& job) {
+Result<Json> data_set_of(const QuantizeJob& job, Folder& staging) {
   if (!job.data) return Json();
   const std::filesystem::path& path = job.data->folder;
   auto folder = job.files->open_folder(path);
@@ -113,27 +114,20 @@ Result<Json> data_set_of(const QuantizeJob& job) {
   calibration::DataSetOptions options;
   options.cancel_requested = [&] { return job.cancel_requested != nullptr && job.cancel_requested->load(); };
   SKUA_ASSIGN_OR_RETURN(const calibration::DataSet set, calibration::read_data_set(**folder, options));
-  if (set.kind != calibration::SampleKind::kNpz) {
-    return make_error(ErrorCode::kEngineBuild, Reason::kDataSetMalformed,
-                      path.string() +
-                          ": expected .npz samples, found images, which this release does not read "
-                          "yet; convert them with what makes the network's inputs");
-  }
-  Json samples = Json::array();
-  for (const calibration::DataSetFile& file : set.samples) {
-    samples.push_back({(path / file.name).string(), file.sha256.hex()});
-  }
+  const SampleConversion conversion{job.files,      job.model, folder->get(), &staging, job.cancel_requested,
+                                    job.on_progress};
+  SKUA_ASSIGN_OR_RETURN(Json samples, samples_for_tool(conversion, set));
   return Json{
       {"samples", std::move(samples)}, {"sha256", set.digest.hex()}, {"algorithm", job.data->algorithm}};
 }
 
-Result<std::string> encode_job(const QuantizeJob& job, const std::filesystem::path& out) {
+Result<std::string> encode_job(const QuantizeJob& job, Folder& staging) {
   Json inputs = Json::object();
   for (const auto& [name, file] : job.inputs) inputs[name] = file.string();
-  SKUA_ASSIGN_OR_RETURN(Json data_set, data_set_of(job));
+  SKUA_ASSIGN_OR_RETURN(Json data_set, data_set_of(job, staging));
   const Json request{{"model", job.model.string()},
                      {"precision", job.data ? "int8" : "fp16"},
-                     {"out", out.string()},
+                     {"out", (staging.path() / "model.onnx").string()},
                      {"keep_fp32", job.keep_fp32},
                      {"data_set", std::move(data_set)},
                      {"inputs", std::move(inputs)}};
@@ -185,7 +179,7 @@ Result<Json> decode_response(const std::string& text) {
 
 Result<Json> run_tool(const QuantizeTool& tool, const QuantizeJob& job, Folder& staging) {
   const std::filesystem::path folder = staging.path();
-  SKUA_ASSIGN_OR_RETURN(const std::string request, encode_job(job, folder / "model.onnx"));
+  SKUA_ASSIGN_OR_RETURN(const std::string request, encode_job(job, staging));
   SKUA_RETURN_IF_ERROR(write_new(staging, "request.json", std::as_bytes(std::span(request))));
   BuildProcess process;
   process.executable = tool.interpreter;

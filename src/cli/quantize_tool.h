@@ -29,7 +29,7 @@ QuantizeTool configured_quantize_tool();
 
 /// What int8 is calibrated with.
 struct QuantizeData {
-  std::filesystem::path folder;  ///< absolute; a data set of .npz samples (docs/formats/data-set.md)
+  std::filesystem::path folder;  ///< absolute; a data set (docs/formats/data-set.md)
   std::string algorithm;         ///< entropy2, minmax
 };
 
