@@ -87,6 +87,10 @@ void read_channels(YamlFields& fields, std::string_view key, bool is_positive, s
   }
 }
 
+bool fits(const ImageSize& part, const ImageSize& whole) {
+  return part.width <= whole.width && part.height <= whole.height;
+}
+
 Result<Preprocess> read(const std::string& text) {
   SKUA_ASSIGN_OR_RETURN(const YAML::Node root, parse_yaml(text, kFile));
   YamlFields fields(root, kFile, "");
@@ -100,11 +104,9 @@ Result<Preprocess> read(const std::string& text) {
   const std::size_t channels = result.channels == ImageChannels::kGray ? 1 : 3;
   read_channels(fields, "mean", false, channels, result.mean);
   read_channels(fields, "std", true, channels, result.std);
-  const bool is_larger =
-      result.resize && result.crop &&
-      (result.crop->width > result.resize->width || result.crop->height > result.resize->height);
-  if (is_larger)
-    fields.fail(*fields.node("crop"), "crop: expected at most the size that resize gives, found more");
+  const auto crop = fields.node("crop");  // nothing behind an error
+  if (crop && result.resize && result.crop && !fits(*result.crop, *result.resize))
+    fields.fail(*crop, "crop: expected at most the size that resize gives, found more");
   SKUA_RETURN_IF_ERROR(fields.finish());
   return result;
 }

@@ -94,6 +94,13 @@ TEST(Preprocess, ValuesThatAreNoneAreRefusedWithTheirPlace) {
                       ":4:7: crop: expected at most the size that resize gives"));
 }
 
+TEST(Preprocess, TheFirstOfSeveralMistakesIsTold) {
+  EXPECT_TRUE(refuses(kStart + "resize: {width: 4, height: 9}\ncrop: {width: 5, height: 9}\nscale: x\n",
+                      ":5:8: scale: expected a number"));
+  EXPECT_TRUE(
+      refuses("channels: x\nlayout: y\nresize: 4\ncrop: 5\nscale: x\nmean: x\nstd: x\n", ":1:11: channels"));
+}
+
 TEST(Preprocess, WhatIsNoMappingIsRefused) {
   for (const char* text : {"", "channels", "- channels: rgb\n", "channels: rgb\n---\nlayout: nchw\n", "{",
                            "\x01", "channels: &a rgb\nlayout: *a\n", "\xff\xfe"}) {
