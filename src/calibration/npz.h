@@ -1,4 +1,4 @@
-// NumPy's archives of arrays, as samples: read strictly, and written. libzip's errors end in npz.cpp.
+// NumPy's archives of arrays, as samples: read strictly, and written. libzip's errors end in npz*.cpp.
 #pragma once
 
 #include <cstddef>
