@@ -99,10 +99,8 @@ Result<std::vector<Stored>> judge_members(zip_t* archive, const std::vector<zip_
   for (const zip_uint64_t index : indices) {
     zip_stat_t stat;
     zip_stat_init(&stat);
-    if (zip_stat_index(archive, index, 0, &stat) != 0 || (stat.valid & kNeeded) != kNeeded) {
-      return malformed(where, "a size for each member", "one without");
-    }
-    const bool is_plain = stat.encryption_method == ZIP_EM_NONE &&
+    const bool is_told = zip_stat_index(archive, index, 0, &stat) == 0 && (stat.valid & kNeeded) == kNeeded;
+    const bool is_plain = is_told && stat.encryption_method == ZIP_EM_NONE &&
                           (stat.comp_method == ZIP_CM_STORE || stat.comp_method == ZIP_CM_DEFLATE);
     if (!is_plain) return malformed(where, "members stored or deflated, as numpy writes them", "another way");
     if (stat.size > left) {
@@ -119,14 +117,13 @@ class MemberReader {
  public:
   static Result<MemberReader> open(zip_t* archive, zip_uint64_t index, const std::string& where) {
     zip_file_t* member = zip_fopen_index(archive, index, 0);
-    if (member != nullptr) return MemberReader(member, where);
-    return of_library(*zip_get_error(archive), where, "a readable member");
+    return member != nullptr ? Result(MemberReader(member, where)) : damaged(*zip_get_error(archive), where);
   }
   /// Exactly so many bytes.
   Status fill(std::byte* into, std::uint64_t count) {
     while (count > 0) {
       const zip_int64_t got = zip_fread(member_.get(), into, count);
-      if (got < 0) return damaged();
+      if (got < 0) return damaged(*zip_file_get_error(member_.get()), where_);
       if (got == 0) return malformed(where_, "as many bytes as the archive says", "fewer");
       into += got;
       count -= static_cast<std::uint64_t>(got);
@@ -136,13 +133,15 @@ class MemberReader {
   Status end() {
     std::byte more{};
     const zip_int64_t got = zip_fread(member_.get(), &more, 1);
-    if (got < 0) return damaged();
+    if (got < 0) return damaged(*zip_file_get_error(member_.get()), where_);
     return got == 0 ? Status() : malformed(where_, "as many bytes as the archive says", "more");
   }
 
  private:
   MemberReader(zip_file_t* member, const std::string& where) : member_(member), where_(where) {}
-  Error damaged() { return of_library(*zip_file_get_error(member_.get()), where_, "undamaged values"); }
+  static Error damaged(zip_error_t& error, const std::string& where) {
+    return of_library(error, where, "undamaged values");
+  }
 
   Member member_;
   std::string where_;

@@ -80,6 +80,10 @@ TEST(Npy, RefusesMalformedHeaders) {
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2)} x",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 9223372036854775807)}",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,2)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,2)}",
+        "{'descr': '<f4', 'fortran_order': False, 'fortran_order': False, 'shape': (1, 2)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), 'shape': (1, 2)}",
+        "{'descr': '<f4', 'shape': (1, 2)}", "{'fortran_order': False, 'shape': (1, 2)}",
         "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 2)}"}) {
     const auto tensor = decoded(npy(dict, data));
     ASSERT_FALSE(tensor.ok()) << dict;
@@ -100,12 +104,20 @@ TEST(Npy, AHeaderIsReadWithoutTheValues) {
 }
 
 TEST(Npy, RefusesEveryTruncationAndTrailingBytes) {
-  const std::string good = npy(kGoodDict, std::string(8, '\0'));
-  ASSERT_TRUE(decoded(good).ok());
-  for (std::size_t length = 0; length < good.size(); ++length) {
-    EXPECT_FALSE(decoded(good.substr(0, length)).ok()) << length;
+  for (const char major : {'\1', '\2'}) {
+    const std::string good = npy(kGoodDict, std::string(8, '\0'), major);
+    ASSERT_TRUE(decoded(good).ok());
+    for (std::size_t length = 0; length < good.size(); ++length) {
+      EXPECT_FALSE(decoded(good.substr(0, length)).ok()) << length;
+    }
+    EXPECT_FALSE(decoded(good + "x").ok());
   }
-  EXPECT_FALSE(decoded(good + "x").ok());
+}
+
+TEST(Npy, AHeaderHasABound) {
+  const std::string data(8, '\0'), dict(kGoodDict);
+  EXPECT_TRUE(decoded(npy(dict + std::string(65536 - dict.size(), ' '), data, 2)).ok());
+  EXPECT_FALSE(decoded(npy(dict + std::string(65537 - dict.size(), ' '), data, 2)).ok());
 }
 
 TEST(Npy, RefusesOtherVersionsAndMagic) {
@@ -143,7 +155,16 @@ TEST_F(NpyFile, HeaderIsAlignedAsNumpyWantsIt) {
   EXPECT_EQ(header.back(), '\n');
 }
 
+TEST_F(NpyFile, AnEmptyTensorIsWrittenAndAFolderIsNeeded) {
+  const Tensor empty = Tensor::allocate(DType::kFloat32, Shape({0, 3})).value();
+  ASSERT_TRUE(write_npy(folder_ / "x.npy", empty.view()).ok());
+  EXPECT_EQ(read_npy(folder_ / "x.npy").value().view().shape, Shape({0, 3}));
+  EXPECT_EQ(write_npy(folder_ / "none" / "x.npy", empty.view()).error().reason, Reason::kNotFound);
+}
+
 TEST_F(NpyFile, MissingFileAndFolderAreNamed) {
+  EXPECT_EQ(read_npy("no-such-file-here.npy").error().reason, Reason::kNotFound);
+  EXPECT_EQ(read_npy(folder_ / "none" / "x.npy").error().reason, Reason::kNotFound);
   EXPECT_EQ(read_npy(folder_ / "none.npy").error().reason, Reason::kNotFound);
   const auto folder = read_npy(folder_);
   ASSERT_FALSE(folder.ok());

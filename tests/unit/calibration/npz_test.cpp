@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -171,6 +172,24 @@ TEST(Npz, AMemberThatHoldsMoreOrLessThanItSaysIsRefused) {
   EXPECT_TRUE(is_build_error(says(array + std::string(50'000'000, '\0'), array.size()), kMalformed, "more"));
   EXPECT_TRUE(is_build_error(says(array.substr(0, array.size() - 4), array.size()), kMalformed));
   EXPECT_TRUE(is_build_error(says(array, 0x80000001U), kMalformed, "at most 2147483648 bytes of arrays"));
+}
+
+TEST(Npz, DamageBehindTheFirstPieceOfALargeArrayIsNoticed) {
+  std::vector<float> noise;
+  for (std::uint32_t i = 0; i < 40000; ++i) noise.push_back(static_cast<float>(i * 2654435761U));
+  const std::vector<TensorSpec> inputs = {input("x", DType::kFloat32, {40000})};
+  for (const zip_int32_t method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
+    const std::string whole = zip_of({{"x.npy", npy_of("<f4", "(40000,)", floats(noise))}}, {method});
+    const auto read = decode(whole, inputs);
+    ASSERT_TRUE(is_ok(read));
+    const auto values = read->find("x")->as<float>();
+    EXPECT_TRUE(std::equal(values.begin(), values.end(), noise.begin(), noise.end()));
+    for (std::size_t at = whole.size() / 2; at < whole.size() * 9 / 10; at += 997) {
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+      EXPECT_TRUE(is_build_error(decode(damaged, inputs), kMalformed, "s.npz")) << at;
+    }
+  }
 }
 
 std::string fixture(const std::string& name) {

@@ -92,6 +92,10 @@ TEST(Preprocess, ValuesThatAreNoneAreRefusedWithTheirPlace) {
                       ":3:7: mean: expected one number, or a list of one for each of 1 channels"));
   EXPECT_TRUE(refuses(kStart + "resize: {width: 4, height: 9}\ncrop: {width: 5, height: 9}\n",
                       ":4:7: crop: expected at most the size that resize gives"));
+  EXPECT_TRUE(
+      refuses(kStart + "resize: {width: 4, height: 9}\ncrop: {width: 4, height: 10}\n", ":4:7: crop"));
+  EXPECT_TRUE(
+      is_ok(parse_preprocess(kStart + "resize: {width: 4, height: 9}\ncrop: {width: 4, height: 9}\n")));
 }
 
 TEST(Preprocess, TheFirstOfSeveralMistakesIsTold) {
