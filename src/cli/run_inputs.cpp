@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "cli/arguments.h"
 #include "calibration/npy.h"
+#include "cli/arguments.h"
 #include "core/text.h"
 
 namespace skua {
