@@ -18,7 +18,7 @@ import programs
 BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
 PATIENCE_S = 400
-GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "first result",
+GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "data set", "first result",
           "telemetry", "events", "lightglue", "takeoff"}
 pytestmark = [pytest.mark.alone,  # the harness measures itself
               pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),
@@ -83,6 +83,7 @@ def test_one_command_takes_every_kind_of_figure(tmp_path):
     cold = [figure for figure in figures if "cold private memory" in figure["name"] and figure["unit"] == "ratio"
             and "CPU" not in figure["name"]]
     assert [figure["asked"] for figure in cold] == ["<= 1.10", "<= 1.25"]
+    assert named(figures, "skua inspect / sha256sum")["asked"] == "<= 0.50"
     p99 = named(figures, "building the runtime object, p99")
     assert p99["is_bounded"] and p99["lower"] <= p99["value"] < p99["upper"]
 

@@ -98,6 +98,11 @@ def test_given_inputs_are_used(skua, place, model, out):
 
 # ---- refusals ----------------------------------------------------------------------------------------------
 
+def stamp_of(file):
+    (stamp,) = (entry.value for entry in onnx.load(file).metadata_props if entry.key == "skua.precision")
+    return json.loads(stamp)
+
+
 def refuse(skua, arguments, status, reason, *words, left=()):
     """Refuses, and leaves `left` in the output's folder."""
     out = pathlib.Path(arguments[arguments.index("--out") + 1])
@@ -105,11 +110,12 @@ def refuse(skua, arguments, status, reason, *words, left=()):
     assert sorted(trees.tree(out.parent)) == sorted(left)
 
 
-def test_mixed_is_not_available_yet(skua, model, out):
-    refuse(skua, [model, "--precision", "mixed", "--out", out], USAGE, "precision_not_supported", "not available yet")
+def test_half_precision_takes_no_data_set(skua, model, out):
     refuse(skua, [model, "--precision", "fp16", "--calibration-dataset", model.parent, "--out", out], USAGE,
            "invalid_argument", "--calibration-dataset")
-    skua.ok("quantize", model, "--precision", "fp16", "--out", out)
+    report = skua.ok("quantize", model, "--precision", "fp16", "--out", out, "--json")
+    assert stamp_of(out) == report["provenance"] and set(report["provenance"]) == {
+        "precision", "keep_fp32", "source_sha256", "source_external_sha256", "producer"}
 
 
 # ---- int8 --------------------------------------------------------------------------------------------------
@@ -136,14 +142,13 @@ def int8(model, data_set, out):
 def test_an_int8_model_runs_and_says_what_it_was_made_from(skua, model, data_set, out, algorithm):
     report = skua.ok("quantize", *int8(model, data_set, out), "--calibration-algorithm", algorithm, "--json")
     hashed = skua.ok("inspect", data_set, "--json")["content"]
-    origin = report["calibration"]
+    origin = report["provenance"]
     assert (origin["dataset_sha256"], origin["algorithm"]) == (hashed["sha256"], algorithm)
     assert (origin["sample_count"], origin["held_out_count"]) == (8, 2) and hashed["samples"] == 10
     distances = [output["relative_l2"] for output in report["outputs"]]
     assert report["quantised"] and 0 < max(distances) < 0.05
     assert origin["source_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
-    (stamp,) = (entry.value for entry in onnx.load(out).metadata_props if entry.key == "skua.calibration")
-    assert json.loads(stamp) == origin
+    assert stamp_of(out) == origin and origin["precision"] == "int8"
     outputs = {}
     for name, file in (("fp32", model), ("int8", out)):
         outputs[name] = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(
@@ -302,12 +307,16 @@ def test_the_next_run_removes_what_a_killed_one_left(skua, model, out):
 
 
 @pytest.mark.skipif(NO_TRACE is not None, reason=f"strace: {NO_TRACE}")
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("precision", ["fp16", "mixed", "int8"])
 def test_no_network_and_no_file_elsewhere(home, tmp_path, model, data_set, out, precision):
     sources = trees.tree(programs.ROOT / "python")
     command = [programs.SKUA, "quantize", model, "--precision", precision, "--out", out]
-    if precision == "int8":
+    if precision != "fp16":
         command += ["--calibration-dataset", data_set]
+    if precision == "mixed":
+        command += ["--keep-fp32", "MatMul"]
+    if precision == "int8":
+        command += ["--calibration-cache", out.with_suffix(".calib_cache"), "--tensorrt-version", "100300"]
     report = tracing.run(command, tmp_path / "trace.log", env=programs.environment(home), cwd=tmp_path)
     assert report.status == DONE, report.stderr
     assert report.network == [] and report.memory_files == []

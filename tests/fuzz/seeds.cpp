@@ -10,6 +10,7 @@
 #include "cache/dsse_bundle.h"
 #include "cache/release_ratchet.h"
 #include "cache/set_statement.h"
+#include "calibration/cache_origin.h"
 #include "calibration/cache_text.h"
 #include "runtimes/tensorrt/compile_timing_cache.h"
 #include "telemetry/reading_json.h"
@@ -61,6 +62,9 @@ void add_cache_formats(Seeds& seeds) {
                 .value());
   seeds.add("calibration_cache",
             calibration::print_cache_text({8501, calibration::Algorithm::kMinMax, {{"x", 0.0078F}}}).value());
+  const CalibrationProvenance origin{test::digest_of("data"), 500, test::digest_of("cache"),
+                                     "EntropyCalibration2", std::string(calibration::kCpuProducer)};
+  seeds.add("cache_origin", calibration::encode_cache_origin({test::digest_of("model"), origin, 100300}));
   seeds.add("digest_cache",
             R"({"files": [{"hashed_us": 1767225600000000, "identity": "1 2 3 4 5", "sha256": ")" +
                 test::digest_of("x").hex() + R"("}], "kind": "skua.source-digests", "schema": 1})");

@@ -219,18 +219,10 @@ Json command(std::vector<std::string> arguments, int expected_status) {
   return parsed.ok() ? *std::move(parsed) : Json::object();
 }
 
-TEST(QuantizeCommand, WhatALaterReleaseBringsIsRefusedBeforeAnythingIsWritten) {
-  const TempFolder folder;
-  const std::string out = (folder.path() / "new" / "h.onnx").string();
-  const Json error = command({"m.onnx", "--out", out, "--precision", "mixed"}, 2)["error"];
-  EXPECT_EQ(error["reason"], "precision_not_supported");
-  EXPECT_THAT(error["message"].get<std::string>(), HasSubstr("not available yet"));
-  EXPECT_FALSE(folder.has("new"));
-}
-
 TEST(QuantizeCommand, MistakesAreUsageErrors) {
   const TempFolder folder;
   const std::string out = (folder.path() / "new" / "h.onnx").string();
+  const std::string cache = (folder.path() / "new" / "h.calib_cache").string();
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"m.onnx", "--precision", "fp16"},
            {"m.onnx", "--out", out},
@@ -238,6 +230,27 @@ TEST(QuantizeCommand, MistakesAreUsageErrors) {
            {"m.onnx", "--precision", "fp8", "--out", out},
            {"m.onnx", "--precision", "int8", "--out", out},
            {"m.onnx", "--precision", "fp16", "--out", out, "--calibration-dataset", "d"},
+           {"m.onnx", "--precision", "fp16", "--out", out, "--calibration-algorithm", "minmax"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--keep-fp32", "a"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--calibration-dataset", "d"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--keep-fp32", "a", "--calibration-dataset", "d",
+            "--input", "x=x.npy"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--keep-fp32", "a", "--calibration-dataset", "d",
+            "--calibration-algorithm", "minmax"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--keep-fp32", "a", "--calibration-dataset", "d",
+            "--calibration-cache", cache, "--tensorrt-version", "100300"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache", cache},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--out", out, "--tensorrt-version",
+            "100300"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache", cache,
+            "--tensorrt-version", "10.3.0"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache", cache,
+            "--tensorrt-version", "0"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache", out,
+            "--tensorrt-version", "100300"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache",
+            (folder.path() / "new" / ".calib_cache").string(), "--tensorrt-version", "100300"},
            {"m.onnx", "--precision", "int8", "--out", out, "--calibration-dataset", "d", "--input",
             "x=x.npy"},
            {"m.onnx", "--precision", "int8", "--out", out, "--calibration-dataset", "d",
