@@ -170,7 +170,7 @@ std::string any_part(std::mt19937_64& random) {
 
 /// A name that the format allows, now and then as long as one may be.
 std::string any_name(std::mt19937_64& random) {
-  const std::uint64_t wanted = random() % 100 == 0 ? kMaxTensorNameBytes : 1 + random() % 12;
+  const std::uint64_t wanted = random() % 2000 == 0 ? kMaxTensorNameBytes : 1 + random() % 12;
   std::string name;
   for (std::uint64_t i = 0; i < wanted; ++i) {
     const std::string part = any_part(random);
