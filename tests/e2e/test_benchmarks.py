@@ -44,6 +44,19 @@ def test_a_gate_that_hashes_in_software_fails_its_benchmark(tmp_path, instructio
     assert message is None or message in done.stderr
 
 
+@pytest.mark.parametrize("tool, message", [("sha256sum", None), ("sha1sum", "different digests of the same files")])
+def test_a_tool_that_does_other_work_is_no_reference_for_hashing_a_data_set(tmp_path, tool, message):
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(3):
+        (data / f"{number}.npz").write_bytes(bytes([number]) * 5000)
+    done = subprocess.run([BENCHMARKS / "load_data_set", "--data-set", data, "--out", tmp_path / "out", "--rounds", "6", "--skua",
+                           programs.SKUA, "--sha256sum", f"/usr/bin/{tool}"], capture_output=True, text=True, check=False,
+                          timeout=PATIENCE_S)
+    assert (done.returncode == 0) == (message is None) == (tmp_path / "out.json").exists(), done.stderr
+    assert message is None or message in done.stderr
+
+
 def named(figures, *words):
     """The one figure whose name has all words."""
     found = [figure for figure in figures if all(word in figure["name"] for word in words)]
