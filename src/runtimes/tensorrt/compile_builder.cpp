@@ -26,6 +26,7 @@ std::uint32_t wanted_flags([[maybe_unused]] const BuildOptions& options) {
   std::uint32_t flags = 0;
 #if NV_TENSORRT_MAJOR < 11
   if (options.has_fp16_flag()) flags |= bit(BuilderFlag::kFP16);
+  if (options.has_int8_flag()) flags |= bit(BuilderFlag::kINT8);
   if (options.has_fp16_flag() && !options.keep_fp32.empty())
     flags |= bit(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
 #endif
@@ -208,7 +209,8 @@ void compare_enum(std::vector<std::string>& differences, const char* option, Enu
 }  // namespace
 
 Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefinition& network,
-                                                const std::vector<std::string>& patterns) {
+                                                const std::vector<std::string>& patterns,
+                                                const std::map<std::string, std::string>& operators) {
   std::vector<std::string> names;
   for (const std::string& pattern : patterns) {
     const std::size_t before = names.size();
@@ -217,7 +219,10 @@ Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefiniti
       const nvinfer1::ILayer* const layer = network.getLayer(i);
       if (layer == nullptr || !computes_in_float(*layer)) continue;
       const std::string name = layer->getName();
-      if (!compile::matches_pattern(pattern, name) && !compile::matches_pattern(pattern, node_of(*layer)))
+      const std::string node = node_of(*layer);
+      const auto op = operators.find(node);
+      if (!compile::matches_pattern(pattern, name) && !compile::matches_pattern(pattern, node) &&
+          (op == operators.end() || !compile::matches_pattern(pattern, op->second)))
         continue;
       is_found = true;
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
