@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "compile/golden_steps.h"
+#include "compile/graph_precision.h"
 #include "core/filesystem.h"
 #include "core/text.h"
 #include "inference/compile.h"
@@ -30,8 +31,11 @@ Error no_reference(const std::string& why, const std::string& or_else = "") {
                                                         "give golden vectors of your own (build.golden)");
 }
 
-/// A graph of halves has no other source: its values are widened on the CPU.
+/// A graph of halves has no other source: its values are widened on the CPU. One with Q/DQ nodes likewise.
 Precision precision_of_source(const OnnxModel& source) {
+  for (const OnnxNode* node : all_nodes(source)) {
+    if (compile::is_quantised(*node)) return Precision::kInt8;
+  }
   for (const OnnxTensor* tensor : all_tensors(source)) {
     if (tensor->type == kOnnxHalf) return Precision::kFp16;
   }

@@ -11,6 +11,7 @@
 #include "compile/compilation.h"
 #include "compile/onnx_source.h"
 #include "onnx/model_tensors.h"
+#include "runtimes/tensorrt/compile_calibrator.h"
 #include "runtimes/tensorrt/compile_network.h"
 #include "runtimes/tensorrt/compile_options.h"
 #include "runtimes/tensorrt/compile_stop.h"
@@ -28,7 +29,8 @@ class BuildRecorder final : public ErrorRecorder {
 };
 
 struct CompileState : compile::Compilation {
-  CompileState(const CompileRequest& job, CompileProgress& told, LibraryFacts mapped);
+  CompileState(const CompileRequest& job, CompileProgress& told, LibraryFacts mapped,
+               CalibrationJob calibrating = {});
 
   CompileProgress& progress;
   LibraryFacts library;
@@ -39,6 +41,8 @@ struct CompileState : compile::Compilation {
   std::vector<std::byte> whole;  ///< the source with its external weights inside
   ParsedNetwork parsed;          ///< after `recorder`, which it refers to
   ModelTensors contract;         ///< of the network: what the plan must offer
+  CalibrationJob calibration;    ///< of int8, when it is not the graph that has the ranges
+  RangeSource ranges = RangeSource::kNone;
   BuildOptions options;
   std::shared_ptr<DeviceState> lane_state;  ///< of the trial runs
   std::shared_ptr<PlanEngine> plan;         ///< deserialised once
@@ -68,9 +72,12 @@ Status mark_unproven(CompileState& state);    ///< no golden vectors: nothing wi
 Status try_and_compare(CompileState& state);  ///< trial runs at min, opt, max; the golden vectors reproduced
 Status finish_record(CompileState& state);    ///< what is left of the record
 
-/// All steps. RuntimeNotAvailableError when the library is another release; else EngineBuildError,
-/// InvalidArgumentError, OutOfMemoryError.
+/// All steps, without a calibration. RuntimeNotAvailableError when the library is another release; else
+/// EngineBuildError, InvalidArgumentError, CalibrationCacheError, OutOfMemoryError.
 Result<EngineRecord> compile_tensorrt(const CompileRequest& request, CompileProgress& progress);
+/// The same with what int8 is calibrated with. `calibration.used` is set where a text gave the ranges.
+Result<EngineRecord> compile_calibrated(const CompileRequest& request, CompileProgress& progress,
+                                        CalibrationJob& calibration);
 
 /// What a build that was stopped for `reason` says.
 Error stop_error(const CompileState& state, Reason reason);

@@ -80,11 +80,13 @@ class BuildLog final : public LogListener {
 
 }  // namespace
 
-CompileState::CompileState(const CompileRequest& job, CompileProgress& told, LibraryFacts mapped)
+CompileState::CompileState(const CompileRequest& job, CompileProgress& told, LibraryFacts mapped,
+                           CalibrationJob calibrating)
     : Compilation(job),
       progress(told),
       library(std::move(mapped)),
-      stop(std::chrono::seconds(job.config.trtexec_timeout_s)) {}
+      stop(std::chrono::seconds(job.config.trtexec_timeout_s)),
+      calibration(std::move(calibrating)) {}
 
 Error stop_error(const CompileState& state, Reason reason) {
   if (reason == Reason::kCancelled)
@@ -100,16 +102,23 @@ bool BuildRecorder::reportError(nvinfer1::ErrorCode code, ErrorDesc text) noexce
 }
 
 Result<EngineRecord> compile_tensorrt(const CompileRequest& request, CompileProgress& progress) {
+  CalibrationJob none;
+  return compile_calibrated(request, progress, none);
+}
+
+Result<EngineRecord> compile_calibrated(const CompileRequest& request, CompileProgress& progress,
+                                        CalibrationJob& calibration) {
   auto library = library_facts();
   if (!library.ok()) return std::move(library).error();
   BuildLog log;
   const LogSubscription subscription(log);
-  CompileState state(request, progress, *std::move(library));
+  CompileState state(request, progress, *std::move(library), std::move(calibration));
   if (request.unproven) {
     SKUA_RETURN_IF_ERROR(compile::run_steps(kUnprovenSteps, state, progress, check_stop));
   } else {
     SKUA_RETURN_IF_ERROR(compile::run_steps(kSteps, state, progress, check_stop));
   }
+  calibration = std::move(state.calibration);
   return std::move(state.record);
 }
 
