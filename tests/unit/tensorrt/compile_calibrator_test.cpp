@@ -108,6 +108,7 @@ TEST_F(CalibratorTest, ASampleThatDoesNotFitEndsTheBuild) {
     const auto calibrator = make(setup(samples.get())).value();
     EXPECT_TRUE(build(*calibrator)) << said[i];  // of the first sample alone
     EXPECT_TRUE(is_build_error(calibrator->finish(), Reason::kDataSetMalformed, said[i]));
+    ASSERT_FALSE(calibrator->status().ok());
     EXPECT_THAT(calibrator->status().error().message, HasSubstr("calibration sample 2"));
   }
 }
@@ -214,6 +215,7 @@ TEST_F(CalibratorTest, WhatTheDeviceRefusesIsTold) {
   const auto calibrator = make(setup(samples.get())).value();
   sil::fail_call("cudaMemcpy", 2, 1);
   EXPECT_TRUE(build(*calibrator));
+  ASSERT_FALSE(calibrator->status().ok());
   EXPECT_FALSE(calibrator->finish().ok());
   EXPECT_THAT(calibrator->status().error().message, HasSubstr("calibration sample 2"));
 }

@@ -1,6 +1,7 @@
 // int8 and mixed from a model to a record: where the ranges come from, and what is read back of the plan.
+#include <csignal>
+
 #include "calibration_fixture.h"
-#include "compile/golden_steps.h"
 #include "runtimes/tensorrt/compile_precision.h"
 #include "runtimes/tensorrt/compile_ranges.h"
 #include "tool_fixture.h"
@@ -30,6 +31,14 @@ class Int8Case : public ToolCase {
   }
   tensorrt::CalibrationJob job;
 };
+
+/// All that comes before the build, by hand.
+Status prepare_int8(tensorrt::CompileState& state) {
+  for (const auto step :
+       {tensorrt::read_source, tensorrt::check_precision, tensorrt::parse_source, tensorrt::settle_options})
+    SKUA_RETURN_IF_ERROR(step(state));
+  return {};
+}
 
 TEST(TensorrtInt8, IsCalibratedOnTheSamplesAndReadBack) {
   for (const auto& [algorithm, name] : {std::pair(Algorithm::kEntropy2, "EntropyCalibration2"),
@@ -120,6 +129,54 @@ TEST(TensorrtInt8, RangesOfTheGraphNeedNoCalibrator) {
   EXPECT_EQ(record->proof.at("layers.int8"), "1");  // neither what quantises nor what widens again
   EXPECT_EQ(sil::calls("IBuilderConfig::setInt8Calibrator"), 0);
   EXPECT_FALSE(graph.job.used.has_value());
+}
+
+// Golden values of the test's own: no other process is started for them.
+TEST(TensorrtInt8, NoCallThatFailsIsPassedOver) {
+  Int8Case rows;
+  rows.give_golden(rows_sample(first_rows()),
+                   one_tensor<float>("y", DType::kFloat32, Shape{2, 3}, {1, 2, 3, 0, 0, 0}));
+  ASSERT_TRUE(is_ok(rows.compile_with(both_samples())));
+  const std::string plan = rows.artifact();
+  const std::vector<std::string> functions = sil::functions();
+  const sil::LiveObjects before = sil::live_objects();
+  EXPECT_THAT(functions,
+              testing::IsSupersetOf({"IBuilderConfig::setInt8Calibrator", "IInt8Calibrator::getBatch",
+                                     "IBuilderConfig::setCalibrationProfile", "cudaMemcpy"}));
+  for (const std::string& function : functions) {
+    // What a network says of itself is no answer that may fail.
+    if (!function.starts_with("IBuilder") && !function.starts_with("IInt8") &&
+        !function.starts_with("IOptimizationProfile") && !function.starts_with("cuda"))
+      continue;
+    sil::reset();
+    sil::fail_call(function, 1, 1);
+    const auto record = rows.compile_with(both_samples());
+    if (record.ok()) {
+      EXPECT_EQ(rows.artifact(), plan) << function;
+    }
+    EXPECT_EQ(sil::live_objects(), before) << function;
+  }
+}
+
+/// Asks for the build's end at a step.
+class StopWhile final : public CompileProgress {
+ public:
+  void step(std::string_view text) override {
+    if (text == "calibrating: sample 1 of 3") std::raise(SIGTERM);
+  }
+};
+
+TEST(TensorrtInt8, AnEndIsAskedForBetweenSamples) {
+  Int8Case rows;
+  rows.job.samples = std::make_unique<ListedSamples>(std::vector<Rows>(3, first_rows()));
+  const auto& samples = static_cast<const ListedSamples&>(*rows.job.samples);
+  std::filesystem::create_directory(rows.request.staging_dir);
+  StopWhile progress;
+  tensorrt::CompileState state(rows.request, progress, tensorrt::library_facts().value(),
+                               std::move(rows.job));
+  ASSERT_TRUE(is_ok(prepare_int8(state)));
+  EXPECT_TRUE(is_build_error(tensorrt::build_plan(state), Reason::kCancelled));
+  EXPECT_EQ(samples.given, 1U);
 }
 
 TEST(TensorrtInt8, AnUnprovenBuildNeedsACacheOrADevice) {
