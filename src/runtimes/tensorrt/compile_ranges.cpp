@@ -85,7 +85,8 @@ Status check_typed_graph(const OnnxModel& source, const BuildConfig& build, int 
 std::map<std::string, std::string> operators_of(const OnnxModel& source) {
   std::map<std::string, std::string> operators;
   for (const OnnxNode* node : all_nodes(source)) {
-    if (!node->name.empty()) operators[node->name] = node->op_type;
+    if (node->outputs.empty()) continue;
+    operators[node->name.empty() ? "node_of_" + node->outputs.front() : node->name] = node->op_type;
   }
   return operators;
 }

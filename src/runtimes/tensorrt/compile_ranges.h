@@ -20,7 +20,7 @@ Result<RangeSource> range_source(const OnnxModel& source, const BuildConfig& bui
 /// choose layer by layer.
 Status check_typed_graph(const OnnxModel& source, const BuildConfig& build, int major);
 
-/// A name stands for the operator of the node that has it; nodes without one cannot be named.
+/// By the nodes' names; TensorRT's parser calls one without a name after its first output, "node_of_y".
 std::map<std::string, std::string> operators_of(const OnnxModel& source);
 
 }  // namespace skua::tensorrt

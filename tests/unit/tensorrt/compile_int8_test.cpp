@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "calibration_fixture.h"
+#include "runtimes/tensorrt/compile_builder.h"
 #include "runtimes/tensorrt/compile_precision.h"
 #include "runtimes/tensorrt/compile_ranges.h"
 #include "tool_fixture.h"
@@ -131,6 +132,12 @@ TEST(TensorrtInt8, RangesOfTheGraphNeedNoCalibrator) {
   EXPECT_FALSE(graph.job.used.has_value());
 }
 
+TEST(TensorrtInt8, WhatQuantisesIsNeverKept) {
+  const auto parsed = parse(quantised_product_model());
+  EXPECT_THAT(tensorrt::layers_to_keep(*parsed->network.network, {"*"}).value(),
+              testing::ElementsAre("product", "relu"));
+}
+
 // Golden values of the test's own: no other process is started for them.
 TEST(TensorrtInt8, NoCallThatFailsIsPassedOver) {
   Int8Case rows;
@@ -200,6 +207,15 @@ TEST(TensorrtMixed, HoldsLayersByNameAndByOperator) {
     EXPECT_EQ(record->proof.at("keep_fp32.read_back"), "product");
     EXPECT_EQ(record->proof.at("layers.fp16"), "1");
   }
+}
+
+TEST(TensorrtMixed, NodesWithoutANameHaveAnOperatorToo) {
+  Int8Case rows(Precision::kMixed, BuildRoute::kBuilder, mlp_model());
+  rows.request.build.optimization_profiles.clear();
+  rows.request.build.keep_fp32 = {"MatMul"};
+  const auto record = rows.compile();
+  ASSERT_TRUE(is_ok(record));
+  EXPECT_THAT(record->options.at("keep_fp32_layers"), HasSubstr("MatMul"));
 }
 
 TEST(TensorrtMixed, ALayerThatWasNotHeldIsRefused) {
