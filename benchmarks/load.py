@@ -1,10 +1,11 @@
-"""Measures verifying, loading and provisioning: makes the sets, runs load_verify, load_trust, load_sessions, load_growth.
+"""Measures verifying, loading, provisioning and hashing: makes the sets, runs load_verify, load_trust, load_data_set,
+load_sessions, load_growth.
 
-    python benchmarks/load.py --build build/bench --out out/bench [--quick] [--only verify,trust,sessions,growth]
+    python benchmarks/load.py --build build/bench --out out/bench [--quick] [--only verify,trust,dataset,sessions,growth]
 
 The sets (models/make_sized.py) stay under OUT/load/ for the next time, about 6 GB; with --quick they are some
 100 MB below OUT/quick/ and the figures are of no worth. Reports: OUT/load-verify.json, load-trust.json,
-load-sessions.json, load-memory.json and load-growth.json, each with a table beside it.
+load-data-set.json, load-sessions.json, load-memory.json and load-growth.json, each with a table beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -23,7 +25,8 @@ sys.path.insert(0, str(ROOT / "models"))
 import parity_table  # noqa: E402  (models/ is not a package)
 
 QUICK_SCALE = 0.02  # of the sizes
-PARTS = ("verify", "trust", "sessions", "growth")
+PARTS = ("verify", "trust", "dataset", "sessions", "growth")
+SAMPLES, SAMPLE_BYTES = 400, 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,22 @@ def measure_trust(build: Path, out: Path, arguments: argparse.Namespace) -> None
         "--rounds", 6 if arguments.quick else 31, "--skua", skua, *place.trust(), "--python", sys.executable)
 
 
+def make_data_set(folder: Path, sample_bytes: int) -> None:
+    """Of bytes by chance: a data set is hashed, and what is in its files is for calibrating."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(SAMPLES):
+        file = folder / f"{number:04}.npz"
+        if not file.is_file() or file.stat().st_size != sample_bytes:
+            file.write_bytes(random.Random(number).randbytes(sample_bytes))
+
+
+def measure_data_set(build: Path, out: Path, arguments: argparse.Namespace) -> None:
+    folder = out / "load/data-set"
+    make_data_set(folder, SAMPLE_BYTES // 32 if arguments.quick else SAMPLE_BYTES)
+    run(build / "benchmarks/load_data_set", "--data-set", folder, "--out", out / "load-data-set", "--rounds",
+        6 if arguments.quick else 101, "--skua", build / "bin/skua")
+
+
 def demo_network(name: str, runtime: str) -> dict:
     """An entry of SET.yaml; its files are relative to it."""
     if runtime == "onnx_trt_ep":
@@ -163,7 +182,7 @@ def main() -> int:
     if arguments.quick:
         out = out / "quick"
     os.makedirs(out, exist_ok=True)
-    measures = {"verify": measure_verify, "trust": measure_trust, "sessions": measure_sessions, "growth": measure_growth}
+    measures = {"verify": measure_verify, "trust": measure_trust, "dataset": measure_data_set, "sessions": measure_sessions, "growth": measure_growth}
     chosen = arguments.only.split(",")
     if not set(chosen) <= set(PARTS):
         parser.error(f"--only: expected some of {', '.join(PARTS)}")

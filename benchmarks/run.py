@@ -28,7 +28,7 @@ import trained
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
 GROUPS = ("control", "call", "torch", "load", "telemetry", "lightglue", "takeoff")
-LOAD_REPORTS = ("load-verify", "load-trust", "load-sessions", "load-memory", "load-growth")
+LOAD_REPORTS = ("load-verify", "load-trust", "load-data-set", "load-sessions", "load-memory", "load-growth")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
     python quantize.py REQUEST.json RESPONSE.json [PARENT_PID]
 
 The request names the model, the precision, what stays float32, the inputs to judge with or the samples to calibrate
-with, and the file to write, which lies in the caller's staging folder. The response holds either `result` or `error`. Status 28: no space left.
+or compare with, and the file to write, which lies in the caller's staging folder. The response holds either `result` or `error`. Status 28: no space left.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:  # the package may be missing
     from collections.abc import Iterator
 
     from onnx import ModelProto
+
+    from skua_precision.check import WeightReport
+    from skua_precision.graphs import Source
+    from skua_precision.half import Conversion
+    from skua_precision.samples import SampleFile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from skua_precision.errors import PrecisionError, build_error, invalid_argument  # noqa: E402
@@ -31,58 +37,106 @@ PACKAGES_REMEDY = "run scripts/setup.sh, which installs the packages of requirem
 def convert(request: dict) -> dict:
     """Everything between the request and the file; the result is what `skua quantize --json` prints."""
     tempfile.tempdir = str(Path(request["out"]).parent)  # libraries write nowhere else
-    return {"fp16": to_half, "int8": to_int8}[request["precision"]](request)
+    return {"fp16": to_half, "mixed": to_mixed, "int8": to_int8}[request["precision"]](request)
 
 
 def to_half(request: dict) -> dict:
     # Late: a missing package becomes a response, not a traceback.
-    from skua_precision import check, graphs, half
+    from skua_precision import check, half
 
-    step("reading " + request["model"])
-    source = graphs.load(Path(request["model"])).model
+    source = read_model(request)
     step("converting")
-    converted = half.to_half(source, request["keep_fp32"])
-    source = half.prepare(source)
+    converted = half.to_half(source.model, request["keep_fp32"])
+    prepared = half.prepare(source.model)
     blocked = set(converted.kept_fp32) | set(converted.always_fp32)
-    weights = check.judge_weights(source, blocked)
+    weights = check.judge_weights(prepared, blocked)
     check.refuse_overflow(weights)
-    inputs = check.inputs_for(source, read_inputs(request["inputs"]))
+    inputs = check.inputs_for(prepared, read_inputs(request["inputs"]))
     step("comparing with float32")
-    ranges = check.value_ranges(source, inputs)
-    check.refuse_large_values(source, ranges, blocked)
-    outputs = check.compare(source, converted.model, inputs, blocked)
-    size = write_model(converted.model, Path(request["out"]))
-    return {
-        "size_bytes": size,
-        "kept_fp32": converted.kept_fp32,
-        "always_fp32": converted.always_fp32,
-        "weights": check.as_json(weights),
-        "largest_value": max(ranges.values(), default=0.0),
-        "outputs": [check.as_json(output) for output in outputs],
-    }
+    ranges = check.value_ranges(prepared, inputs)
+    check.refuse_large_values(prepared, ranges, blocked)
+    outputs = check.compare(prepared, converted.model, inputs, blocked)
+    return half_result(converted, weights, ranges) | finish(request, source, converted.model) | {
+        "outputs": [check.as_json(output) for output in outputs]}
+
+
+def to_mixed(request: dict) -> dict:
+    """Half precision around the nodes that patterns keep, judged like int8: nothing calibrates, so all samples judge."""
+    from skua_precision import accuracy, check, half, samples
+
+    source = read_model(request)
+    files = list({file.sha256: file for file in reversed(files_of(request))}.values())[::-1]  # of one content, the first
+    step("converting")
+    converted = half.to_half(source.model, request["keep_fp32"])
+    prepared = half.prepare(source.model)
+    blocked = set(converted.kept_fp32) | set(converted.always_fp32)
+    weights = check.judge_weights(prepared, blocked)
+    check.refuse_overflow(weights)
+    ranges = check.largest_values(prepared, ((sample.name, sample.arrays) for sample in told(
+        samples.each(files, prepared), "looking for large values", len(files))))
+    check.refuse_large_values(prepared, ranges, blocked)
+    # What is written, of which the CPU leaves most roundings out, and what a GPU makes of it (check.rounded).
+    for model in (converted.model, check.rounded(prepared, blocked)):
+        figures = accuracy.judge(prepared, model, told(samples.each(files, prepared), "comparing", len(files)))
+        accuracy.refuse(figures, "mixed")
+    data = {"sample_count": 0, "held_out_count": len(files), "algorithm": None}
+    return half_result(converted, weights, ranges) | finish(request, source, converted.model, data) | {
+        "outputs": [accuracy.as_json(figure) for figure in figures]}
+
+
+def half_result(converted: Conversion, weights: WeightReport, ranges: dict[str, float]) -> dict:
+    return {"kept_fp32": converted.kept_fp32, "always_fp32": converted.always_fp32, "weights": asdict(weights),
+            "largest_value": max(ranges.values(), default=0.0)}
 
 
 def to_int8(request: dict) -> dict:
-    from skua_precision import accuracy, check, graphs, qdq, samples
+    from skua_precision import accuracy, activations, half, qdq, samples
 
-    step("reading " + request["model"])
-    source = graphs.load(Path(request["model"]))
+    source = read_model(request)
     data = request["data_set"]
-    calibrating, held_out = samples.split([samples.SampleFile(Path(path), digest) for path, digest in data["samples"]])
+    calibrating, held_out = samples.split(files_of(request))
+    named = half.prepare(source.model)
+    wanted = activations.of(named) if request["scales"] else []
     made = qdq.to_int8(source.model, told(samples.each(calibrating, source.model), "calibrating", len(calibrating)),
-                       request["keep_fp32"], data["algorithm"])
+                       request["keep_fp32"], data["algorithm"], wanted)
     figures = accuracy.judge(source.model, made.model,
                              told(samples.each(held_out, source.model), "comparing", len(held_out)))
     accuracy.refuse(figures)
-    origin = {"dataset_sha256": data["sha256"], "sample_count": len(calibrating), "held_out_count": len(held_out),
-              "algorithm": data["algorithm"], "producer": f"skua quantize, onnxruntime {check.onnxruntime.__version__}",
-              "source_sha256": source.sha256, "source_external_sha256": source.external_sha256,
-              "keep_fp32": request["keep_fp32"]}
-    qdq.stamp(made.model, origin)
-    size = write_model(made.model, Path(request["out"]))
-    return {"size_bytes": size, "kept_fp32": made.kept_fp32, "left_fp32": made.left_fp32, "quantised": made.quantised,
-            "calibration": origin,
-            "outputs": [accuracy.as_json(figure) for figure in figures]}
+    counts = {"sample_count": len(calibrating), "held_out_count": len(held_out), "algorithm": data["algorithm"]}
+    result = finish(request, source, made.model, counts) | {
+        "kept_fp32": made.kept_fp32, "left_fp32": made.left_fp32, "quantised": made.quantised,
+        "outputs": [accuracy.as_json(figure) for figure in figures]}
+    if request["scales"]:  # and what the caller needs to say whose they are
+        result["cache"] = {"scales": activations.scales(named, made.reach, wanted), "external": list(source.files),
+                           "model_sha256": source.record_sha256(Path(request["model"]).name)}
+    return result
+
+
+def read_model(request: dict) -> Source:
+    from skua_precision import graphs
+
+    step("reading " + request["model"])
+    return graphs.load(Path(request["model"]))
+
+
+def files_of(request: dict) -> list[SampleFile]:
+    """The samples as the caller listed and hashed them."""
+    from skua_precision import samples
+
+    return [samples.SampleFile(Path(path), *digests) for path, *digests in request["data_set"]["samples"]]
+
+
+def finish(request: dict, source: Source, model: ModelProto, data: dict | None = None) -> dict:
+    """Stamps and writes the model. `data`: how the samples were used, where there are any."""
+    from skua_precision import check, half
+
+    provenance = {"precision": request["precision"], "keep_fp32": request["keep_fp32"],
+                  "source_sha256": source.record_sha256(Path(request["model"]).name),
+                  "producer": f"skua quantize, onnxruntime {check.onnxruntime.__version__}"}
+    if data is not None:
+        provenance |= {"dataset_sha256": request["data_set"]["sha256"]} | data
+    half.stamp(model, provenance)
+    return {"size_bytes": write_model(model, Path(request["out"])), "provenance": provenance}
 
 
 def told(values: Iterator, doing: str, count: int) -> Iterator:

@@ -13,8 +13,9 @@ import re
 import sys
 
 CORE = {"core"}
-LIBRARY = CORE | {"cache", "telemetry", "events", "inference"}
-BOOTSTRAP = LIBRARY | {"runtimes", "calibration", "bootstrap"}
+FILES = {"yaml", "image"}  # what reads foreign formats, for whoever needs them
+LIBRARY = CORE | {"cache", "telemetry", "events", "calibration", "inference"}
+BOOTSTRAP = LIBRARY | FILES | {"runtimes", "bootstrap"}
 # What each folder of src/ may include besides itself. runtimes/X may never include runtimes/Y.
 BELOW = {
     "core": set(),
@@ -22,14 +23,16 @@ BELOW = {
     "telemetry": CORE,
     "events": CORE,
     "inference": LIBRARY,
-    "calibration": LIBRARY,
+    "yaml": CORE | {"cache"},
+    "image": CORE,
+    "calibration": CORE | {"cache"} | FILES,
     "onnx": CORE,
     "compile": LIBRARY | {"onnx"},
     "runtimes": LIBRARY | {"onnx", "compile"},
     "bootstrap": BOOTSTRAP,
     "builder": BOOTSTRAP,
     "bench": BOOTSTRAP,
-    "cli": BOOTSTRAP | {"bench"},
+    "cli": BOOTSTRAP | {"bench", "onnx"},
     "flight": BOOTSTRAP,
 }
 GENERATED = {"skua_build_flags.h", "skua_build_id.h", "skua_sdk_paths.h"}

@@ -43,10 +43,39 @@ struct GoldenSource {
   std::string origin;  ///< e.g. "pytorch 2.13.0 eager fp32"
 };
 
+/// The most that an int8 or mixed artifact may differ from its float32 source, over samples that calibrated
+/// nothing (docs/design/compile.md defines each figure). The defaults are the bounds: they may be tightened,
+/// not loosened.
+struct AccuracyLimits {
+  double relative_l2 = 0.1;  ///< length of an output's difference, of that of the output
+  double mismatched = 0.1;   ///< of an output that holds no floats: share of the values that differ
+  double agreement = 0.9;    ///< of a detector's keypoints: the least share that is found again
+  std::optional<double> relative_error;  ///< largest, of values that are not next to nothing; default: told
+  std::optional<double> cosine;          ///< the least; default: told
+
+  /// InvalidArgumentError naming the field, the found and the allowed.
+  Status validate() const;
+  friend bool operator==(const AccuracyLimits&, const AccuracyLimits&) = default;
+};
+
 struct BuildConfig {
   Precision precision = Precision::kFp16;
   int workspace_mb = 1024;  ///< upper bound of the builder's scratch memory, MiB
-  std::optional<std::filesystem::path> calibration_dataset;  ///< required for int8
+  /// Samples that int8 is calibrated with, and that int8 and mixed are judged by; required for both.
+  std::optional<std::filesystem::path> calibration_dataset;
+  /// What an int8 or mixed artifact is compared with. Default: the model, which then has to be float32.
+  std::optional<std::filesystem::path> fp32_source;
+  /// Samples that judge in place of those that are held out: calibration data that say nothing of the flight
+  /// then cannot judge themselves.
+  std::optional<std::filesystem::path> accuracy_dataset;
+  AccuracyLimits accuracy;  ///< int8 and mixed only
+  // int8 of a float32 network by TensorRT up to 10; elsewhere the ranges stand in the graph.
+  std::string calibration_algorithm = "entropy2";  ///< or minmax
+  /// A calibration cache that was made elsewhere, with its origin beside it (docs/formats/
+  /// calibration-cache.md). It is used if it was made from this model, data set, algorithm and TensorRT, or
+  /// the build ends.
+  std::optional<std::filesystem::path> calibration_cache;
+  bool allow_cpu_ranges = false;  ///< whether that cache may hold ranges that were measured on a CPU
   std::vector<OptimizationProfile> optimization_profiles;
   std::optional<std::string> model_name;           ///< default: the model file's stem
   std::vector<std::string> keep_fp32;              ///< node-name patterns (`*`, `?`) held in FP32

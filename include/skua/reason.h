@@ -97,6 +97,9 @@ namespace skua {
   X(kReferenceUnavailable,     "reference_unavailable",     "no golden vectors could be obtained") \
   X(kDataSetMalformed,         "data_set_malformed",        "the calibration data set holds what is no sample") \
   X(kDataSetChanged,           "data_set_changed",          "the calibration data set changed while it was read") \
+  X(kCalibrationMismatch,      "calibration_mismatch",      "the model was quantised from another source or with other data") \
+  X(kAccuracyTooLow,           "accuracy_too_low",          "on held-out samples the artifact is too far from float32") \
+  X(kCalibrationIncomplete,    "calibration_incomplete",    "a sample was not used, or a tensor has no scale") \
   X(kBuilderCrashed,           "builder_crashed",           "the build process died") \
   X(kBuilderTimeout,           "builder_timeout",           "the build process took longer than allowed") \
   X(kBuilderMissing,           "builder_missing",           "the build executable or the compiler module is not installed") \

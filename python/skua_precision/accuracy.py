@@ -1,4 +1,4 @@
-"""What int8 costs: a quantised network beside its float32 source, on samples that calibrated nothing."""
+"""What int8 and mixed cost: a changed network beside its float32 source, on samples that calibrated nothing."""
 
 from __future__ import annotations
 
@@ -106,9 +106,9 @@ def _add(figures: dict[str, Accuracy], expected: keypoints.Arrays, found: keypoi
         figures[name].add(expected[name], found[name])
 
 
-def judge(source: ModelProto, quantised: ModelProto, held_out: Iterable[Sample]) -> list[Accuracy]:
+def judge(source: ModelProto, changed: ModelProto, held_out: Iterable[Sample]) -> list[Accuracy]:
     """Runs both on every sample."""
-    wide, narrow = check.session_of(source), check.session_of(quantised)
+    wide, narrow = check.session_of(source), check.session_of(changed)
     figures = {value.name: Accuracy(value.name) for value in source.graph.output}
     for sample in held_out:
         expected, found = (dict(zip(figures, check.run_sample(session, sample.name, sample.arrays), strict=True))
@@ -123,13 +123,13 @@ def _badness(figure: Accuracy) -> float:
     return max(figure.relative_l2, figure.mismatched, 1.0 - figure.agreement)
 
 
-def refuse(figures: Sequence[Accuracy]) -> None:
+def refuse(figures: Sequence[Accuracy], precision: str = "int8") -> None:
     bad = sorted((f for f in figures if not f.is_good()), key=_badness, reverse=True)
     if not bad:
         return
     told = [f"'{figure.name}' {' '.join(figure.faults())}" for figure in bad[:check.MAX_NAMED]]
     raise build_error("precision_not_supported",
-                      f"on samples that calibrated nothing, int8 is too far from float32: expected relative_l2 at most "
+                      f"on samples that calibrated nothing, {precision} is too far from float32: expected relative_l2 at most "
                       f"{MOST_RELATIVE:g}, mismatched at most {MOST_MISMATCHED:g} and agreement at least "
                       f"{LEAST_AGREEMENT:g}, found {', '.join(told)}; give typical "
                       "samples, or keep nodes with --keep-fp32")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -139,7 +140,12 @@ def inputs_for(model: ModelProto, given: Arrays) -> Arrays:
 
 
 def value_ranges(source: ModelProto, inputs: Arrays) -> dict[str, float]:
-    """The largest finite absolute value of every float32 value of `source`.
+    """The largest finite absolute value of every float32 value of `source`."""
+    return largest_values(source, [("", inputs)])
+
+
+def largest_values(source: ModelProto, samples: Iterable[tuple[str, Arrays]]) -> dict[str, float]:
+    """The same over all samples of a data set, told by their names.
 
     A CPU computes half graphs in float32 and may skip the rounding between two nodes, so an overflow that a
     GPU would have shows in no output there. It shows here.
@@ -154,8 +160,14 @@ def value_ranges(source: ModelProto, inputs: Arrays) -> dict[str, float]:
         probe.graph.node.append(helper.make_node("Abs", [name], [size]))
         probe.graph.node.append(helper.make_node("ReduceMax", [size], [largest], keepdims=0))
         probe.graph.output.append(helper.make_tensor_value_info(largest, TensorProto.FLOAT, []))
-    found = run(session_of(probe), inputs) if values else []
-    return {name: float(v) for name, v in zip(values, found, strict=True) if np.isfinite(v)}
+    ranges: dict[str, float] = {}
+    session = session_of(probe) if values else None
+    for sample, inputs in samples if values else ():
+        found = run_sample(session, sample, inputs) if sample else run(session, inputs)
+        for name, value in zip(values, found, strict=True):
+            if np.isfinite(value):
+                ranges[name] = max(ranges.get(name, 0.0), float(value))
+    return ranges
 
 
 def refuse_large_values(source: ModelProto, ranges: dict[str, float], kept: set[str]) -> None:
@@ -171,7 +183,7 @@ def refuse_large_values(source: ModelProto, ranges: dict[str, float], kept: set[
     raise build_error("precision_not_supported",
                       f"values are larger than half precision holds ({HALF_MAX:g}): {', '.join(told)}"
                       f"{f' and {more} more' if more > 0 else ''}; keep these nodes and those that read from "
-                      "them with --keep-fp32, or give more typical inputs with --input NAME=FILE.npy")
+                      "them with --keep-fp32, or give more typical inputs (--input NAME=FILE.npy) or samples")
 
 
 def largest_relative(error: np.ndarray, reference: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from skua_precision.errors import build_error, invalid_argument
 
 MAX_MODEL_BYTES = 2**31 - 1  # what one protobuf file can hold
+PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,15 @@ class Source:
 
     model: ModelProto
     sha256: str  # of the file
-    external_sha256: str | None  # of the names and bytes of the weights that lay beside it; None: there were none
+    files: dict[str, str]  # where these lay, relative to the model, and the SHA-256 of each such file, whole
+
+    def record_sha256(self, name: str) -> str:
+        """As build records name a model whose file is called `name`: Sha256Sidecar::aggregate_hash of several files."""
+        if not self.files:
+            return self.sha256
+        digests = {Path(location).name: digest for location, digest in self.files.items()} | {name: self.sha256}
+        lines = "".join(f"{digest} {base}\n" for base, digest in sorted(digests.items(), key=lambda item: item[0].encode()))
+        return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def load(path: Path) -> Source:
@@ -38,6 +47,8 @@ def load(path: Path) -> Source:
         data = path.read_bytes()
         model = onnx.load_model_from_string(data)
         outside = [t for t in all_weights(model.graph) if t.data_location == TensorProto.EXTERNAL]
+        places = sorted({entry.value for t in outside for entry in t.external_data if entry.key == "location"})
+        files = {place: _file_digest(path.parent / place) for place in places}  # before they are read, so that a change shows
         onnx.load_external_data_for_model(model, str(path.parent))
         if not model.graph.node:
             raise build_error("model_empty", f"{path} holds no node; export the model again")
@@ -47,14 +58,16 @@ def load(path: Path) -> Source:
     except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
         said = str(error).strip().split("\n")[0]
         raise build_error("model_malformed", f"{path}: {said}; export the model again") from error
-    return Source(model, hashlib.sha256(data).hexdigest(), _digest(outside) if outside else None)
+    return Source(model, hashlib.sha256(data).hexdigest(), files)
 
 
-def _digest(tensors: list[TensorProto]) -> str:
+def _file_digest(path: Path) -> str:
+    if not path.is_file():  # a FIFO would be waited for
+        raise build_error("external_weights", f"{path} does not exist or is no regular file; put the model's weights there")
     digest = hashlib.sha256()
-    for tensor in tensors:
-        for part in (tensor.name.encode(), tensor.raw_data):
-            digest.update(len(part).to_bytes(8, "little") + part)
+    with path.open("rb") as stream:
+        while piece := stream.read(PIECE_BYTES):
+            digest.update(piece)
     return digest.hexdigest()
 
 

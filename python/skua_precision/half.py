@@ -7,6 +7,7 @@ time.)
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from skua_precision import graphs  # noqa: E402
 from skua_precision.errors import build_error  # noqa: E402
 
 CONVERTER_KEY = "skua.converter"
+PRECISION_KEY = "skua.precision"
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,11 @@ def to_half(source: ModelProto, patterns: list[str]) -> Conversion:
     note = f"skua quantize fp16, onnxruntime {onnxruntime.__version__}, keep_fp32 [{', '.join(patterns)}]"
     set_property(converted, CONVERTER_KEY, note)
     return Conversion(converted, sorted(kept), sorted(always))
+
+
+def stamp(model: ModelProto, provenance: dict[str, object]) -> None:
+    """What the model was made from and how, inside it: what compiling it as int8 or mixed asks for."""
+    set_property(model, PRECISION_KEY, json.dumps(provenance, sort_keys=True))
 
 
 def set_property(model: ModelProto, key: str, value: str) -> None:

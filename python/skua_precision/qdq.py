@@ -11,10 +11,9 @@ activations of its own first (_Own): nobody else reads a rounded value.
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +33,6 @@ from skua_precision.samples import Sample  # noqa: E402
 # onnx names temporary files by uuid1, which asks a local service and the network card through sockets.
 uuid.uuid1 = uuid.uuid4
 
-CALIBRATION_KEY = "skua.calibration"
 OPTIONS = {
     "ActivationSymmetric": True,
     "WeightSymmetric": True,
@@ -51,6 +49,7 @@ class Quantisation:
     quantised: list[str]
     kept_fp32: list[str]  # all nodes that a pattern keeps
     left_fp32: list[str]  # those that could not become int8, without being asked to stay
+    reach: dict[str, float]  # how far values go on the samples: those that became int8, and those that were asked for
 
 
 class _Own:
@@ -115,8 +114,9 @@ def _can_be_int8(node: NodeProto, floats: set[str], weights: dict[str, TensorPro
     return node.op_type != "Gemm" or beta == 1.0  # it sets beta to 1 and leaves the bias as it is
 
 
-def to_int8(source: ModelProto, samples: Iterable[Sample], patterns: list[str], method: str) -> Quantisation:
-    """Quantises what no pattern keeps, by the ranges that the samples show."""
+def to_int8(source: ModelProto, samples: Iterable[Sample], patterns: list[str], method: str,
+            also: Sequence[str] = ()) -> Quantisation:
+    """Quantises what no pattern keeps, by the ranges that the samples show; `also` finds those of other values."""
     int8_form.check_source(source)
     model = half.prepare(source)
     kept = graphs.matching_nodes(model.graph, patterns)
@@ -128,15 +128,16 @@ def to_int8(source: ModelProto, samples: Iterable[Sample], patterns: list[str], 
     if not wanted:
         raise build_error("precision_not_supported", "no node of the model can become int8: no "
                                                      f"{', '.join(int8_form.OPERATORS)} of float32 is left by --keep-fp32")
-    quantised = _quantise(model, wanted, samples, method)
-    left = sorted({node.name for node in products} - set(wanted) - kept)
-    return Quantisation(quantised, sorted(wanted), sorted(kept), left)
-
-
-def _quantise(model: ModelProto, wanted: list[str], samples: Iterable[Sample], method: str) -> ModelProto:
     own = _Own(model, wanted)
     graphs.sort_nodes(model.graph)
-    reach = ranges.collect(model, list(own.activations), samples, method)
+    reach = ranges.collect(model, list(dict.fromkeys([*own.activations, *also])), samples, method)
+    ranges.refuse_no_range({value: reach[value] for value in own.activations})
+    quantised = _quantise(model, wanted, own, reach)
+    left = sorted({node.name for node in products} - set(wanted) - kept)
+    return Quantisation(quantised, sorted(wanted), sorted(kept), left, reach)
+
+
+def _quantise(model: ModelProto, wanted: list[str], own: _Own, reach: dict[str, float]) -> ModelProto:
     limits = {name: np.float32(reach[value]) for value, name in own.activations.items()}
     tensors = {name: TensorData(lowest=-size, highest=size) for name, size in limits.items()}
     typed = onnx.shape_inference.infer_shapes(model)
@@ -175,8 +176,3 @@ def _check_made(model: ModelProto, wanted: list[str]) -> None:
         other = sorted(set(found) ^ set(wanted))[0]
         raise build_error("model_unsupported", f"node '{other}': expected it {'in int8' if other in wanted else 'in float32'}, "
                                                "found it otherwise; keep it and those around it with --keep-fp32")
-
-
-def stamp(model: ModelProto, origin: dict[str, object]) -> None:
-    """What the ranges were made from, inside the model."""
-    half.set_property(model, CALIBRATION_KEY, json.dumps(origin, sort_keys=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, ValueInfoProto
 
 from skua_precision import check
 from skua_precision.errors import build_error
@@ -110,18 +110,18 @@ def _least_kept(counts: np.ndarray, above: int, total: float) -> int:
 METHODS: dict[str, Callable[[Spread], float]] = {"entropy2": entropy2, "minmax": minmax}
 
 
-def _probe(model: ModelProto, values: Sequence[str]) -> ModelProto:
-    """The model with `values`, which are float32, as its outputs."""
-    probe = ModelProto()
-    probe.CopyFrom(model)
-    del probe.graph.output[:]
-    probe.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in values)
-    return probe
+def probe(model: ModelProto, values: Sequence[str]) -> ModelProto:
+    """The model with `values` as its outputs; whoever loads it finds out their types."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    del copy.graph.output[:]
+    copy.graph.output.extend(ValueInfoProto(name=name) for name in values)
+    return copy
 
 
 def collect(model: ModelProto, values: Sequence[str], samples: Iterable[Sample], method: str) -> dict[str, float]:
-    """The largest size that int8 is to hold, of each value."""
-    session = check.session_of(_probe(model, values))
+    """The largest size that int8 is to hold, of each value; 0 for one that is always zero."""
+    session = check.session_of(probe(model, values))
     spreads = {name: Spread() for name in values}
     for sample in samples:
         for name, found in zip(values, check.run_sample(session, sample.name, sample.arrays), strict=True):
@@ -129,12 +129,11 @@ def collect(model: ModelProto, values: Sequence[str], samples: Iterable[Sample],
                 raise build_error("precision_not_supported", f"data set, {sample.name}: value '{name}' is not finite in "
                                                              "float32; mend the model or the sample")
             spreads[name].add(found)
-    reach = {name: METHODS[method](spread) for name, spread in spreads.items()}
-    _refuse_no_range(reach)
-    return reach
+    return {name: METHODS[method](spread) for name, spread in spreads.items()}
 
 
-def _refuse_no_range(reach: dict[str, float]) -> None:
+def refuse_no_range(reach: dict[str, float]) -> None:
+    """Of values that become int8."""
     least, most = LEVELS * float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max) / 2.0
     for name, size in reach.items():
         if size < least:

@@ -30,6 +30,11 @@ class SampleFile:
 
     path: Path
     sha256: str
+    original: str = ""  # SHA-256 of the image that it was made from, if any: samples are told apart by it
+
+    @property
+    def content(self) -> str:
+        return self.original or self.sha256
 
 
 @dataclass(frozen=True)
@@ -142,13 +147,13 @@ def read(file: SampleFile, model: ModelProto) -> Arrays:
 def split(files: Sequence[SampleFile]) -> tuple[list[SampleFile], list[SampleFile]]:
     """What calibrates, and what is held out to judge with, by position: it is the same every time. Files of one content
     are on one side."""
-    contents = list(dict.fromkeys(file.sha256 for file in files))
+    contents = list(dict.fromkeys(file.content for file in files))
     if len(contents) < 2:
         raise build_error("data_set_malformed", f"the data set: expected at least 2 samples that differ, one to calibrate with "
                                                 f"and one to judge with, found {len(contents)}")
     every = min(HELD_OUT_EVERY, len(contents))
     judging = set(contents[every - 1::every])
-    return [f for f in files if f.sha256 not in judging], [f for f in files if f.sha256 in judging]
+    return [f for f in files if f.content not in judging], [f for f in files if f.content in judging]
 
 
 def each(files: Sequence[SampleFile], model: ModelProto) -> Iterator[Sample]:

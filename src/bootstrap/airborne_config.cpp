@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "bootstrap/config_layers.h"
+#include "bootstrap/owned_yaml.h"
 #include "core/text.h"
 
 namespace skua {

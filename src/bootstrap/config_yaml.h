@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 
-#include "bootstrap/yaml_fields.h"
 #include "skua/runtime_config.h"
+#include "yaml/yaml_fields.h"
 
 namespace skua {
 

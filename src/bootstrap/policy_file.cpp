@@ -4,9 +4,9 @@
 
 #include "bootstrap/key_files.h"
 #include "bootstrap/owned_file.h"
-#include "bootstrap/yaml_fields.h"
 #include "cache/set_signature.h"
 #include "core/text.h"
+#include "yaml/yaml_fields.h"
 
 namespace skua {
 namespace {

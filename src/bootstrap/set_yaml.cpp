@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "bootstrap/set_yaml_network.h"
-#include "bootstrap/yaml_fields.h"
 #include "cache/manifest.h"
 #include "cache/utc_text.h"
 #include "core/text.h"
+#include "yaml/yaml_fields.h"
 
 namespace skua {
 namespace {
@@ -59,13 +59,6 @@ void read_identity(YamlFields& fields, SetSpec& spec) {
   }
 }
 
-void refuse_later_keys(YamlFields& fields) {
-  fields.refuse("calibration", Reason::kPrecisionNotSupported,
-                "calibration comes with the Precision release; remove the key and build fp32 or fp16");
-  fields.refuse("accuracy", Reason::kPrecisionNotSupported,
-                "accuracy thresholds come with the Precision release; remove the key");
-}
-
 void read_networks(YamlFields& fields, const std::filesystem::path& file, SetSpec& spec) {
   fields.require("networks");
   const auto nodes = fields.sequence("networks");
@@ -74,7 +67,7 @@ void read_networks(YamlFields& fields, const std::filesystem::path& file, SetSpe
                                               " entries, found " + std::to_string(nodes.size()));
   }
   for (const YAML::Node& node : nodes) {
-    auto network = network_from_yaml(node, file, spec.networks.size());
+    auto network = network_from_yaml(node, file, spec.networks.size(), spec.accuracy);
     if (!network.ok()) return fields.fail(network.error());
     for (const NetworkSpec& other : spec.networks) {
       if (other.name == network->name)
@@ -88,7 +81,7 @@ Result<SetSpec> set_of(const YAML::Node& root, const std::filesystem::path& file
   SetSpec spec;
   spec.file = file;
   YamlFields fields(root, file.string(), "");
-  refuse_later_keys(fields);
+  read_accuracy(fields, file, "", spec.accuracy);
   read_identity(fields, spec);
   read_options(fields, file.string(), spec);
   read_networks(fields, file, spec);

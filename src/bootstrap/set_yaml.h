@@ -31,6 +31,7 @@ struct SetSpec {
   std::optional<std::uint64_t> release_sequence;
   std::optional<std::string> not_after;  ///< the last good second, ISO 8601 UTC; nothing: does not expire
   std::vector<NetworkSpec> networks;
+  AccuracyLimits accuracy;  ///< of int8 and mixed networks that have no bounds of their own
 };
 
 /// Fields of RuntimeConfig that SET.yaml may set: those that belong to a runtime, not to the machine. One
@@ -40,7 +41,7 @@ std::vector<std::string_view> set_option_keys();
 std::vector<std::string_view> set_option_keys_of(std::string_view runtime_label);
 
 /// InvalidArgumentError with file, line and column for everything that is not understood or cannot be
-/// honoured: `calibration` and `accuracy` (until the Precision release).
+/// honoured.
 Result<SetSpec> read_set_yaml(const std::filesystem::path& file);
 /// The same from text; relative paths count from the folder of `file`.
 Result<SetSpec> parse_set_yaml(const std::string& text, const std::filesystem::path& file);

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "bootstrap/yaml_fields.h"
 #include "core/text.h"
+#include "yaml/yaml_fields.h"
 
 namespace skua {
 namespace {
@@ -118,19 +118,42 @@ void read_precision(YamlFields& fields, BuildConfig& build) {
   }
 }
 
-void refuse_later_keys(YamlFields& fields) {
-  for (const char* key : {"calibration", "calibration_dataset"}) {
-    fields.refuse(key, Reason::kPrecisionNotSupported,
-                  "calibration comes with the Precision release; remove the key and build fp32 or fp16");
-  }
-  fields.refuse("accuracy", Reason::kPrecisionNotSupported,
-                "accuracy thresholds come with the Precision release; remove the key");
+bool is_judged(Precision precision) {
+  return precision == Precision::kInt8 || precision == Precision::kMixed;
+}
+
+void read_calibration(YamlFields& fields, const Place& place, BuildConfig& build) {
+  const auto node = fields.node("calibration");
+  if (!node) return;
+  YamlFields entry(*node, place.file_text(), place.where + ".calibration");
+  entry.require("data_set");
+  build.calibration_dataset = path_of(entry, "data_set", place);
+  build.fp32_source = path_of(entry, "fp32_source", place);
+  build.accuracy_dataset = path_of(entry, "judged_by", place);
+  build.calibration_algorithm = entry.text("algorithm").value_or(build.calibration_algorithm);
+  build.calibration_cache = path_of(entry, "cache", place);
+  build.allow_cpu_ranges = entry.boolean("allow_cpu_ranges").value_or(build.allow_cpu_ranges);
+  if (const Status status = entry.finish(); !status.ok()) fields.fail(status.error());
 }
 
 }  // namespace
 
+void read_accuracy(YamlFields& fields, const std::filesystem::path& file, const std::string& where,
+                   AccuracyLimits& limits) {
+  const auto node = fields.node("accuracy");
+  if (!node) return;
+  YamlFields entry(*node, file.string(), where.empty() ? "accuracy" : where + ".accuracy");
+  limits.relative_l2 = entry.number("relative_l2").value_or(limits.relative_l2);
+  limits.mismatched = entry.number("mismatched").value_or(limits.mismatched);
+  limits.agreement = entry.number("agreement").value_or(limits.agreement);
+  if (const auto bound = entry.number("relative_error")) limits.relative_error = bound;
+  if (const auto bound = entry.number("cosine")) limits.cosine = bound;
+  if (const Status status = entry.finish(); !status.ok()) return fields.fail(status.error());
+  if (const Status status = limits.validate(); !status.ok()) fields.fail(*node, status.error().message);
+}
+
 Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesystem::path& file,
-                                      std::size_t index) {
+                                      std::size_t index, const AccuracyLimits& defaults) {
   const std::string where = "networks[" + std::to_string(index) + "]";
   const Place place{file, where};
   YamlFields fields(node, file.string(), where);
@@ -141,7 +164,6 @@ Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesys
     fields.fail(*fields.node("name"), where + ".name: " + quote(network.name) +
                                           " is no legal model name (a-z, 0-9, _; no double _; at most 64)");
   }
-  refuse_later_keys(fields);
   network.onnx = path_of(fields, "onnx", place);
   network.pt = path_of(fields, "pt", place);
   if (!network.onnx && !network.pt)
@@ -156,6 +178,11 @@ Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesys
   read_golden(fields, place, network.build);
   read_tolerances(fields, place, network.build);
   read_declared_io(fields, place, network.build);
+  read_calibration(fields, place, network.build);
+  network.build.accuracy = defaults;
+  read_accuracy(fields, place.file, place.where, network.build.accuracy);
+  // A bound of the whole set is for those networks that have such a precision.
+  if (!is_judged(network.build.precision) && !fields.node("accuracy")) network.build.accuracy = {};
   const auto criticality = fields.integer("criticality", 0, kMaxCriticality);
   network.criticality = criticality ? static_cast<std::uint64_t>(*criticality) : index;
   SKUA_RETURN_IF_ERROR(fields.finish());

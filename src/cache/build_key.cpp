@@ -10,24 +10,26 @@
 namespace skua {
 namespace {
 
-/// The golden file by its content: a moved file is the same source, an edited one is not.
+/// A file by its content: a moved file is the same source, an edited one is not.
+Result<std::string> digest_key(const std::string& what, const std::filesystem::path& file) {
+  const Result<Sha256> digest = Sha256Sidecar::digest_file(file);
+  if (digest.ok()) return digest->hex();
+  return make_error(
+      ErrorCode::kInvalidArgument, digest.error().reason,
+      what + " " + file.string() + ": expected a readable file, found: " + digest.error().message,
+      digest.error().native_code);
+}
+
 Result<Json> golden_key(const std::optional<GoldenSource>& golden) {
   if (!golden.has_value()) return Json(nullptr);
-  const Result<Sha256> digest = Sha256Sidecar::digest_file(golden->file);
-  if (!digest.ok()) {
-    return make_error(ErrorCode::kInvalidArgument, digest.error().reason,
-                      "golden file " + golden->file.string() +
-                          ": expected a readable file, found: " + digest.error().message,
-                      digest.error().native_code);
-  }
   Json json = Json::object();
-  json["sha256"] = digest->hex();
+  SKUA_ASSIGN_OR_RETURN(json["sha256"], digest_key("golden file", golden->file));
   json["origin"] = golden->origin;
   return json;
 }
 
-/// The model name is left out, being part of the file name; of the data set only whether there is one, since
-/// its content is compared through the record's calibration provenance.
+/// The model name is left out, being part of the file name; of data sets only whether there are some, since
+/// their content is compared with what the record says of it.
 Result<Json> build_to_key(const BuildConfig& build) {
   std::vector<OptimizationProfile> profiles = build.optimization_profiles;
   std::sort(profiles.begin(), profiles.end(),
@@ -53,6 +55,18 @@ Result<Json> build_to_key(const BuildConfig& build) {
   // Left out where not used, so that the keys of engines without them stay what they were.
   for (const auto& [input, dtype] : build.input_dtypes) json["input_dtypes"][input] = to_string(dtype);
   if (!build.output_names.empty()) json["output_names"] = build.output_names;
+  if (build.fp32_source) {
+    SKUA_ASSIGN_OR_RETURN(json["fp32_source"], digest_key("fp32_source", *build.fp32_source));
+  }
+  if (build.calibration_algorithm != BuildConfig().calibration_algorithm)
+    json["calibration_algorithm"] = build.calibration_algorithm;
+  if (build.calibration_cache) {
+    SKUA_ASSIGN_OR_RETURN(json["calibration_cache"],
+                          digest_key("calibration_cache", *build.calibration_cache));
+    json["allow_cpu_ranges"] = build.allow_cpu_ranges;
+  }
+  if (build.accuracy_dataset) json["is_judged_by_others"] = true;
+  if (build.accuracy != AccuracyLimits()) json["accuracy"] = to_json(build.accuracy);
   return json;
 }
 

@@ -32,6 +32,11 @@ struct SourceFile {
   friend bool operator==(const SourceFile&, const SourceFile&) = default;
 };
 
+/// In `proof`: the digest of the data set that int8 or mixed was compared with float32 on.
+inline constexpr const char* kJudgedBy = "accuracy.dataset_sha256";
+/// In `proof`: why the calibration cache that was there was used, or not.
+inline constexpr const char* kCalibrationWhy = "calibration.why";
+
 struct EngineRecord {
   std::string file;  ///< engine file name
   std::string model;

@@ -24,7 +24,7 @@ Error refusal(Reason reason, const std::string& what) {
   return make_error(ErrorCode::kCalibrationCache, reason, "calibration cache: " + what);
 }
 
-Error malformed(std::size_t line, const std::string& expected, std::string_view found) {
+Error bad_line(std::size_t line, const std::string& expected, std::string_view found) {
   return refusal(Reason::kMalformed,
                  "line " + std::to_string(line) + ": expected " + expected + ", found " + quote(found));
 }
@@ -53,12 +53,12 @@ bool is_plausible(float scale) noexcept { return scale >= kMinScale && scale <= 
 Status parse_header(std::string_view line, CacheText& cache) {
   const std::string expected = "TRT-<version>-EntropyCalibration2 or TRT-<version>-MinMaxCalibration";
   const std::size_t end = line.find('-', kPrefix.size());
-  if (!line.starts_with(kPrefix) || end == std::string_view::npos) return malformed(1, expected, line);
+  if (!line.starts_with(kPrefix) || end == std::string_view::npos) return bad_line(1, expected, line);
   const auto version = parse_version(line.substr(kPrefix.size(), end - kPrefix.size()));
   const auto algorithm = std::find_if(kAlgorithms.begin(), kAlgorithms.end(), [&](Algorithm candidate) {
     return to_string(candidate) == line.substr(end + 1);
   });
-  if (!version || algorithm == kAlgorithms.end()) return malformed(1, expected, line);
+  if (!version || algorithm == kAlgorithms.end()) return bad_line(1, expected, line);
   cache.library_version = *version;
   cache.algorithm = *algorithm;
   return {};
@@ -66,16 +66,16 @@ Status parse_header(std::string_view line, CacheText& cache) {
 
 Result<TensorScale> parse_line(std::size_t number, std::string_view line) {
   const std::size_t split = line.rfind(kSeparator);  // names may contain it
-  if (split == std::string_view::npos) return malformed(number, "a tensor's name, \": \" and 8 digits", line);
+  if (split == std::string_view::npos) return bad_line(number, "a tensor's name, \": \" and 8 digits", line);
   const std::string_view name = line.substr(0, split);
   if (name.empty() || name.size() > kMaxTensorNameBytes || !is_printable_utf8(name)) {
-    return malformed(
+    return bad_line(
         number, "a name of 1 to " + std::to_string(kMaxTensorNameBytes) + " bytes of printable UTF-8", name);
   }
   const std::string_view digits = line.substr(split + kSeparator.size());
   const auto scale = parse_scale(digits);
-  if (!scale) return malformed(number, "8 lower-case hexadecimal digits", digits);
-  if (!is_plausible(*scale)) return malformed(number, "a scale between 2^-64 and 2^64", digits);
+  if (!scale) return bad_line(number, "8 lower-case hexadecimal digits", digits);
+  if (!is_plausible(*scale)) return bad_line(number, "a scale between 2^-64 and 2^64", digits);
   return TensorScale{std::string(name), *scale};
 }
 
@@ -98,7 +98,7 @@ Status check_no_tensor_twice(const std::vector<TensorScale>& scales) {
   names.reserve(scales.size());
   for (std::size_t i = 0; i < scales.size(); ++i) {
     if (!names.insert(scales[i].tensor).second) {
-      return malformed(i + 2, "each tensor once", scales[i].tensor);
+      return bad_line(i + 2, "each tensor once", scales[i].tensor);
     }
   }
   return {};
@@ -114,7 +114,7 @@ Result<CacheText> parse_cache_text(std::string_view text) {
   const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
   SKUA_RETURN_IF_ERROR(check_counts(text.size(), std::max<std::size_t>(lines, 1) - 1));
   if (text.back() != '\n') {
-    return malformed(lines + 1, "a line end after the last scale", text.substr(text.rfind('\n') + 1));
+    return bad_line(lines + 1, "a line end after the last scale", text.substr(text.rfind('\n') + 1));
   }
   CacheText cache;
   cache.scales.reserve(lines - 1);

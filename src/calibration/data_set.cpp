@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "cache/safe_file.h"
+#include "cache/staged_copy.h"
 #include "cache/utf8.h"
+#include "calibration/sample_check.h"
 #include "core/buffer.h"
 #include "core/hash.h"
 #include "core/parallel.h"
@@ -21,17 +23,6 @@ constexpr std::size_t kMaxPathBytes = 1024;
 constexpr std::string_view kDigestHead = "skua-data-set 1\n";
 constexpr std::array<std::string_view, 3> kImageEndings = {".png", ".jpg", ".jpeg"};
 constexpr std::string_view kNpzEnding = ".npz";
-
-Error refusal(Reason reason, const std::string& where, const std::string& expected,
-              const std::string& found) {
-  return make_error(ErrorCode::kEngineBuild, reason,
-                    "data set, " + where + ": expected " + expected + ", found " + found);
-}
-
-Error malformed(const std::string& where, const std::string& expected, const std::string& found) {
-  return refusal(Reason::kDataSetMalformed, where, expected,
-                 found + "; a data set holds samples and nothing else: repair this or take it out");
-}
 
 Error unreadable(const Error& cause, const std::string& where) {
   return make_error(
@@ -119,8 +110,11 @@ bool is_same_state(const FileInfo& a, const FileInfo& b) {
 }
 
 Error changed(const std::string& name) {
-  return refusal(Reason::kDataSetChanged, name, "what was there when reading began",
-                 "something else; let nobody write to the data set and run the command again");
+  return make_error(
+      ErrorCode::kEngineBuild, Reason::kDataSetChanged,
+      "data set, " + name +
+          ": expected what was there when reading began, found something else; let nobody write "
+          "to the data set and run the command again");
 }
 
 Result<DataSetFile> hash_one(Folder& folder, const std::string& name, std::span<std::byte> piece) {
@@ -236,6 +230,13 @@ Result<DataSet> read_data_set(Folder& folder, const DataSetOptions& options) {
     (file.name == kPreprocessName ? set.others : set.samples).push_back(std::move(file));
   }
   return set;
+}
+
+Result<DataSet> read_data_set_at(FileSystem& files, const std::filesystem::path& path,
+                                 const DataSetOptions& options) {
+  const auto folder = files.open_folder(path);
+  if (!folder.ok()) return as_build_error(folder.error(), "cannot read data set " + path.string());
+  return read_data_set(**folder, options);
 }
 
 Result<std::vector<std::byte>> read_data_file(Folder& folder, const DataSetFile& listed) {

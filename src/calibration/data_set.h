@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -48,6 +49,10 @@ struct DataSetOptions {
 /// changed, came or went while it was read), and the file system's. The message names the file, or the first
 /// of them by name. Cost: reads every byte once. Thread-safe for different folders.
 Result<DataSet> read_data_set(Folder& folder, const DataSetOptions& options = {});
+
+/// The same for the folder at `path`, which the messages name.
+Result<DataSet> read_data_set_at(FileSystem& files, const std::filesystem::path& path,
+                                 const DataSetOptions& options = {});
 
 /// The bytes of one file, which are those that were hashed. EngineBuildError: data_set_changed, and the file
 /// system's. Cost: the file in memory. Thread-safe.

@@ -101,7 +101,10 @@ Result<BuildConfig> read_build_json(const fs::path& file) {
   SKUA_ASSIGN_OR_RETURN(const Json json, read_json_file(file));
   auto config = build_config_from_json(json, "");
   if (!config.ok()) return in_file(file, config.error());
-  if (config->calibration_dataset) config->calibration_dataset = beside(file, *config->calibration_dataset);
+  for (std::optional<fs::path>* path : {&config->calibration_dataset, &config->accuracy_dataset,
+                                        &config->fp32_source, &config->calibration_cache}) {
+    if (*path) *path = beside(file, **path);
+  }
   if (config->golden) config->golden->file = beside(file, config->golden->file);
   return config;
 }

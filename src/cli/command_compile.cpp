@@ -12,10 +12,11 @@ namespace {
 
 struct CompileArguments {
   std::string model, runtime = RuntimeConfig().runtime, out, config_file;
-  std::optional<std::string> precision, calibration_dataset, name;
+  std::optional<std::string> precision, calibration_dataset, accuracy_dataset, fp32_source, algorithm,
+      calibration_cache, name;
   std::optional<int> workspace_mb, timeout_s;
-  std::vector<std::string> profiles, settings, input_dtypes, output_names;
-  bool is_unproven = false;
+  std::vector<std::string> profiles, settings, input_dtypes, output_names, keep_fp32;
+  bool is_unproven = false, is_strict = false, may_use_cpu_ranges = false;
 };
 
 Result<BuildConfig> build_from_options(const CompileArguments& arguments) {
@@ -27,6 +28,11 @@ Result<BuildConfig> build_from_options(const CompileArguments& arguments) {
   SKUA_ASSIGN_OR_RETURN(build.precision, precision_from_string(*arguments.precision));
   build.workspace_mb = arguments.workspace_mb.value_or(build.workspace_mb);
   if (arguments.calibration_dataset) build.calibration_dataset = *arguments.calibration_dataset;
+  if (arguments.accuracy_dataset) build.accuracy_dataset = *arguments.accuracy_dataset;
+  build.calibration_algorithm = arguments.algorithm.value_or(build.calibration_algorithm);
+  if (arguments.calibration_cache) build.calibration_cache = *arguments.calibration_cache;
+  build.allow_cpu_ranges = arguments.may_use_cpu_ranges;
+  if (arguments.fp32_source) build.fp32_source = *arguments.fp32_source;
   for (const std::string& text : arguments.profiles) {
     SKUA_ASSIGN_OR_RETURN(OptimizationProfile profile, parse_profile(text));
     build.optimization_profiles.push_back(std::move(profile));
@@ -37,6 +43,7 @@ Result<BuildConfig> build_from_options(const CompileArguments& arguments) {
     SKUA_ASSIGN_OR_RETURN(build.input_dtypes[input], dtype_from_string(dtype));
   }
   build.output_names = arguments.output_names;
+  build.keep_fp32 = arguments.keep_fp32;
   return build;
 }
 
@@ -55,6 +62,22 @@ Status check_unproven(const CompileArguments& arguments) {
                         " proves its engines where it builds them: leave the option out");
 }
 
+void show_calibration(const EngineRecord& record, Console& console) {
+  const auto proof = [&record](const std::string& key) {
+    const auto found = record.proof.find(key);
+    return found == record.proof.end() ? std::string("?") : found->second;
+  };
+  const CalibrationProvenance& origin = *record.calibration;
+  console.line("  data set " + origin.dataset_sha256.hex() + ": calibrated with " +
+               std::to_string(origin.sample_count) + " samples (" + origin.algorithm + ", " +
+               origin.producer + "), compared with float32 on " + proof("accuracy.samples"));
+  for (const TensorSpec& output : record.outputs) {
+    const std::string head = "accuracy." + output.name + ".";
+    console.line("  output " + output.name + ": relative_l2 " + proof(head + "relative_l2") +
+                 ", mismatched " + proof(head + "mismatched") + ", agreement " + proof(head + "agreement"));
+  }
+}
+
 void show(const EngineRecord& record, const std::filesystem::path& folder, Console& console) {
   const std::string path = (folder / record.file).string();
   console.report()["path"] = path;
@@ -65,6 +88,7 @@ void show(const EngineRecord& record, const std::filesystem::path& folder, Conso
   console.line("  " + record.runtime_label + ", " + std::string(to_string(record.precision)) +
                ", arithmetic " + record.arithmetic);
   console.line("  golden vectors: " + record.golden.origin);
+  if (record.calibration) show_calibration(record, console);
 }
 
 Status compile(const CompileArguments& arguments, Session& session) {
@@ -84,6 +108,7 @@ Status compile(const CompileArguments& arguments, Session& session) {
   context.events = &session.console;
   context.cancel_requested = session.cancel_requested;
   context.unproven = arguments.is_unproven;
+  context.strict_calibration = arguments.is_strict;
   session.console.progress("compiling " + arguments.model);
   SKUA_ASSIGN_OR_RETURN(const EngineRecord record, compile_model(arguments.model, build, context));
   show(record, context.config.engine_cache_dir, session.console);
@@ -110,13 +135,28 @@ void add_compile(CLI::App& app, Action& action) {
                             "NAME=DTYPE of a TorchScript input; may be repeated"),
         command->add_option("--output-name", a->output_names,
                             "names of a TorchScript file's outputs, in order; may be repeated"),
-        command->add_option("--calibration-dataset", a->calibration_dataset, "data set for int8")}) {
+        command->add_option("--calibration-dataset", a->calibration_dataset,
+                            "samples that int8 and mixed are judged by, and int8 is calibrated with"),
+        command->add_option("--accuracy-dataset", a->accuracy_dataset,
+                            "samples that judge, in place of those held out of the calibration data set"),
+        command->add_option("--calibration-algorithm", a->algorithm,
+                            "how int8's ranges are chosen by TensorRT: entropy2 (default) or minmax"),
+        command->add_option("--calibration-cache", a->calibration_cache,
+                            "ranges that were measured elsewhere, with their origin beside them (.json)"),
+        command->add_flag("--allow-cpu-ranges", a->may_use_cpu_ranges,
+                          "let that cache hold ranges that were measured on a CPU"),
+        command->add_option("--fp32-source", a->fp32_source,
+                            "float32 network that int8 or mixed is compared with (default: MODEL)"),
+        command->add_option("--keep-fp32", a->keep_fp32,
+                            "pattern of node names that are float32; may be repeated")}) {
     option->excludes(config);
   }
   command->add_option("--name", a->name, "logical name (default: the file's stem)");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
   command->add_option("--timeout", a->timeout_s,
                       "seconds that the build may take, instead of trtexec_timeout_s");
+  command->add_flag("--strict-calibration", a->is_strict,
+                    "stop when a calibration cache may not be trusted, instead of moving it aside");
   command->add_flag("--unproven", a->is_unproven,
                     "write a plan that cannot be loaded here; no gate accepts it");
   command->callback([a, &action] { action = [a](Session& session) { return compile(*a, session); }; });

@@ -16,7 +16,7 @@ struct ProvisionArguments {
   KeyArguments sign;
   std::optional<std::string> runtime;
   std::vector<std::string> settings;
-  bool rehash = false;
+  bool rehash = false, is_strict = false;
 };
 
 Result<RuntimeConfig> config_of(const ProvisionArguments& arguments, const SetSpec& spec) {
@@ -69,6 +69,7 @@ Status provision_command(const ProvisionArguments& arguments, Session& session) 
   SKUA_ASSIGN_OR_RETURN(context.compile.config.engine_cache_dir,
                         make_output_folder(context.compile.config.engine_cache_dir));
   context.rehash_sources = arguments.rehash;
+  context.compile.strict_calibration = arguments.is_strict;
   context.compile.host = probe_host();
   context.compile.events = &session.console;
   context.compile.cancel_requested = session.cancel_requested;
@@ -90,6 +91,8 @@ void add_provision(CLI::App& app, Action& action) {
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
   command->add_flag("--rehash", a->rehash,
                     "hash every model file, also those that look unchanged since they were hashed last");
+  command->add_flag("--strict-calibration", a->is_strict,
+                    "stop when a calibration cache may not be trusted, instead of moving it aside");
   add_key_options(*command, "--sign", a->sign);
   command->callback(
       [a, &action] { action = [a](Session& session) { return provision_command(*a, session); }; });

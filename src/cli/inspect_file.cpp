@@ -9,6 +9,7 @@
 #include "cache/manifest.h"
 #include "cache/plan_header.h"
 #include "cache/set_statement.h"
+#include "calibration/cache_origin.h"
 #include "calibration/cache_text.h"
 #include "calibration/data_set.h"
 #include "cli/arguments.h"
@@ -265,6 +266,21 @@ Status inspect_calibration_cache(const fs::path& file, Console& console) {
               console);
 }
 
+/// What its own bytes say: whether it is the cache beside it is for the reader to compare.
+Status inspect_calibration_origin(const fs::path& file, Console& console) {
+  SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, calibration::kMaxOriginBytes));
+  SKUA_ASSIGN_OR_RETURN(const calibration::CacheOrigin origin, calibration::decode_cache_origin(text));
+  return show("origin of a calibration cache", file,
+              {{"model_sha256", origin.model_sha256.hex()},
+               {"dataset_sha256", origin.calibration.dataset_sha256.hex()},
+               {"sample_count", origin.calibration.sample_count},
+               {"cache_sha256", origin.calibration.cache_sha256.hex()},
+               {"algorithm", origin.calibration.algorithm},
+               {"producer", origin.calibration.producer},
+               {"library_version", origin.library_version}},
+              console);
+}
+
 Status inspect_data_set_digest(const fs::path& file, Console& console) {
   SKUA_ASSIGN_OR_RETURN(const std::string text, read_file(file, kTextLimit));
   SKUA_ASSIGN_OR_RETURN(const Sha256 digest, Sha256::from_hex(text));
@@ -275,6 +291,7 @@ Status inspect_regular(const fs::path& file, Console& console) {
   const std::string name = file.filename().string();
   if (name.ends_with(".calib_cache")) return inspect_calibration_cache(file, console);
   if (name.ends_with(".calib_cache.dataset_sha256")) return inspect_data_set_digest(file, console);
+  if (name.ends_with(".calib_cache.json")) return inspect_calibration_origin(file, console);
   if (name == kManifestName) return inspect_manifest(file, console);
   if (name == kSignatureName) return inspect_signature(file, console);
   if (name.ends_with(".pub")) return inspect_public_key(file, console);

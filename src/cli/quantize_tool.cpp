@@ -9,6 +9,8 @@
 
 #include "cache/staged_copy.h"
 #include "calibration/data_set.h"
+#include "cli/quantize_cache.h"
+#include "cli/quantize_samples.h"
 #include "core/json_strict.h"
 #include "core/text.h"
 #include "inference/compile_process.h"
@@ -56,22 +58,43 @@ Error of_process(const QuantizeTool& tool, const BuildProcess& process, Error er
 }
 
 Status check_target(Folder& folder, const QuantizeJob& job) {
-  const std::string name = job.out.filename().string();
-  const auto there = folder.info(name);
-  if (!there.ok()) return there.error().reason == Reason::kNotFound ? Status() : Status(there.error());
   std::error_code ignored;
   if (std::filesystem::equivalent(job.model, job.out, ignored)) {
     return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
                       job.out.string() + " is the model itself; give --out another name");
   }
-  if (there->kind != FileKind::kRegular) {
-    return make_error(ErrorCode::kIo, Reason::kNotRegularFile,
-                      job.out.string() + ": expected a regular file or none, found another kind");
-  }
-  if (job.may_overwrite) return {};
-  return make_error(ErrorCode::kIo, Reason::kExists,
-                    job.out.string() + " exists already; give --overwrite or another --out");
+  return check_replaceable(folder, job.out, job.may_overwrite);
 }
+
+/// The folders that are written to, locked: one where model and cache lie in the same.
+class Targets {
+ public:
+  static Result<Targets> open(const QuantizeJob& job) {
+    Targets targets;
+    const auto& first = job.out.empty() ? job.cache->file : job.out;
+    SKUA_ASSIGN_OR_RETURN(targets.first_, job.files->open_folder(first.parent_path()));
+    std::error_code ignored;
+    if (job.cache &&
+        !std::filesystem::equivalent(first.parent_path(), job.cache->file.parent_path(), ignored)) {
+      SKUA_ASSIGN_OR_RETURN(targets.second_, job.files->open_folder(job.cache->file.parent_path()));
+    }
+    SKUA_RETURN_IF_ERROR(targets.check(job));
+    SKUA_RETURN_IF_ERROR(targets.first_->lock());
+    if (targets.second_ != nullptr) SKUA_RETURN_IF_ERROR(targets.second_->lock());
+    return targets;
+  }
+  /// That nothing lies there which may not be replaced.
+  Status check(const QuantizeJob& job) {
+    if (!job.out.empty()) SKUA_RETURN_IF_ERROR(check_target(*first_, job));
+    return job.cache ? check_cache_replaceable(of_cache(), job.cache->file, job.may_overwrite) : Status();
+  }
+  /// Of the model, or of the cache where there is no model: the tool's own folder lies in it.
+  Folder& first() { return *first_; }
+  Folder& of_cache() { return second_ != nullptr ? *second_ : *first_; }
+
+ private:
+  std::unique_ptr<Folder> first_, second_;
+};
 
 /// A folder of the tool's own beside the output; gone when this object is. What killed runs left goes first.
 class Staging {
@@ -104,8 +127,8 @@ class Staging {
   std::unique_ptr<Folder> folder_;
 };
 
-/// The samples with their digests, so that the tool reads what was hashed; null for half precision.
-Result<Json> data_set_of(const QuantizeJob& job) {
+/// The samples with their digests, so that the tool reads what was hashed; null for fp16.
+Result<Json> data_set_of(const QuantizeJob& job, Folder& staging) {
   if (!job.data) return Json();
   const std::filesystem::path& path = job.data->folder;
   auto folder = job.files->open_folder(path);
@@ -113,29 +136,20 @@ Result<Json> data_set_of(const QuantizeJob& job) {
   calibration::DataSetOptions options;
   options.cancel_requested = [&] { return job.cancel_requested != nullptr && job.cancel_requested->load(); };
   SKUA_ASSIGN_OR_RETURN(const calibration::DataSet set, calibration::read_data_set(**folder, options));
-  if (set.kind != calibration::SampleKind::kNpz) {
-    return make_error(ErrorCode::kEngineBuild, Reason::kDataSetMalformed,
-                      path.string() +
-                          ": expected .npz samples, found images, which this release does not read "
-                          "yet; convert them with what makes the network's inputs");
-  }
-  Json samples = Json::array();
-  for (const calibration::DataSetFile& file : set.samples) {
-    samples.push_back({(path / file.name).string(), file.sha256.hex()});
-  }
+  const SampleConversion conversion{job.files,      job.model, folder->get(), &staging, job.cancel_requested,
+                                    job.on_progress};
+  SKUA_ASSIGN_OR_RETURN(Json samples, samples_for_tool(conversion, set));
   return Json{
       {"samples", std::move(samples)}, {"sha256", set.digest.hex()}, {"algorithm", job.data->algorithm}};
 }
 
-Result<std::string> encode_job(const QuantizeJob& job, const std::filesystem::path& out) {
+Result<std::string> encode_job(const QuantizeJob& job, Folder& staging) {
   Json inputs = Json::object();
   for (const auto& [name, file] : job.inputs) inputs[name] = file.string();
-  SKUA_ASSIGN_OR_RETURN(Json data_set, data_set_of(job));
-  const Json request{{"model", job.model.string()},
-                     {"precision", job.data ? "int8" : "fp16"},
-                     {"out", out.string()},
-                     {"keep_fp32", job.keep_fp32},
-                     {"data_set", std::move(data_set)},
+  SKUA_ASSIGN_OR_RETURN(Json data_set, data_set_of(job, staging));
+  const Json request{{"model", job.model.string()},     {"precision", to_string(job.precision)},
+                     {"scales", job.cache.has_value()}, {"out", (staging.path() / "model.onnx").string()},
+                     {"keep_fp32", job.keep_fp32},      {"data_set", std::move(data_set)},
                      {"inputs", std::move(inputs)}};
   try {
     return request.dump(1) + "\n";
@@ -145,10 +159,6 @@ Result<std::string> encode_job(const QuantizeJob& job, const std::filesystem::pa
   }
 }
 
-Error defect(const std::string& what) {
-  return make_error(ErrorCode::kInternal, Reason::kInternal, "the precision tool's response: " + what);
-}
-
 /// An error of the tool, in the class and under the reason that it names.
 Error decode_error(const Json& json) {
   ObjectReader reader(json, "error");
@@ -156,7 +166,7 @@ Error decode_error(const Json& json) {
   const std::string reason_name = reader.text("reason");
   Error error;
   error.message = reader.text("message", kMaxResponseBytes);
-  if (const Status status = reader.finish(); !status.ok()) return defect(status.error().message);
+  if (const Status status = reader.finish(); !status.ok()) return tool_defect(status.error().message);
   constexpr std::array kCodes = {ErrorCode::kInvalidArgument, ErrorCode::kEngineBuild,
                                  ErrorCode::kOutOfMemory};
   const auto code = std::find_if(kCodes.begin(), kCodes.end(),
@@ -165,7 +175,7 @@ Error decode_error(const Json& json) {
   const auto reason = std::find_if(reasons.begin(), reasons.end(),
                                    [&](Reason each) { return to_string(each) == reason_name; });
   if (code == kCodes.end() || reason == reasons.end())
-    return defect("unknown error " + quote(class_name) + ", " + quote(reason_name));
+    return tool_defect("unknown error " + quote(class_name) + ", " + quote(reason_name));
   error.code = *code;
   error.reason = *reason;
   return error;
@@ -173,19 +183,19 @@ Error decode_error(const Json& json) {
 
 Result<Json> decode_response(const std::string& text) {
   auto json = parse_json(text, {.max_bytes = kMaxResponseBytes, .max_depth = 8});
-  if (!json.ok()) return defect(json.error().message);
+  if (!json.ok()) return tool_defect(json.error().message);
   ObjectReader reader(*json, "response");
   const Json* result = reader.optional("result");
   const Json* error = reader.optional("error");
-  if (const Status status = reader.finish(); !status.ok()) return defect(status.error().message);
+  if (const Status status = reader.finish(); !status.ok()) return tool_defect(status.error().message);
   if (error != nullptr) return decode_error(*error);
-  if (result == nullptr || !result->is_object()) return defect("neither result nor error");
+  if (result == nullptr || !result->is_object()) return tool_defect("neither result nor error");
   return *result;
 }
 
 Result<Json> run_tool(const QuantizeTool& tool, const QuantizeJob& job, Folder& staging) {
   const std::filesystem::path folder = staging.path();
-  SKUA_ASSIGN_OR_RETURN(const std::string request, encode_job(job, folder / "model.onnx"));
+  SKUA_ASSIGN_OR_RETURN(const std::string request, encode_job(job, staging));
   SKUA_RETURN_IF_ERROR(write_new(staging, "request.json", std::as_bytes(std::span(request))));
   BuildProcess process;
   process.executable = tool.interpreter;
@@ -205,20 +215,35 @@ Result<Json> run_tool(const QuantizeTool& tool, const QuantizeJob& job, Folder& 
   return decode_response(response);
 }
 
+/// The tool's work may have taken minutes: a look before anything becomes visible.
+Status check_again(Targets& targets, const QuantizeJob& job) {
+  SKUA_RETURN_IF_ERROR(targets.check(job));
+  if (job.cancel_requested == nullptr || !job.cancel_requested->load()) return {};
+  return make_error(ErrorCode::kEngineBuild, Reason::kCancelled, "cancelled; nothing was written");
+}
+
 /// The tool may have written its file in any way: what is published is a copy, synced and renamed.
-Status publish(Folder& staging, Folder& folder, const QuantizeJob& job) {
+Status publish_model(Folder& staging, Targets& targets, const QuantizeJob& job) {
+  Folder& folder = targets.first();
   SKUA_ASSIGN_OR_RETURN(const auto source, staging.open_read("model.onnx"));
   SKUA_ASSIGN_OR_RETURN(std::string name, random_name(kPrefix));
   SKUA_RETURN_IF_ERROR(copy_new(*source, folder, name));
   TemporaryFile temporary(folder, std::move(name));
-  // The tool's work may have taken minutes: look again before anything becomes visible.
-  SKUA_RETURN_IF_ERROR(check_target(folder, job));
-  if (job.cancel_requested != nullptr && job.cancel_requested->load()) {
-    return make_error(ErrorCode::kEngineBuild, Reason::kCancelled, "cancelled; nothing was written");
-  }
+  SKUA_RETURN_IF_ERROR(check_again(targets, job));
   SKUA_RETURN_IF_ERROR(folder.rename(temporary.name(), job.out.filename().string()));
   temporary.release();
   return folder.sync();
+}
+
+/// All that can be refused is, before the first file appears.
+Status publish(Folder& staging, Targets& targets, const QuantizeJob& job, Json& found) {
+  PreparedCache cache;
+  if (job.cache) {
+    SKUA_ASSIGN_OR_RETURN(cache, prepare_cache(job, found));
+  }
+  SKUA_RETURN_IF_ERROR(job.out.empty() ? check_again(targets, job) : publish_model(staging, targets, job));
+  if (job.out.empty()) found.erase("size_bytes");  // of what nobody has
+  return job.cache ? publish_prepared(targets.of_cache(), *job.cache, std::move(cache), found) : Status();
 }
 
 }  // namespace
@@ -232,15 +257,13 @@ QuantizeTool configured_quantize_tool() {
 
 Result<Json> quantize_model(const QuantizeTool& tool, const QuantizeJob& job) {
   SKUA_RETURN_IF_ERROR(check_tool(tool));
-  SKUA_ASSIGN_OR_RETURN(const auto folder, job.files->open_folder(job.out.parent_path()));
-  SKUA_RETURN_IF_ERROR(check_target(*folder, job));
-  SKUA_RETURN_IF_ERROR(folder->lock());
-  const std::string doing = "cannot write to " + folder->path().string();
-  auto staging = Staging::make(*folder);
+  SKUA_ASSIGN_OR_RETURN(Targets targets, Targets::open(job));
+  const std::string doing = "cannot write to " + targets.first().path().string();
+  auto staging = Staging::make(targets.first());
   if (!staging.ok()) return as_build_error(staging.error(), doing);
   auto found = run_tool(tool, job, staging->folder());
   if (!found.ok()) return found.error().code == ErrorCode::kIo ? as_build_error(found.error(), doing) : found;
-  const Status published = publish(staging->folder(), *folder, job);
+  const Status published = publish(staging->folder(), targets, job, *found);
   if (!published.ok()) {
     const bool is_disk = published.error().reason == Reason::kDiskFull;
     return is_disk ? as_build_error(published.error(), doing) : published.error();

@@ -12,6 +12,7 @@
 
 #include "core/filesystem.h"
 #include "core/json_fwd.h"
+#include "skua/host_tuple.h"
 #include "skua/result.h"
 
 namespace skua {
@@ -27,16 +28,24 @@ struct QuantizeTool {
 /// byte code beside its sources.
 QuantizeTool configured_quantize_tool();
 
-/// What int8 is calibrated with.
+/// What int8 is calibrated with, and what int8 and mixed are judged by.
 struct QuantizeData {
-  std::filesystem::path folder;  ///< absolute; a data set of .npz samples (docs/formats/data-set.md)
-  std::string algorithm;         ///< entropy2, minmax
+  std::filesystem::path folder;  ///< absolute; a data set (docs/formats/data-set.md)
+  std::string algorithm;         ///< entropy2, minmax; means something for int8 alone
+};
+
+/// TensorRT's calibration cache, of the same ranges as the int8 model.
+struct QuantizeCache {
+  std::filesystem::path file;         ///< absolute, *.calib_cache; its folder exists
+  std::uint32_t library_version = 0;  ///< getInferLibVersion() of the TensorRT that is to read it
 };
 
 struct QuantizeJob {
-  std::filesystem::path model;       ///< absolute
-  std::optional<QuantizeData> data;  ///< int8, calibrated with it; else half precision
-  std::filesystem::path out;         ///< absolute, *.onnx; its folder exists
+  std::filesystem::path model;  ///< absolute
+  Precision precision = Precision::kFp16;
+  std::optional<QuantizeData> data;    ///< int8 and mixed
+  std::filesystem::path out;           ///< absolute, *.onnx; its folder exists; empty: the cache alone
+  std::optional<QuantizeCache> cache;  ///< int8, if wanted
   bool may_overwrite = false;
   std::vector<std::string> keep_fp32;
   std::vector<std::pair<std::string, std::filesystem::path>> inputs;  ///< to judge with; absolute .npy files
@@ -45,12 +54,13 @@ struct QuantizeJob {
   FileSystem* files = &posix_file_system();
 };
 
-/// Converts `job.model` to half precision or int8, compares it with float32, and puts the result at
-/// `job.out`, whole or not at all; nothing else is left in that folder. Returns what the tool found
-/// (docs/reference/cli.md). Errors: InvalidArgumentError (builder_missing: an interpreter, script or Python
-/// package that is not there or cannot be used; invalid_argument), IoError exists, EngineBuildError (the
-/// model, a conversion that does not hold, data_set_malformed, data_set_changed, cancelled, builder_timeout,
-/// disk_full).
+/// Converts `job.model` to half precision, mixed or int8, compares it with float32, and puts the result at
+/// `job.out`, whole or not at all, and the cache at `job.cache`; nothing else is left in these folders.
+/// Returns what the tool found (docs/reference/cli.md). Errors: InvalidArgumentError (builder_missing: an
+/// interpreter, script or Python package that is not there or cannot be used; invalid_argument), IoError
+/// exists, EngineBuildError (the model, a conversion that does not hold, data_set_malformed,
+/// data_set_changed, cancelled, builder_timeout, disk_full), CalibrationCacheError (names that the cache does
+/// not hold, and the file system's when it is written).
 Result<Json> quantize_model(const QuantizeTool& tool, const QuantizeJob& job);
 
 }  // namespace skua

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "calibration/npy.h"
 #include "cli/arguments.h"
-#include "cli/npy.h"
 #include "core/text.h"
 
 namespace skua {

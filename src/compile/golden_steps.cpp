@@ -129,9 +129,9 @@ Status write_golden(Compilation& compilation) {
   return {};
 }
 
-Status feed(const Compilation& compilation, Execution& execution) {
-  for (std::size_t i = 0; i < compilation.record.inputs.size(); ++i) {
-    const TensorView& view = compilation.golden.inputs.find(compilation.record.inputs[i].name)->view();
+Status feed(const EngineRecord& record, const TensorMap& inputs, Execution& execution) {
+  for (std::size_t i = 0; i < record.inputs.size(); ++i) {
+    const TensorView& view = inputs.find(record.inputs[i].name)->view();
     SKUA_RETURN_IF_ERROR(execution.set_input_shape(i, view.shape));
     if (view.size_bytes() > 0) std::memcpy(execution.input(i).data, view.data, view.size_bytes());
   }
@@ -139,7 +139,7 @@ Status feed(const Compilation& compilation, Execution& execution) {
 }
 
 Status compare_with_golden(Compilation& compilation, Execution& execution) {
-  SKUA_RETURN_IF_ERROR(feed(compilation, execution));
+  SKUA_RETURN_IF_ERROR(feed(compilation.record, compilation.golden.inputs, execution));
   if (Status ran = execution.run(std::nullopt); !ran.ok()) {
     return build_error(ran.error().reason, "the run on the golden inputs failed: " + ran.error().describe());
   }

@@ -25,8 +25,8 @@ Status keep_copy(TensorMap& map, const std::string& name, const TensorView& view
 /// Writes the golden file into the staging folder, the user's byte for byte, and speaks of it in the record.
 Status write_golden(Compilation& compilation);
 
-/// The golden inputs into a placed execution.
-Status feed(const Compilation& compilation, Execution& execution);
+/// These inputs, one for each of the record's, into a placed execution.
+Status feed(const EngineRecord& record, const TensorMap& inputs, Execution& execution);
 
 /// The artifact, as `execution` runs it, must reproduce the golden outputs; how near it came, and which
 /// outputs are not finite, goes into the record's proof. EngineBuildError: golden_mismatch, or the reason of

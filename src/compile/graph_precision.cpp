@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "compile/graph_int8.h"
 #include "core/text.h"
 
 namespace skua::compile {
@@ -148,11 +149,38 @@ class HalfCheck {
     if (!has_half_) offenders.add("no float16 tensor at all");
   }
 
+  /// Mixed is what it says: every pattern names nodes, and one of these computes in float32.
+  void find_float32(Offenders& offenders) const {
+    for (const std::string& pattern : keep_fp32_) {
+      const auto is_named = [&pattern](const OnnxNode* node) { return matches_pattern(pattern, node->name); };
+      if (std::none_of(graph_.nodes().begin(), graph_.nodes().end(), is_named))
+        offenders.add("no node for the pattern " + quote(pattern) + " of keep_fp32");
+    }
+    const auto is_float32 = [this](const OnnxNode* node) { return is_kept(*node) && reads_float32(*node); };
+    if (std::none_of(graph_.nodes().begin(), graph_.nodes().end(), is_float32))
+      offenders.add("no node of keep_fp32 that computes in float32");
+  }
+
  private:
   static bool is_wide(std::int64_t type) { return is_float_type(type) && type != kOnnxHalf; }
   bool is_kept(const OnnxNode& node) const {
     return std::any_of(keep_fp32_.begin(), keep_fp32_.end(),
                        [&node](const std::string& pattern) { return matches_pattern(pattern, node.name); });
+  }
+  bool reads_float32(const OnnxNode& node) const {
+    const auto& inputs = node.inputs;
+    const auto reads = [&inputs](const std::string& value) {
+      return std::find(inputs.begin(), inputs.end(), value) != inputs.end();
+    };
+    const auto& weights = model_.graph.initializers;
+    const auto& values = model_.graph.inputs;
+    return std::any_of(weights.begin(), weights.end(),
+                       [&](const OnnxTensor& each) { return each.type == kOnnxFloat && reads(each.name); }) ||
+           std::any_of(values.begin(), values.end(),
+                       [&](const OnnxValue& each) { return each.type == kOnnxFloat && reads(each.name); }) ||
+           std::any_of(graph_.nodes().begin(), graph_.nodes().end(), [&](const OnnxNode* each) {
+             return cast_target(*each) == kOnnxFloat && reads(each->outputs.front());
+           });
   }
   // Whether a float32 value is used only where that is allowed.
   bool is_allowed(const std::string& value, bool allow_casts) const {
@@ -249,11 +277,7 @@ bool matches_pattern(std::string_view pattern, std::string_view text) noexcept {
 
 Status check_graph_precision(const OnnxModel& model, Precision precision,
                              const std::vector<std::string>& keep_fp32) {
-  if (precision == Precision::kInt8 || precision == Precision::kMixed) {
-    return make_error(ErrorCode::kEngineBuild, Reason::kPrecisionNotSupported,
-                      "precision " + std::string(to_string(precision)) +
-                          ": expected fp16 or fp32 on onnx_trt_ep; int8 and mixed come with a later release");
-  }
+  if (precision == Precision::kInt8) return check_int8_graph(model);
   const Graph graph(model);
   Offenders offenders;
   check_quantised(graph, offenders);
@@ -261,10 +285,12 @@ Status check_graph_precision(const OnnxModel& model, Precision precision,
     check_fp32(model, graph, offenders);
     return offenders.finish("fp32", "export the network in float32, or compile it as what it is");
   }
-  HalfCheck(model, graph, keep_fp32).run(offenders);
-  return offenders.finish("fp16",
-                          "export the network in half precision, convert it with skua quantize --precision "
-                          "fp16, or name nodes in keep_fp32");
+  HalfCheck check(model, graph, keep_fp32);
+  check.run(offenders);
+  if (precision == Precision::kMixed) check.find_float32(offenders);
+  return offenders.finish(to_string(precision),
+                          "export the network in half precision, convert it with skua quantize, or name "
+                          "in keep_fp32 what stays float32");
 }
 
 std::map<std::string, std::uint64_t> weight_bytes_by_type(const OnnxModel& model) {

@@ -13,8 +13,9 @@ namespace skua::compile {
 
 /// fp32: every float tensor is float32 (half or double at most at the graph's edge, behind a Cast), nothing
 /// quantised. fp16: weights and arithmetic are half; float32 only where an operator admits nothing else,
-/// where `keep_fp32` names the node, or at the graph's edge behind a Cast. int8, mixed: refused by this
-/// release. EngineBuildError, precision_not_supported, naming the first offenders and the remedy.
+/// where `keep_fp32` names the node, or at the graph's edge behind a Cast. mixed: the same, and nodes that
+/// `keep_fp32` names compute in float32. int8: check_int8_graph. EngineBuildError, precision_not_supported,
+/// naming the first offenders and the remedy.
 Status check_graph_precision(const OnnxModel& model, Precision precision,
                              const std::vector<std::string>& keep_fp32);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <set>
+#include <tuple>
 
 #include "core/text.h"
 
@@ -23,24 +24,63 @@ Status check_model_name(std::string_view name) {
       " is not allowed; expected 1 to 64 characters of a-z, 0-9 and _, without a double underscore");
 }
 
+bool is_judged_by_samples(Precision precision) {
+  return precision == Precision::kInt8 || precision == Precision::kMixed;
+}
+
+/// A field for int8 and mixed alone: a path, or nothing.
+Status check_judged_path(const BuildConfig& config, std::string_view field,
+                         const std::optional<std::filesystem::path>& path) {
+  if (path && path->empty())
+    return config_error(std::string(field) + " is an empty path; give the path or leave the field out");
+  if (!path || is_judged_by_samples(config.precision)) return {};
+  return config_error(std::string(field) + " is set, but precision " +
+                      std::string(to_string(config.precision)) +
+                      " is not judged by samples; only int8 and mixed are: leave the field out, or ask for "
+                      "one of them");
+}
+
+/// How int8's ranges are made.
+Status check_ranges(const BuildConfig& config) {
+  const BuildConfig defaults;
+  if (config.calibration_algorithm != "entropy2" && config.calibration_algorithm != "minmax")
+    return config_error("calibration_algorithm is " + quote(config.calibration_algorithm) +
+                        "; expected entropy2 or minmax");
+  if (config.calibration_cache && config.calibration_cache->empty())
+    return config_error("calibration_cache is an empty path; give the path or leave the field out");
+  if (config.precision == Precision::kInt8) return {};
+  const char* const field = config.calibration_cache ? "calibration_cache"
+                            : config.calibration_algorithm != defaults.calibration_algorithm
+                                ? "calibration_algorithm"
+                            : config.allow_cpu_ranges ? "allow_cpu_ranges"
+                                                      : nullptr;
+  if (field == nullptr) return {};
+  return config_error(std::string(field) + " is set, but precision " +
+                      std::string(to_string(config.precision)) +
+                      " is not calibrated; only int8 is: leave the field out, or ask for int8");
+}
+
 Status check_calibration(const BuildConfig& config) {
-  const auto& dataset = config.calibration_dataset;
-  if (dataset && dataset->empty()) {
-    return config_error(
-        "calibration_dataset is an empty path; give the data set's folder or leave the field out");
-  }
-  if (config.precision == Precision::kInt8 && !dataset) {
-    return config_error(
-        "precision int8 needs calibration_dataset, which is not set; give the data set's folder");
-  }
-  const bool is_calibrated = config.precision == Precision::kInt8 || config.precision == Precision::kMixed;
-  if (dataset && !is_calibrated) {
-    return config_error("calibration_dataset is set, but precision " +
-                        std::string(to_string(config.precision)) +
-                        " does not calibrate; only int8 and mixed do: leave the field out, or ask for one "
-                        "of them");
-  }
-  return {};
+  SKUA_RETURN_IF_ERROR(check_judged_path(config, "calibration_dataset", config.calibration_dataset));
+  SKUA_RETURN_IF_ERROR(check_judged_path(config, "fp32_source", config.fp32_source));
+  SKUA_RETURN_IF_ERROR(check_judged_path(config, "accuracy_dataset", config.accuracy_dataset));
+  SKUA_RETURN_IF_ERROR(check_ranges(config));
+  if (!is_judged_by_samples(config.precision) || config.calibration_dataset) return {};
+  return config_error("precision " + std::string(to_string(config.precision)) +
+                      " needs calibration_dataset, which is not set: its samples are what the artifact is "
+                      "judged by; give the data set's folder");
+}
+
+Error looser(const std::string& field, double found, const std::string& expected) {
+  return config_error("accuracy." + field + " is " + print_double(found) + "; expected " + expected +
+                      ": bounds may be tightened, not loosened");
+}
+
+Status check_accuracy(const BuildConfig& config) {
+  if (config.accuracy == AccuracyLimits() || is_judged_by_samples(config.precision))
+    return config.accuracy.validate();
+  return config_error("accuracy is set, but precision " + std::string(to_string(config.precision)) +
+                      " is not judged by samples; leave the field out");
 }
 
 std::string profile_text(const OptimizationProfile& profile) {
@@ -195,12 +235,28 @@ Result<BuildRoute> build_route_from_string(std::string_view name) {
   return config_error("build_route " + quote(name) + " is unknown; expected builder, trtexec or polygraphy");
 }
 
+Status AccuracyLimits::validate() const {
+  const AccuracyLimits bounds;
+  const std::array most = {std::tuple("relative_l2", relative_l2, bounds.relative_l2),
+                           std::tuple("mismatched", mismatched, bounds.mismatched)};
+  for (const auto& [field, value, bound] : most) {
+    if (!(value >= 0.0 && value <= bound)) return looser(field, value, "0 to " + print_double(bound));
+  }
+  if (!(agreement >= bounds.agreement && agreement <= 1.0))
+    return looser("agreement", agreement, print_double(bounds.agreement) + " to 1");
+  if (relative_error && !(*relative_error >= 0.0 && std::isfinite(*relative_error)))
+    return looser("relative_error", *relative_error, "a finite number >= 0");
+  if (cosine && !(*cosine >= -1.0 && *cosine <= 1.0)) return looser("cosine", *cosine, "-1 to 1");
+  return {};
+}
+
 Status BuildConfig::validate() const {
   SKUA_RETURN_IF_ERROR(check_enumerators(*this));
   if (workspace_mb < 1) {
     return config_error("workspace_mb is " + std::to_string(workspace_mb) + "; expected at least 1 (MiB)");
   }
   SKUA_RETURN_IF_ERROR(check_calibration(*this));
+  SKUA_RETURN_IF_ERROR(check_accuracy(*this));
   SKUA_RETURN_IF_ERROR(check_profiles_alone(*this));
   if (model_name) SKUA_RETURN_IF_ERROR(check_model_name(*model_name));
   SKUA_RETURN_IF_ERROR(check_keep_fp32(*this));

@@ -1,6 +1,9 @@
 // The JSON form of BuildConfig and RuntimeConfig: every field may be left out when reading, none is when
 // writing.
+#include <array>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include "core/config_fields.h"
 #include "core/json_strict.h"
@@ -80,6 +83,15 @@ Result<GoldenSource> golden_from_json(const Json& json, const std::string& path)
   return golden;
 }
 
+void read_optional_number(ObjectReader& reader, std::string_view key, std::optional<double>& into) {
+  if (reader.optional(key) != nullptr) into = reader.number(key);
+}
+
+void read_optional_path(ObjectReader& reader, std::string_view key,
+                        std::optional<std::filesystem::path>& into) {
+  if (reader.optional(key) != nullptr) into = reader.text(key);
+}
+
 template <typename Map>
 Json map_to_json(const Map& map) {
   Json json = Json::object();
@@ -109,14 +121,47 @@ Json member_to_json(const T& value) {
   return value;
 }
 
+Json optional_to_json(const std::optional<std::filesystem::path>& path) {
+  return path ? Json(path->string()) : Json();
+}
+Json optional_to_json(const std::optional<double>& number) { return number ? Json(*number) : Json(); }
+
 }  // namespace
+
+Json to_json(const AccuracyLimits& limits) {
+  return Json::object({{"relative_l2", limits.relative_l2},
+                       {"mismatched", limits.mismatched},
+                       {"agreement", limits.agreement},
+                       {"relative_error", optional_to_json(limits.relative_error)},
+                       {"cosine", optional_to_json(limits.cosine)}});
+}
+
+Result<AccuracyLimits> accuracy_from_json(const Json& json, const std::string& path) {
+  ObjectReader reader(json, path);
+  AccuracyLimits limits;
+  const std::array fields = {std::pair("relative_l2", &limits.relative_l2),
+                             std::pair("mismatched", &limits.mismatched),
+                             std::pair("agreement", &limits.agreement)};
+  for (const auto& [key, into] : fields) {
+    if (reader.optional(key) != nullptr) *into = reader.number(key);
+  }
+  read_optional_number(reader, "relative_error", limits.relative_error);
+  read_optional_number(reader, "cosine", limits.cosine);
+  SKUA_RETURN_IF_ERROR(reader.finish());
+  return limits;
+}
 
 Json to_json(const BuildConfig& config) {
   Json json = Json::object();
   json["precision"] = to_string(config.precision);
   json["workspace_mb"] = config.workspace_mb;
-  json["calibration_dataset"] =
-      config.calibration_dataset ? Json(config.calibration_dataset->string()) : Json();
+  json["calibration_dataset"] = optional_to_json(config.calibration_dataset);
+  json["fp32_source"] = optional_to_json(config.fp32_source);
+  json["accuracy_dataset"] = optional_to_json(config.accuracy_dataset);
+  json["accuracy"] = to_json(config.accuracy);
+  json["calibration_algorithm"] = config.calibration_algorithm;
+  json["calibration_cache"] = optional_to_json(config.calibration_cache);
+  json["allow_cpu_ranges"] = config.allow_cpu_ranges;
   json["optimization_profiles"] = Json::array();
   for (const auto& profile : config.optimization_profiles)
     json["optimization_profiles"].push_back(to_json(profile));
@@ -136,26 +181,50 @@ Json to_json(const BuildConfig& config) {
   return json;
 }
 
+namespace {
+
+void read_accuracy(ObjectReader& reader, AccuracyLimits& into) {
+  const Json* const json = reader.optional("accuracy");
+  if (json == nullptr) return;
+  auto limits = accuracy_from_json(*json, reader.path_of("accuracy"));
+  if (limits.ok())
+    into = *limits;
+  else
+    reader.fail(limits.error());
+}
+
+void read_golden(ObjectReader& reader, std::optional<GoldenSource>& into) {
+  const Json* const json = reader.optional("golden");
+  if (json == nullptr) return;
+  auto golden = golden_from_json(*json, reader.path_of("golden"));
+  if (golden.ok())
+    into = *std::move(golden);
+  else
+    reader.fail(golden.error());
+}
+
+}  // namespace
+
 Result<BuildConfig> build_config_from_json(const Json& json, const std::string& path) {
   ObjectReader reader(json, path);
   BuildConfig config;
   read_enumerator(reader, "precision", precision_from_string, config.precision);
   if (reader.optional("workspace_mb") != nullptr) read_member(reader, "workspace_mb", config.workspace_mb);
-  if (reader.optional("calibration_dataset") != nullptr) {
-    config.calibration_dataset = reader.text("calibration_dataset");
-  }
+  read_optional_path(reader, "calibration_dataset", config.calibration_dataset);
+  read_optional_path(reader, "fp32_source", config.fp32_source);
+  read_optional_path(reader, "accuracy_dataset", config.accuracy_dataset);
+  read_accuracy(reader, config.accuracy);
+  if (reader.optional("calibration_algorithm") != nullptr)
+    config.calibration_algorithm = reader.text("calibration_algorithm", 64);
+  read_optional_path(reader, "calibration_cache", config.calibration_cache);
+  if (reader.optional("allow_cpu_ranges") != nullptr)
+    config.allow_cpu_ranges = reader.boolean("allow_cpu_ranges");
   read_list(reader, "optimization_profiles", profile_from_json, config.optimization_profiles);
   if (reader.optional("model_name") != nullptr) config.model_name = reader.text("model_name");
   read_list(reader, "keep_fp32", text_from_json, config.keep_fp32);
   read_map(reader, "max_output_shapes", shape_from_json, config.max_output_shapes);
   read_enumerator(reader, "build_route", build_route_from_string, config.build_route);
-  if (const Json* golden = reader.optional("golden")) {
-    auto source = golden_from_json(*golden, reader.path_of("golden"));
-    if (source.ok())
-      config.golden = *std::move(source);
-    else
-      reader.fail(source.error());
-  }
+  read_golden(reader, config.golden);
   read_map(reader, "tolerances", tolerance_from_json, config.tolerances);
   read_map(reader, "input_dtypes", dtype_from_json, config.input_dtypes);
   read_list(reader, "output_names", text_from_json, config.output_names);

@@ -23,6 +23,8 @@ Json to_json(const HostTuple& host);
 Result<HostTuple> host_from_json(const Json& json, const std::string& path);
 Json to_json(const Tolerance& tolerance);
 Result<Tolerance> tolerance_from_json(const Json& json, const std::string& path);
+Json to_json(const AccuracyLimits& limits);
+Result<AccuracyLimits> accuracy_from_json(const Json& json, const std::string& path);
 /// Every field is optional when reading (defaults of BuildConfig); unknown fields are refused.
 Json to_json(const BuildConfig& config);
 Result<BuildConfig> build_config_from_json(const Json& json, const std::string& path);

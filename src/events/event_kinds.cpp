@@ -14,6 +14,7 @@ constexpr std::array<PayloadKey, 3> kBackboneResident{
     {{"backbone", kText}, {"resident_bytes", kInteger}, {"golden_ns", kInteger}}};
 constexpr std::array<PayloadKey, 1> kBuildUnconfined{{{"confinement", kText}}};
 constexpr std::array<PayloadKey, 2> kCalibrationCacheRejected{{{"file", kText}, {"reason", kText}}};
+constexpr std::array<PayloadKey, 2> kCalibrationRun{{{"file", kText}, {"reason", kText}}};
 constexpr std::array<PayloadKey, 3> kCpuFallback{
     {{"model_name", kText}, {"requested_providers", kText}, {"active_provider", kText}}};
 constexpr std::array<PayloadKey, 3> kCrashLoop{
@@ -80,12 +81,13 @@ constexpr std::array<PayloadKey, 6> kLog{{{"level", kText},
                                           {"exc", kText}}};
 constexpr std::array<PayloadKey, 2> kOverrun{{{"producer_id", kText}, {"dropped_count", kInteger}}};
 
-constexpr std::array<EventKind, 39> kKinds{{
+constexpr std::array<EventKind, 40> kKinds{{
     {"c7.backbone_resident", Level::kInfo, Recorded::kByLevel, kBackboneResident},
     {"c7.build_progress", Level::kDebug, Recorded::kByLevel, {}},
     {"c7.build_unconfined", Level::kWarn, Recorded::kByLevel, kBuildUnconfined},
     {"c7.build_warning", Level::kWarn, Recorded::kByLevel, {}},
     {"c7.calibration_cache_rejected", Level::kError, Recorded::kAlways, kCalibrationCacheRejected},
+    {"c7.calibration_run", Level::kInfo, Recorded::kByLevel, kCalibrationRun},
     {"c7.cpu_fallback", Level::kWarn, Recorded::kDecodeOnly, kCpuFallback},
     {"c7.crash_loop", Level::kError, Recorded::kAlways, kCrashLoop},
     {"c7.device_lost", Level::kError, Recorded::kAlways, kDeviceLost},

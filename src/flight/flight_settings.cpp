@@ -1,6 +1,6 @@
 #include "flight/flight_settings.h"
 
-#include "bootstrap/yaml_fields.h"
+#include "bootstrap/owned_yaml.h"
 #include "core/text.h"
 #include "skua/build_config.h"
 

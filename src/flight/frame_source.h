@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "flight/image_file.h"
+#include "image/image_file.h"
 
 namespace skua::flight {
 

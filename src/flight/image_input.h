@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "flight/image_file.h"
+#include "image/image_file.h"
 #include "skua/tensor.h"
 
 namespace skua::flight {

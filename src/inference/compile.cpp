@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
+#include "inference/kept_calibration.h"
 #include "inference/module_loader.h"
 #include "skua/engine_filename.h"
 
@@ -167,10 +168,12 @@ CompileRequest make_request(const fs::path& model_path, const BuildConfig& build
   request.model_name = EngineFilenameSchema::parse(artifact).value().model;
   request.build = build;
   if (request.build.golden) request.build.golden->file = fs::absolute(request.build.golden->file);
-  if (request.build.calibration_dataset) {
-    request.build.calibration_dataset = fs::absolute(*request.build.calibration_dataset);
+  for (std::optional<fs::path>* path : {&request.build.calibration_dataset, &request.build.accuracy_dataset,
+                                        &request.build.fp32_source, &request.build.calibration_cache}) {
+    if (*path) **path = fs::absolute(**path);
   }
   request.config = context.config;
+  request.config.engine_cache_dir = fs::absolute(context.config.engine_cache_dir).lexically_normal();
   request.host = context.host;
   request.unproven = context.unproven;
   return request;
@@ -222,6 +225,8 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   const CompileRequest request = make_request(model_path, build, context, staging, artifact);
   SKUA_ASSIGN_OR_RETURN(const Sha256 key, build_key(build, context.config));
   SKUA_RETURN_IF_ERROR(check_room(cache, staging, model_path));
+  if (build.precision == Precision::kInt8)
+    SKUA_RETURN_IF_ERROR(reject_untrusted_calibration(cache, artifact, context));
   SKUA_RETURN_IF_ERROR(write_request(cache, staging, request));
   BuilderLines lines(*context.events);
   SKUA_RETURN_IF_ERROR(run_builder(staging, context, lines));
@@ -244,8 +249,11 @@ Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, c
   // Read before publishing, which ends the staging folder. Other runtimes measure nothing.
   std::string timing;
   if (request.runtime_label == "tensorrt") timing = staged_timing_cache(cache, staging, artifact);
-  auto published = publish_engine(cache, staging.name(), std::move(record));
-  if (published.ok()) keep_timing_cache(cache, timing, artifact, *context.events);
+  SKUA_ASSIGN_OR_RETURN(const std::string calibrated, staged_calibration(cache, staging.name(), artifact));
+  // The engine first: whoever is interrupted leaves a record whose cache is not there, and calibrates again.
+  SKUA_ASSIGN_OR_RETURN(EngineRecord published, publish_engine(cache, staging.name(), std::move(record)));
+  keep_timing_cache(cache, timing, artifact, *context.events);
+  SKUA_RETURN_IF_ERROR(keep_calibration(cache, calibrated, published, *context.events));
   return published;
 }
 

@@ -19,6 +19,7 @@ struct CompileContext {
   EventSink* events = &null_event_sink();
   const std::atomic<bool>* cancel_requested = nullptr;
   bool unproven = false;
+  bool strict_calibration = false;  ///< a calibration cache that may not be trusted stops the build
   /// The build executable; empty: `skua-build` beside libskua's folder (../bin, ../libexec).
   std::filesystem::path build_executable;
 };

@@ -41,7 +41,8 @@ Result<std::string> encode_request(const CompileRequest& request) {
                   {"build", to_json(request.build)},
                   {"config", to_json(request.config)},
                   {"host", to_json(request.host)},
-                  {"unproven", request.unproven}};
+                  {"unproven", request.unproven},
+                  {"values_for", request.values_for ? Json(to_string(*request.values_for)) : Json()}};
   try {
     return json.dump(1) + "\n";
   } catch (const Json::exception&) {
@@ -60,6 +61,9 @@ Result<CompileRequest> decode_request(std::string_view text) {
   request.artifact_name = reader.text("artifact_name");
   request.model_name = reader.text("model_name");
   request.unproven = reader.boolean("unproven");
+  if (reader.optional("values_for") != nullptr) {
+    SKUA_ASSIGN_OR_RETURN(request.values_for, precision_from_string(reader.text("values_for", 64)));
+  }
   const Json& build = reader.object("build");
   const Json& config = reader.object("config");
   const Json& host = reader.object("host");

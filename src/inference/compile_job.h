@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ struct CompileRequest {
   RuntimeConfig config;
   HostTuple host;
   bool unproven = false;
+  /// A reference for an int8 or mixed build: the outputs on the samples that a build of this precision holds
+  /// out are written as well (compile/held_out.h). The data set is then named for any precision.
+  std::optional<Precision> values_for;
 };
 
 /// Progress of a build, e.g. for a terminal. Called from the compile half; one line each.

@@ -1,6 +1,7 @@
 #include "inference/reuse.h"
 
 #include "cache/engine_verify.h"
+#include "calibration/data_set.h"
 #include "core/buffer.h"
 #include "core/hash.h"
 #include "inference/engine_folder.h"
@@ -30,6 +31,29 @@ Result<std::string> sdk_version(const CompileContext& context, ReuseFacts& facts
     facts.sdk_version = sdk.version;
   }
   return *facts.sdk_version;
+}
+
+/// Of the data set as it is now: every byte of it is read, once a run.
+Result<Sha256> data_set_digest(const fs::path& given, const CompileContext& context, ReuseFacts& facts) {
+  const fs::path path = fs::absolute(given).lexically_normal();
+  const auto known = facts.data_sets.find(path);
+  if (known != facts.data_sets.end()) return known->second;
+  SKUA_ASSIGN_OR_RETURN(const calibration::DataSet set, calibration::read_data_set_at(*context.files, path));
+  facts.data_sets.emplace(path, set.digest);
+  return set.digest;
+}
+
+/// Whether the engine was calibrated with, and judged by, these samples.
+Result<bool> has_same_samples(const BuildConfig& build, const EngineRecord& record,
+                              const CompileContext& context, ReuseFacts& facts) {
+  if (!build.calibration_dataset) return true;
+  if (!record.calibration) return false;
+  SKUA_ASSIGN_OR_RETURN(const Sha256 found, data_set_digest(*build.calibration_dataset, context, facts));
+  if (found != record.calibration->dataset_sha256 || !build.accuracy_dataset)
+    return found == record.calibration->dataset_sha256;
+  SKUA_ASSIGN_OR_RETURN(const Sha256 judged, data_set_digest(*build.accuracy_dataset, context, facts));
+  const auto recorded = record.proof.find(kJudgedBy);
+  return recorded != record.proof.end() && recorded->second == judged.hex();
 }
 
 /// What the names and the host say. The engine gate would refuse the same, in other words.
@@ -64,7 +88,9 @@ Result<std::string> difference_of(const fs::path& model_path, const BuildConfig&
   }
   SKUA_ASSIGN_OR_RETURN(const bool is_same,
                         has_same_sources(model_path, record, *context.files, facts.sources));
-  return std::string(is_same ? "" : "the model changed");
+  if (!is_same) return std::string("the model changed");
+  SKUA_ASSIGN_OR_RETURN(const bool is_same_data, has_same_samples(build, record, context, facts));
+  return std::string(is_same_data ? "" : "the calibration data set changed");
 }
 
 Result<std::optional<EngineRecord>> find_reusable(const fs::path& model_path, const BuildConfig& build,

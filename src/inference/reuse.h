@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,7 @@ namespace skua {
 struct ReuseFacts {
   DigestCache sources;                     ///< digests of the model files
   std::optional<std::string> sdk_version;  ///< of the configured runtime's library, once it was asked
+  std::map<std::filesystem::path, Sha256> data_sets;  ///< digests of calibration data sets, once read
 
   explicit ReuseFacts(const Clock& clock) : sources(clock) {}
 };

@@ -39,6 +39,12 @@ BUILD_FIELDS = {
                    {"y": {**GOOD_BUILD["tolerances"]["y"], "max_mismatch_fraction": 2}},
                    {"y": {**GOOD_BUILD["tolerances"]["y"], "as_set": 1}}],
     "calibration_dataset": [5, ""],
+    "fp32_source": [5, "", "x"],
+    "accuracy_dataset": [5, "", "x"],
+    "accuracy": [{"y": 1}, {"relative_l2": 0.5}, {"agreement": 0.95}, []],
+    "calibration_algorithm": [5, "kl", "minmax"],
+    "calibration_cache": [5, "", "x"],
+    "allow_cpu_ranges": [1, True],
     "colour": ["blue"],
 }
 
@@ -105,8 +111,8 @@ SET_TOP = {
     "options": [{"colour": "blue"}, {"intra_op_threads": 0}, {"intra_op_threads": "many"}, [1],
                 {"engine_cache_dir": "/tmp"}],
     "not_after": ["2020-01-01T00:00:00Z"],
-    "calibration": [{"dataset": "x"}],
-    "accuracy": [{"y": 1}],
+    "calibration": [{"data_set": "x"}],
+    "accuracy": [{"y": 1}, {"relative_l2": 0.5}, {"relative_l2": "x"}, [], 1],
     "colour": ["blue"],
 }
 SET_NETWORK = {
@@ -122,10 +128,11 @@ SET_NETWORK = {
     "tolerances": [{"y": {"absolute": "x"}}, {"y": {"absolute": -1}}, {"y": {"relatve": 1}}, ["y"]],
     "criticality": [-1, "first"],
     "calibration_dataset": ["x"],
+    "calibration": [{}, {"dataset": "x"}, {"data_set": "x"}, "x"],
+    "accuracy": [{"y": 1}, {"relative_l2": 0.5}, {"agreement": 0.95}],
     "colour": ["blue"],
 }
-LATER = {"not_after": "set_expired", "calibration": "precision_not_supported",
-         "accuracy": "precision_not_supported", "calibration_dataset": "precision_not_supported"}
+LATER = {"not_after": "set_expired"}
 
 
 def provision(skua, place, document):

@@ -18,7 +18,7 @@ import programs
 BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
 PATIENCE_S = 400
-GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "first result",
+GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "data set", "first result",
           "telemetry", "events", "lightglue", "takeoff"}
 pytestmark = [pytest.mark.alone,  # the harness measures itself
               pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),
@@ -41,6 +41,19 @@ def test_a_gate_that_hashes_in_software_fails_its_benchmark(tmp_path, instructio
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, env=environment,
                           timeout=PATIENCE_S)
     assert (done.returncode == 0) == (message is None), done.stderr[-2000:]
+    assert message is None or message in done.stderr
+
+
+@pytest.mark.parametrize("tool, message", [("sha256sum", None), ("sha1sum", "different digests of the same files")])
+def test_a_tool_that_does_other_work_is_no_reference_for_hashing_a_data_set(tmp_path, tool, message):
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(3):
+        (data / f"{number}.npz").write_bytes(bytes([number]) * 5000)
+    done = subprocess.run([BENCHMARKS / "load_data_set", "--data-set", data, "--out", tmp_path / "out", "--rounds", "6", "--skua",
+                           programs.SKUA, "--sha256sum", f"/usr/bin/{tool}"], capture_output=True, text=True, check=False,
+                          timeout=PATIENCE_S)
+    assert (done.returncode == 0) == (message is None) == (tmp_path / "out.json").exists(), done.stderr
     assert message is None or message in done.stderr
 
 
@@ -83,6 +96,7 @@ def test_one_command_takes_every_kind_of_figure(tmp_path):
     cold = [figure for figure in figures if "cold private memory" in figure["name"] and figure["unit"] == "ratio"
             and "CPU" not in figure["name"]]
     assert [figure["asked"] for figure in cold] == ["<= 1.10", "<= 1.25"]
+    assert named(figures, "skua inspect / sha256sum")["asked"] == "<= 0.50"
     p99 = named(figures, "building the runtime object, p99")
     assert p99["is_bounded"] and p99["lower"] <= p99["value"] < p99["upper"]
 

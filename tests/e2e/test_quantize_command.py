@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from PIL import Image
 
 import programs
 import tiny_models
@@ -98,6 +99,11 @@ def test_given_inputs_are_used(skua, place, model, out):
 
 # ---- refusals ----------------------------------------------------------------------------------------------
 
+def stamp_of(file):
+    (stamp,) = (entry.value for entry in onnx.load(file).metadata_props if entry.key == "skua.precision")
+    return json.loads(stamp)
+
+
 def refuse(skua, arguments, status, reason, *words, left=()):
     """Refuses, and leaves `left` in the output's folder."""
     out = pathlib.Path(arguments[arguments.index("--out") + 1])
@@ -105,11 +111,12 @@ def refuse(skua, arguments, status, reason, *words, left=()):
     assert sorted(trees.tree(out.parent)) == sorted(left)
 
 
-def test_mixed_is_not_available_yet(skua, model, out):
-    refuse(skua, [model, "--precision", "mixed", "--out", out], USAGE, "precision_not_supported", "not available yet")
+def test_half_precision_takes_no_data_set(skua, model, out):
     refuse(skua, [model, "--precision", "fp16", "--calibration-dataset", model.parent, "--out", out], USAGE,
            "invalid_argument", "--calibration-dataset")
-    skua.ok("quantize", model, "--precision", "fp16", "--out", out)
+    report = skua.ok("quantize", model, "--precision", "fp16", "--out", out, "--json")
+    assert stamp_of(out) == report["provenance"] and set(report["provenance"]) == {
+        "precision", "keep_fp32", "source_sha256", "producer"}
 
 
 # ---- int8 --------------------------------------------------------------------------------------------------
@@ -136,14 +143,13 @@ def int8(model, data_set, out):
 def test_an_int8_model_runs_and_says_what_it_was_made_from(skua, model, data_set, out, algorithm):
     report = skua.ok("quantize", *int8(model, data_set, out), "--calibration-algorithm", algorithm, "--json")
     hashed = skua.ok("inspect", data_set, "--json")["content"]
-    origin = report["calibration"]
+    origin = report["provenance"]
     assert (origin["dataset_sha256"], origin["algorithm"]) == (hashed["sha256"], algorithm)
     assert (origin["sample_count"], origin["held_out_count"]) == (8, 2) and hashed["samples"] == 10
     distances = [output["relative_l2"] for output in report["outputs"]]
     assert report["quantised"] and 0 < max(distances) < 0.05
     assert origin["source_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
-    (stamp,) = (entry.value for entry in onnx.load(out).metadata_props if entry.key == "skua.calibration")
-    assert json.loads(stamp) == origin
+    assert stamp_of(out) == origin and origin["precision"] == "int8"
     outputs = {}
     for name, file in (("fp32", model), ("int8", out)):
         outputs[name] = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(
@@ -151,13 +157,6 @@ def test_an_int8_model_runs_and_says_what_it_was_made_from(skua, model, data_set
     assert not np.array_equal(outputs["int8"], outputs["fp32"]), "it computes with int8"
     np.testing.assert_allclose(outputs["int8"], outputs["fp32"], atol=0.05 * np.abs(outputs["fp32"]).max())
     assert list(trees.tree(out.parent)) == [out.name]
-
-
-def test_int8_is_not_compiled_yet(skua, place, model, data_set, out):
-    skua.ok("quantize", *int8(model, data_set, out))
-    result = skua("compile", out, "--out", place.cache, "--precision", "int8", "--calibration-dataset", data_set, *CPU,
-                  "--json")
-    programs.error_of(result, BUILD_FAILED, "precision_not_supported")
 
 
 def spoil(data_set, kind):
@@ -192,8 +191,65 @@ def test_other_bad_data_sets(skua, model, data_set, out):
     refuse(skua, int8(model, data_set, out), BUILD_FAILED, "data_set_malformed", "at least 2 samples")
     refuse(skua, int8(model, data_set / "none", out), BUILD_FAILED, "not_found", "none")
     (data_set / "000.npz").rename(data_set / "000.png")
-    (data_set / "preprocess.yaml").write_text("layout: nchw")
-    refuse(skua, int8(model, data_set, out), BUILD_FAILED, "data_set_malformed", "images")
+    (data_set / "preprocess.yaml").write_text("channels: rgb\nlayout: nchw")
+    refuse(skua, int8(model, data_set, out), BUILD_FAILED, "data_set_malformed", "one input", "2 inputs")
+
+
+SIDE = 16
+
+
+@pytest.fixture(name="image_model")
+def model_of_one_image_input(place):
+    weights = onnx.numpy_helper.from_array(tiny_models.weights(5, 4, 3, 3, 3), "weights")
+    nodes = [onnx.helper.make_node("Conv", ["images", "weights"], ["y"], name="conv")]
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, channels, side, side])
+              for name, channels, side in (("images", 3, SIDE), ("y", 4, SIDE - 2))]
+    return tiny_models.write(place.models / "conv.onnx", tiny_models.network(nodes, values[:1], values[1:], [weights]))
+
+
+@pytest.fixture(name="images")
+def data_set_of_images(place):
+    """Ten of twice the network's size; the last one is a copy of the fifth."""
+    folder = place.folder / "images"
+    folder.mkdir()
+    for seed in [*range(9), 4]:
+        pixels = np.random.default_rng(seed).integers(0, 256, (SIDE * 2, SIDE * 2, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{len(list(folder.iterdir())):03}.png")
+    (folder / "preprocess.yaml").write_text("channels: bgr\nlayout: nchw\nscale: 0.01\nmean: 1.2\n"
+                                            f"resize: {{width: {SIDE}, height: {SIDE}}}\n")
+    return folder
+
+
+def test_images_calibrate_as_their_arrays_do(skua, place, image_model, images, out):
+    algorithm = ["--calibration-algorithm", "minmax"]
+    report = skua.ok("quantize", *int8(image_model, images, out), *algorithm, "--json")
+    origin = report["calibration"]
+    assert origin["dataset_sha256"] == skua.ok("inspect", images, "--json")["content"]["sha256"]
+    assert (origin["sample_count"], origin["held_out_count"]) == (8, 2), "the copy judges, as what it is a copy of"
+    assert list(trees.tree(out.parent)) == [out.name]
+    arrays = place.folder / "arrays"
+    arrays.mkdir()
+    for file in images.glob("*.png"):
+        with Image.open(file) as image:
+            pixels = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)
+        np.savez(arrays / file.with_suffix(".npz").name,
+                 images=(pixels[:, :, ::-1].transpose(2, 0, 1)[None] * np.float32(0.01) - np.float32(1.2)))
+    skua.ok("quantize", *int8(image_model, arrays, out.with_name("arrays.onnx")), *algorithm)
+    scales = [{tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(file).graph.initializer
+               if tensor.name.endswith("scale")} for file in (out, out.with_name("arrays.onnx"))]
+    assert scales[0].keys() == scales[1].keys() != set()
+    for name, scale in scales[0].items():
+        np.testing.assert_allclose(scale, scales[1][name], rtol=0.02, err_msg=name)
+
+
+def test_a_data_set_of_images_is_used_whole_or_not_at_all(skua, image_model, images, out):
+    whole = (images / "007.png").read_bytes()
+    (images / "007.png").write_bytes(whole[:-20])
+    refuse(skua, int8(image_model, images, out), BUILD_FAILED, "data_set_malformed", "007.png")
+    (images / "007.png").write_bytes(whole)
+    text = (images / "preprocess.yaml").read_text()
+    (images / "preprocess.yaml").write_text(text + "colour: yes\n")
+    refuse(skua, int8(image_model, images, out), BUILD_FAILED, "data_set_malformed", "preprocess.yaml:6:1", "'colour'")
 
 
 def test_calibrating_with_noise_is_refused(skua, model, data_set, out):
@@ -302,12 +358,16 @@ def test_the_next_run_removes_what_a_killed_one_left(skua, model, out):
 
 
 @pytest.mark.skipif(NO_TRACE is not None, reason=f"strace: {NO_TRACE}")
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("precision", ["fp16", "mixed", "int8"])
 def test_no_network_and_no_file_elsewhere(home, tmp_path, model, data_set, out, precision):
     sources = trees.tree(programs.ROOT / "python")
     command = [programs.SKUA, "quantize", model, "--precision", precision, "--out", out]
-    if precision == "int8":
+    if precision != "fp16":
         command += ["--calibration-dataset", data_set]
+    if precision == "mixed":
+        command += ["--keep-fp32", "MatMul"]
+    if precision == "int8":
+        command += ["--calibration-cache", out.with_suffix(".calib_cache"), "--tensorrt-version", "100300"]
     report = tracing.run(command, tmp_path / "trace.log", env=programs.environment(home), cwd=tmp_path)
     assert report.status == DONE, report.stderr
     assert report.network == [] and report.memory_files == []

@@ -96,7 +96,7 @@ def test_no_gate_accepts_an_unproven_plan(trt, place):
 
 
 @pytest.mark.parametrize(("more", "reason"), [
-    (("--precision", "int8", "--calibration-dataset", "."), "precision_not_supported"),
+    (("--precision", "int8", "--calibration-dataset", "."), "data_set_malformed"),
     (("--precision", "fp32"), "profile_mismatch"),
     (("--precision", "fp32", "--profile", PROFILE, "--profile", "ghost:1:1:1"), "profile_mismatch"),
     (("--precision", "fp32", "--profile", PROFILE, "--workspace-mb", "100000000"), "out_of_memory"),

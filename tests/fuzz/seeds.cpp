@@ -10,7 +10,9 @@
 #include "cache/dsse_bundle.h"
 #include "cache/release_ratchet.h"
 #include "cache/set_statement.h"
+#include "calibration/cache_origin.h"
 #include "calibration/cache_text.h"
+#include "calibration/npz.h"
 #include "runtimes/tensorrt/compile_timing_cache.h"
 #include "telemetry/reading_json.h"
 #include "telemetry/source.h"
@@ -61,10 +63,30 @@ void add_cache_formats(Seeds& seeds) {
                 .value());
   seeds.add("calibration_cache",
             calibration::print_cache_text({8501, calibration::Algorithm::kMinMax, {{"x", 0.0078F}}}).value());
+  const CalibrationProvenance origin{test::digest_of("data"), 500, test::digest_of("cache"),
+                                     "EntropyCalibration2", std::string(calibration::kCpuProducer)};
+  seeds.add("cache_origin", calibration::encode_cache_origin({test::digest_of("model"), origin, 100300}));
   seeds.add("digest_cache",
             R"({"files": [{"hashed_us": 1767225600000000, "identity": "1 2 3 4 5", "sha256": ")" +
                 test::digest_of("x").hex() + R"("}], "kind": "skua.source-digests", "schema": 1})");
   seeds.add("json", R"({"a": [1, -2, 3.5e-7, true, null], "b": {"c": "\u00e9\n", "d": []}})");
+}
+
+/// As many inputs as the first byte says (targets/npz.cpp).
+void add_samples(Seeds& seeds) {
+  TensorMap arrays;
+  const std::vector<TensorSpec> inputs = {{"x", DType::kFloat32, {1, 2, 4}, {}, false},
+                                          {"half", DType::kFloat16, {3}, {}, false},
+                                          {"id", DType::kInt64, {}, {}, false}};
+  for (std::size_t count = 1; count <= inputs.size(); ++count) {
+    const TensorSpec& input = inputs[count - 1];
+    arrays.insert(input.name, Tensor::allocate(input.dtype, input.shape).value()).value();
+    seeds.add("npz", static_cast<char>(count - 1) + calibration::encode_npz(arrays).value());
+  }
+  seeds.add("preprocess_yaml",
+            "channels: bgr\nresize: {width: 640, height: 480}\ncrop: {width: 224, height: 224}\n"
+            "scale: 0.00392156862\nmean: [0.485, 0.456, 0.406]\nstd: 58.5\nlayout: nhwc\n");
+  seeds.add("preprocess_yaml", "channels: gray\nlayout: nchw\n");
 }
 
 void add_telemetry(Seeds& seeds) {
@@ -143,6 +165,7 @@ int main(int count, char** arguments) {
   }
   Seeds seeds(arguments[1]);
   add_cache_formats(seeds);
+  add_samples(seeds);
   add_telemetry(seeds);
   add_settings(seeds);
   add_signatures(seeds);

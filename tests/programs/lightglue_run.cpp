@@ -11,7 +11,7 @@
 
 #include "bootstrap/recorded_config.h"
 #include "cache/set_gate.h"
-#include "cli/npy.h"
+#include "calibration/npy.h"
 #include "core/host_probe.h"
 #include "core/json_strict.h"
 #include "inference/lightglue_matcher.h"

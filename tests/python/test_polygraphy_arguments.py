@@ -63,6 +63,13 @@ def test_strongly_typed_network_has_no_precision_flag():
     assert group(tool, "TrtConfigArgs").load_timing_cache is None
 
 
+def test_int8_is_built_from_the_cache_that_is_given():
+    config = group(parse(words_of("polygraphy_arguments_int8.txt")), "TrtConfigArgs")
+    assert (config.fp16, config.int8) == (True, True)
+    assert config.calibration_cache == "/staging/calibration.cache"
+    assert str(config.calibration_base_class).endswith("IInt8EntropyCalibrator2")
+
+
 def test_a_word_that_polygraphy_does_not_know_is_noticed():
     with pytest.raises(AssertionError):
         parse([*words_of("polygraphy_arguments.txt"), "--no-such-option"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from small_network import SHAPE, network, typical
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 
-from skua_precision import accuracy, check, graphs, int8_form, qdq, ranges  # noqa: E402
+from skua_precision import accuracy, check, graphs, half, int8_form, qdq, ranges  # noqa: E402
 from skua_precision.errors import PrecisionError  # noqa: E402
 from skua_precision.samples import Sample  # noqa: E402
 
@@ -102,11 +101,12 @@ def test_another_form_is_refused(change):
     assert refusal(int8_form.check, made).reason == "model_unsupported"
 
 
-def test_what_the_ranges_were_made_from_is_in_the_model():
+def test_what_a_model_was_made_from_is_in_it_once_and_the_same_every_time():
     made = qdq.to_int8(network(), typical(2), [], "minmax").model
-    qdq.stamp(made, {"dataset_sha256": "ab", "sample_count": 2})
-    (entry,) = (entry for entry in made.metadata_props if entry.key == "skua.calibration")
-    assert json.loads(entry.value) == {"dataset_sha256": "ab", "sample_count": 2}
+    for count in (1, 2):
+        half.stamp(made, {"sample_count": count, "precision": "int8"})
+    (entry,) = (entry for entry in made.metadata_props if entry.key == "skua.precision")
+    assert entry.value == '{"precision": "int8", "sample_count": 2}'
 
 
 def node(op: str, inputs: list, output: str, name: str, **attributes: object) -> onnx.NodeProto:

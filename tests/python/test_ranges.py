@@ -13,7 +13,7 @@ from small_network import network, typical
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
-from skua_precision import ranges  # noqa: E402
+from skua_precision import qdq, ranges  # noqa: E402
 from skua_precision.errors import PrecisionError  # noqa: E402
 from skua_precision.samples import Sample  # noqa: E402
 
@@ -68,7 +68,7 @@ def test_entropy_clips_no_more_than_a_hundredth(large, small, share):
 @pytest.mark.parametrize("scale, part", [(1e-37, "is zero, or next to it"), (3e38, "no scale in float32")])
 def test_a_range_without_a_scale_is_refused(scale, part):
     with pytest.raises(PrecisionError, match=part):
-        ranges.collect(network(), ["x"], typical(2, scale=scale), "minmax")
+        ranges.refuse_no_range(ranges.collect(network(), ["x"], typical(2, scale=scale), "minmax"))
 
 
 def test_entropy_keeps_what_is_spread_evenly():
@@ -90,7 +90,7 @@ def test_zeros_of_a_relu_do_not_decide():
 
 def test_a_value_that_is_always_zero_has_no_range():
     with pytest.raises(PrecisionError, match="'x' is zero, or next to it"):
-        ranges.collect(network(), ["x"], typical(2, scale=0.0), "minmax")
+        qdq.to_int8(network(), typical(2, scale=0.0), [], "minmax")
 
 
 def test_a_value_that_is_not_finite_is_refused():

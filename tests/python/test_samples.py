@@ -222,6 +222,20 @@ def test_what_judges_calibrates_nothing(count, held_out):
     assert not set(calibrating) & set(judging) and len(calibrating) + len(judging) == count
 
 
+SPLITS = (Path(__file__).resolve().parents[1] / "fixtures/samples/splits.txt").read_text("ascii").splitlines()
+
+
+@pytest.mark.parametrize("contents, expected", [row.split() for row in SPLITS if not row.startswith("#")])
+def test_the_split_is_that_of_the_other_reader(contents, expected):
+    """src/calibration/sample_reader.cpp is tested with the same rows."""
+    files = [SampleFile(Path(str(i)), content) for i, content in enumerate(contents)]
+    if expected == "refused":
+        assert refusal(samples.split, files).reason == "data_set_malformed"
+        return
+    calibrating, _ = samples.split(files)
+    assert "".join("c" if file in calibrating else "j" for file in files) == expected
+
+
 def test_one_sample_is_too_few():
     assert refusal(samples.split, [SampleFile(Path("a"), "")]).reason == "data_set_malformed"
 
@@ -233,6 +247,13 @@ def test_files_of_one_content_are_on_one_side():
     assert not {f.sha256 for f in calibrating} & {f.sha256 for f in judging}
     assert sorted(int(f.path.name) for f in calibrating + judging) == list(range(40))
     assert judging
+
+
+def test_samples_made_from_one_image_are_on_one_side():
+    """Two of an image's samples differ when it was resized anew; what they were made from does not."""
+    files = [SampleFile(Path(str(i)), str(i), image) for i, image in enumerate("aabbccddee")]
+    assert samples.split(files)[1] == files[8:]
+    assert "2 samples that differ" in str(refusal(samples.split, files[:2]))
 
 
 def test_copies_of_one_sample_are_one():

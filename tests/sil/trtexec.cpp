@@ -15,15 +15,38 @@
 #include <string>
 #include <vector>
 
+// Calibrators are deprecated, and what the tool builds int8 with.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 namespace {
 
 using Options = std::map<std::string, std::string>;
 
+// It calibrates on noise where the cache has no scales that TensorRT takes; this one says what it would do.
+class Calibrator final : public nvinfer1::IInt8EntropyCalibrator2 {
+ public:
+  explicit Calibrator(std::string cache) : cache_(std::move(cache)) {}
+  int32_t getBatchSize() const noexcept override { return 1; }
+  bool getBatch(void**, char const**, int32_t) noexcept override { return false; }
+  void const* readCalibrationCache(std::size_t& length) noexcept override {
+    length = cache_.size();
+    return cache_.empty() ? nullptr : cache_.data();
+  }
+  void writeCalibrationCache(void const*, std::size_t) noexcept override {}
+
+ private:
+  std::string cache_;
+};
+
 class Logger final : public nvinfer1::ILogger {
  public:
   void log(Severity severity, char const* text) noexcept override {
-    if (severity <= Severity::kWARNING)
-      std::printf("[%s] %s\n", severity <= Severity::kERROR ? "E" : "W", text);
+    if (severity <= Severity::kINFO)
+      std::printf("[%s] %s\n",
+                  severity <= Severity::kERROR  ? "E"
+                  : severity == Severity::kINFO ? "I"
+                                                : "W",
+                  text);
   }
 };
 
@@ -43,8 +66,9 @@ const std::set<std::string> kValued = {"onnx",
                                        "maxShapes",
                                        "precisionConstraints",
                                        "layerPrecisions",
+                                       "calib",
                                        "layerOutputTypes"};
-const std::set<std::string> kPlain = {"skipInference", "noTF32", "fp16"};
+const std::set<std::string> kPlain = {"skipInference", "noTF32", "fp16", "int8"};
 
 bool parse(int argc, char** argv, Options& options) {
   for (int i = 1; i < argc; ++i) {
@@ -215,6 +239,7 @@ void configure(nvinfer1::IBuilderConfig& config, const Options& options) {
   using nvinfer1::BuilderFlag;
   config.clearFlag(BuilderFlag::kTF32);
   if (options.count("fp16") != 0) config.setFlag(BuilderFlag::kFP16);
+  if (options.count("int8") != 0) config.setFlag(BuilderFlag::kINT8);
   const auto constraints = options.find("precisionConstraints");
   if (constraints != options.end() && constraints->second == "obey")
     config.setFlag(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
@@ -247,6 +272,8 @@ bool build(const Options& options) {
   const std::unique_ptr<nvinfer1::IBuilderConfig> config(builder->createBuilderConfig());
   configure(*config, options);
   if (!hold_layers(*network, options) || !add_profile(*builder, *network, *config, options)) return false;
+  Calibrator calibrator(options.count("calib") != 0 ? read(options.at("calib")) : "");
+  if (options.count("calib") != 0) config->setInt8Calibrator(&calibrator);
   const std::string& cache_path = options.at("timingCacheFile");
   const std::string known = read(cache_path);
   const std::unique_ptr<nvinfer1::ITimingCache> cache(

@@ -213,4 +213,20 @@ std::string half_mlp_model() {
       .model();
 }
 
+std::string quantised_product_model() {
+  return OnnxWriter()
+      .input("x", kFloat, {1, 4})
+      .output("y", kFloat, {1, 3})
+      .weights("x_scale", kFloat, {}, raw<float>({0.0625F}))
+      .weights("w_scale", kFloat, {}, raw<float>({0.5F}))
+      .weights("zero", kInt8, {}, std::string(1, '\0'))
+      .weights("w", kInt8, {4, 3}, raw<std::int8_t>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}))
+      .node("QuantizeLinear", {"x", "x_scale", "zero"}, {"x_q"}, {}, "quantise_x")
+      .node("DequantizeLinear", {"x_q", "x_scale", "zero"}, {"x_d"}, {}, "widen_x")
+      .node("DequantizeLinear", {"w", "w_scale", "zero"}, {"w_d"}, {}, "widen_w")
+      .node("MatMul", {"x_d", "w_d"}, {"h"}, {}, "product")
+      .node("Relu", {"h"}, {"y"}, {}, "relu")
+      .model();
+}
+
 }  // namespace skua::test

@@ -35,6 +35,7 @@ using OnnxDims = std::vector<OnnxDimension>;
 enum OnnxElement : int {
   kFloat = 1,
   kUint8 = 2,
+  kInt8 = 3,
   kInt64 = 7,
   kText = 8,
   kBoolean = 9,
@@ -86,5 +87,7 @@ std::string non_zero_model();      ///< float x[8] -> int64 y[1,?] = NonZero(x)
 std::string mixed_types_model();   ///< int64, bool, half and uint8 inputs and outputs
 std::string zero_size_model();     ///< float x[4] -> y[0], z[4]
 std::string half_mlp_model();      ///< half x[1,8] -> y[1,4], half weights
+/// float x[1,4] -> "product" (int8 on both sides, by Q/DQ nodes) -> "relu" -> y[1,3]
+std::string quantised_product_model();
 
 }  // namespace skua::test

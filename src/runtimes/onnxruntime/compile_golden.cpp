@@ -38,14 +38,28 @@ Result<std::shared_ptr<const Session>> reference_session(CompileState& state) {
   return session;
 }
 
+Status feed_made_up(CompileState& state, Execution& execution) {
+  for (std::size_t i = 0; i < state.record.inputs.size(); ++i) {
+    const std::string& name = state.record.inputs[i].name;
+    compile::fill_trial_input(execution.input(i), state.record.model_sha256, name);
+    SKUA_RETURN_IF_ERROR(compile::keep_copy(state.golden.inputs, name, execution.input(i)));
+  }
+  return {};
+}
+
+// Calibrated ranges mean something for inputs like those that they were made from, and for no others.
+Status feed_sample(CompileState& state, Execution& execution) {
+  const compile::Samples& samples = state.samples->judging;
+  SKUA_ASSIGN_OR_RETURN(const auto reader, compile::reader_of(samples, state.record));
+  SKUA_ASSIGN_OR_RETURN(state.golden.inputs,
+                        compile::read_sample(state.record, reader, samples.files.front()));
+  return compile::feed(state.record, state.golden.inputs, execution);
+}
+
 Status compute_golden(CompileState& state) {
   SKUA_ASSIGN_OR_RETURN(const auto session, reference_session(state));
   SKUA_ASSIGN_OR_RETURN(const auto execution, create_execution(session, state.record));
-  for (std::size_t i = 0; i < state.record.inputs.size(); ++i) {
-    const std::string& name = state.record.inputs[i].name;
-    compile::fill_trial_input(execution->input(i), state.record.model_sha256, name);
-    SKUA_RETURN_IF_ERROR(compile::keep_copy(state.golden.inputs, name, execution->input(i)));
-  }
+  SKUA_RETURN_IF_ERROR(state.samples ? feed_sample(state, *execution) : feed_made_up(state, *execution));
   if (Status ran = execution->run(std::nullopt); !ran.ok()) return no_reference(ran.error());
   for (std::size_t i = 0; i < state.record.outputs.size(); ++i) {
     SKUA_RETURN_IF_ERROR(

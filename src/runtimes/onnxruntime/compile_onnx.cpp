@@ -9,8 +9,9 @@
 namespace skua::ort {
 namespace {
 
-constexpr std::array<compile::Step<CompileState>, 9> kSteps = {{
+constexpr std::array<compile::Step<CompileState>, 11> kSteps = {{
     {"reading the model and its weights", read_source},
+    {"reading the data set", read_samples},
     {"checking the graph's precision", check_precision},
     {"checking the optimisation profiles", check_inputs},
     {"optimising the graph", optimise},
@@ -18,6 +19,7 @@ constexpr std::array<compile::Step<CompileState>, 9> kSteps = {{
     {"making golden vectors", make_golden},
     {"trial runs, memory, node placement", measure_and_try},
     {"comparing with the golden vectors", compare_with_golden},
+    {"judging by samples", judge_by_samples},
     {"completing the record", finish_record},
 }};
 
@@ -30,7 +32,7 @@ Result<EngineRecord> compile_onnx(const CompileRequest& request, CompileProgress
   }
   auto library = OrtLibrary::open(library_path(request.config));
   if (!library.ok()) return std::move(library).error();
-  CompileState state(request, *std::move(library));
+  CompileState state(request, progress, *std::move(library));
   SKUA_RETURN_IF_ERROR(compile::run_steps(kSteps, state, progress));
   return std::move(state.record);
 }

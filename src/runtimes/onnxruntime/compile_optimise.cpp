@@ -1,7 +1,9 @@
 // Steps 3 to 5: profiles against the graph, the graph as it will run, and the contract that the artifact
 // offers.
+#include <algorithm>
 #include <limits>
 
+#include "compile/graph_int8.h"
 #include "compile/graph_precision.h"
 #include "compile/output_bounds.h"
 #include "compile/source_file.h"
@@ -25,6 +27,23 @@ Status check_all_engines(const OnnxModel& artifact) {
                          "; change these operators, or use execution_provider cuda or cpu");
 }
 
+// The optimiser makes integer products of the pairs around them, or leaves the pairs; without either it has
+// folded the rounding away.
+Status check_still_int8(CompileState& state, const OnnxModel& artifact) {
+  const std::vector<const OnnxNode*> nodes = all_nodes(artifact);
+  const auto count = std::count_if(nodes.begin(), nodes.end(),
+                                   [](const OnnxNode* node) { return compile::is_quantised(*node); });
+  const compile::ProductCount products = compile::count_products(state.source);
+  state.record.proof["int8.products"] =
+      std::to_string(products.quantised) + " of " + std::to_string(products.all);
+  state.record.proof["int8.nodes_after_optimising"] = std::to_string(count);
+  if (count > 0) return {};
+  return build_error(
+      Reason::kPrecisionNotSupported,
+      "precision int8: the optimiser of this ONNX Runtime has left no quantised node; report it "
+      "with the model");
+}
+
 Status check_artifact(CompileState& state) {
   const std::string path = state.staged(state.request.artifact_name).string();
   const std::string& provider = state.request.config.execution_provider;
@@ -37,9 +56,10 @@ Status check_artifact(CompileState& state) {
   for (const auto& [type, bytes] : compile::weight_bytes_by_type(*parsed)) {
     if (bytes > 0) state.record.proof["weight_bytes." + type] = std::to_string(bytes);
   }
-  if (state.request.build.precision == Precision::kFp16)
+  const Precision precision = state.request.build.precision;
+  if (precision == Precision::kFp16 || precision == Precision::kMixed)
     return compile::check_weights_still_half(state.source, *parsed);
-  return {};
+  return precision == Precision::kInt8 ? check_still_int8(state, *parsed) : Status();
 }
 
 // The session tells a scalar from a tensor of unknown rank by nothing; the saved graph does.

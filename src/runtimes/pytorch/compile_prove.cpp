@@ -66,7 +66,7 @@ Result<double> time_one(Execution& execution) {
 Result<LoadedArtifact> load_fed(CompileState& state, bool is_optimized) {
   state.is_optimized = is_optimized;
   SKUA_ASSIGN_OR_RETURN(LoadedArtifact artifact, load_artifact(state));
-  SKUA_RETURN_IF_ERROR(compile::feed(state, *artifact.execution));
+  SKUA_RETURN_IF_ERROR(compile::feed(state.record, state.golden.inputs, *artifact.execution));
   return artifact;
 }
 
@@ -162,7 +162,7 @@ Status compare_and_repeat(CompileState& state) {
   SKUA_RETURN_IF_ERROR(compile::compare_with_golden(state, *artifact.execution));
   const auto first = outputs_of(state, *artifact.execution);
   for (int round = 0; round < 2; ++round) {
-    SKUA_RETURN_IF_ERROR(compile::feed(state, *artifact.execution));
+    SKUA_RETURN_IF_ERROR(compile::feed(state.record, state.golden.inputs, *artifact.execution));
     SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const double seconds, time_one(*artifact.execution));
     if (outputs_of(state, *artifact.execution) == first) continue;
     return build_error(

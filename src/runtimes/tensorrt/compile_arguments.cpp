@@ -1,8 +1,5 @@
 // Command lines of trtexec and Polygraphy.
-#include <algorithm>
-
 #include "compile/compilation.h"
-#include "compile/graph_precision.h"
 #include "core/text.h"
 #include "runtimes/tensorrt/compile_tools.h"
 
@@ -70,9 +67,12 @@ std::string kept_outputs(const BuildOptions& options) {
   return text;
 }
 
-void add_trtexec_precision(std::vector<std::string>& words, const BuildOptions& options) {
+void add_trtexec_precision(std::vector<std::string>& words, const BuildOptions& options,
+                           const ToolFiles& files) {
   if (!options.has_fp16_flag()) return;  // from 11 on these options are gone
   words.emplace_back("--fp16");
+  if (options.has_int8_flag()) words.emplace_back("--int8");
+  if (options.ranges == RangeSource::kCache) words.push_back("--calib=" + files.calibration_cache.string());
   if (options.keep_fp32.empty()) return;
   words.emplace_back("--precisionConstraints=obey");
   words.push_back("--layerPrecisions=" + kept_layers(options));
@@ -104,7 +104,7 @@ Result<std::vector<std::string>> trtexec_arguments(const BuildOptions& options, 
     words.push_back("--optShapes=" + trtexec_shapes(options, &OptimizationProfile::opt));
     words.push_back("--maxShapes=" + trtexec_shapes(options, &OptimizationProfile::max));
   }
-  add_trtexec_precision(words, options);
+  add_trtexec_precision(words, options, files);
   return words;
 }
 
@@ -143,30 +143,16 @@ Result<std::vector<std::string>> polygraphy_arguments(const BuildOptions& option
   if (options.is_strongly_typed()) words.emplace_back("--strongly-typed");
   if (!options.has_fp16_flag()) return words;
   words.emplace_back("--fp16");
+  if (options.has_int8_flag()) words.emplace_back("--int8");
+  if (options.ranges == RangeSource::kCache) {
+    const bool is_min_max = files.calibration_algorithm == calibration::Algorithm::kMinMax;
+    words.insert(words.end(), {"--calibration-cache", files.calibration_cache.string(), "--calib-base-cls",
+                               is_min_max ? "IInt8MinMaxCalibrator" : "IInt8EntropyCalibrator2"});
+  }
   if (options.keep_fp32.empty()) return words;
   words.insert(words.end(), {"--precision-constraints", "obey", "--layer-precisions"});
   for (const std::string& layer : options.keep_fp32) words.push_back(layer + ":float32");
   return words;
-}
-
-Status check_int8_ranges(const OnnxModel& source, const BuildConfig& build) {
-  const auto nodes = all_nodes(source);
-  const bool is_quantised = std::any_of(nodes.begin(), nodes.end(),
-                                        [](const OnnxNode* node) { return compile::is_quantised(*node); });
-  const bool is_int8 = build.precision == Precision::kInt8 || build.precision == Precision::kMixed;
-  if (is_quantised == is_int8) return {};
-  if (is_quantised) {
-    return build_error(Reason::kPrecisionNotSupported,
-                       "precision " + std::string(to_string(build.precision)) +
-                           ": the model is quantised (Q/DQ nodes); give the network as it was before");
-  }
-  if (build.build_route == BuildRoute::kBuilder) return {};
-  return build_error(
-      Reason::kPrecisionNotSupported,
-      "build_route " + std::string(to_string(build.build_route)) + " with precision " +
-          std::string(to_string(build.precision)) +
-          ": the model has no Q/DQ nodes, so that the tool would make ranges up or calibrate on noise; "
-          "quantise the model first, or use build_route builder with a calibration data set");
 }
 
 }  // namespace skua::tensorrt

@@ -43,6 +43,38 @@ Status write_plan(const CompileState& state, const nvinfer1::IHostMemory& plan) 
   return file->write(bytes_of(plan));
 }
 
+/// Nothing where the ranges stand in the graph: TensorRT would ignore a calibrator there, with a warning.
+Result<std::unique_ptr<Calibrator>> make_calibrator(CompileState& state) {
+  if (state.options.ranges != RangeSource::kCache && state.options.ranges != RangeSource::kSamples)
+    return std::unique_ptr<Calibrator>();
+  CalibratorSetup setup;
+  setup.algorithm = state.calibration.algorithm;
+  setup.activations = activation_tensors(*state.parsed.network);
+  setup.cache = state.calibration.cache;
+  setup.samples = state.calibration.samples.get();
+  setup.progress = &state.progress;
+  setup.check_stop = [&state] {
+    const Reason reason = state.stop.reason();
+    return reason == Reason::kNone ? Status() : Status(stop_error(state, reason));
+  };
+  for (const ModelTensor& input : state.contract.inputs) {
+    Shape shape = input.spec.shape;
+    for (const OptimizationProfile& profile : state.options.profiles) {
+      if (profile.input_name == input.spec.name) shape = profile.opt;
+    }
+    setup.inputs.push_back({input.spec.name, input.spec.dtype, shape});
+  }
+  return Calibrator::make(std::make_shared<DeviceState>(null_event_sink()), std::move(setup));
+}
+
+/// The text that the plan's scales are from.
+Status settle_calibration(CompileState& state, const Calibrator& calibrator) {
+  SKUA_ASSIGN_OR_RETURN(state.calibration.used, calibrator.finish());
+  if (state.options.ranges == RangeSource::kSamples)
+    state.record.proof["calibration_samples"] = std::to_string(state.calibration.samples->count());
+  return {};
+}
+
 Error build_failed(const CompileState& state, const BuildMonitor& monitor, const LogCapture& log) {
   const Reason stopped = monitor.stopped_for();
   if (stopped != Reason::kNone) return stop_error(state, stopped);
@@ -60,13 +92,19 @@ Status build_with_builder(CompileState& state) {
   nvinfer1::INetworkDefinition& network = *state.parsed.network;
   state.recorder.clear();
   SKUA_ASSIGN_OR_RETURN(const auto config, make_config(builder, network, state.options, state.recorder));
+  SKUA_ASSIGN_OR_RETURN(const auto calibrator, make_calibrator(state));
+  if (calibrator) {
+    SKUA_RETURN_IF_ERROR(calibrator->attach(builder, *config, state.options.profiles, state.recorder));
+  }
   const TimingCache cache = set_timing_cache(state, *config);
   BuildMonitor monitor(state.progress, state.stop);
   config->setProgressMonitor(&monitor);
   const LogCapture log;
   const HostMemory plan(builder.buildSerializedNetwork(network, *config));
   config->setProgressMonitor(nullptr);
+  if (calibrator) SKUA_RETURN_IF_ERROR(calibrator->status());
   if (!plan || plan->data() == nullptr || plan->size() == 0) return build_failed(state, monitor, log);
+  if (calibrator) SKUA_RETURN_IF_ERROR(settle_calibration(state, *calibrator));
   SKUA_RETURN_IF_ERROR(write_plan(state, *plan));
   if (!cache) return {};
   const HostMemory measured(cache->serialize());

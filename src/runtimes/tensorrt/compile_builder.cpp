@@ -26,6 +26,7 @@ std::uint32_t wanted_flags([[maybe_unused]] const BuildOptions& options) {
   std::uint32_t flags = 0;
 #if NV_TENSORRT_MAJOR < 11
   if (options.has_fp16_flag()) flags |= bit(BuilderFlag::kFP16);
+  if (options.has_int8_flag()) flags |= bit(BuilderFlag::kINT8);
   if (options.has_fp16_flag() && !options.keep_fp32.empty())
     flags |= bit(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
 #endif
@@ -95,11 +96,16 @@ bool is_float(nvinfer1::DataType type) {
   return type == nvinfer1::DataType::kFLOAT || type == nvinfer1::DataType::kHALF;
 }
 
-/// A cast has the type that it casts to and no precision: held to another one it would be another layer.
-bool is_cast(const nvinfer1::ILayer& layer) { return layer.getType() == nvinfer1::LayerType::kCAST; }
+/// These have the types that they convert between and no precision: held to another one a layer would be
+/// another.
+bool is_conversion(const nvinfer1::ILayer& layer) {
+  const nvinfer1::LayerType type = layer.getType();
+  return type == nvinfer1::LayerType::kCAST || type == nvinfer1::LayerType::kQUANTIZE ||
+         type == nvinfer1::LayerType::kDEQUANTIZE;
+}
 
 bool computes_in_float(const nvinfer1::ILayer& layer) {
-  if (is_cast(layer)) return false;
+  if (is_conversion(layer)) return false;
   for (std::int32_t i = 0; i < layer.getNbOutputs(); ++i) {
     const nvinfer1::ITensor* const output = layer.getOutput(i);
     if (output != nullptr && is_float(output->getType())) return true;
@@ -185,7 +191,7 @@ Status check_length(const std::vector<std::string>& names) {
 
 [[maybe_unused]] void hold_in_fp32([[maybe_unused]] nvinfer1::ILayer& layer) {
 #if NV_TENSORRT_MAJOR < 11
-  if (is_cast(layer)) return;  // it may have the name of a layer that is kept
+  if (is_conversion(layer)) return;  // it may have the name of a layer that is kept
   layer.setPrecision(nvinfer1::DataType::kFLOAT);
   for (std::int32_t i = 0; i < layer.getNbOutputs(); ++i) {
     if (is_held(layer.getOutput(i))) layer.setOutputType(i, nvinfer1::DataType::kFLOAT);
@@ -208,7 +214,8 @@ void compare_enum(std::vector<std::string>& differences, const char* option, Enu
 }  // namespace
 
 Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefinition& network,
-                                                const std::vector<std::string>& patterns) {
+                                                const std::vector<std::string>& patterns,
+                                                const std::map<std::string, std::string>& operators) {
   std::vector<std::string> names;
   for (const std::string& pattern : patterns) {
     const std::size_t before = names.size();
@@ -217,7 +224,10 @@ Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefiniti
       const nvinfer1::ILayer* const layer = network.getLayer(i);
       if (layer == nullptr || !computes_in_float(*layer)) continue;
       const std::string name = layer->getName();
-      if (!compile::matches_pattern(pattern, name) && !compile::matches_pattern(pattern, node_of(*layer)))
+      const std::string node = node_of(*layer);
+      const auto op = operators.find(node);
+      if (!compile::matches_pattern(pattern, name) && !compile::matches_pattern(pattern, node) &&
+          (op == operators.end() || !compile::matches_pattern(pattern, op->second)))
         continue;
       is_found = true;
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
@@ -234,13 +244,13 @@ Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefiniti
 
 Status check_no_cast(const nvinfer1::INetworkDefinition& network, const BuildOptions& options) {
   for (const nvinfer1::ILayer* layer : layers_of(network, options.keep_fp32)) {
-    if (!is_cast(*layer)) continue;
+    if (!is_conversion(*layer)) continue;
     const std::string tool(to_string(options.route));
     return build_error(Reason::kPrecisionNotSupported,
                        "keep_fp32: build_route " + tool +
-                           " finds layers by name alone, expected no Cast of " +
-                           "a kept layer's name, found one named " + quote(layer->getName()) +
-                           "; rename it, or use build_route builder");
+                           " finds layers by name alone, expected no Cast, QuantizeLinear or "
+                           "DequantizeLinear of a kept layer's name, found one named " +
+                           quote(layer->getName()) + "; rename it, or use build_route builder");
   }
   return {};
 }

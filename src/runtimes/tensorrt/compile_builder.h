@@ -14,13 +14,14 @@
 
 namespace skua::tensorrt {
 
-/// Layers whose name, or whose ONNX node's name, matches one of `patterns`, and that compute in floating
-/// point, which a Cast does not. InvalidArgumentError for a pattern that matches none, and for more names
-/// than a record can hold.
+/// Layers whose name, or whose ONNX node's name or operator, matches one of `patterns`, and that compute in
+/// floating point, which Cast and Q/DQ nodes do not. `operators`: by the nodes' names. InvalidArgumentError
+/// for a pattern that matches none, and for more names than a record can hold.
 Result<std::vector<std::string>> layers_to_keep(const nvinfer1::INetworkDefinition& network,
-                                                const std::vector<std::string>& patterns);
+                                                const std::vector<std::string>& patterns,
+                                                const std::map<std::string, std::string>& operators = {});
 
-/// A tool would hold a Cast too that has the name of a layer to keep: EngineBuildError,
+/// A tool would hold a Cast or Q/DQ node too that has the name of a layer to keep: EngineBuildError,
 /// precision_not_supported.
 Status check_no_cast(const nvinfer1::INetworkDefinition& network, const BuildOptions& options);
 

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "compile/golden_steps.h"
+#include "compile/reference.h"
 #include "core/filesystem.h"
 #include "core/text.h"
 #include "inference/compile.h"
@@ -22,20 +23,11 @@ namespace {
 namespace fs = std::filesystem;
 using compile::build_error;
 
-constexpr std::string_view kReference = "onnx_trt_ep";
 constexpr std::size_t kMaxResponse = 8U << 20U;
 
 Error no_reference(const std::string& why, const std::string& or_else = "") {
   return build_error(Reason::kReferenceUnavailable, "golden vectors: " + why + "; " + or_else +
                                                         "give golden vectors of your own (build.golden)");
-}
-
-/// A graph of halves has no other source: its values are widened on the CPU.
-Precision precision_of_source(const OnnxModel& source) {
-  for (const OnnxTensor* tensor : all_tensors(source)) {
-    if (tensor->type == kOnnxHalf) return Precision::kFp16;
-  }
-  return Precision::kFp32;
 }
 
 /// Whether the file leaves a dimension of this output open: the reference may then know less of it than the
@@ -49,23 +41,17 @@ bool is_open(const OnnxModel& source, const std::string& output) {
   return true;
 }
 
+/// int8 and mixed are compared with the float32 network, whatever the plan is built from.
 CompileRequest reference_request(const CompileState& state, const fs::path& folder) {
-  CompileRequest request;
-  request.runtime_label = kReference;
-  request.model_path = state.source_path();
-  request.staging_dir = folder;
-  request.artifact_name = "reference.onnx";
-  request.model_name = state.request.model_name;
-  request.build.precision = precision_of_source(state.source);
-  request.build.keep_fp32 = state.request.build.keep_fp32;
-  request.build.optimization_profiles = state.request.build.optimization_profiles;
+  const bool is_judged = state.samples.has_value();
+  const fs::path own =
+      is_judged ? state.request.build.fp32_source.value_or(state.source_path()) : state.source_path();
+  const Precision precision = is_judged ? Precision::kFp32 : compile::precision_of_source(state.source);
+  CompileRequest request = compile::reference_request(state, own, precision, folder);
+  request.build.max_output_shapes.clear();
   for (const TensorSpec& output : state.record.outputs) {
     if (is_open(state.source, output.name)) request.build.max_output_shapes[output.name] = output.max_shape;
   }
-  request.config = state.request.config;
-  request.config.runtime = kReference;
-  request.config.execution_provider = "cpu";
-  request.host = state.request.host;
   return request;
 }
 
@@ -93,35 +79,51 @@ Result<EngineRecord> run_reference(const CompileState& state, const fs::path& pa
   return decode_response(response);
 }
 
-Status reference_golden(CompileState& state) {
+/// The reference's golden file and values, in a folder of their own.
+Result<EngineRecord> make_reference(CompileState& state) {
   std::error_code ignored;
-  if (!fs::exists(module_file(library_folder(), "compiler", kReference), ignored)) {
-    return no_reference(
-        "they come from the runtime " + std::string(kReference) + " on the CPU, which is not installed here",
-        "install it, or ");
+  if (!fs::exists(module_file(library_folder(), "compiler", compile::kReferenceRuntime), ignored)) {
+    return no_reference("they come from the runtime " + std::string(compile::kReferenceRuntime) +
+                            " on the CPU, which is not installed here",
+                        "install it, or ");
   }
-  const fs::path path = state.staged("reference");
   SKUA_ASSIGN_OR_RETURN(const auto folder, posix_file_system().open_folder(state.request.staging_dir));
-  SKUA_RETURN_IF_ERROR(folder->make_folder("reference"));
-  const auto record = run_reference(state, path);
-  if (!record.ok()) {
-    const Reason reason = record.error().reason;
-    if (reason == Reason::kCancelled || reason == Reason::kBuilderTimeout || reason == Reason::kOutOfMemory ||
-        reason == Reason::kBuilderMemory)
-      return record.error();
-    return no_reference("the source model gives none on the CPU: " + record.error().describe());
-  }
-  Status read = compile::read_golden(
-      state, {path / record->golden.file, record->golden.origin + " (" + std::string(kReference) + ")"});
-  fs::remove_all(path, ignored);
-  return read;
+  SKUA_RETURN_IF_ERROR(folder->make_folder(state.reference_path().filename().string()));
+  auto record = run_reference(state, state.reference_path());
+  if (record.ok()) return record;
+  const Reason reason = record.error().reason;
+  if (reason == Reason::kCancelled || reason == Reason::kBuilderTimeout || reason == Reason::kOutOfMemory ||
+      reason == Reason::kBuilderMemory || reason == Reason::kDataSetMalformed ||
+      reason == Reason::kDataSetChanged)
+    return record;
+  return no_reference("the source model gives none on the CPU: " + record.error().describe());
+}
+
+/// The plan's graph was made from another one: this must be it.
+Status check_source(const CompileState& state, const EngineRecord& reference) {
+  if (!state.stamp || state.stamp->source_sha256 == reference.model_sha256) return {};
+  return build_error(Reason::kCalibrationMismatch,
+                     "fp32_source " + state.request.build.fp32_source->string() +
+                         ": expected the network that the model was made from, " +
+                         state.stamp->source_sha256.hex() + ", found " + reference.model_sha256.hex() +
+                         "; give that one");
+}
+
+Status reference_golden(CompileState& state) {
+  SKUA_ASSIGN_OR_RETURN(const EngineRecord reference, make_reference(state));
+  SKUA_RETURN_IF_ERROR(check_source(state, reference));
+  if (state.request.build.golden) return compile::read_golden(state);
+  return compile::read_golden(
+      state, {state.reference_path() / reference.golden.file,
+              reference.golden.origin + " (" + std::string(compile::kReferenceRuntime) + ")"});
 }
 
 }  // namespace
 
 Status make_golden(CompileState& state) {
   SKUA_RETURN_IF_ERROR(compile::settle_tolerances(state));
-  SKUA_RETURN_IF_ERROR(state.request.build.golden ? compile::read_golden(state) : reference_golden(state));
+  const bool needs_reference = state.samples || !state.request.build.golden;
+  SKUA_RETURN_IF_ERROR(needs_reference ? reference_golden(state) : compile::read_golden(state));
   return compile::write_golden(state);
 }
 

@@ -21,6 +21,20 @@ std::uint64_t tactic_dram(const DeviceMemory& device) {
 
 }  // namespace
 
+std::string_view to_string(RangeSource ranges) noexcept {
+  switch (ranges) {
+    case RangeSource::kGraph:
+      return "graph";
+    case RangeSource::kCache:
+      return "calibration cache";
+    case RangeSource::kSamples:
+      return "samples";
+    case RangeSource::kNone:
+      break;
+  }
+  return "none";
+}
+
 Result<BuildOptions> build_options(const BuildConfig& build, const std::string& model_name, int sdk_major,
                                    const std::optional<DeviceMemory>& device) {
   BuildOptions options;
@@ -43,6 +57,7 @@ Result<BuildOptions> build_options(const BuildConfig& build, const std::string& 
 std::vector<std::string> flag_names(const BuildOptions& options) {
   std::vector<std::string> names;
   if (options.has_fp16_flag()) names.emplace_back("fp16");
+  if (options.has_int8_flag()) names.emplace_back("int8");
   if (options.has_fp16_flag() && !options.keep_fp32.empty()) names.emplace_back("obey_precision_constraints");
   return names;
 }
@@ -58,6 +73,7 @@ std::map<std::string, std::string> option_texts(const BuildOptions& options) {
       {"default_device_type", "gpu"},
       {"engine_capability", "standard"},
       {"hardware_compatibility", "none"},
+      {"int8_ranges", std::string(to_string(options.ranges))},
       {"keep_fp32_layers", join(options.keep_fp32)},
       {"max_aux_streams", std::to_string(options.max_aux_streams)},
       {"network_name", options.route == BuildRoute::kBuilder ? options.network_name : "the tool's own"},

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "skua/build_config.h"
@@ -19,9 +20,20 @@ inline constexpr int kFirstStronglyTypedMajor = 11;
 
 inline constexpr std::uint64_t kMiB = 1U << 20U;
 
+/// Where the ranges of int8 come from.
+enum class RangeSource : std::uint8_t {
+  kNone,     ///< not int8
+  kGraph,    ///< Q/DQ nodes: no calibrator is set
+  kCache,    ///< a calibration cache that was judged
+  kSamples,  ///< calibrated now
+};
+/// "none", "graph", "calibration cache", "samples".
+std::string_view to_string(RangeSource ranges) noexcept;
+
 struct BuildOptions {
   BuildRoute route = BuildRoute::kBuilder;
   Precision precision = Precision::kFp16;
+  RangeSource ranges = RangeSource::kNone;
   int sdk_major = 0;                  ///< of the library that builds: decides which flags there are
   std::string network_name;           ///< stands in the plan: without one its bytes would depend on a counter
   std::uint64_t workspace_bytes = 0;  ///< upper bound of one layer's scratch memory
@@ -36,10 +48,14 @@ struct BuildOptions {
 
   bool is_strongly_typed() const noexcept { return sdk_major >= kFirstStronglyTypedMajor; }
   /// The builder flag fp16, which lets TensorRT choose it layer by layer.
-  bool has_fp16_flag() const noexcept { return precision == Precision::kFp16 && !is_strongly_typed(); }
-  /// The inspector shows types only in an engine that was built with them; where the graph has them nobody
-  /// asks.
-  bool is_detailed() const noexcept { return has_fp16_flag(); }
+  bool has_fp16_flag() const noexcept { return precision != Precision::kFp32 && !is_strongly_typed(); }
+  /// The same of int8; what has none falls back to fp16 or fp32.
+  bool has_int8_flag() const noexcept { return precision == Precision::kInt8 && !is_strongly_typed(); }
+  /// Whether types of layers are read back. The inspector shows them only in an engine that was built with
+  /// them; where fp32 or fp16 stand in the graph nobody asks.
+  bool is_detailed() const noexcept {
+    return has_fp16_flag() || precision == Precision::kInt8 || precision == Precision::kMixed;
+  }
 };
 
 /// What the device has: bounds of the two memory pools.

@@ -41,13 +41,21 @@ bool is_float(const std::string& type) {
   return is_half(type) || has_word(type, "FP32") || has_word(type, "Float") || has_word(type, "kFLOAT");
 }
 
+/// "Int8", "INT8", "kINT8", but not "UInt8".
+bool is_int8(const std::string& type) {
+  const auto at = std::min(type.find("Int8"), type.find("INT8"));
+  return at != std::string::npos && (at == 0 || (type[at - 1] != 'U' && type[at - 1] != 'u'));
+}
+
 struct Types {
-  bool has_half = false, has_float = false, has_any = false;
+  bool has_half = false, has_float = false, has_int8 = false, has_any = false;
   void add(const std::string& type) {
     has_any = has_any || !type.empty();
     has_half = has_half || is_half(type);
     has_float = has_float || is_float(type);
+    has_int8 = has_int8 || is_int8(type);
   }
+  bool is_narrow() const { return has_half || has_int8; }
 };
 
 /// Without the ports that are one of `edges`.
@@ -64,8 +72,9 @@ void add_ports(const Json& layer, const char* side, const std::vector<std::strin
 
 /// Layers that move or rename data, without computing: a half copy of a float tensor proves nothing.
 bool is_plumbing(const std::string& type) {
-  constexpr std::array<std::string_view, 7> kTypes = {"Reformat", "NoOp",    "Constant", "Cast",
-                                                      "Identity", "Shuffle", "Reshape"};
+  constexpr std::array<std::string_view, 11> kTypes = {
+      "Reformat", "NoOp",     "Constant",   "Cast",           "Identity",        "Shuffle",
+      "Reshape",  "Quantize", "Dequantize", "QuantizeLinear", "DequantizeLinear"};
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
@@ -76,6 +85,15 @@ Types types_of(const Json& layer, const std::vector<std::string>& edges = {}) {
   const auto weights = layer.find("Weights");
   if (weights != layer.end() && weights->is_object()) types.add(text_at(*weights, "Type"));
   return types;
+}
+
+/// What it reads decides: a layer with an int8 output alone may have narrowed what it computed in float.
+bool computes_in_int8(const Json& layer) {
+  Types types;
+  add_ports(layer, "Inputs", {}, types);
+  const auto weights = layer.find("Weights");
+  if (weights != layer.end() && weights->is_object()) types.add(text_at(*weights, "Type"));
+  return types.has_int8;
 }
 
 /// The text up to `end`, which is cut off `text` with it.
@@ -127,22 +145,36 @@ Result<LayerPrecisions> layer_precisions(std::string_view inspector_json) {
     if (!layer.is_object()) continue;  // a name alone: built without the detail
     const Types types = types_of(layer);
     has_types = has_types || types.has_any;
-    if (!types.has_float || is_plumbing(text_at(layer, "LayerType"))) continue;
+    const bool computes = types.has_float || computes_in_int8(layer);
+    if (!computes || is_plumbing(text_at(layer, "LayerType"))) continue;
     ++found.layers;
-    if (types.has_half) ++found.half;
+    if (computes_in_int8(layer)) {
+      ++found.int8;
+    } else if (types.has_half) {
+      ++found.half;
+    }
   }
   if (!has_types) return unreadable("layer names alone");
   return found;
 }
 
-Status check_half(const LayerPrecisions& found) {
+Status check_half(const LayerPrecisions& found, Precision precision) {
   if (found.half > 0) return {};
   return build_error(
       Reason::kPrecisionNotSupported,
-      "precision fp16: expected at least one layer in half precision, found none of " +
-          std::to_string(found.layers) +
+      "precision " + std::string(to_string(precision)) +
+          ": expected at least one layer in half precision, found none of " + std::to_string(found.layers) +
           "; the device has no faster half kernels for this network: build fp32 for reference, or "
           "shorten keep_fp32");
+}
+
+Status check_int8(const LayerPrecisions& found) {
+  if (found.int8 > 0) return {};
+  return build_error(Reason::kPrecisionNotSupported,
+                     "precision int8: expected at least one layer in int8, found none of " +
+                         std::to_string(found.layers) +
+                         "; the device has no faster int8 kernels for this network: build fp16, or shorten "
+                         "keep_fp32");
 }
 
 Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vector<std::string>& names) {
@@ -153,7 +185,7 @@ Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vecto
     if (!layer.is_object()) continue;
     const std::string type = text_at(layer, "LayerType");
     if (type == "Cast") continue;  // is never kept; one that has a kept layer's name shows nothing of it
-    const bool is_half = !is_plumbing(type) && types_of(layer, edges).has_half;
+    const bool is_half = !is_plumbing(type) && types_of(layer, edges).is_narrow();
     const auto add = [is_half](bool& known) { known = known || is_half; };
     add(own[text_at(layer, "Name")]);
     for (const std::string& part : parts_of(layer)) add(parts[part]);
@@ -175,7 +207,7 @@ Result<KeptLayers> kept_layers(std::string_view inspector_json, const std::vecto
 Status check_kept(const KeptLayers& found) {
   if (found.half.empty()) return {};
   return build_error(Reason::kPrecisionNotSupported,
-                     "keep_fp32: expected these layers in FP32, found half precision in them: " +
+                     "keep_fp32: expected these layers in FP32, found half precision or int8 in them: " +
                          join(found.half) + "; build with build_route builder, or report it with the model");
 }
 
@@ -206,7 +238,7 @@ Status prove_kept(CompileState& state, std::string_view inspector_json) {
 
 Status prove_precision(CompileState& state) {
   state.record.proof["layers"] = std::to_string(state.plan->facts().layers);
-  if (!state.options.has_fp16_flag()) {
+  if (!state.options.is_detailed()) {
     const bool is_tool = state.options.route != BuildRoute::kBuilder;
     state.record.proof["precision"] = std::string("the types of the source graph") +
                                       (is_tool ? "; the tool's own flags are not read back" : "");
@@ -217,10 +249,12 @@ Status prove_precision(CompileState& state) {
   const char* const text = inspector->getEngineInformation(nvinfer1::LayerInformationFormat::kJSON);
   if (text == nullptr) return unreadable("no answer");
   SKUA_ASSIGN_OR_RETURN(const LayerPrecisions found, layer_precisions(text));
-  SKUA_RETURN_IF_ERROR(check_half(found));
+  const Precision precision = state.options.precision;
+  SKUA_RETURN_IF_ERROR(precision == Precision::kInt8 ? check_int8(found) : check_half(found, precision));
   state.record.proof["precision"] = "layer types read back from the engine";
   state.record.proof["layers.float"] = std::to_string(found.layers);
   state.record.proof["layers.fp16"] = std::to_string(found.half);
+  if (precision == Precision::kInt8) state.record.proof["layers.int8"] = std::to_string(found.int8);
   return prove_kept(state, text);
 }
 

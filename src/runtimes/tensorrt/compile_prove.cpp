@@ -29,6 +29,12 @@ Status try_and_compare(CompileState& state) {
   SKUA_ASSIGN_OR_RETURN(const auto execution, place_lane(state));
   SKUA_RETURN_IF_ERROR(compile::run_trials(state, *execution));
   SKUA_RETURN_IF_ERROR(compile::compare_with_golden(state, *execution));
+  if (state.samples) {
+    SKUA_RETURN_IF_ERROR(compile::judge_accuracy(state, state.samples->judging, state.reference_path(),
+                                                 *execution, state.progress));
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(state.reference_path(), ignored);
   const std::string_view why = execution->graph_reason();
   state.record.proof["cuda_graph"] =
       execution->has_graph() ? "yes" : "no: " + std::string(why.empty() ? "not made" : why);

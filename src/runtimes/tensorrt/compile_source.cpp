@@ -8,8 +8,8 @@
 #include "core/profile_check.h"
 #include "core/text.h"
 #include "runtimes/tensorrt/compile_builder.h"
+#include "runtimes/tensorrt/compile_ranges.h"
 #include "runtimes/tensorrt/compile_steps.h"
-#include "runtimes/tensorrt/compile_tools.h"
 
 namespace skua::tensorrt {
 namespace {
@@ -54,34 +54,20 @@ Status check_no_double(const OnnxModel& source, Precision precision) {
   return refuse_doubles(precision, "results of nodes", nodes);
 }
 
-bool is_half_graph(const OnnxModel& source) {
-  const auto tensors = all_tensors(source);
-  return std::any_of(tensors.begin(), tensors.end(),
-                     [](const OnnxTensor* tensor) { return tensor->type == kOnnxHalf; });
-}
-
 bool is_static_input(const ModelTensors& contract, const std::string& name) {
   return std::any_of(contract.inputs.begin(), contract.inputs.end(), [&name](const ModelTensor& input) {
     return input.spec.name == name && input.spec.shape.is_static();
   });
 }
 
-Error convert_first(Precision precision, int major) {
-  return no_precision(
-      precision, "TensorRT " + std::to_string(major) +
-                     " has no builder flag for it any more, precision stands in the graph alone, and this "
-                     "graph is float32; convert it first with skua quantize --precision " +
-                     std::string(to_string(precision)));
-}
-
 }  // namespace
 
 Status check_request(CompileState& state) {
-  const Precision precision = state.request.build.precision;
-  if (precision == Precision::kFp16 || precision == Precision::kFp32) return {};
-  return no_precision(precision,
-                      "the runtime tensorrt of this release builds fp16 and fp32; int8 and mixed arrive with "
-                      "Precision: build fp16, or use a later release");
+  const BuildConfig& build = state.request.build;
+  if (build.precision != Precision::kMixed || !build.keep_fp32.empty()) return {};
+  return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                    "precision mixed is fp16 with layers that keep_fp32 names in fp32; expected a pattern "
+                    "there, found none: name them, or build fp16");
 }
 
 Status open_devices(CompileState& state) {
@@ -107,14 +93,14 @@ Status read_source(CompileState& state) {
 
 Status check_precision(CompileState& state) {
   const BuildConfig& build = state.request.build;
-  SKUA_RETURN_IF_ERROR(check_int8_ranges(state.source, build));
+  // The newer releases' remedy is another one.
+  if (build.precision == Precision::kInt8)
+    SKUA_RETURN_IF_ERROR(check_typed_graph(state.source, build, NV_TENSORRT_MAJOR));
+  SKUA_ASSIGN_OR_RETURN(state.ranges, range_source(state.source, build, state.calibration));
   SKUA_RETURN_IF_ERROR(check_no_double(state.source, build.precision));
   if (build.precision == Precision::kFp32)
     return compile::check_graph_precision(state.source, build.precision, build.keep_fp32);
-  if (NV_TENSORRT_MAJOR < kFirstStronglyTypedMajor)
-    return {};  // the flag lets TensorRT choose layer by layer
-  if (!is_half_graph(state.source)) return convert_first(build.precision, NV_TENSORRT_MAJOR);
-  return compile::check_graph_precision(state.source, build.precision, build.keep_fp32);
+  return check_typed_graph(state.source, build, NV_TENSORRT_MAJOR);
 }
 
 Status parse_source(CompileState& state) {
@@ -138,7 +124,9 @@ Status settle_options(CompileState& state) {
   }
   SKUA_ASSIGN_OR_RETURN(state.options,
                         build_options(build, state.request.model_name, NV_TENSORRT_MAJOR, memory));
-  SKUA_ASSIGN_OR_RETURN(state.options.keep_fp32, layers_to_keep(*state.parsed.network, build.keep_fp32));
+  state.options.ranges = state.ranges;
+  SKUA_ASSIGN_OR_RETURN(state.options.keep_fp32,
+                        layers_to_keep(*state.parsed.network, build.keep_fp32, operators_of(state.source)));
   if (build.build_route != BuildRoute::kBuilder && state.options.has_fp16_flag())
     SKUA_RETURN_IF_ERROR(check_no_cast(*state.parsed.network, state.options));
   if (build.build_route == BuildRoute::kTrtexec && state.options.has_fp16_flag()) {

@@ -22,24 +22,28 @@ using compile::Step;
 
 constexpr Step<CompileState> kRequest{"checking the request", check_request};
 constexpr Step<CompileState> kSource{"reading the model and its weights", read_source};
+constexpr Step<CompileState> kRanges{"reading the data set", settle_ranges};
 constexpr Step<CompileState> kPrecision{"checking the graph's precision", check_precision};
 constexpr Step<CompileState> kParse{"parsing the network", parse_source};
 constexpr Step<CompileState> kInputs{"checking the optimisation profiles", check_inputs};
 constexpr Step<CompileState> kOptions{"settling the build options", settle_options};
 constexpr Step<CompileState> kBuild{"building the plan", build_plan};
+constexpr Step<CompileState> kKept{"keeping the calibration", keep_ranges};
 constexpr Step<CompileState> kHeader{"reading the plan's header", check_header};
 constexpr Step<CompileState> kGolden{"making golden vectors", make_golden};
 constexpr Step<CompileState> kRecord{"completing the record", finish_record};
 
-constexpr std::array<Step<CompileState>, 15> kSteps = {{
+constexpr std::array<Step<CompileState>, 17> kSteps = {{
     kRequest,
     {"opening the device", open_devices},
     kSource,
+    kRanges,
     kPrecision,
     kParse,
     kInputs,
     kOptions,
     kBuild,
+    kKept,
     kHeader,
     {"reading the plan back", open_plan},
     {"proving the precision", prove_precision},
@@ -50,14 +54,16 @@ constexpr std::array<Step<CompileState>, 15> kSteps = {{
 }};
 
 // Without a device: as far as a plan can be judged by its bytes.
-constexpr std::array<Step<CompileState>, 11> kUnprovenSteps = {{
+constexpr std::array<Step<CompileState>, 13> kUnprovenSteps = {{
     kRequest,
     kSource,
+    kRanges,
     kPrecision,
     kParse,
     kInputs,
     kOptions,
     kBuild,
+    kKept,
     kHeader,
     {"settling inputs, outputs and capacities", settle_unproven},
     {"marking the plan as unproven", mark_unproven},
@@ -80,11 +86,13 @@ class BuildLog final : public LogListener {
 
 }  // namespace
 
-CompileState::CompileState(const CompileRequest& job, CompileProgress& told, LibraryFacts mapped)
+CompileState::CompileState(const CompileRequest& job, CompileProgress& told, LibraryFacts mapped,
+                           CalibrationJob calibrating)
     : Compilation(job),
       progress(told),
       library(std::move(mapped)),
-      stop(std::chrono::seconds(job.config.trtexec_timeout_s)) {}
+      stop(std::chrono::seconds(job.config.trtexec_timeout_s)),
+      calibration(std::move(calibrating)) {}
 
 Error stop_error(const CompileState& state, Reason reason) {
   if (reason == Reason::kCancelled)
@@ -100,16 +108,29 @@ bool BuildRecorder::reportError(nvinfer1::ErrorCode code, ErrorDesc text) noexce
 }
 
 Result<EngineRecord> compile_tensorrt(const CompileRequest& request, CompileProgress& progress) {
+  const BuildConfig& build = request.build;
+  if (compile::is_judged(build.precision) && !build.calibration_dataset)
+    return compile::build_error(
+        Reason::kInvalidArgument,
+        "precision " + std::string(to_string(build.precision)) +
+            ": expected calibration_dataset, whose samples judge the plan, found none");
+  CalibrationJob none;
+  return compile_calibrated(request, progress, none);
+}
+
+Result<EngineRecord> compile_calibrated(const CompileRequest& request, CompileProgress& progress,
+                                        CalibrationJob& calibration) {
   auto library = library_facts();
   if (!library.ok()) return std::move(library).error();
   BuildLog log;
   const LogSubscription subscription(log);
-  CompileState state(request, progress, *std::move(library));
+  CompileState state(request, progress, *std::move(library), std::move(calibration));
   if (request.unproven) {
     SKUA_RETURN_IF_ERROR(compile::run_steps(kUnprovenSteps, state, progress, check_stop));
   } else {
     SKUA_RETURN_IF_ERROR(compile::run_steps(kSteps, state, progress, check_stop));
   }
+  calibration = std::move(state.calibration);
   return std::move(state.record);
 }
 

@@ -2,10 +2,12 @@
 #include "runtimes/tensorrt/compile_tools.h"
 
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <system_error>
 
 #include "compile/source_file.h"
+#include "core/filesystem.h"
 #include "core/text.h"
 #include "runtimes/tensorrt/compile_steps.h"
 #include "runtimes/tensorrt/compile_timing.h"
@@ -71,8 +73,27 @@ std::string read_log(const std::filesystem::path& path) {
 }
 
 ToolFiles files_of(const CompileState& state) {
-  return {state.source_path(), state.staged("plan.partial"), state.staged("timing.partial"),
-          state.request.staging_dir};
+  return {state.source_path(),       state.staged("plan.partial"),      state.staged("timing.partial"),
+          state.request.staging_dir, state.staged("calibration.cache"), state.calibration.algorithm};
+}
+
+/// Judged once more, against the network: a tool tells nobody of a tensor without a scale.
+Status stage_calibration_cache(const CompileState& state, const ToolFiles& files) {
+  if (state.options.ranges != RangeSource::kCache) return {};
+  const std::string& text = *state.calibration.cache;
+  SKUA_RETURN_IF_ERROR(
+      check_cache(text, state.calibration.algorithm, activation_tensors(*state.parsed.network)));
+  SKUA_ASSIGN_OR_RETURN(const auto folder, posix_file_system().open_folder(state.request.staging_dir));
+  SKUA_ASSIGN_OR_RETURN(const auto file, folder->create(files.calibration_cache.filename().string()));
+  return file->write(std::as_bytes(std::span(text)));
+}
+
+Status take_calibration_cache(CompileState& state, const ToolFiles& files, std::string_view log) {
+  if (state.options.ranges != RangeSource::kCache) return {};
+  SKUA_RETURN_IF_ERROR(check_cache_used(std::string(to_string(state.options.route)), log,
+                                        *state.calibration.cache, read_log(files.calibration_cache)));
+  state.calibration.used = state.calibration.cache;
+  return {};
 }
 
 Result<ToolEnd> run(const CompileState& state, const std::filesystem::path& executable,
@@ -132,8 +153,21 @@ Status judge_polygraphy(const ToolEnd& end, std::string_view log, int version) {
   return foreign("polygraphy", version, found);
 }
 
+// The first text is TensorRT's own, which trtexec and Polygraphy show.
+Status check_cache_used(const std::string& tool, std::string_view log, std::string_view given,
+                        std::string_view found) {
+  const bool has_calibrated = log.find("Starting Calibration") != std::string_view::npos;
+  if (!has_calibrated && given == found) return {};
+  return build_error(Reason::kCalibrationIncomplete,
+                     "build_route " + tool + ": expected TensorRT to take its scales from the cache, found " +
+                         (has_calibrated ? "that it calibrated on the tool's own random data"
+                                         : "another text in the cache") +
+                         "; use build_route builder");
+}
+
 Status build_with_trtexec(CompileState& state) {
   const ToolFiles files = files_of(state);
+  SKUA_RETURN_IF_ERROR(stage_calibration_cache(state, files));
   SKUA_ASSIGN_OR_RETURN(std::vector<std::string> arguments, trtexec_arguments(state.options, files));
   const bool has_cache = stage_timing_cache(state, files.timing_cache);
   const auto log_path = state.staged("trtexec.log");
@@ -141,6 +175,7 @@ Status build_with_trtexec(CompileState& state) {
                                                log_path, {"LD_LIBRARY_PATH=" + library_folder_of(state)}));
   const std::string log = read_log(log_path);
   SKUA_RETURN_IF_ERROR(judge_trtexec(end, log, kCompiledVersion));
+  SKUA_RETURN_IF_ERROR(take_calibration_cache(state, files, log));
   SKUA_RETURN_IF_ERROR(take_plan(state, files, "trtexec", log));
   if (has_cache) judge_timing_cache(state, log);
   return keep_timing_cache(state, files.timing_cache);
@@ -155,6 +190,7 @@ Status build_with_polygraphy(CompileState& state) {
         "none; install polygraphy and set it");
   }
   const ToolFiles files = files_of(state);
+  SKUA_RETURN_IF_ERROR(stage_calibration_cache(state, files));
   const bool has_cache = stage_timing_cache(state, files.timing_cache);
   SKUA_ASSIGN_OR_RETURN(std::vector<std::string> arguments,
                         polygraphy_arguments(state.options, files, has_cache));
@@ -162,6 +198,7 @@ Status build_with_polygraphy(CompileState& state) {
   SKUA_ASSIGN_OR_RETURN(const ToolEnd end, run(state, executable, std::move(arguments), log_path, {}));
   const std::string log = read_log(log_path);
   SKUA_RETURN_IF_ERROR(judge_polygraphy(end, log, kCompiledVersion));
+  SKUA_RETURN_IF_ERROR(take_calibration_cache(state, files, log));
   SKUA_RETURN_IF_ERROR(take_plan(state, files, "polygraphy", log));
   if (has_cache) judge_timing_cache(state, log);
   return keep_timing_cache(state, files.timing_cache);

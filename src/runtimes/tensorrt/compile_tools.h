@@ -7,17 +7,19 @@
 #include <string_view>
 #include <vector>
 
+#include "calibration/cache_text.h"
 #include "compile/tool_process.h"
-#include "onnx/onnx_model.h"
 #include "runtimes/tensorrt/compile_options.h"
 
 namespace skua::tensorrt {
 
 struct ToolFiles {
-  std::filesystem::path source;        ///< the model, whole
-  std::filesystem::path plan;          ///< written by the tool
-  std::filesystem::path timing_cache;  ///< read when it is there, written afterwards
-  std::filesystem::path folder;        ///< for temporary files
+  std::filesystem::path source;                  ///< the model, whole
+  std::filesystem::path plan;                    ///< written by the tool
+  std::filesystem::path timing_cache;            ///< read when it is there, written afterwards
+  std::filesystem::path folder;                  ///< for temporary files
+  std::filesystem::path calibration_cache = {};  ///< where options.ranges is a cache
+  calibration::Algorithm calibration_algorithm = calibration::Algorithm::kEntropy2;
 };
 
 /// argv after the name. EngineBuildError (model_unsupported): a name that the tool's own syntax would take
@@ -27,10 +29,10 @@ Result<std::vector<std::string>> trtexec_arguments(const BuildOptions& options, 
 Result<std::vector<std::string>> polygraphy_arguments(const BuildOptions& options, const ToolFiles& files,
                                                       bool has_timing_cache);
 
-/// EngineBuildError (precision_not_supported) for a quantised graph under fp16, and for a build that would
-/// end in made-up ranges: without Q/DQ nodes trtexec invents them, or calibrates on noise, and Polygraphy on
-/// random data.
-Status check_int8_ranges(const OnnxModel& source, const BuildConfig& build);
+/// A tool that finds no scales in the cache calibrates on random data, and says so in its log alone; one that
+/// writes the cache leaves another text. EngineBuildError, calibration_incomplete.
+Status check_cache_used(const std::string& tool, std::string_view log, std::string_view given,
+                        std::string_view found);
 
 /// What trtexec's end says: status 0 and "&&&& PASSED" in its last line, of the release `version` (as
 /// getInferLibVersion() counts). EngineBuildError: builder_missing, builder_crashed, model_unsupported,

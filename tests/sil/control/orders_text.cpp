@@ -88,12 +88,13 @@ bool follow_figure(std::string_view word, std::string_view figure) {
     if (bytes) settings().device_memory_bytes = *bytes;
     return bytes.has_value();
   }
-  if (word == "flood_log") {
-    const auto count = number<int>(figure);
-    if (count) settings().log_flood_count = *count;
-    return count.has_value();
-  }
-  return false;
+  std::atomic<int>* const counted = word == "flood_log"            ? &settings().log_flood_count
+                                    : word == "ignore_constraints" ? &settings().unconstrained_layer
+                                    : word == "end_calibration"    ? &settings().calibration_limit
+                                                                   : nullptr;
+  const auto count = counted == nullptr ? std::nullopt : number<int>(figure);
+  if (count) *counted = *count;
+  return count.has_value();
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ void restore_defaults(Settings& values) {
   values.omission = Omission::nothing;
   values.oddity = Oddity::nothing;
   values.log_flood_count = 0;
+  values.calibration_limit = -1;
+  values.unconstrained_layer = -1;
   values.device_memory_bytes = kDefaultMemoryBytes;
   values.lost = cudaSuccess;
   ++values.epoch;

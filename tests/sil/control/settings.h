@@ -20,6 +20,8 @@ struct Settings {
   std::atomic<Omission> omission{Omission::nothing};
   std::atomic<Oddity> oddity{Oddity::nothing};
   std::atomic<int> log_flood_count{0};
+  std::atomic<int> calibration_limit{-1};    ///< batches that are asked for at most; -1: all
+  std::atomic<int> unconstrained_layer{-1};  ///< the one whose precision nothing holds; -1: none
   std::atomic<std::size_t> device_memory_bytes{0};
   std::atomic<cudaError_t> lost{cudaSuccess};  ///< the sticky error; cudaSuccess while the device can be used
   std::atomic<unsigned> epoch{0};  ///< grows with each reset: older errors of threads do not count

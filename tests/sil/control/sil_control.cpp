@@ -55,6 +55,8 @@ void leave_out_of_graphs(Omission omission) { settings().omission = omission; }
 void make_engines_odd(Oddity oddity) { settings().oddity = oddity; }
 void flood_log(int count) { settings().log_flood_count = count; }
 void crash_builder() { settings().crashes_builder = true; }
+void ignore_constraints_of(int layer) { settings().unconstrained_layer = layer; }
+void end_calibration_after(int batches) { settings().calibration_limit = batches; }
 
 int calls(const std::string& function) { return faults().calls(function); }
 std::vector<std::string> functions() { return faults().functions(); }

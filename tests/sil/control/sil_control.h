@@ -55,6 +55,10 @@ enum class Oddity { nothing, capability, format };
 void make_engines_odd(Oddity oddity);
 void flood_log(int count);  ///< so many messages at every build and load
 void crash_builder();       ///< the process dies in the next build
+/// The builder takes no constraint of this layer's precision, without a word; counted in the network.
+void ignore_constraints_of(int layer);
+/// Calibration ends, without a word, after so many batches, whatever the calibrator still has.
+void end_calibration_after(int batches);
 
 /// Calls of `function` since reset(), failed ones included.
 int calls(const std::string& function);

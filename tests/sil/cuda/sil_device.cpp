@@ -39,5 +39,7 @@ bool is_device_lost(cudaError_t& code) {
 bool corrupts_plans() { return faults(), settings().corrupts_plans; }
 int log_flood_count() { return faults(), settings().log_flood_count; }
 bool crashes_builder() { return faults(), settings().crashes_builder; }
+int calibration_limit() { return faults(), settings().calibration_limit; }
+int unconstrained_layer() { return faults(), settings().unconstrained_layer; }
 
 }  // namespace sil

@@ -42,5 +42,7 @@ bool is_device_lost(cudaError_t& code);
 bool corrupts_plans();
 int log_flood_count();
 bool crashes_builder();
+int calibration_limit();
+int unconstrained_layer();
 
 }  // namespace sil

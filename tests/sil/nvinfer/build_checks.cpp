@@ -72,6 +72,12 @@ bool Judge::judge_flags() const {
                    config_.has(BuilderFlag::kBF16))) {
     return fails(4, "a strongly typed network takes no flags of precision");
   }
+  if (!is_typed && has_quantised_layers(network_) && !config_.has(BuilderFlag::kINT8)) {
+    return fails(4,
+                 "Int8 precision has been set for a layer or layer output, but int8 is not configured in the "
+                 "builder",
+                 "Internal Error");
+  }
   return true;
 }
 

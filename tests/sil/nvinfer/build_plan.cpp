@@ -10,7 +10,6 @@ namespace sil::infer {
 namespace {
 
 using nvinfer1::BuilderFlag;
-using nvinfer1::DataType;
 using nvinfer1::Dims;
 
 constexpr const char* kBuild = "IBuilder::buildSerializedNetwork";
@@ -86,37 +85,6 @@ bool settle_sizes(const ErrorSink& sink, const Network& network, const OnnxModel
   return true;
 }
 
-// A layer that nothing pins computes in half where the flag allows it; what is reformatted around it is not
-// told. Without one of the two flags a pin is no more than a wish.
-bool computes_in_half(const Layer& layer, const BuilderConfig& config) {
-  const bool is_pinned =
-      layer.precision == DataType::kFLOAT ||
-      std::any_of(layer.output_types.begin(), layer.output_types.end(),
-                  [](const std::optional<DataType>& type) { return type == DataType::kFLOAT; });
-  const bool counts = config.has(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS) ||
-                      config.has(BuilderFlag::kPREFER_PRECISION_CONSTRAINTS);
-  return config.has(BuilderFlag::kFP16) && !(is_pinned && counts);
-}
-
-std::vector<PlanPort> ports_of(const std::vector<Tensor*>& tensors, bool is_half) {
-  std::vector<PlanPort> ports;
-  for (const Tensor* tensor : tensors) {
-    const DataType type = is_half && tensor->type == DataType::kFLOAT ? DataType::kHALF : tensor->type;
-    ports.push_back({tensor->name, tensor->dims, inspector_name(type)});
-  }
-  return ports;
-}
-
-std::vector<PlanLayer> layers_of(const Network& network, const BuilderConfig& config) {
-  std::vector<PlanLayer> layers;
-  for (const Layer& layer : network.layers) {
-    const bool is_half = computes_in_half(layer, config);
-    layers.push_back(
-        {layer.name, layer.op, ports_of(layer.inputs, is_half), ports_of(layer.outputs, is_half)});
-  }
-  return layers;
-}
-
 bool make_models(const ErrorSink& sink, const Network& network, const OnnxModel& model, Plan& plan) {
   ModelEdit edit;
   for (const Tensor* output : network.outputs) edit.outputs.push_back(output->onnx_name);
@@ -135,7 +103,8 @@ bool make_models(const ErrorSink& sink, const Network& network, const OnnxModel&
 
 }  // namespace
 
-bool make_plan(const ErrorSink& sink, const Network& network, const BuilderConfig& config, Plan& plan) {
+bool make_plan(const ErrorSink& sink, const Network& network, const BuilderConfig& config,
+               const Scales& scales, Plan& plan) {
   OnnxModel model;
   read_onnx(network.model, model);
   plan.network_name = network.name;
@@ -150,7 +119,7 @@ bool make_plan(const ErrorSink& sink, const Network& network, const BuilderConfi
   for (const ProfileEntries& entries : config.profiles())
     plan.profiles.push_back(profile_of(network, &entries));
   if (plan.profiles.empty()) plan.profiles.push_back(profile_of(network, nullptr));
-  plan.layers = layers_of(network, config);
+  plan.layers = plan_layers(network, config, scales);
   return settle_sizes(sink, network, model, plan) && make_models(sink, network, model, plan);
 }
 

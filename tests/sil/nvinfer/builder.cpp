@@ -102,12 +102,14 @@ nvinfer1::IHostMemory* Builder::buildSerializedNetwork(nvinfer1::INetworkDefinit
   const auto& network = static_cast<const Network&>(definition);
   const auto& config = static_cast<const BuilderConfig&>(configuration);
   Plan plan;
-  if (!check_build(sink, network, config)) return nullptr;
+  Scales scales;
+  if (!check_build(sink, network, config) || !find_scales(sink, network, config, scales)) return nullptr;
   if (!run_phases(config.monitor(), network.layers.size())) {
     sink.error(7, kBuild, "Build canceled by user", "BuildCanceled");
     return nullptr;
   }
-  if (!consult_timing_cache(sink, network, config) || !make_plan(sink, network, config, plan)) return nullptr;
+  if (!consult_timing_cache(sink, network, config) || !make_plan(sink, network, config, scales, plan))
+    return nullptr;
   std::string bytes = write_plan(plan);
   say_info(sink, plan, bytes.size());
   corrupt_if_ordered(bytes);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "builder_config.h"
+#include "calibration.h"
 #include "network.h"
 #include "plan.h"
 
@@ -48,7 +49,11 @@ bool check_build(const ErrorSink& sink, const Network& network, const BuilderCon
 /// The phases of a build as a progress monitor sees them. False when it cancelled.
 bool run_phases(nvinfer1::IProgressMonitor* monitor, std::size_t layers);
 
+/// What the inspector is to say of the layers.
+std::vector<PlanLayer> plan_layers(const Network& network, const BuilderConfig& config, const Scales& scales);
+
 /// The plan of a network that passed the checks. False with the error told.
-bool make_plan(const ErrorSink& sink, const Network& network, const BuilderConfig& config, Plan& plan);
+bool make_plan(const ErrorSink& sink, const Network& network, const BuilderConfig& config,
+               const Scales& scales, Plan& plan);
 
 }  // namespace sil::infer

@@ -56,6 +56,8 @@ void BuilderConfig::reset() noexcept {
   cache_.reset();
   level_ = 3;
   monitor_ = nullptr;
+  calibrator_ = nullptr;
+  calibration_profile_ = nullptr;
 }
 
 int32_t BuilderConfig::addOptimizationProfile(nvinfer1::IOptimizationProfile const* profile) noexcept {
@@ -76,6 +78,33 @@ int32_t BuilderConfig::addOptimizationProfile(nvinfer1::IOptimizationProfile con
 int32_t BuilderConfig::getNbOptimizationProfiles() const noexcept {
   SIL_ENTER_TELLING(sink_, "IBuilderConfig::getNbOptimizationProfiles", 0);
   return static_cast<int32_t>(profiles_.size());
+}
+
+void BuilderConfig::setInt8Calibrator(nvinfer1::IInt8Calibrator* calibrator) noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::setInt8Calibrator");
+  calibrator_ = calibrator;
+}
+
+nvinfer1::IInt8Calibrator* BuilderConfig::getInt8Calibrator() const noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getInt8Calibrator", nullptr);
+  return calibrator_;
+}
+
+bool BuilderConfig::setCalibrationProfile(nvinfer1::IOptimizationProfile const* profile) noexcept {
+  constexpr const char* kWhere = "IBuilderConfig::setCalibrationProfile";
+  SIL_ENTER_TELLING(sink_, kWhere, false);
+  const auto* const own = static_cast<const Profile*>(profile);
+  if (own != nullptr && !own->check()) {
+    sink_.error(3, kWhere, "Parameter check failed, condition: profile->isValid()");
+    return false;
+  }
+  calibration_profile_ = own;
+  return true;
+}
+
+nvinfer1::IOptimizationProfile const* BuilderConfig::getCalibrationProfile() noexcept {
+  SIL_ENTER_TELLING(sink_, "IBuilderConfig::getCalibrationProfile", nullptr);
+  return calibration_profile_;
 }
 
 void BuilderConfig::setProfilingVerbosity(nvinfer1::ProfilingVerbosity verbosity) noexcept {

@@ -20,10 +20,8 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   int32_t getAvgTimingIterations() const noexcept override;
   void setEngineCapability(nvinfer1::EngineCapability capability) noexcept override;
   nvinfer1::EngineCapability getEngineCapability() const noexcept override;
-  void setInt8Calibrator(nvinfer1::IInt8Calibrator* calibrator) noexcept override {
-    calibrator_ = calibrator;
-  }
-  nvinfer1::IInt8Calibrator* getInt8Calibrator() const noexcept override { return calibrator_; }
+  void setInt8Calibrator(nvinfer1::IInt8Calibrator* calibrator) noexcept override;
+  nvinfer1::IInt8Calibrator* getInt8Calibrator() const noexcept override;
   void setFlags(nvinfer1::BuilderFlags flags) noexcept override;
   nvinfer1::BuilderFlags getFlags() const noexcept override;
   void clearFlag(nvinfer1::BuilderFlag flag) noexcept override;
@@ -40,6 +38,8 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   int32_t getNbOptimizationProfiles() const noexcept override;
   void setProfilingVerbosity(nvinfer1::ProfilingVerbosity verbosity) noexcept override;
   nvinfer1::ProfilingVerbosity getProfilingVerbosity() const noexcept override;
+  bool setCalibrationProfile(nvinfer1::IOptimizationProfile const* profile) noexcept override;
+  nvinfer1::IOptimizationProfile const* getCalibrationProfile() noexcept override;
   bool setTacticSources(nvinfer1::TacticSources sources) noexcept override;
   nvinfer1::TacticSources getTacticSources() const noexcept override { return tactic_sources_; }
   nvinfer1::ITimingCache* createTimingCache(void const* blob, std::size_t size) const noexcept override;
@@ -74,6 +74,9 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   nvinfer1::EngineCapability capability() const { return capability_; }
   nvinfer1::ProfilingVerbosity verbosity() const { return verbosity_; }
   nvinfer1::IProgressMonitor* monitor() const { return monitor_; }
+  nvinfer1::IInt8Calibrator* calibrator() const { return calibrator_; }
+  /// What calibration runs with, at kOPT; nullptr: nothing was set.
+  const Profile* calibration_profile() const { return calibration_profile_; }
 
  private:
   ErrorSink sink_;
@@ -84,6 +87,7 @@ class BuilderConfig final : public nvinfer1::IBuilderConfig {
   std::shared_ptr<TimingCache> cache_;
   std::vector<std::string> plugins_;
   nvinfer1::IInt8Calibrator* calibrator_ = nullptr;
+  const Profile* calibration_profile_ = nullptr;
   nvinfer1::IProgressMonitor* monitor_ = nullptr;
   cudaStream_t profile_stream_ = nullptr;
   nvinfer1::EngineCapability capability_ = nvinfer1::EngineCapability::kSTANDARD;

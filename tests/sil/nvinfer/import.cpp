@@ -231,7 +231,9 @@ void Import::import_layers(std::size_t count) {
     layer.name =
         node.name.empty() ? "(Unnamed Layer* " + std::to_string(place) + ") [" + node.op + "]" : node.name;
     layer.op = node.op;
-    layer.setMetadata(("[ONNX Layer: " + node.name + "]").c_str());
+    const bool is_named = !node.name.empty() || node.outputs.empty();
+    layer.setMetadata(
+        ("[ONNX Layer: " + (is_named ? node.name : "node_of_" + node.outputs[0]) + "]").c_str());
     for (const std::string& input : node.inputs) {
       if (!input.empty() && model_.graph.initializer(input) == nullptr) {
         layer.inputs.push_back(&network_.tensor(input));

@@ -1,6 +1,7 @@
 #include "network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -51,8 +52,9 @@ DataType Tensor::getType() const noexcept {
 
 bool Tensor::setDynamicRange(float min, float max) noexcept {
   SIL_ENTER("ITensor::setDynamicRange", false);
-  has_range_ = min <= max;
-  return has_range_;
+  if (min > max) return false;
+  range = std::max(std::abs(min), std::abs(max));
+  return true;
 }
 
 nvinfer1::TensorLocation Tensor::getLocation() const noexcept {

@@ -48,7 +48,7 @@ class Tensor final : public nvinfer1::ITensor {
   void setType(nvinfer1::DataType type) noexcept override;
   nvinfer1::DataType getType() const noexcept override;
   bool setDynamicRange(float min, float max) noexcept override;
-  bool dynamicRangeIsSet() const noexcept override { return has_range_; }
+  bool dynamicRangeIsSet() const noexcept override { return range.has_value(); }
   bool isNetworkInput() const noexcept override { return is_input; }
   bool isNetworkOutput() const noexcept override;
   nvinfer1::TensorLocation getLocation() const noexcept override;
@@ -66,11 +66,11 @@ class Tensor final : public nvinfer1::ITensor {
   std::vector<std::string> symbols;
   bool is_input = false;
   bool is_output = false;
-  bool is_shape = false;  ///< its values decide shapes
+  bool is_shape = false;       ///< its values decide shapes
+  std::optional<float> range;  ///< set by hand: the largest absolute value
 
  private:
   nvinfer1::TensorFormats formats_ = 1;
-  bool has_range_ = false;
 };
 
 class Layer final : public nvinfer1::ILayer {

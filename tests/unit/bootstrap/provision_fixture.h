@@ -157,7 +157,8 @@ class Provisioning : public ::testing::Test {
                    {},
                    {},
                    {},
-                   {network(folder_.path(), "a", 1), network(folder_.path(), "b", 0)}};
+                   {network(folder_.path(), "a", 1), network(folder_.path(), "b", 0)},
+                   {}};
 };
 
 }  // namespace skua::test

@@ -178,11 +178,44 @@ TEST(SetYaml, ValuesOfAnotherKindAreRefused) {
   expect_refused("- a\n", "1:1", "expected a mapping, found a list");
 }
 
-TEST(SetYaml, WhatThisReleaseCannotHonourIsRefusedNotIgnored) {
-  expect_refused(std::string(kGood) + "calibration: {}\n", "7:1", "Precision release");
-  expect_refused(std::string(kGood) + "accuracy: {}\n", "7:1", "Precision release");
-  expect_refused(std::string(kGood) + "    calibration: {}\n", "7:5", "Precision release");
-  expect_refused(std::string(kGood) + "    accuracy: {}\n", "7:5", "Precision release");
+const std::string kInt8 = replaced(kGood, "fp32", "int8");
+constexpr char kCalibration[] =
+    "    calibration: {data_set: data, fp32_source: wide.onnx, judged_by: flight, algorithm: minmax, cache: "
+    "c, "
+    "allow_cpu_ranges: true}\n";
+
+TEST(SetYaml, ACalibratedNetworkNamesItsData) {
+  const auto spec = parsed(kInt8 + kCalibration);
+  ASSERT_TRUE(spec.ok()) << spec.error().describe();
+  const BuildConfig& build = spec->networks[0].build;
+  EXPECT_EQ(build.calibration_dataset, "/data/data");
+  EXPECT_EQ(build.fp32_source, "/data/wide.onnx");
+  EXPECT_EQ(build.accuracy_dataset, "/data/flight");
+  EXPECT_EQ(build.calibration_algorithm, "minmax");
+  EXPECT_EQ(build.calibration_cache, "/data/c");
+  EXPECT_TRUE(build.allow_cpu_ranges);
+  expect_refused(std::string(kGood) + "    calibration: {data_set: data}\n", "4:5", "int8 and mixed");
+  expect_refused(kInt8, "4:5", "needs calibration_dataset");
+  expect_refused(std::string(kGood) + "    calibration: {}\n", "7:18", "data_set");
+  expect_refused(std::string(kGood) + "calibration: {}\n", "7:1", "calibration");
+}
+
+TEST(SetYaml, BoundsOfAccuracyAreTheNetworksOrTheSets) {
+  const std::string text = kInt8 + kCalibration;
+  const auto spec = parsed(text + "accuracy: {relative_l2: 0.05}\n");
+  ASSERT_TRUE(spec.ok()) << spec.error().describe();
+  EXPECT_EQ(spec->networks[0].build.accuracy.relative_l2, 0.05);
+  EXPECT_EQ(spec->networks[0].build.accuracy.agreement, AccuracyLimits().agreement);
+  const auto own =
+      parsed(text + "    accuracy: {agreement: 0.95, cosine: 0.99}\naccuracy: {agreement: 0.91}\n");
+  ASSERT_TRUE(own.ok()) << own.error().describe();
+  EXPECT_EQ(own->networks[0].build.accuracy.agreement, 0.95);
+  EXPECT_EQ(own->networks[0].build.accuracy.cosine, 0.99);
+  // Networks of another precision are not held to the set's.
+  EXPECT_TRUE(parsed(std::string(kGood) + "accuracy: {relative_l2: 0.05}\n").ok());
+  expect_refused(std::string(kGood) + "    accuracy: {relative_l2: 0.05}\n", "4:5", "not judged by samples");
+  expect_refused(std::string(kGood) + "accuracy: {relative_l2: 0.2}\n", "7:11", "tightened, not loosened");
+  expect_refused(std::string(kGood) + "accuracy: {more: 0.2}\n", "7:12", "more");
 }
 
 TEST(SetYaml, AnExpiryDateIsOneMomentInUtc) {

@@ -1,5 +1,5 @@
 // Files that are no configuration, or one that means harm: each a typed refusal, none waits or grows.
-#include "bootstrap/yaml_guard.h"
+#include "yaml/yaml_guard.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>

@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <random>
+#include <set>
 
+#include "cache/utf8.h"
 #include "counts.h"
 #include "verdicts.h"
 
@@ -149,13 +153,30 @@ TEST(CacheText, PrintsOnlyWhatCanBeReadBack) {
   EXPECT_TRUE(is_malformed(print_cache_text({100300, Algorithm::kMinMax, {}}), "at least one tensor"));
 }
 
-/// A name of printable UTF-8 with what could be taken for the format's own parts.
-std::string any_name(std::mt19937_64& random) {
+/// A character, or what could be taken for a part of the format; not always printable.
+std::string any_part(std::mt19937_64& random) {
   static constexpr std::array<std::string_view, 12> kParts = {
-      ": ", ":", " ", "3f800000", "TRT-", "/conv", "\"", "\\", "#", "\u00e9", "\u65e5", "\U0001F681"};
+      ": ", ":",      " ",      "3f800000",  "TRT-100300-EntropyCalibration2", "/conv", "\"", "\\",
+      "#",  "\u00e9", "\u65e5", "\U0001F681"};
+  if (random() % 2 == 0) return std::string(kParts[random() % kParts.size()]);
+  const auto code = static_cast<std::uint32_t>(random() % (random() % 2 == 0 ? 0x80U : 0x110000U));
+  const auto byte = [](std::uint32_t bits) { return static_cast<char>(bits); };
+  const auto tail = [&](unsigned shift) { return byte(0x80U | ((code >> shift) & 0x3FU)); };
+  if (code < 0x80U) return {byte(code)};
+  if (code < 0x800U) return {byte(0xC0U | (code >> 6U)), tail(0)};
+  if (code < 0x10000U) return {byte(0xE0U | (code >> 12U)), tail(6), tail(0)};
+  return {byte(0xF0U | (code >> 18U)), tail(12), tail(6), tail(0)};
+}
+
+/// A name that the format allows, now and then as long as one may be.
+std::string any_name(std::mt19937_64& random) {
+  const std::uint64_t wanted = random() % 2000 == 0 ? kMaxTensorNameBytes : 1 + random() % 12;
   std::string name;
-  for (std::uint64_t i = 0, n = 1 + random() % 12; i < n; ++i) name += kParts[random() % kParts.size()];
-  return name;
+  for (std::uint64_t i = 0; i < wanted; ++i) {
+    const std::string part = any_part(random);
+    if (is_printable_utf8(part) && name.size() + part.size() <= kMaxTensorNameBytes) name += part;
+  }
+  return name.empty() ? ":" : name;
 }
 
 /// Every legal exponent, with any mantissa.
@@ -173,14 +194,40 @@ TEST(CacheText, PrintThenParseIsTheIdentity) {
     CacheText cache{1 + static_cast<std::uint32_t>(random() % 999'999),
                     random() % 2 == 0 ? Algorithm::kEntropy2 : Algorithm::kMinMax,
                     {}};
-    for (std::size_t i = 0; i < 64; ++i) {
-      cache.scales.push_back({std::to_string(i) + any_name(random), any_scale(random)});
-    }
+    std::set<std::string> names;
+    while (names.size() < 64) names.insert(any_name(random));
+    for (const std::string& name : names) cache.scales.push_back({name, any_scale(random)});
+    std::shuffle(cache.scales.begin(), cache.scales.end(), random);
     const std::string text = print_cache_text(cache).value();
     ASSERT_EQ(parse_cache_text(text).value(), cache) << text;
     seen += cache.scales.size();
   }
   skua_test::reached("cache_text_scales", seen);
+}
+
+/// Every legal scale, or one in so many of them; whatever the step, both ends and both sides of every power
+/// of two.
+TEST(CacheText, EveryScaleIsReadBackAsItWasPrinted) {
+  const auto step = static_cast<std::uint32_t>(skua_test::count("cache_scale_stride"));
+  constexpr std::uint32_t kLeast = std::bit_cast<std::uint32_t>(kMinScale);
+  constexpr std::uint32_t kLargest = std::bit_cast<std::uint32_t>(kMaxScale);
+  constexpr std::uint32_t kOctave = 1U << 23U;
+  CacheText cache{100300, Algorithm::kMinMax, {}};
+  const auto look = [&] {
+    ASSERT_EQ(parse_cache_text(print_cache_text(cache).value()).value(), cache);
+    cache.scales.clear();
+  };
+  const auto add = [&](std::uint32_t bits) {
+    cache.scales.push_back({std::to_string(cache.scales.size()), std::bit_cast<float>(bits)});
+    if (cache.scales.size() == 4096) look();
+  };
+  for (std::uint32_t power = kLeast; power <= kLargest; power += kOctave) {
+    if (power > kLeast) add(power - 1);
+    add(power);
+    if (power < kLargest) add(power + 1);
+  }
+  for (std::uint32_t bits = kLeast; bits <= kLargest; bits += step) add(bits);
+  look();
 }
 
 }  // namespace

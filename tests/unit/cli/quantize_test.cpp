@@ -4,9 +4,14 @@
 #include <atomic>
 #include <sstream>
 
+#include "bytes_of.h"
+#include "calibration/npz.h"
 #include "cli/commands.h"
 #include "cli/quantize_tool.h"
+#include "core/hash.h"
 #include "core/json_strict.h"
+#include "onnx_writer.h"
+#include "picture_files.h"
 #include "skua_command.h"
 #include "temp_folder.h"
 
@@ -84,6 +89,66 @@ TEST_F(QuantizeTest, TheRequestSaysWhatWasAsked) {
   EXPECT_EQ((*seen)["keep_fp32"], Json({"/head/*", "a \"b\""}));
   EXPECT_EQ((*seen)["inputs"], Json({{"x", (folder_.path() / "x.npy").string()}}));
   EXPECT_THAT((*seen)["out"].get<std::string>(), HasSubstr("/out/.skua-quantize-"));
+}
+
+/// A network of one image input, and two images for it.
+void write_images(const TempFolder& folder, const QuantizeJob& job) {
+  folder.write("m.onnx", OnnxWriter()
+                             .input("images", kFloat, {1, 3, 2, 2})
+                             .node("Relu", {"images"}, {"y"})
+                             .output("y", kFloat, {1, 3, 2, 2})
+                             .model());
+  ASSERT_EQ(job.model, folder.path() / "m.onnx");
+  folder.write("data/preprocess.yaml", "channels: rgb\nlayout: nchw\nscale: 0.5\n");
+  for (const int value : {10, 20}) {
+    const Image picture{2, 2, 3, std::vector<std::uint8_t>(12, static_cast<std::uint8_t>(value))};
+    folder.write("data/" + std::to_string(value) + ".png", encode_png(picture));
+  }
+}
+
+TEST_F(QuantizeTest, ImagesAreHandedOverAsArrays) {
+  write_images(folder_, job_);
+  job_.data = QuantizeData{folder_.path() / "data", "entropy2"};
+  std::vector<std::string> steps;
+  job_.on_progress = [&](std::string_view step) { steps.emplace_back(step); };
+  const auto result = quantize(std::string(kGood) + "mkdir '" + folder_.path().string() +
+                               "/seen'; cp \"$(dirname \"$1\")\"/* '" + folder_.path().string() + "/seen'\n");
+  ASSERT_TRUE(result.ok()) << result.error().describe();
+  const Json samples = (*parse_json(folder_.read("seen/request.json")))["data_set"]["samples"];
+  ASSERT_EQ(samples.size(), 2U);
+  const std::vector<TensorSpec> inputs = {{"images", DType::kFloat32, {1, 3, 2, 2}, {}, false}};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::string image = folder_.read("data/" + std::to_string(10 * (i + 1)) + ".png");
+    const std::string name = std::filesystem::path(samples[i][0].get<std::string>()).filename();
+    const std::string archive = folder_.read("seen/" + name);
+    EXPECT_EQ(samples[i][1], sha256_of(bytes_of(archive)).hex());
+    EXPECT_EQ(samples[i][2], sha256_of(bytes_of(image)).hex()) << "the image's own";
+    const auto arrays = calibration::decode_npz(bytes_of(archive), inputs, name);
+    ASSERT_TRUE(arrays.ok()) << arrays.error().describe();
+    EXPECT_EQ(arrays->find("images")->as<float>()[0], 5.0F * static_cast<float>(i + 1));
+  }
+  EXPECT_THAT(left(), ElementsAre("half.onnx")) << "nothing of the conversion";
+  EXPECT_THAT(steps, ElementsAre("reading images: 1 of 2", "reading images: 2 of 2", "converting"));
+}
+
+TEST_F(QuantizeTest, ABadImageOrModelEndsBeforeTheToolIsStarted) {
+  write_images(folder_, job_);
+  job_.data = QuantizeData{folder_.path() / "data", "entropy2"};
+  ASSERT_TRUE(quantize(kGood).ok()) << "the control";
+  std::filesystem::remove(job_.out);
+  const std::string never = "touch '" + folder_.path().string() + "/started'\n";
+  const std::string whole = folder_.read("data/20.png");
+  folder_.write("data/20.png", whole.substr(0, whole.size() - 9));
+  const Error damaged = refused(never);
+  EXPECT_EQ(damaged.reason, Reason::kDataSetMalformed);
+  EXPECT_THAT(damaged.message, HasSubstr("20.png"));
+  folder_.write("data/20.png", whole);
+  folder_.write("m.onnx", "no model");
+  EXPECT_EQ(refused(never).reason, Reason::kModelMalformed);
+  std::atomic<bool> cancel{true};
+  job_.cancel_requested = &cancel;
+  EXPECT_EQ(refused(never).reason, Reason::kCancelled);
+  EXPECT_FALSE(folder_.has("started"));
 }
 
 TEST_F(QuantizeTest, AMissingInterpreterOrScriptIsAConfigurationError) {
@@ -219,18 +284,10 @@ Json command(std::vector<std::string> arguments, int expected_status) {
   return parsed.ok() ? *std::move(parsed) : Json::object();
 }
 
-TEST(QuantizeCommand, WhatALaterReleaseBringsIsRefusedBeforeAnythingIsWritten) {
-  const TempFolder folder;
-  const std::string out = (folder.path() / "new" / "h.onnx").string();
-  const Json error = command({"m.onnx", "--out", out, "--precision", "mixed"}, 2)["error"];
-  EXPECT_EQ(error["reason"], "precision_not_supported");
-  EXPECT_THAT(error["message"].get<std::string>(), HasSubstr("not available yet"));
-  EXPECT_FALSE(folder.has("new"));
-}
-
 TEST(QuantizeCommand, MistakesAreUsageErrors) {
   const TempFolder folder;
   const std::string out = (folder.path() / "new" / "h.onnx").string();
+  const std::string cache = (folder.path() / "new" / "h.calib_cache").string();
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"m.onnx", "--precision", "fp16"},
            {"m.onnx", "--out", out},
@@ -238,6 +295,27 @@ TEST(QuantizeCommand, MistakesAreUsageErrors) {
            {"m.onnx", "--precision", "fp8", "--out", out},
            {"m.onnx", "--precision", "int8", "--out", out},
            {"m.onnx", "--precision", "fp16", "--out", out, "--calibration-dataset", "d"},
+           {"m.onnx", "--precision", "fp16", "--out", out, "--calibration-algorithm", "minmax"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--keep-fp32", "a"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--calibration-dataset", "d"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--keep-fp32", "a", "--calibration-dataset", "d",
+            "--input", "x=x.npy"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--keep-fp32", "a", "--calibration-dataset", "d",
+            "--calibration-algorithm", "minmax"},
+           {"m.onnx", "--precision", "mixed", "--out", out, "--keep-fp32", "a", "--calibration-dataset", "d",
+            "--calibration-cache", cache, "--tensorrt-version", "100300"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache", cache},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--out", out, "--tensorrt-version",
+            "100300"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache", cache,
+            "--tensorrt-version", "10.3.0"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache", cache,
+            "--tensorrt-version", "0"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache", out,
+            "--tensorrt-version", "100300"},
+           {"m.onnx", "--precision", "int8", "--calibration-dataset", "d", "--calibration-cache",
+            (folder.path() / "new" / ".calib_cache").string(), "--tensorrt-version", "100300"},
            {"m.onnx", "--precision", "int8", "--out", out, "--calibration-dataset", "d", "--input",
             "x=x.npy"},
            {"m.onnx", "--precision", "int8", "--out", out, "--calibration-dataset", "d",

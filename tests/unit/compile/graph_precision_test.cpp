@@ -57,9 +57,9 @@ TEST(Precision, QuantisedGraphsAreRefused) {
   EXPECT_TRUE(is_refused(check(quantised.model(), Precision::kFp16), "QuantizeLinear 'q'"));
 }
 
-TEST(Precision, Int8AndMixedComeLater) {
-  EXPECT_TRUE(is_refused(check(mlp_model(), Precision::kInt8), "later release"));
-  EXPECT_TRUE(is_refused(check(mlp_model(), Precision::kMixed), "later release"));
+TEST(Precision, AFloatGraphIsNeitherInt8NorMixed) {
+  EXPECT_TRUE(is_refused(check(mlp_model(), Precision::kInt8), "precision int8"));
+  EXPECT_TRUE(is_refused(check(mlp_model(), Precision::kMixed, {"*"}), "no float16 tensor"));
 }
 
 TEST(PrecisionFp16, HalfGraphPasses) { EXPECT_TRUE(is_ok(check(half_mlp_model(), Precision::kFp16))); }
@@ -87,6 +87,15 @@ TEST(PrecisionFp16, KeepFp32NamesNodes) {
   EXPECT_TRUE(is_refused(check(one_float_weight("head/add"), Precision::kFp16), "Cast 'widen' to float32"));
   EXPECT_TRUE(is_refused(check(one_float_weight("head/add"), Precision::kFp16, {"body/*"}), "'w'"));
   EXPECT_TRUE(is_ok(check(one_float_weight("head/add"), Precision::kFp16, {"head/*"})));
+}
+
+TEST(PrecisionMixed, IsHalfWithNodesThatComputeInFloat32) {
+  EXPECT_TRUE(is_ok(check(one_float_weight("head/add"), Precision::kMixed, {"head/*"})));
+  EXPECT_TRUE(is_refused(check(one_float_weight("head/add"), Precision::kMixed), "float32 weights 'w'"));
+  EXPECT_TRUE(is_refused(check(one_float_weight("head/add"), Precision::kMixed, {"head/*", "tail/*"}),
+                         "no node for the pattern 'tail/*'"));
+  EXPECT_TRUE(is_refused(check(half_mlp_model(), Precision::kMixed, {"*"}),
+                         "no node of keep_fp32 that computes in float32"));
 }
 
 TEST(PrecisionFp16, ResizeScalesStayFloat) {

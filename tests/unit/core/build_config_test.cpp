@@ -44,12 +44,55 @@ TEST(BuildConfig, AValidOneAndTheDefaultsPass) {
 TEST(BuildConfig, Int8NeedsACalibrationDataset) {
   expect_refused([](BuildConfig& c) { c.calibration_dataset.reset(); }, "calibration_dataset");
   expect_refused([](BuildConfig& c) { c.calibration_dataset = ""; }, "calibration_dataset");
-  for (const auto precision : {Precision::kFp16, Precision::kMixed, Precision::kFp32}) {
+  expect_refused(
+      [](BuildConfig& c) {
+        c.precision = Precision::kMixed;
+        c.calibration_dataset.reset();
+      },
+      "precision mixed needs calibration_dataset");
+  for (const auto precision : {Precision::kFp16, Precision::kFp32}) {
     BuildConfig config = valid();
     config.precision = precision;
     config.calibration_dataset.reset();
     EXPECT_TRUE(is_ok(config.validate()));
   }
+}
+
+TEST(BuildConfig, WhatIsOfInt8AloneIsRefusedElsewhere) {
+  const std::vector<std::pair<std::function<void(BuildConfig&)>, std::string>> fields = {
+      {[](BuildConfig& c) { c.calibration_algorithm = "minmax"; }, "calibration_algorithm"},
+      {[](BuildConfig& c) { c.calibration_cache = "/c"; }, "calibration_cache"},
+      {[](BuildConfig& c) { c.allow_cpu_ranges = true; }, "allow_cpu_ranges"}};
+  for (const auto& [set, name] : fields) {
+    BuildConfig config = valid();
+    set(config);
+    EXPECT_TRUE(is_ok(config.validate())) << name;
+    config.precision = Precision::kMixed;
+    EXPECT_TRUE(is_invalid(config.validate(), name));
+  }
+  expect_refused([](BuildConfig& c) { c.calibration_algorithm = "entropy"; }, "expected entropy2 or minmax");
+  expect_refused([](BuildConfig& c) { c.calibration_cache = ""; }, "calibration_cache");
+}
+
+TEST(BuildConfig, BoundsOfAccuracyAreTightenedOnly) {
+  using Limits = AccuracyLimits;
+  const auto refused = [](const std::function<void(Limits&)>& set, const std::string& part) {
+    expect_refused([&](BuildConfig& c) { set(c.accuracy); }, part);
+  };
+  refused([](Limits& l) { l.relative_l2 = 0.11; }, "accuracy.relative_l2 is 0.11");
+  refused([](Limits& l) { l.relative_l2 = -0.1; }, "relative_l2");
+  refused([](Limits& l) { l.relative_l2 = std::nan(""); }, "relative_l2");
+  refused([](Limits& l) { l.mismatched = 0.2; }, "mismatched");
+  refused([](Limits& l) { l.agreement = 0.8; }, "agreement");
+  refused([](Limits& l) { l.agreement = 1.1; }, "agreement");
+  refused([](Limits& l) { l.relative_error = -1.0; }, "relative_error");
+  refused([](Limits& l) { l.cosine = 1.5; }, "cosine");
+  BuildConfig config = valid();
+  config.accuracy = {0.0, 0.0, 1.0, 0.5, 0.999};
+  EXPECT_TRUE(is_ok(config.validate()));
+  config.precision = Precision::kFp16;
+  config.calibration_dataset.reset();
+  EXPECT_TRUE(is_invalid(config.validate(), "accuracy is set"));
 }
 
 TEST(BuildConfig, OnlyWhatCalibratesTakesACalibrationDataset) {

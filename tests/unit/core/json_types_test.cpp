@@ -91,6 +91,12 @@ BuildConfig full_config() {
   config.precision = Precision::kInt8;
   config.workspace_mb = 256;
   config.calibration_dataset = "/data/set";
+  config.fp32_source = "/data/wide.onnx";
+  config.accuracy_dataset = "/data/flight";
+  config.accuracy = {0.05, 0.0, 0.95, 0.5, 0.99};
+  config.calibration_algorithm = "minmax";
+  config.calibration_cache = "/data/cache";
+  config.allow_cpu_ranges = true;
   config.optimization_profiles = {{"x", Shape({1}), Shape({2}), Shape({3})},
                                   {"y", Shape({1}), Shape({1}), Shape({1})}};
   config.model_name = "demo";
@@ -108,6 +114,12 @@ TEST(JsonTypes, BuildConfigReadsBack) {
   EXPECT_EQ(read.precision, config.precision);
   EXPECT_EQ(read.workspace_mb, config.workspace_mb);
   EXPECT_EQ(read.calibration_dataset, config.calibration_dataset);
+  EXPECT_EQ(read.fp32_source, config.fp32_source);
+  EXPECT_EQ(read.accuracy_dataset, config.accuracy_dataset);
+  EXPECT_EQ(read.accuracy, config.accuracy);
+  EXPECT_EQ(read.calibration_algorithm, config.calibration_algorithm);
+  EXPECT_EQ(read.calibration_cache, config.calibration_cache);
+  EXPECT_EQ(read.allow_cpu_ranges, config.allow_cpu_ranges);
   EXPECT_EQ(read.optimization_profiles, config.optimization_profiles);
   EXPECT_EQ(read.model_name, config.model_name);
   EXPECT_EQ(read.keep_fp32, config.keep_fp32);
@@ -136,7 +148,7 @@ TEST(JsonTypes, BuildConfigRefusesWrongFields) {
   const Json full = to_json(full_config());
   for (const auto& [key, value] : full.items()) {
     Json changed = full;
-    changed[key] = true;
+    changed[key] = value.is_boolean() ? Json("yes") : Json(true);
     EXPECT_TRUE(is_malformed(build_config_from_json(changed, "build"), "build." + key)) << key;
   }
   const std::pair<const char*, const char*> cases[] = {

@@ -137,8 +137,7 @@ TEST(EventKinds, EveryKindInTheSourcesIsInTheTable) {
 
 /// Kinds of the table that nothing here emits yet, or ever: the document's last column says why.
 const std::set<std::string, std::less<>> kNotEmitted = {
-    "c7.calibration_cache_rejected",  // from release Precision on
-    "c7.cpu_fallback",                // decoded only: another component's
+    "c7.cpu_fallback",  // decoded only: another component's
 };
 
 TEST(EventKinds, EveryKindIsEmittedSomewhereOrNamedAsOneThatIsNot) {
@@ -154,11 +153,6 @@ TEST(EventKinds, EveryKindIsEmittedSomewhereOrNamedAsOneThatIsNot) {
     const bool is_named = sources.find("\"" + std::string(kind.name) + "\"") != std::string::npos;
     EXPECT_NE(is_named, kNotEmitted.contains(kind.name)) << kind.name;
   }
-  const std::string document = text_of_file(SKUA_SOURCE_DIR "/docs/reference/events.md");
-  const auto at = document.find("| `c7.calibration_cache_rejected`");
-  ASSERT_NE(at, std::string::npos);
-  EXPECT_THAT(document.substr(at, document.find('\n', at) - at),
-              ::testing::HasSubstr("not emitted before release"));
 }
 
 /// Exactly the row's keys with the row's types, whether the run had a frame number or not.

@@ -12,10 +12,7 @@
 namespace skua::flight::frame_source_tests {
 namespace {
 
-using skua::test::is_error;
-using skua::test::is_ok;
-using skua::test::TempFolder;
-using namespace skua::flight::test;  // NOLINT(google-build-using-namespace)
+using namespace skua::test;  // NOLINT(google-build-using-namespace)
 constexpr ErrorCode kInvalid = ErrorCode::kInvalidArgument;
 
 std::vector<std::string> names_of(const FrameSource& source) {

@@ -10,6 +10,9 @@
 
 namespace skua::flight::test {
 
+using skua::test::encode_png;
+using skua::test::make_picture;
+
 /// A picture of noise whose quarter `seed` mod 4 is brighter.
 inline Image noise_picture(std::uint32_t seed) {
   Image image{kSide, kSide, 1, std::vector<std::uint8_t>(kSide * kSide)};

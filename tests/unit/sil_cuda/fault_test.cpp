@@ -118,18 +118,25 @@ TEST_F(SilFault, OrdersForTheLibrariesAbove) {
   sil::corrupt_plans();
   sil::crash_builder();
   sil::flood_log(12);
+  sil::ignore_constraints_of(0);
+  sil::end_calibration_after(0);
   EXPECT_TRUE(sil::corrupts_plans());
   EXPECT_TRUE(sil::crashes_builder());
   EXPECT_EQ(sil::log_flood_count(), 12);
+  EXPECT_EQ(sil::unconstrained_layer(), 0);
+  EXPECT_EQ(sil::calibration_limit(), 0);
   sil::reset();
   EXPECT_FALSE(sil::corrupts_plans());
   EXPECT_EQ(sil::log_flood_count(), 0);
+  EXPECT_EQ(sil::unconstrained_layer(), -1);
+  EXPECT_EQ(sil::calibration_limit(), -1);
 }
 
 TEST_F(SilFault, OrdersAsText) {
   const std::string text =
       "fail:cudaSetDevice:2:100;fail:cudaFree:1:700:sticky;memory:4096;flood_log:7;corrupt_plans;"
-      "crash_builder;discrete;hold_streams;hang:a:1;hang_work:b:1;fail_work:c:1:700;";
+      "crash_builder;discrete;hold_streams;hang:a:1;hang_work:b:1;fail_work:c:1:700;ignore_constraints:3;"
+      "end_calibration:2";
   EXPECT_EQ(sil::follow_orders(text, sil::faults()), "");
   EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   EXPECT_EQ(cudaSetDevice(0), cudaErrorNoDevice);
@@ -139,6 +146,8 @@ TEST_F(SilFault, OrdersAsText) {
   EXPECT_EQ(total, 4096U);
   EXPECT_TRUE(sil::corrupts_plans() && sil::crashes_builder());
   EXPECT_EQ(sil::log_flood_count(), 7);
+  EXPECT_EQ(sil::unconstrained_layer(), 3);
+  EXPECT_EQ(sil::calibration_limit(), 2);
   EXPECT_EQ(cudaFree(nullptr), cudaErrorIllegalAddress);
   EXPECT_EQ(cudaSetDevice(0), cudaErrorIllegalAddress);
 }

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "compile_fixture.h"
+#include "runtimes/tensorrt/compile_ranges.h"
 #include "runtimes/tensorrt/compile_timing.h"
 #include "runtimes/tensorrt/compile_tools.h"
 
@@ -11,6 +12,7 @@ namespace skua::test {
 namespace {
 
 using tensorrt::BuildOptions;
+using tensorrt::RangeSource;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
@@ -110,25 +112,64 @@ BuildConfig build_of(Precision precision, BuildRoute route) {
   return build;
 }
 
+tensorrt::CalibrationJob job_of(std::optional<std::string> cache) {
+  tensorrt::CalibrationJob job;
+  job.cache = std::move(cache);
+  return job;
+}
+
 TEST(Int8Ranges, AToolIsNeverLeftToMakeThemUp) {
   const OnnxModel plain = parse_onnx(bytes_of(add_relu_model())).value();
   for (const BuildRoute route : {BuildRoute::kTrtexec, BuildRoute::kPolygraphy}) {
-    for (const Precision precision : {Precision::kInt8, Precision::kMixed}) {
-      const BuildConfig build = build_of(precision, route);
-      EXPECT_TRUE(
-          is_build_error(tensorrt::check_int8_ranges(plain, build), Reason::kPrecisionNotSupported, "noise"));
-      EXPECT_TRUE(is_ok(tensorrt::check_int8_ranges(quantised_model(), build)));
-    }
-    EXPECT_TRUE(is_ok(tensorrt::check_int8_ranges(plain, build_of(Precision::kFp16, route))));
+    const BuildConfig build = build_of(Precision::kInt8, route);
+    EXPECT_TRUE(
+        is_build_error(tensorrt::range_source(plain, build, {}), Reason::kPrecisionNotSupported, "noise"));
+    EXPECT_EQ(tensorrt::range_source(plain, build, job_of("judged")).value(), RangeSource::kCache);
+    EXPECT_EQ(tensorrt::range_source(quantised_model(), build, {}).value(), RangeSource::kGraph);
+    for (const Precision precision : {Precision::kFp16, Precision::kMixed})
+      EXPECT_EQ(tensorrt::range_source(plain, build_of(precision, route), {}).value(), RangeSource::kNone);
   }
 }
 
-TEST(Int8Ranges, AQuantisedModelIsNoFp16) {
-  for (const Precision precision : {Precision::kFp16, Precision::kFp32}) {
+TEST(Int8Ranges, AQuantisedModelIsNothingElse) {
+  for (const Precision precision : {Precision::kFp16, Precision::kFp32, Precision::kMixed}) {
     EXPECT_TRUE(is_build_error(
-        tensorrt::check_int8_ranges(quantised_model(), build_of(precision, BuildRoute::kBuilder)),
+        tensorrt::range_source(quantised_model(), build_of(precision, BuildRoute::kBuilder), {}),
         Reason::kPrecisionNotSupported, "quantised"));
   }
+}
+
+TEST(Int8Arguments, SayTheCacheAndNeverInventOne) {
+  BuildOptions options = all_options(BuildRoute::kTrtexec);
+  options.precision = Precision::kInt8;
+  tensorrt::ToolFiles files = kFiles;
+  files.calibration_cache = "/staging/calibration.cache";
+  options.ranges = RangeSource::kGraph;
+  auto words = tensorrt::trtexec_arguments(options, files).value();
+  EXPECT_THAT(words, testing::IsSupersetOf({"--fp16", "--int8"}));
+  EXPECT_THAT(words, Not(Contains(HasSubstr("calib"))));
+  options.ranges = RangeSource::kCache;
+  words = tensorrt::trtexec_arguments(options, files).value();
+  EXPECT_THAT(words, testing::IsSupersetOf({"--fp16", "--int8", "--calib=/staging/calibration.cache"}));
+  options.route = BuildRoute::kPolygraphy;
+  options.ranges = RangeSource::kGraph;
+  words = tensorrt::polygraphy_arguments(options, files, true).value();
+  EXPECT_THAT(words, testing::IsSupersetOf({"--fp16", "--int8"}));
+  EXPECT_THAT(words, Not(Contains(HasSubstr("calib"))));
+}
+
+TEST(PolygraphyArguments, SayEveryOptionOfInt8) {
+  BuildOptions options = all_options(BuildRoute::kPolygraphy);
+  options.precision = Precision::kInt8;
+  options.ranges = RangeSource::kCache;
+  tensorrt::ToolFiles files = kFiles;
+  files.calibration_cache = "/staging/calibration.cache";
+  const auto words = tensorrt::polygraphy_arguments(options, files, true);
+  ASSERT_TRUE(is_ok(words));
+  EXPECT_EQ(*words, lines_of("polygraphy_arguments_int8.txt"));
+  files.calibration_algorithm = calibration::Algorithm::kMinMax;
+  EXPECT_THAT(tensorrt::polygraphy_arguments(options, files, true).value(),
+              Contains("IInt8MinMaxCalibrator"));
 }
 
 constexpr std::string_view kGoodLog =

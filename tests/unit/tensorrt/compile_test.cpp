@@ -147,13 +147,6 @@ TEST(TensorrtCompilePrecision, KeptLayersAreReadBackFromTheEngine) {
   EXPECT_EQ(record->proof.at("layers.fp16"), "1");
 }
 
-TEST(TensorrtCompilePrecision, Int8AndMixedArriveLater) {
-  for (const Precision precision : {Precision::kInt8, Precision::kMixed}) {
-    TensorrtCompileCase mlp(mlp_model(), precision);
-    EXPECT_TRUE(is_build_error(mlp.compile(), Reason::kPrecisionNotSupported, "arrive with Precision"));
-  }
-}
-
 TEST(TensorrtCompilePrecision, DoubleWeightsAndHalfReferencesAreRefused) {
   TensorrtCompileCase doubles(OnnxWriter()
                                   .input("x", kFloat, {1})

@@ -27,6 +27,12 @@ class IInt8EntropyCalibrator2 : public IInt8Calibrator {
   CalibrationAlgoType getAlgorithm() noexcept override { return CalibrationAlgoType::kENTROPY_CALIBRATION_2; }
 };
 
+class IInt8MinMaxCalibrator : public IInt8Calibrator {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override { return {"IInt8MinMaxCalibrator", 1, 0}; }
+  CalibrationAlgoType getAlgorithm() noexcept override { return CalibrationAlgoType::kMINMAX_CALIBRATION; }
+};
+
 class IProgressMonitor : public IVersionedInterface {
  public:
   IProgressMonitor() = default;
@@ -38,6 +44,7 @@ class IProgressMonitor : public IVersionedInterface {
 };
 }  // namespace v_1_0
 using IInt8EntropyCalibrator2 = v_1_0::IInt8EntropyCalibrator2;
+using IInt8MinMaxCalibrator = v_1_0::IInt8MinMaxCalibrator;
 using IProgressMonitor = v_1_0::IProgressMonitor;
 
 enum class QuantizationFlag : int32_t { kCALIBRATE_BEFORE_FUSION = 0 };
@@ -112,6 +119,8 @@ class IBuilderConfig : public INoCopy {
   virtual int32_t getNbOptimizationProfiles() const noexcept = 0;
   virtual void setProfilingVerbosity(ProfilingVerbosity verbosity) noexcept = 0;
   virtual ProfilingVerbosity getProfilingVerbosity() const noexcept = 0;
+  TRT_DEPRECATED virtual bool setCalibrationProfile(IOptimizationProfile const* profile) noexcept = 0;
+  TRT_DEPRECATED virtual IOptimizationProfile const* getCalibrationProfile() noexcept = 0;
   virtual bool setTacticSources(TacticSources tacticSources) noexcept = 0;
   virtual TacticSources getTacticSources() const noexcept = 0;
   virtual ITimingCache* createTimingCache(void const* blob, std::size_t size) const noexcept = 0;

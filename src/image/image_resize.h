@@ -1,0 +1,16 @@
+// Another size for a picture, exactly the same on every machine.
+#pragma once
+
+#include "image/image_file.h"
+
+namespace skua {
+
+/// Bilinear, pixel centres at halves, and where the picture becomes smaller with a filter that is as much
+/// wider, so that every pixel counts (what PIL calls BILINEAR and torchvision `antialias`). Computed in whole
+/// numbers, columns before rows: docs/formats/data-set.md gives the formula. `into` is another object than
+/// `from` and gets `width` x `height` pixels of as many channels. Throws std::bad_alloc.
+/// Requires a picture with pixels, and sides of 1 to 16384. Cost: the result and a row in memory; time in
+/// proportion to the pixels of both. Thread-safe for different `into`.
+void resize(const Image& from, int width, int height, Image& into);
+
+}  // namespace skua
