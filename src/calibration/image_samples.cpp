@@ -67,7 +67,7 @@ Status ImageSamples::judge_input() const {
 }
 
 Status ImageSamples::fill_table() {
-  for (std::size_t c = 0; c < 3; ++c) {
+  for (std::size_t c = 0; c < static_cast<std::size_t>(channels()); ++c) {
     for (std::size_t i = 0; i < 256; ++i) {
       const double value =
           (static_cast<double>(i) * preprocess_.scale - preprocess_.mean[c]) / preprocess_.std[c];

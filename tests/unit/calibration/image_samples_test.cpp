@@ -69,6 +69,16 @@ TEST(ImageSamples, ScaleComesFirstThenMeanThenStd) {
   EXPECT_EQ(unit[3], static_cast<float>(10 / 255.0));
 }
 
+TEST(ImageSamples, AGrayImageHasOneMeanAndStdWhichAloneIsJudged) {
+  const TensorSpec gray = image_input(DType::kFloat16, {1, 1, 2, 2});
+  const auto bits = values<std::uint16_t>("channels: gray\nlayout: nchw\nscale: 257\nstd: [65535]", gray,
+                                          Image{2, 2, 3, Bytes(12, 255)});
+  EXPECT_EQ(bits, std::vector<std::uint16_t>(4, 0x3C00)) << "255 * 257 / 65535 is one";
+  EXPECT_TRUE(is_build_error(open("channels: gray\nlayout: nchw\nscale: 257\nstd: [1]", gray), kMalformed,
+                             "scale, mean and std that give values of float16"))
+      << "the control";
+}
+
 TEST(ImageSamples, HalvesAreRoundedOnce) {
   const TensorSpec half = image_input(DType::kFloat16);
   const auto bits = values<std::uint16_t>("channels: rgb\nlayout: nchw", half);
