@@ -31,10 +31,16 @@ class SampleFile:
     path: Path
     sha256: str
     original: str = ""  # SHA-256 of the image that it was made from, if any: samples are told apart by it
+    image: str = ""  # its path
 
     @property
     def content(self) -> str:
         return self.original or self.sha256
+
+    @property
+    def name(self) -> str:
+        """What the user has of it: no file that the caller makes and removes."""
+        return self.image or str(self.path)
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,11 @@ class Sample:
 
 
 def malformed(file: SampleFile, expected: str, found: str) -> PrecisionError:
-    return build_error("data_set_malformed", f"data set, {file.path}: expected {expected}, found {found}")
+    return build_error("data_set_malformed", f"data set, {file.name}: expected {expected}, found {found}")
 
 
 def _changed(file: SampleFile, found: str) -> PrecisionError:
-    return build_error("data_set_changed", f"data set, {file.path}: expected the file as it was hashed, found {found}; let "
+    return build_error("data_set_changed", f"data set, {file.name}: expected the file as it was hashed, found {found}; let "
                                            "nobody write to the data set and run the command again")
 
 
@@ -68,7 +74,7 @@ def _bytes_of(file: SampleFile) -> bytes:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
             raise _changed(file, str(error.strerror)) from error
-        raise PrecisionError("IoError", "io_error", f"data set, {file.path} cannot be read: {error.strerror}; check the "
+        raise PrecisionError("IoError", "io_error", f"data set, {file.name} cannot be read: {error.strerror}; check the "
                                                     "disk and the file's permissions") from error
     if hashlib.sha256(data).hexdigest() != file.sha256:
         raise _changed(file, "another content")
@@ -159,4 +165,4 @@ def split(files: Sequence[SampleFile]) -> tuple[list[SampleFile], list[SampleFil
 def each(files: Sequence[SampleFile], model: ModelProto) -> Iterator[Sample]:
     """One after the other: a data set need not fit into memory."""
     for file in files:
-        yield Sample(str(file.path), read(file, model))
+        yield Sample(file.name, read(file, model))

@@ -47,7 +47,8 @@ Result<Json> convert(const SampleConversion& conversion, const calibration::Samp
   const auto bytes = std::as_bytes(std::span(archive));
   const std::string name = "sample-" + std::to_string(number) + ".npz";
   SKUA_RETURN_IF_ERROR(write_staged(*conversion.staging, name, bytes));
-  return Json{(conversion.staging->path() / name).string(), sha256_of(bytes).hex(), image.sha256.hex()};
+  return Json{(conversion.staging->path() / name).string(), sha256_of(bytes).hex(), image.sha256.hex(),
+              (conversion.data->path() / image.name).string()};
 }
 
 Result<Json> convert_all(const SampleConversion& conversion, const calibration::DataSet& set) {

@@ -21,7 +21,8 @@ struct SampleConversion {
 };
 
 /// Path and SHA-256 of every sample. An image becomes a .npz in the staging folder, one at a time, and has
-/// the image's own SHA-256 as a third element: samples are split by what they were made from.
+/// the image's own SHA-256 and path as third and fourth elements: samples are split by what they were made
+/// from, and messages name what the user has.
 /// EngineBuildError: data_set_malformed and data_set_changed, naming the image; model_malformed, model_empty,
 /// model_unsupported; cancelled; the file system's. Disk: what the network's inputs need, for every image.
 Result<Json> samples_for_tool(const SampleConversion& conversion, const calibration::DataSet& set);

@@ -135,6 +135,10 @@ Result<Json> data_set_of(const QuantizeJob& job, Folder& staging) {
   if (!folder.ok()) return as_build_error(folder.error(), "cannot read data set " + path.string());
   calibration::DataSetOptions options;
   options.cancel_requested = [&] { return job.cancel_requested != nullptr && job.cancel_requested->load(); };
+  options.on_progress = [&](std::size_t done, std::size_t all) {
+    if (!job.on_progress) return;
+    job.on_progress("hashing the data set: file " + std::to_string(done) + " of " + std::to_string(all));
+  };
   SKUA_ASSIGN_OR_RETURN(const calibration::DataSet set, calibration::read_data_set(**folder, options));
   const SampleConversion conversion{job.files,      job.model, folder->get(), &staging, job.cancel_requested,
                                     job.on_progress};
@@ -159,7 +163,7 @@ Result<std::string> encode_job(const QuantizeJob& job, Folder& staging) {
   }
 }
 
-/// An error of the tool, in the class and under the reason that it names.
+/// An error of the tool, under the reason that it names and in the class, but that the disk's is a build's.
 Error decode_error(const Json& json) {
   ObjectReader reader(json, "error");
   const std::string class_name = reader.text("class");
@@ -168,7 +172,7 @@ Error decode_error(const Json& json) {
   error.message = reader.text("message", kMaxResponseBytes);
   if (const Status status = reader.finish(); !status.ok()) return tool_defect(status.error().message);
   constexpr std::array kCodes = {ErrorCode::kInvalidArgument, ErrorCode::kEngineBuild,
-                                 ErrorCode::kOutOfMemory};
+                                 ErrorCode::kOutOfMemory, ErrorCode::kIo};
   const auto code = std::find_if(kCodes.begin(), kCodes.end(),
                                  [&](ErrorCode each) { return error_class_name(each) == class_name; });
   const auto reasons = all_reasons();
@@ -178,7 +182,7 @@ Error decode_error(const Json& json) {
     return tool_defect("unknown error " + quote(class_name) + ", " + quote(reason_name));
   error.code = *code;
   error.reason = *reason;
-  return error;
+  return as_build_error(std::move(error));  // what the tool could not read, its message names
 }
 
 Result<Json> decode_response(const std::string& text) {

@@ -9,6 +9,7 @@ import random
 import sys
 import tracemalloc
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -254,6 +255,15 @@ def test_samples_made_from_one_image_are_on_one_side():
     files = [SampleFile(Path(str(i)), str(i), image) for i, image in enumerate("aabbccddee")]
     assert samples.split(files)[1] == files[8:]
     assert "2 samples that differ" in str(refusal(samples.split, files[:2]))
+
+
+def test_a_message_names_the_image_that_a_sample_was_made_from(tmp_path):
+    made = replace(sample(tmp_path, npz(x=GOOD[0])), original="a", image="/data/a.png")
+    for digest, reason in ((made.sha256, "data_set_malformed"), ("0" * 64, "data_set_changed")):
+        refused = refusal(samples.read, replace(made, sha256=digest), network())
+        assert refused.reason == reason and "data set, /data/a.png: " in str(refused) and "s.npz" not in str(refused)
+    good = replace(sample(tmp_path, npz(x=GOOD)), original="a", image="/data/a.png")
+    assert [each.name for each in samples.each([good], network())] == ["/data/a.png"]
 
 
 def test_copies_of_one_sample_are_one():

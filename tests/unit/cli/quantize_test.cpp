@@ -123,12 +123,16 @@ TEST_F(QuantizeTest, ImagesAreHandedOverAsArrays) {
     const std::string archive = folder_.read("seen/" + name);
     EXPECT_EQ(samples[i][1], sha256_of(bytes_of(archive)).hex());
     EXPECT_EQ(samples[i][2], sha256_of(bytes_of(image)).hex()) << "the image's own";
+    EXPECT_EQ(samples[i][3], (folder_.path() / "data").string() + "/" + std::to_string(10 * (i + 1)) + ".png")
+        << "what messages name";
     const auto arrays = calibration::decode_npz(bytes_of(archive), inputs, name);
     ASSERT_TRUE(arrays.ok()) << arrays.error().describe();
     EXPECT_EQ(arrays->find("images")->as<float>()[0], 5.0F * static_cast<float>(i + 1));
   }
   EXPECT_THAT(left(), ElementsAre("half.onnx")) << "nothing of the conversion";
-  EXPECT_THAT(steps, ElementsAre("reading images: 1 of 2", "reading images: 2 of 2", "converting"));
+  EXPECT_THAT(steps, ElementsAre("hashing the data set: file 1 of 3", "hashing the data set: file 2 of 3",
+                                 "hashing the data set: file 3 of 3", "reading images: 1 of 2",
+                                 "reading images: 2 of 2", "converting"));
 }
 
 TEST_F(QuantizeTest, ABadImageOrModelEndsBeforeTheToolIsStarted) {
@@ -229,6 +233,15 @@ TEST_F(QuantizeTest, TheToolsErrorKeepsItsClassAndReason) {
   EXPECT_EQ(error.code, ErrorCode::kEngineBuild);
   EXPECT_EQ(error.reason, Reason::kPrecisionNotSupported);
   EXPECT_EQ(error.message, "too large");
+}
+
+TEST_F(QuantizeTest, ADiskThatFailsTheToolIsNoDefectOfOurs) {
+  const Error error = refused(
+      "printf '{\"error\": {\"class\": \"IoError\", \"reason\": \"io_error\", "
+      "\"message\": \"data set, a.npz cannot be read\"}}' > \"$2\"");
+  EXPECT_EQ(error.code, ErrorCode::kEngineBuild);
+  EXPECT_EQ(error.reason, Reason::kIo);
+  EXPECT_EQ(error.message, "data set, a.npz cannot be read");
 }
 
 TEST_F(QuantizeTest, AnswersThatAreNoneAreDefects) {
