@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "cache/publish.h"
 #include "cache/sidecar_file.h"
 #include "calibration/cache_files.h"
+#include "core/hash.h"
 #include "core/json_strict.h"
 #include "skua/sidecar.h"
 
@@ -113,21 +113,19 @@ Result<PreparedCache> prepare_cache(const QuantizeJob& job, Json& result) {
   return prepared;
 }
 
-Status publish_prepared(Folder& folder, const QuantizeCache& cache, PreparedCache prepared, Json& result) {
+Status add_cache(FileGroup& files, Folder& folder, const QuantizeCache& cache, PreparedCache prepared,
+                 Json& result) {
   const std::string name = cache.file.filename().string();
-  const std::string stem = cache.file.stem().string();
   CalibrationProvenance& provenance = prepared.origin.calibration;
-  SKUA_ASSIGN_OR_RETURN(provenance.cache_sha256,
-                        calibration::publish_cache(folder, stem, prepared.text, provenance.dataset_sha256));
-  const std::string origin = calibration::encode_cache_origin(prepared.origin);
-  const Status published =
-      publish_file(folder, name + std::string(calibration::kOriginSuffix), std::as_bytes(std::span(origin)));
-  if (!published.ok()) {
-    return make_error(
-        ErrorCode::kCalibrationCache, published.error().reason,
-        "cannot publish the origin of " + cache.file.string() + ": " + published.error().message,
-        published.error().native_code);
-  }
+  provenance.cache_sha256 = sha256_of(std::as_bytes(std::span(prepared.text)));
+  const auto add = [&](std::string_view ending, std::string_view text, FileRole role) {
+    return files.add(folder, name + std::string(ending), std::as_bytes(std::span(text)), role);
+  };
+  SKUA_RETURN_IF_ERROR(add("", prepared.text, FileRole::kContent));
+  SKUA_RETURN_IF_ERROR(add(calibration::kDataSetSuffix, provenance.dataset_sha256.hex(), FileRole::kContent));
+  SKUA_RETURN_IF_ERROR(add(kSidecarSuffix, provenance.cache_sha256.hex(), FileRole::kVoucher));
+  SKUA_RETURN_IF_ERROR(
+      add(calibration::kOriginSuffix, calibration::encode_cache_origin(prepared.origin), FileRole::kVoucher));
   result["cache"] = {{"path", cache.file.string()},
                      {"sha256", provenance.cache_sha256.hex()},
                      {"model_sha256", prepared.origin.model_sha256.hex()},

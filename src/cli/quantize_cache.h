@@ -6,6 +6,7 @@
 #include <string>
 
 #include "calibration/cache_origin.h"
+#include "cli/file_group.h"
 #include "cli/quantize_tool.h"
 
 namespace skua {
@@ -31,8 +32,9 @@ struct PreparedCache {
 /// calibrated.
 Result<PreparedCache> prepare_cache(const QuantizeJob& job, Json& result);
 
-/// Publishes the cache with its digests, then its origin: without that nothing vouches for it. Adds `cache`
-/// to the result: what scripts are told. Under the folder's lock. CalibrationCacheError: the file system's.
-Status publish_prepared(Folder& folder, const QuantizeCache& cache, PreparedCache prepared, Json& result);
+/// Adds the cache, its digests and, last, its origin to `files`: without that nothing vouches for it. Adds
+/// `cache` to the result: what scripts are told. Errors: FileGroup's.
+Status add_cache(FileGroup& files, Folder& folder, const QuantizeCache& cache, PreparedCache prepared,
+                 Json& result);
 
 }  // namespace skua

@@ -9,6 +9,7 @@
 
 #include "cache/staged_copy.h"
 #include "calibration/data_set.h"
+#include "cli/file_group.h"
 #include "cli/quantize_cache.h"
 #include "cli/quantize_samples.h"
 #include "core/json_strict.h"
@@ -96,14 +97,21 @@ class Targets {
   std::unique_ptr<Folder> first_, second_;
 };
 
-/// A folder of the tool's own beside the output; gone when this object is. What killed runs left goes first.
+/// What killed runs left.
+Status clear(Folder& folder) {
+  SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, folder.list());
+  for (const std::string& name : names) {
+    if (name.starts_with(kPrefix)) SKUA_RETURN_IF_ERROR(remove_tree(folder, name));
+  }
+  return {};
+}
+
+/// A folder of the tool's own beside the output; gone when this object is.
 class Staging {
  public:
-  static Result<Staging> make(Folder& parent) {
-    SKUA_ASSIGN_OR_RETURN(const std::vector<std::string> names, parent.list());
-    for (const std::string& name : names) {
-      if (name.starts_with(kPrefix)) SKUA_RETURN_IF_ERROR(remove_tree(parent, name));
-    }
+  static Result<Staging> make(Folder& parent, Folder& other) {
+    SKUA_RETURN_IF_ERROR(clear(other));
+    SKUA_RETURN_IF_ERROR(clear(parent));
     SKUA_ASSIGN_OR_RETURN(std::string name, random_name(kPrefix));
     SKUA_RETURN_IF_ERROR(parent.make_folder(name));
     Staging staging(parent, std::move(name));
@@ -226,28 +234,25 @@ Status check_again(Targets& targets, const QuantizeJob& job) {
   return make_error(ErrorCode::kEngineBuild, Reason::kCancelled, "cancelled; nothing was written");
 }
 
-/// The tool may have written its file in any way: what is published is a copy, synced and renamed.
-Status publish_model(Folder& staging, Targets& targets, const QuantizeJob& job) {
-  Folder& folder = targets.first();
-  SKUA_ASSIGN_OR_RETURN(const auto source, staging.open_read("model.onnx"));
-  SKUA_ASSIGN_OR_RETURN(std::string name, random_name(kPrefix));
-  SKUA_RETURN_IF_ERROR(copy_new(*source, folder, name));
-  TemporaryFile temporary(folder, std::move(name));
-  SKUA_RETURN_IF_ERROR(check_again(targets, job));
-  SKUA_RETURN_IF_ERROR(folder.rename(temporary.name(), job.out.filename().string()));
-  temporary.release();
-  return folder.sync();
-}
-
-/// All that can be refused is, before the first file appears.
+/// Everything is written and synced, and all that can be refused is, before the first file appears. The tool
+/// may have written its file in any way: what is published is a copy.
 Status publish(Folder& staging, Targets& targets, const QuantizeJob& job, Json& found) {
   PreparedCache cache;
   if (job.cache) {
     SKUA_ASSIGN_OR_RETURN(cache, prepare_cache(job, found));
   }
-  SKUA_RETURN_IF_ERROR(job.out.empty() ? check_again(targets, job) : publish_model(staging, targets, job));
-  if (job.out.empty()) found.erase("size_bytes");  // of what nobody has
-  return job.cache ? publish_prepared(targets.of_cache(), *job.cache, std::move(cache), found) : Status();
+  FileGroup files(kPrefix);
+  if (job.out.empty()) {
+    found.erase("size_bytes");  // of what nobody has
+  } else {
+    SKUA_ASSIGN_OR_RETURN(const auto source, staging.open_read("model.onnx"));
+    SKUA_RETURN_IF_ERROR(files.add_copy(targets.first(), job.out.filename().string(), *source));
+  }
+  if (job.cache) {
+    SKUA_RETURN_IF_ERROR(add_cache(files, targets.of_cache(), *job.cache, std::move(cache), found));
+  }
+  SKUA_RETURN_IF_ERROR(check_again(targets, job));
+  return files.publish();
 }
 
 }  // namespace
@@ -263,15 +268,11 @@ Result<Json> quantize_model(const QuantizeTool& tool, const QuantizeJob& job) {
   SKUA_RETURN_IF_ERROR(check_tool(tool));
   SKUA_ASSIGN_OR_RETURN(Targets targets, Targets::open(job));
   const std::string doing = "cannot write to " + targets.first().path().string();
-  auto staging = Staging::make(targets.first());
+  auto staging = Staging::make(targets.first(), targets.of_cache());
   if (!staging.ok()) return as_build_error(staging.error(), doing);
   auto found = run_tool(tool, job, staging->folder());
   if (!found.ok()) return found.error().code == ErrorCode::kIo ? as_build_error(found.error(), doing) : found;
-  const Status published = publish(staging->folder(), targets, job, *found);
-  if (!published.ok()) {
-    const bool is_disk = published.error().reason == Reason::kDiskFull;
-    return is_disk ? as_build_error(published.error(), doing) : published.error();
-  }
+  SKUA_RETURN_IF_ERROR(publish(staging->folder(), targets, job, *found));
   return found;
 }
 

@@ -55,12 +55,14 @@ struct QuantizeJob {
 };
 
 /// Converts `job.model` to half precision, mixed or int8, compares it with float32, and puts the result at
-/// `job.out`, whole or not at all, and the cache at `job.cache`; nothing else is left in these folders.
+/// `job.out` and the cache at `job.cache`: both or, after an error, neither, whole; nothing else is left in
+/// these folders. With `may_overwrite`, an error of the disk while files are replaced may leave a new model
+/// beside a cache that nothing vouches for.
 /// Returns what the tool found (docs/reference/cli.md). Errors: InvalidArgumentError (builder_missing: an
 /// interpreter, script or Python package that is not there or cannot be used; invalid_argument), IoError
 /// exists, EngineBuildError (the model, a conversion that does not hold, data_set_malformed,
 /// data_set_changed, cancelled, builder_timeout, disk_full), CalibrationCacheError (names that the cache does
-/// not hold, and the file system's when it is written).
+/// not hold).
 Result<Json> quantize_model(const QuantizeTool& tool, const QuantizeJob& job);
 
 }  // namespace skua

@@ -1,10 +1,15 @@
 // `skua quantize --calibration-cache` without Python: a shell script answers in the tool's place.
 #include <gmock/gmock.h>
 
+#include <cerrno>
+#include <functional>
+#include <set>
+
 #include "calibration/cache_origin.h"
 #include "cli/quantize_tool.h"
 #include "core/hash.h"
 #include "core/json_strict.h"
+#include "fault_filesystem.h"
 #include "temp_folder.h"
 #include "verdicts.h"
 
@@ -110,6 +115,80 @@ TEST_F(QuantizeCacheTest, WhatTheTextDoesNotHoldIsRefusedBeforeAnythingIsWritten
     EXPECT_TRUE(is_error(quantize(part), ErrorCode::kInternal, Reason::kInternal)) << part;
   }
   EXPECT_THAT(left(), IsEmpty());
+}
+
+Status status_of(const Result<Json>& result) { return result.ok() ? Status() : Status(result.error()); }
+
+/// Fails one operation after the other of the disk, until none is left to fail.
+template <typename Judge>
+void sweep_faults(QuantizeJob& job, const std::function<Status()>& quantize, Judge judge) {
+  FaultFileSystem disk;
+  std::uint64_t refused = 0;
+  for (std::uint64_t at = 1;; ++at) {
+    job.files = &disk;
+    disk.arm({.fail_at = at, .reason = Reason::kDiskFull, .error_number = ENOSPC});
+    const Status done = quantize();
+    if (!disk.has_fired()) {
+      EXPECT_TRUE(is_ok(done)) << "the control";
+      break;
+    }
+    judge(done, disk.journal().back());
+    refused += done.ok() ? 0 : 1;
+  }
+  EXPECT_GT(refused, 20U) << "the control";
+}
+
+TEST_F(QuantizeCacheTest, AFailingDiskLeavesNothingSoThatItCanBeTriedAgain) {
+  std::filesystem::create_directory(folder_.path() / "models");
+  job_.out = folder_.path() / "models" / "int8.onnx";
+  const auto seen = [this] {
+    std::vector<std::string> names;
+    for (const char* folder : {"models", "out"})
+      for (const std::string& name :
+           posix_file_system().open_folder(folder_.path() / folder).value()->list().value())
+        if (!name.starts_with(".skua-quantize-"))
+          names.push_back(name);  // whose removal failed; the next one's
+    return names;
+  };
+  std::set<std::string> told;
+  sweep_faults(
+      job_, [this] { return status_of(quantize(part_of(kScales))); },
+      [&](const Status& done, const std::string& operation) {
+        EXPECT_EQ(seen().size(), done.ok() ? 5U : 0U) << operation;
+        for (const char* name : {"models", "out"})
+          if (!done.ok() &&
+              done.error().message.starts_with("cannot write to " + (folder_.path() / name).string()))
+            told.insert(name);
+        for (const std::string& name : seen())
+          std::filesystem::remove(folder_.path() / (name == "int8.onnx" ? "models" : "out") / name);
+      });
+  EXPECT_THAT(left(), ElementsAre("net.calib_cache", "net.calib_cache.dataset_sha256", "net.calib_cache.json",
+                                  "net.calib_cache.sha256"))
+      << "nothing hidden";
+  EXPECT_THAT(told, ElementsAre("models", "out")) << "the folder whose disk is full";
+}
+
+TEST_F(QuantizeCacheTest, AFailingDiskLeavesNoMixtureOfTwoCachesThatAnythingVouchesFor) {
+  job_.may_overwrite = true;
+  const std::string other = part_of(R"([["images", 1.0]])");
+  ASSERT_TRUE(is_ok(quantize(other)));
+  int broken = 0;
+  sweep_faults(
+      job_, [this] { return status_of(quantize(part_of(kScales))); },
+      [&](const Status&, const std::string& operation) {
+        const std::string digest = hash_of(folder_.read("out/net.calib_cache")).hex();
+        bool is_whole = true;
+        for (const char* voucher : {"out/net.calib_cache.sha256", "out/net.calib_cache.json"}) {
+          const bool is_there = folder_.has(voucher);
+          EXPECT_TRUE(!is_there || folder_.read(voucher).find(digest) != std::string::npos) << operation;
+          is_whole = is_whole && is_there;
+        }
+        if (is_whole) return;
+        ++broken;
+        job_.files = &posix_file_system();
+        EXPECT_TRUE(is_ok(quantize(other))) << operation;
+      });
+  EXPECT_GT(broken, 0) << "the control: what replaces a cache may leave none that is used";
 }
 
 TEST_F(QuantizeCacheTest, ACacheIsReplacedOnlyWhenAsked) {
