@@ -6,7 +6,9 @@ import errno
 import hashlib
 import io
 import os
+import re
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,10 @@ from skua_precision import graphs
 from skua_precision.errors import PrecisionError, build_error
 
 MAX_ARRAY_BYTES = 2**31  # of one sample; a network's input is far below
+MAX_ENTRIES, MAX_DIRECTORY_BYTES = 1000, 2**20  # of an archive
+END, MEMBER = struct.Struct("<4s4H2IH"), struct.Struct("<4s5H3I2H")  # APPNOTE 4.3.16 and 4.3.7
+ZIP64_SEARCH = END.size + 20 + 2**16
+NOT_HERE, STREAMED = 0xFFFFFFFF, 8
 HELD_OUT_EVERY = 5  # one sample in so many judges the result and calibrates nothing
 Arrays = dict[str, np.ndarray]
 
@@ -114,9 +120,37 @@ def _array(file: SampleFile, value: ValueInfoProto, data: bytes) -> np.ndarray:
     return np.array(array, order="C")
 
 
+def _check_frame(file: SampleFile, data: bytes) -> None:
+    """As src/calibration/npz.cpp: what numpy.savez writes, before zipfile makes an object of every entry of the directory."""
+    if len(data) < END.size or data[-END.size:].find(b"PK\5\6") != 0:
+        raise malformed(file, "a .npz file", "no directory of an archive at its end")
+    if re.search(rb"PK\x06\x07.{16}PK\x05\x06", data[-ZIP64_SEARCH:], re.DOTALL):
+        raise malformed(file, "an archive of less than 4 GiB", "a directory in ZIP64")
+    _, disk, first_disk, here, count, size, offset, comment = END.unpack_from(data, len(data) - END.size)
+    if count > MAX_ENTRIES or size > MAX_DIRECTORY_BYTES:
+        raise malformed(file, f"a directory of at most {MAX_ENTRIES} arrays and {MAX_DIRECTORY_BYTES} bytes", f"{count} and {size}")
+    is_whole = (disk, first_disk, here, comment) == (0, 0, count, 0) and offset + size + END.size == len(data)
+    if not is_whole or (offset and not data.startswith(b"PK\3\4")):
+        raise malformed(file, "a .npz file", "an archive with something in front or behind")
+
+
+def _check_member(file: SampleFile, data: bytes, entry: zipfile.ZipInfo) -> None:
+    """That the header in front of a member says what the directory does: zipfile compares the names alone."""
+    _, _, flags, method, _, _, crc, packed, size, name, _ = MEMBER.unpack_from(data, entry.header_offset)
+    if packed == size == NOT_HERE:  # numpy always uses the extra field of ZIP64
+        _, _, size, packed = struct.unpack_from("<HHQQ", data, entry.header_offset + MEMBER.size + name)
+    is_streamed = flags & STREAMED and crc == 0  # the numbers stand behind the member
+    said = (entry.compress_type, entry.CRC, entry.compress_size, entry.file_size)
+    if (method, crc, packed, size) != said and not (is_streamed and method == entry.compress_type):
+        raise malformed(file, f"the same of '{entry.filename}' in front of it and in the directory", "a difference")
+
+
 def _arrays(file: SampleFile, inputs: dict[str, ValueInfoProto], data: bytes) -> Arrays:
+    _check_frame(file, data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()
+        if len(entries) != int.from_bytes(data[-12:-10], "little"):
+            raise malformed(file, "as many arrays as the archive says", str(len(entries)))
         if (size := sum(entry.file_size for entry in entries)) > MAX_ARRAY_BYTES:
             raise malformed(file, f"at most {MAX_ARRAY_BYTES} bytes of arrays", str(size))
         names = [entry.filename.removesuffix(".npy") for entry in entries]
@@ -126,6 +160,8 @@ def _arrays(file: SampleFile, inputs: dict[str, ValueInfoProto], data: bytes) ->
             raise malformed(file, f"one array an input ({', '.join(inputs)})", ", ".join(sorted(names)) or "none")
         if other := [entry for entry in entries if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]:
             raise malformed(file, "members stored or deflated, as numpy writes them", f"another way for '{other[0].filename}'")
+        for entry in entries:
+            _check_member(file, data, entry)
         return {name: _array(file, inputs[name], _member(file, archive, entry))
                 for name, entry in zip(names, entries, strict=True)}
 

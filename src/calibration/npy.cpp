@@ -14,7 +14,7 @@ namespace skua {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::size_t kMaxHeaderBytes = 65536;
+constexpr std::size_t kMaxHeaderBytes = 10'000;
 static_assert(kNpyHeaderLimitBytes == 12 + kMaxHeaderBytes);
 constexpr std::size_t kAlignment = 64;
 

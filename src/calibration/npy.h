@@ -16,8 +16,8 @@ namespace skua {
 /// Files beyond this size are refused (too_large).
 inline constexpr std::uint64_t kNpyLimitBytes = std::uint64_t{4} << 30U;
 
-/// A header is no longer than this, with what comes in front of it.
-inline constexpr std::size_t kNpyHeaderLimitBytes = 12 + 65536;
+/// A header is no longer than NumPy reads, with what comes in front of it.
+inline constexpr std::size_t kNpyHeaderLimitBytes = 12 + 10'000;
 
 struct NpyHeader {
   DType dtype = DType::kFloat32;

@@ -17,6 +17,10 @@ namespace {
 constexpr std::string_view kSuffix = ".npy";
 constexpr std::size_t kShownNames = 16;
 constexpr std::size_t kShownBytes = 400;
+constexpr std::string_view kMemberMark = "PK\x03\x04", kEndMark = "PK\x05\x06", kLocatorMark = "PK\x06\x07";
+constexpr std::size_t kEndBytes = 22, kLocatorBytes = 20;
+constexpr std::size_t kEndSearchBytes = kEndBytes + kLocatorBytes + 65'536;  // as far as the library searches
+constexpr std::uint64_t kMaxEntries = 1000, kMaxDirectoryBytes = std::uint64_t{1} << 20U;
 
 struct Discard {  // never zip_close, which would write
   void operator()(zip_t* archive) const noexcept { zip_discard(archive); }
@@ -36,6 +40,47 @@ Error no_memory(const std::string& where) {
 Error of_library(zip_error_t& error, const std::string& where, const std::string& expected) {
   if (zip_error_code_zip(&error) == ZIP_ER_MEMORY) return no_memory(where);
   return malformed(where, expected, quote(zip_error_strerror(&error), kShownBytes));
+}
+
+std::uint64_t little_endian(std::span<const std::byte> bytes) {
+  std::uint64_t value = 0;
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte)
+    value = (value << 8U) | std::to_integer<std::uint64_t>(*byte);
+  return value;
+}
+
+/// APPNOTE 4.3.15 and 4.3.16: a locator of ZIP64 in front of an end record, which no archive of 2 GiB needs.
+/// The library looks for one in front of everything that looks like an end record.
+bool has_zip64_end(std::string_view text) {
+  for (std::size_t at = text.find(kEndMark); at != std::string_view::npos; at = text.find(kEndMark, at + 1))
+    if (at >= kLocatorBytes && text.substr(at - kLocatorBytes, kLocatorMark.size()) == kLocatorMark)
+      return true;
+  return false;
+}
+
+/// The frame of an archive as numpy.savez writes it, before the library allocates for its directory: a member
+/// first, and a directory without a comment last.
+Status judge_frame(std::span<const std::byte> bytes, const std::string& where) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (bytes.size() < kEndBytes || text.substr(bytes.size() - kEndBytes, kEndMark.size()) != kEndMark) {
+    return malformed(where, "a .npz file", "no directory of an archive at its end");
+  }
+  if (has_zip64_end(text.substr(bytes.size() - std::min(bytes.size(), kEndSearchBytes)))) {
+    return malformed(where, "an archive of less than 4 GiB", "a directory in ZIP64");
+  }
+  const auto end = bytes.last(kEndBytes);
+  const std::uint64_t entries = little_endian(end.subspan(10, 2)), size = little_endian(end.subspan(12, 4)),
+                      offset = little_endian(end.subspan(16, 4)), comment = little_endian(end.last(2));
+  if (entries > kMaxEntries || size > kMaxDirectoryBytes) {
+    return malformed(where,
+                     "a directory of at most " + std::to_string(kMaxEntries) + " arrays and " +
+                         std::to_string(kMaxDirectoryBytes) + " bytes",
+                     std::to_string(entries) + " and " + std::to_string(size));
+  }
+  const bool is_whole = comment == 0 && offset + size + kEndBytes == bytes.size() &&
+                        (offset == 0 || text.starts_with(kMemberMark));
+  return is_whole ? Status()
+                  : malformed(where, "a .npz file", "an archive with something in front or behind");
 }
 
 /// Over `bytes`, which must outlive it.
@@ -205,6 +250,7 @@ Result<Tensor> read_array(zip_t* archive, const Stored& stored, const TensorSpec
 Result<TensorMap> decode_npz(std::span<const std::byte> bytes, std::span<const TensorSpec> inputs,
                              const std::string& where) {
   try {
+    SKUA_RETURN_IF_ERROR(judge_frame(bytes, where));
     SKUA_ASSIGN_OR_RETURN(const Archive archive, open_archive(bytes, where));
     SKUA_ASSIGN_OR_RETURN(const auto indices, find_arrays(archive.get(), inputs, where));
     SKUA_ASSIGN_OR_RETURN(const auto members, judge_members(archive.get(), indices, where));

@@ -17,7 +17,8 @@ inline constexpr std::uint64_t kMaxSampleBytes = std::uint64_t{2} << 30U;
 /// One array for each of `inputs`, in their order, and nothing else; each is what check_input takes, finite,
 /// and in C order whatever order it has in the file. `where` names the file in messages.
 ///
-/// EngineBuildError, data_set_malformed: no ZIP archive, or one whose directory and entries do not agree;
+/// EngineBuildError, data_set_malformed: no ZIP archive, one whose directory and entries do not agree, or has
+/// more than 1000 of them, 1 MiB or ZIP64's end record, or one with anything in front or behind;
 /// another number of arrays, one twice, an unknown one; members that are encrypted or neither stored nor
 /// deflated; another check sum, fewer or more bytes than the archive says; a header that is not NumPy's 1.0
 /// or 2.0, Python objects, a foreign byte order; more than `kMaxSampleBytes`. OutOfMemoryError.

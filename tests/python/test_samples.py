@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import random
+import struct
 import sys
 import tracemalloc
 import zipfile
@@ -119,6 +120,34 @@ def test_a_flipped_bit_ends_as_a_refusal_or_changes_no_value(tmp_path, compresse
         else:
             np.testing.assert_array_equal(read["x"], values)
     assert refused > 8 * values.nbytes, "the control: values do change"
+
+
+ARCHIVES = (Path(__file__).resolve().parents[1] / "fixtures/samples/archives.txt").read_text("ascii").splitlines()
+
+
+@pytest.mark.parametrize("verdict, name, digits", [row.split() for row in ARCHIVES if not row.startswith("#")])
+def test_an_archive_is_judged_as_by_the_other_reader(tmp_path, verdict, name, digits):
+    """src/calibration/npz.cpp is tested with the same rows."""
+    model = network()
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2]))
+    listed = sample(tmp_path, bytes.fromhex(digits))
+    if verdict == "bad":
+        assert refusal(samples.read, listed, model).reason == "data_set_malformed", name
+        return
+    np.testing.assert_array_equal(samples.read(listed, model)["x"], np.array([[1, 2]], np.float32))
+
+
+def test_a_directory_is_judged_before_it_is_read(tmp_path):
+    """An object for each of its entries takes more memory than the file."""
+    whole = npz_of(x__npy=b"")
+    at, end = whole.find(b"PK\1\2"), whole.rfind(b"PK\5\6")
+    directory = whole[at:end] * 40_000
+    for count in (1, 40_000):  # zipfile reads as much as the size says
+        data = whole[:at] + directory + struct.pack("<4s4xHHIIH", b"PK\5\6", count, count, len(directory), at, 0)
+        tracemalloc.start()
+        assert "a directory of at most" in str(refusal(samples.read, sample(tmp_path, data), network()))
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(data)
+        tracemalloc.stop()
 
 
 def npz_of(**members: bytes) -> bytes:

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <sstream>
 
 #include "samples_fixture.h"
@@ -51,6 +52,62 @@ TEST(Npz, ASampleIsOneArrayAnInput) {
     EXPECT_EQ(read->find("x")->as<float>()[1], 2.0F);
     EXPECT_EQ(read->find("x")->view().shape, Shape({1, 2}));
   }
+}
+
+/// python/skua_precision/samples.py is tested with the same rows.
+TEST(Npz, ArchivesAreJudgedAsByTheOtherReader) {
+  std::ifstream file(std::string(SKUA_SOURCE_DIR) + "/tests/fixtures/samples/archives.txt");
+  std::map<std::string, int> seen;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with('#')) continue;
+    std::istringstream words(line);
+    std::string verdict, name, digits, bytes;
+    words >> verdict >> name >> digits;
+    for (std::size_t i = 0; i < digits.size(); i += 2)
+      bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+    ++seen[verdict];
+    if (verdict == "bad") {
+      EXPECT_TRUE(refuses(bytes, "data set, s.npz")) << name;
+      continue;
+    }
+    const auto read = decode(bytes);
+    ASSERT_TRUE(is_ok(read)) << name;
+    EXPECT_EQ(read->find("x")->as<float>()[1], 2.0F) << name;
+  }
+  EXPECT_GT(seen["good"], 5);
+  EXPECT_GT(seen["bad"], 30);
+}
+
+/// Of nothing but a directory: `count` members, all of them the one at the beginning.
+std::string directory_of(std::uint64_t count, bool is_zip64) {
+  const auto number = [](std::uint64_t value, std::size_t bytes) {
+    return std::string(reinterpret_cast<const char*>(&value), bytes);
+  };
+  const std::string member = zip_of({{"x.npy", kGood}});
+  const std::size_t at = member.find("PK\x01\x02"), end = member.rfind("PK\x05\x06");
+  std::string bytes = member.substr(0, at);
+  for (std::uint64_t i = 0; i < count; ++i) bytes += member.substr(at, end - at);
+  const std::uint64_t size = bytes.size() - at, behind = bytes.size();
+  if (is_zip64) {  // APPNOTE 4.3.14 and 4.3.15
+    bytes += "PK\x06\x06" + number(44, 8) + number(45, 2) + number(45, 2) + std::string(8, '\0') +
+             number(count, 8) + number(count, 8) + number(size, 8) + number(at, 8);
+    bytes += "PK\x06\x07" + std::string(4, '\0') + number(behind, 8) + number(1, 4);
+  }
+  const std::uint64_t shown = is_zip64 ? 0xFFFF : count;
+  return bytes + "PK\x05\x06" + std::string(4, '\0') + number(shown, 2) + number(shown, 2) + number(size, 4) +
+         number(at, 4) + std::string(2, '\0');
+}
+
+TEST(Npz, ADirectoryIsJudgedBeforeItIsReadWhole) {
+  EXPECT_TRUE(is_ok(decode(directory_of(1, false)))) << "the control";
+  EXPECT_TRUE(refuses(directory_of(2, false), "expected"));
+  EXPECT_TRUE(refuses(directory_of(1001, false), "at most 1000 arrays"));
+  const std::string large = directory_of(40'000, true);
+  EXPECT_TRUE(refuses(large, "a directory in ZIP64"));
+  const std::string whole = zip_of({{"x.npy", kGood}});
+  EXPECT_TRUE(refuses(large.substr(0, large.size() - 22) + whole, "with something in front"));
+  EXPECT_TRUE(refuses("front" + whole, "with something in front or behind"));
+  EXPECT_TRUE(refuses(whole + "behind", "a .npz file"));
 }
 
 TEST(Npz, EveryTypeIsRead) {
