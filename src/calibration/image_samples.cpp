@@ -16,6 +16,7 @@ namespace skua::calibration {
 namespace {
 
 const std::string kFile(kPreprocessName);
+constexpr std::uint64_t kMaxValueBytes = kMaxSampleBytes - (1U << 20U);  // a .npz has a name around them
 
 Error no_memory(const std::string& where) {
   return make_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory,
@@ -42,6 +43,14 @@ Shape ImageSamples::shape_of(const ImageSize& size) const {
   return {1, size.height, size.width, channels()};
 }
 
+Status ImageSamples::judge_values(const Shape& shape, const std::string& where) const {
+  SKUA_RETURN_IF_ERROR(check_input(input_, input_.dtype, shape, where));
+  SKUA_ASSIGN_OR_RETURN(const std::size_t bytes, shape.byte_size(input_.dtype));
+  if (bytes <= kMaxValueBytes) return {};
+  return malformed(where, "at most " + std::to_string(kMaxValueBytes) + " bytes of values",
+                   std::to_string(bytes));
+}
+
 Status ImageSamples::judge_input() const {
   const bool is_byte = input_.dtype == DType::kUInt8;
   const bool is_image = is_byte || input_.dtype == DType::kFloat32 || input_.dtype == DType::kFloat16;
@@ -56,7 +65,7 @@ Status ImageSamples::judge_input() const {
     return malformed(kFile, "no scale, mean or std for an input of uint8, which has whole numbers", "one");
   }
   const auto& size = preprocess_.crop ? preprocess_.crop : preprocess_.resize;
-  if (size) return check_input(input_, input_.dtype, shape_of(*size), kFile);
+  if (size) return judge_values(shape_of(*size), kFile);
   // The images' own size: what does not depend on it can be told now.
   Shape shape = shape_of({1, 1});
   for (std::size_t axis = 1; axis < shape.rank(); ++axis) {
@@ -121,12 +130,7 @@ Result<Tensor> ImageSamples::convert(Image image, const std::string& where) cons
     return malformed(where, "at least the " + text_of(size) + " that crop leaves", text_of(own));
   }
   const Shape shape = shape_of(size);
-  SKUA_RETURN_IF_ERROR(check_input(input_, input_.dtype, shape, where));
-  SKUA_ASSIGN_OR_RETURN(const std::size_t bytes, shape.byte_size(input_.dtype));
-  if (bytes > kMaxSampleBytes) {
-    return malformed(where, "at most " + std::to_string(kMaxSampleBytes) + " bytes of values",
-                     std::to_string(bytes));
-  }
+  SKUA_RETURN_IF_ERROR(judge_values(shape, where));
   SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(input_.dtype, shape));
   const auto real = [this](std::size_t c, std::uint8_t value) { return table_[c][value]; };
   if (input_.dtype == DType::kFloat32) write<float>(image, size, tensor, real);

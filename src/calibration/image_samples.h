@@ -19,18 +19,21 @@ class ImageSamples {
  public:
   /// For an input of batch 1: four dimensions, float32, float16 or uint8.
   /// EngineBuildError, data_set_malformed, naming preprocess.yaml: another input, or one that what the file
-  /// says cannot become (channels, size, values beyond the type; uint8 that is not taken as it is).
+  /// says cannot become (channels, size, values beyond the type; uint8 that is not taken as it is; more bytes
+  /// than a sample may have).
   static Result<ImageSamples> create(const Preprocess& preprocess, const TensorSpec& input);
 
   /// The input for one PNG or JPEG file. `where` names it in messages. EngineBuildError, data_set_malformed:
-  /// damaged, or not of the size that is needed. OutOfMemoryError. Cost: the decoded image twice, and the
-  /// tensor. Thread-safe.
+  /// damaged, or not of the size that is needed. OutOfMemoryError. Cost: the decoded image twice, or that
+  /// and the resized one (up to 0.8 GB, also where crop leaves little of it), and the tensor; resize's time.
+  /// Thread-safe.
   Result<Tensor> decode(std::span<const std::byte> file, const std::string& where) const;
 
  private:
   ImageSamples(const Preprocess& preprocess, TensorSpec input)
       : preprocess_(preprocess), input_(std::move(input)) {}
   Status judge_input() const;
+  Status judge_values(const Shape& shape, const std::string& where) const;
   Status fill_table();
   int channels() const noexcept { return preprocess_.channels == ImageChannels::kGray ? 1 : 3; }
   Shape shape_of(const ImageSize& size) const;

@@ -29,7 +29,8 @@ Result<TensorMap> decode_npz(std::span<const std::byte> bytes, std::span<const T
 
 /// The same arrays as an archive that decode_npz and numpy.load read: members stored, in the map's order; the
 /// same arrays give the same bytes. Requires host tensors of static shapes. OutOfMemoryError,
-/// EngineBuildError (io_error: what the library found). Cost: the arrays twice in memory. Thread-safe.
+/// EngineBuildError (io_error: what the library found). Cost: three copies of the arrays in memory.
+/// Thread-safe.
 Result<std::string> encode_npz(const TensorMap& arrays);
 
 }  // namespace skua::calibration

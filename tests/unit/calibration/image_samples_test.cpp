@@ -157,6 +157,15 @@ TEST(ImageSamples, AnInputThatNoImageCanBecomeIsRefusedAtOnce) {
                       "channels: rgb\nlayout: nchw\nstd: 1e-300"));
 }
 
+TEST(ImageSamples, MoreThanASampleMayHoldIsRefusedBeforeAnImageIsRead) {
+  const TensorSpec any = image_input(DType::kFloat32, {-1, -1, -1, -1});
+  const std::string yaml = "channels: rgb\nlayout: nchw\nresize: {width: 16384, height: ";
+  EXPECT_TRUE(refuses(any, "at most ", yaml + "16384}"));
+  EXPECT_TRUE(is_ok(open(yaml + "8192}", any))) << "the control";
+  EXPECT_TRUE(is_ok(open(yaml + "16384}", image_input(DType::kUInt8, {-1, -1, -1, -1}))));
+  EXPECT_TRUE(refuses(any, "at most ", yaml + "10922}")) << "2 GiB less 128 KiB: the names may need them";
+}
+
 TEST(ImageSamples, AnImageOfAnotherSizeIsRefusedByName) {
   const auto decoded = [](const std::string& yaml, const Image& picture, const TensorSpec& spec) {
     return open(yaml, spec).value().decode(bytes_of(encode_png(picture)), "f/a.png");

@@ -57,6 +57,7 @@ TEST(ImageResize, TheLargestSidesDoNotOverflow) {
   EXPECT_EQ(resized(wide, 1, 1), (Pixels{255}));
   EXPECT_EQ(resized({1, side, 1, wide.pixels}, 1, 1), (Pixels{255}));
   EXPECT_EQ(resized({1, 1, 1, {255}}, side, 1), wide.pixels);
+  EXPECT_EQ(resized({1, side, 1, wide.pixels}, side, 1), wide.pixels) << "rows and columns at once";
   EXPECT_EQ(resized(wide, side - 1, 1), Pixels(static_cast<std::size_t>(side) - 1, 255));
 }
 
