@@ -3,7 +3,8 @@
     python quantize.py REQUEST.json RESPONSE.json [PARENT_PID]
 
 The request names the model, the precision, what stays float32, the inputs to judge with or the samples to calibrate
-or compare with, and the file to write, which lies in the caller's staging folder. The response holds either `result` or `error`. Status 28: no space left.
+or compare with, and the file to write, which lies in the caller's staging folder. The response holds either `result`
+or `error`. Status 28: no space left.
 """
 
 from __future__ import annotations
@@ -90,9 +91,11 @@ def half_result(converted: Conversion, weights: WeightReport, ranges: dict[str, 
 
 
 def to_int8(request: dict) -> dict:
-    from skua_precision import accuracy, activations, half, qdq, samples
+    from skua_precision import accuracy, activations, graphs, half, qdq, samples
 
     source = read_model(request)
+    if request["scales"]:
+        graphs.refuse_links(source, Path(request["model"]))
     data = request["data_set"]
     calibrating, held_out = samples.split(files_of(request))
     named = half.prepare(source.model)

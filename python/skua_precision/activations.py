@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,8 @@ from skua_precision.errors import build_error
 FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 LARGEST_INTEGER = 127.0  # of int8, around zero
 LEAST_SCALE, LARGEST_SCALE = 2.0**-64, 2.0**64  # docs/formats/calibration-cache.md
+MAX_TENSORS, MAX_NAME_BYTES, MAX_CACHE_BYTES = 500_000, 4096, 2**26  # the same
+HEAD_BYTES, SCALE_BYTES = len("TRT-100300-EntropyCalibration2\n"), len(": 3f800000\n")
 ANY_REACH = 1.0  # of what is zero whatever the inputs hold: zero is zero at every scale
 SHAPES_ALONE = ("Shape", "Size")  # what these give depends on no value
 
@@ -26,7 +29,22 @@ def of(model: ModelProto) -> list[str]:
     made = [name for node in model.graph.node for name in node.output if name]
     names = list(dict.fromkeys([*graphs.inputs_of(model), *made]))
     types = {value.name: value.type for value in check.session_of(ranges.probe(model, names)).get_outputs()}
-    return [name for name in names if types[name] in FLOATS]
+    found = [name for name in names if types[name] in FLOATS]
+    _check_names(found)
+    return found
+
+
+def _check_names(names: list[str]) -> None:
+    """That docs/formats/calibration-cache.md has a line for each, before anything is calibrated."""
+    for name in names:
+        if len(name.encode()) > MAX_NAME_BYTES or any(unicodedata.category(letter) == "Cc" for letter in name):
+            raise build_error("model_unsupported", f"value {ascii(name[:80])}: expected a name of 1 to {MAX_NAME_BYTES} bytes without "
+                                                   "control characters for a calibration cache, found another; rename it in the "
+                                                   "model, or leave --calibration-cache out")
+    size = HEAD_BYTES + sum(len(name.encode()) + SCALE_BYTES for name in names)
+    if len(names) > MAX_TENSORS or size > MAX_CACHE_BYTES:
+        raise build_error("model_unsupported", f"the model: expected at most {MAX_TENSORS} activations in {MAX_CACHE_BYTES} bytes for a "
+                                               f"calibration cache, found {len(names)} in {size}; leave --calibration-cache out")
 
 
 def _fixed(model: ModelProto) -> set[str]:

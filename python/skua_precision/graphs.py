@@ -48,6 +48,7 @@ def load(path: Path) -> Source:
         model = onnx.load_model_from_string(data)
         outside = [t for t in all_weights(model.graph) if t.data_location == TensorProto.EXTERNAL]
         places = sorted({entry.value for t in outside for entry in t.external_data if entry.key == "location"})
+        _check_places(path, places)
         files = {place: _file_digest(path.parent / place) for place in places}  # before they are read, so that a change shows
         onnx.load_external_data_for_model(model, str(path.parent))
         if not model.graph.node:
@@ -59,6 +60,22 @@ def load(path: Path) -> Source:
         said = str(error).strip().split("\n")[0]
         raise build_error("model_malformed", f"{path}: {said}; export the model again") from error
     return Source(model, hashlib.sha256(data).hexdigest(), files)
+
+
+def _check_places(path: Path, places: list[str]) -> None:
+    """A build record names files by their last name."""
+    names = [path.name, *(Path(place).name for place in places)]
+    if len(set(names)) != len(names):
+        raise build_error("external_weights", f"{path}: expected another name for each file of the model, found {', '.join(names)}; "
+                                              "export the model with its weights in one file")
+
+
+def refuse_links(source: Source, path: Path) -> None:
+    """For a calibration cache, whose model is named by its digest: what computes that follows none."""
+    for file in (path, *(path.parent / place for place in source.files)):
+        if file.is_symlink():
+            raise build_error("model_unreadable", f"{file}: expected a regular file of a model that a calibration cache is made for, "
+                                                  "found a link; put the file itself there")
 
 
 def _file_digest(path: Path) -> str:

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "cache/staged_copy.h"
+#include "calibration/cache_text.h"
 #include "calibration/data_set.h"
 #include "cli/file_group.h"
 #include "cli/quantize_cache.h"
@@ -22,7 +23,9 @@ namespace {
 // Not the prefix of engine caches: the output's folder belongs to the user, and only what is surely ours may
 // be removed from it.
 constexpr std::string_view kPrefix = ".skua-quantize-";
-constexpr std::size_t kMaxResponseBytes = 16U << 20U;
+// A cache of the largest size in JSON, which may need more than one byte for one: \" and \u00e9.
+constexpr std::size_t kMaxResponseBytes = 4 * calibration::kMaxCacheBytes;
+constexpr std::size_t kMaxResponseValues = 4 * calibration::kMaxCacheTensors;
 
 Error tool_missing(const std::filesystem::path& path, std::string_view what, int native = 0) {
   return make_error(ErrorCode::kInvalidArgument, Reason::kBuilderMissing,
@@ -194,7 +197,8 @@ Error decode_error(const Json& json) {
 }
 
 Result<Json> decode_response(const std::string& text) {
-  auto json = parse_json(text, {.max_bytes = kMaxResponseBytes, .max_depth = 8});
+  auto json =
+      parse_json(text, {.max_bytes = kMaxResponseBytes, .max_depth = 8, .max_values = kMaxResponseValues});
   if (!json.ok()) return tool_defect(json.error().message);
   ObjectReader reader(*json, "response");
   const Json* result = reader.optional("result");

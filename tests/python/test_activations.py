@@ -93,6 +93,57 @@ def test_inner_graphs_are_refused():
     assert refused.value.reason == "model_unsupported"
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\x7fb", "a" * 4097, "\u00e9" * 2049])
+def test_a_name_that_no_cache_holds_is_refused_before_anything_is_calibrated(name):
+    for good in (name.replace("\n", " ").replace("\x7f", "\u00e9")[:2048], "y"):
+        activations.of(over_x(helper.make_node("Relu", ["x"], [good]), last=good))  # the control
+    with pytest.raises(PrecisionError, match="1 to 4096 bytes without control characters") as refused:
+        activations.of(over_x(helper.make_node("Relu", ["x"], [name]), helper.make_node("Neg", [name], ["y"]), last="y"))
+    assert refused.value.reason == "model_unsupported" and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("bound, value", [("MAX_TENSORS", 5), ("MAX_CACHE_BYTES", 80)])
+def test_more_than_a_cache_holds_is_refused_before_anything_is_calibrated(monkeypatch, bound, value):
+    assert len(activations.of(half.prepare(network()))) == 6  # the control
+    monkeypatch.setattr(activations, bound, value)
+    with pytest.raises(PrecisionError, match=f"at most .*{value}"):
+        activations.of(half.prepare(network()))
+
+
+def with_weights_in(folder, *places):
+    model = network()
+    for place, weight in zip(places, model.graph.initializer):
+        onnx.external_data_helper.set_external_data(weight, place)
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).write_bytes(weight.raw_data)
+        weight.ClearField("raw_data")
+        weight.data_location = TensorProto.EXTERNAL
+    (folder / "m.onnx").write_bytes(model.SerializeToString())
+    return folder / "m.onnx"
+
+
+def test_files_of_one_name_are_refused_at_once(tmp_path):
+    """No build record could name them."""
+    assert len(graphs.load(with_weights_in(tmp_path, "a/w.bin", "b/v.bin")).files) == 2  # the control
+    for places in (("a/w.bin", "b/w.bin"), ("a/m.onnx",)):
+        with pytest.raises(PrecisionError, match="another name for each file") as refused:
+            graphs.load(with_weights_in(tmp_path, *places))
+        assert refused.value.reason == "external_weights"
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "a/w.bin"])
+def test_a_link_is_refused_for_a_cache_before_anything_is_calibrated(tmp_path, name):
+    """Whoever trusts the cache follows none."""
+    path = with_weights_in(tmp_path, "a/w.bin")
+    graphs.refuse_links(graphs.load(path), path)  # the control
+    (tmp_path / name).rename(tmp_path / "elsewhere")
+    (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+    source = graphs.load(path) if name == "m.onnx" else graphs.Source(network(), "", {"a/w.bin": ""})
+    with pytest.raises(PrecisionError, match=f"{name}.*put the file itself there") as refused:
+        graphs.refuse_links(source, path)
+    assert refused.value.reason == "model_unreadable"
+
+
 def test_a_model_of_several_files_is_named_as_build_records_name_it(tmp_path):
     """SHA-256 over "<digest> <base name>" of each file, by name: tests/e2e compares it with what compiling records."""
     place = tmp_path / "m.onnx"

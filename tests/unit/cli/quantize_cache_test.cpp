@@ -87,6 +87,16 @@ TEST_F(QuantizeCacheTest, ModelAndCacheMayLieInDifferentFolders) {
   EXPECT_EQ(folder_.read("out/net.calib_cache"), kText);
 }
 
+TEST_F(QuantizeCacheTest, ManyTensorsFitIntoTheAnswer) {
+  std::string scales = "[";
+  for (int i = 0; i < 30'000; ++i)
+    scales +=
+        (i == 0 ? "" : ", ") + std::string("[\"") + std::string(600, 'a') + std::to_string(i) + "\", 0.5]";
+  const auto result = quantize(part_of(scales + "]"));
+  ASSERT_TRUE(is_ok(result));
+  EXPECT_EQ((*result)["cache"]["tensors"], 30'000);
+}
+
 TEST_F(QuantizeCacheTest, ExternalWeightsAreOfTheModel) {
   folder_.write("w.bin", "weights");
   const std::string lines = hash_of("model").hex() + " m.onnx\n" + hash_of("weights").hex() + " w.bin\n";
