@@ -58,7 +58,8 @@ class Sample:
 
 
 def malformed(file: SampleFile, expected: str, found: str) -> PrecisionError:
-    return build_error("data_set_malformed", f"data set, {file.name}: expected {expected}, found {found}")
+    return build_error("data_set_malformed", f"data set, {file.name}: expected {expected}, found {found}; repair it or take it out "
+                                             "of the data set")
 
 
 def _changed(file: SampleFile, found: str) -> PrecisionError:
@@ -192,7 +193,7 @@ def split(files: Sequence[SampleFile]) -> tuple[list[SampleFile], list[SampleFil
     contents = list(dict.fromkeys(file.content for file in files))
     if len(contents) < 2:
         raise build_error("data_set_malformed", f"the data set: expected at least 2 samples that differ, one to calibrate with "
-                                                f"and one to judge with, found {len(contents)}")
+                                                f"and one to judge with, found {len(contents)}; give more samples")
     every = min(HELD_OUT_EVERY, len(contents))
     judging = set(contents[every - 1::every])
     return [f for f in files if f.content not in judging], [f for f in files if f.content in judging]

@@ -194,12 +194,15 @@ Result<SampleKind> common_kind(const std::vector<std::string>& names) {
     if (common && *common != *kind) return malformed(name, "samples of one kind", "images beside .npz files");
     common = kind;
   }
-  if (!common) return malformed("the folder", "at least one .npz, .png, .jpg or .jpeg file", "none");
+  if (!common)
+    return malformed("the folder", "at least one .npz, .png, .jpg or .jpeg file", "none",
+                     "put samples there");
   if (*common == SampleKind::kImage && !has_preprocess) {
-    return malformed(std::string(kPreprocessName), "how an image becomes an input", "no such file");
+    return malformed(std::string(kPreprocessName), "how an image becomes an input", "no such file",
+                     "write one beside the images");
   }
   if (*common == SampleKind::kNpz && has_preprocess) {
-    return malformed(std::string(kPreprocessName), "no such file beside .npz samples", "one");
+    return malformed(std::string(kPreprocessName), "no such file beside .npz samples", "one", "take it out");
   }
   return *common;
 }

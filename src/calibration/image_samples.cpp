@@ -57,12 +57,14 @@ Status ImageSamples::judge_input() const {
   if (!is_image || input_.shape.rank() != 4) {
     return malformed(kFile, "an input of 4 dimensions and float32, float16 or uint8, which images can become",
                      quote(input_.name, 400) + ": " + std::string(to_string(input_.dtype)) + " " +
-                         input_.shape.to_string());
+                         input_.shape.to_string(),
+                     "give .npz samples for such a network");
   }
   const bool is_plain =
       preprocess_.scale == 1 && preprocess_.mean == Preprocess().mean && preprocess_.std == Preprocess().std;
   if (is_byte && !is_plain) {
-    return malformed(kFile, "no scale, mean or std for an input of uint8, which has whole numbers", "one");
+    return malformed(kFile, "no scale, mean or std for an input of uint8, which has whole numbers", "one",
+                     "take them out, or give the network an input of floats");
   }
   const auto& size = preprocess_.crop ? preprocess_.crop : preprocess_.resize;
   if (size) return judge_values(shape_of(*size), kFile);

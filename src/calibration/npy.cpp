@@ -30,8 +30,7 @@ constexpr std::array kTypes{
 };
 
 Error malformed(const std::string& where, const std::string& what, Reason reason = Reason::kMalformed) {
-  return make_error(ErrorCode::kInvalidArgument, reason,
-                    where + ": " + what + "; write it with numpy.save(numpy.ascontiguousarray(x))");
+  return make_error(ErrorCode::kInvalidArgument, reason, where + ": " + what);
 }
 
 /// Reads the header's Python dictionary, as numpy.save writes it: {'descr': '<f4', 'fortran_order': False,
@@ -177,6 +176,20 @@ Result<DType> dtype_of(const Dictionary& header, const std::string& where) {
                    Reason::kDtypeMismatch);
 }
 
+/// Its errors do not say what to do.
+Result<Tensor> decode_whole(std::span<const std::byte> bytes, const std::string& where) {
+  SKUA_ASSIGN_OR_RETURN(const NpyHeader header, decode_npy_header(bytes, where));
+  if (header.is_fortran) return malformed(where, "Fortran order, expected C order");
+  SKUA_ASSIGN_OR_RETURN(const std::size_t expected, header.shape.byte_size(header.dtype));
+  if (expected != bytes.size() - header.data_offset) {
+    return malformed(where, "shape " + header.shape.to_string() + " needs " + std::to_string(expected) +
+                                " bytes, the file has " + std::to_string(bytes.size() - header.data_offset));
+  }
+  SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(header.dtype, header.shape));
+  if (expected > 0) std::memcpy(tensor.view().data, bytes.data() + header.data_offset, expected);
+  return tensor;
+}
+
 }  // namespace
 
 Result<NpyHeader> decode_npy_header(std::span<const std::byte> bytes, const std::string& where) {
@@ -195,16 +208,11 @@ Result<NpyHeader> decode_npy_header(std::span<const std::byte> bytes, const std:
 }
 
 Result<Tensor> decode_npy(std::span<const std::byte> bytes, const std::string& where) {
-  SKUA_ASSIGN_OR_RETURN(const NpyHeader header, decode_npy_header(bytes, where));
-  if (header.is_fortran) return malformed(where, "Fortran order, expected C order");
-  SKUA_ASSIGN_OR_RETURN(const std::size_t expected, header.shape.byte_size(header.dtype));
-  if (expected != bytes.size() - header.data_offset) {
-    return malformed(where, "shape " + header.shape.to_string() + " needs " + std::to_string(expected) +
-                                " bytes, the file has " + std::to_string(bytes.size() - header.data_offset));
-  }
-  SKUA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(header.dtype, header.shape));
-  if (expected > 0) std::memcpy(tensor.view().data, bytes.data() + header.data_offset, expected);
-  return tensor;
+  auto tensor = decode_whole(bytes, where);
+  if (tensor.ok() || tensor.error().code != ErrorCode::kInvalidArgument) return tensor;
+  Error error = std::move(tensor).error();
+  error.message += "; write it with numpy.save(numpy.ascontiguousarray(x))";
+  return error;
 }
 
 std::string encode_npy_header(const TensorView& view) {

@@ -27,7 +27,7 @@ struct NpyHeader {
 };
 
 /// The header at the beginning of `bytes`, which need not hold the values. `where` names the file in
-/// messages. InvalidArgumentError (malformed, dtype_mismatch). Thread-safe, as all here.
+/// messages. InvalidArgumentError (malformed, dtype_mismatch), without what to do. Thread-safe, as all here.
 Result<NpyHeader> decode_npy_header(std::span<const std::byte> bytes, const std::string& where);
 
 /// A whole file in C order. InvalidArgumentError (malformed, dtype_mismatch) or OutOfMemoryError.

@@ -228,7 +228,11 @@ Result<Tensor> read_array(zip_t* archive, const Stored& stored, const TensorSpec
   std::vector<std::byte> head(std::min<std::uint64_t>(stored.size, kNpyHeaderLimitBytes));
   SKUA_RETURN_IF_ERROR(reader.fill(head.data(), head.size()));
   const auto header = decode_npy_header(head, file);
-  if (!header.ok()) return malformed(where, header.error());
+  if (!header.ok()) {
+    Error refusal = malformed(where, header.error());
+    refusal.message += "; write the sample with numpy.savez";
+    return refusal;
+  }
   SKUA_RETURN_IF_ERROR(check_input(input, header->dtype, header->shape, where));
   SKUA_ASSIGN_OR_RETURN(const std::size_t size, header->shape.byte_size(header->dtype));
   if (stored.size - header->data_offset != size) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "calibration/data_set.h"
 #include "core/text.h"
 
 namespace skua::calibration {
@@ -36,10 +37,13 @@ bool all_of(const TensorView& values, Judge judge) {
 
 }  // namespace
 
-Error malformed(const std::string& where, const std::string& expected, const std::string& found) {
-  return make_error(ErrorCode::kEngineBuild, Reason::kDataSetMalformed,
-                    "data set, " + where + ": expected " + expected + ", found " + found +
-                        "; a data set holds samples and nothing else: repair this or take it out");
+Error malformed(const std::string& where, const std::string& expected, const std::string& found,
+                std::string_view remedy) {
+  if (remedy.empty() && where == kPreprocessName) remedy = "change it, or give the network that it is for";
+  if (remedy.empty()) remedy = "a data set holds samples and nothing else: repair this or take it out";
+  return make_error(
+      ErrorCode::kEngineBuild, Reason::kDataSetMalformed,
+      "data set, " + where + ": expected " + expected + ", found " + found + "; " + std::string(remedy));
 }
 
 Error malformed(const std::string& where, const Error& cause) {

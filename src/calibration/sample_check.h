@@ -2,13 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "skua/tensor.h"
 
 namespace skua::calibration {
 
-/// EngineBuildError, data_set_malformed: "data set, <where>: expected ..., found ...; <what to do>".
-Error malformed(const std::string& where, const std::string& expected, const std::string& found);
+/// EngineBuildError, data_set_malformed: "data set, <where>: expected ..., found ...; <remedy>". Without one:
+/// to repair or take out a sample, and to change preprocess.yaml.
+Error malformed(const std::string& where, const std::string& expected, const std::string& found,
+                std::string_view remedy = {});
 /// The same from an error that says what was expected and found itself.
 Error malformed(const std::string& where, const Error& cause);
 

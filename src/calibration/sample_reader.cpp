@@ -29,10 +29,11 @@ Result<std::vector<std::byte>> bytes_of(Folder& folder, const DataSetFile& file,
 Result<ImageSamples> open_images(Folder& folder, const DataSet& set, const std::vector<TensorSpec>& inputs) {
   if (inputs.size() != 1) {
     return malformed(std::string(kPreprocessName), "a network with one input, which images can become",
-                     std::to_string(inputs.size()) + " inputs");
+                     std::to_string(inputs.size()) + " inputs", "give .npz samples for such a network");
   }
   if (set.others.size() != 1) {
-    return malformed(std::string(kPreprocessName), "how an image becomes an input", "no such file");
+    return malformed(std::string(kPreprocessName), "how an image becomes an input", "no such file",
+                     "write one beside the images");
   }
   SKUA_ASSIGN_OR_RETURN(const auto bytes, bytes_of(folder, set.others[0], kMaxPreprocessBytes));
   const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -66,7 +67,7 @@ Result<Split> split(const DataSet& set) {
   if (contents.size() < 2) {
     return malformed("the folder",
                      "at least 2 samples that differ, one to calibrate with and one to judge with",
-                     std::to_string(contents.size()));
+                     std::to_string(contents.size()), "give more samples");
   }
   const std::size_t every = std::min(kHeldOutEvery, contents.size());
   Split result;

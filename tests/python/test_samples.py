@@ -61,7 +61,7 @@ def test_a_sample_is_one_array_an_input(tmp_path, compressed):
 def test_what_does_not_fit_is_refused_by_name(tmp_path, arrays, part):
     refused = refusal(samples.read, sample(tmp_path, npz(**arrays)), network())
     assert refused.reason == "data_set_malformed"
-    assert part in str(refused) and "s.npz" in str(refused)
+    assert part in str(refused) and "s.npz" in str(refused) and "; repair it or take it out of the data set" in str(refused)
 
 
 def test_pickles_are_never_read(tmp_path):
@@ -267,7 +267,8 @@ def test_the_split_is_that_of_the_other_reader(contents, expected):
 
 
 def test_one_sample_is_too_few():
-    assert refusal(samples.split, [SampleFile(Path("a"), "")]).reason == "data_set_malformed"
+    refused = refusal(samples.split, [SampleFile(Path("a"), "")])
+    assert refused.reason == "data_set_malformed" and str(refused).endswith("; give more samples")
 
 
 def test_files_of_one_content_are_on_one_side():

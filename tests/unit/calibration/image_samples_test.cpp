@@ -166,6 +166,23 @@ TEST(ImageSamples, MoreThanASampleMayHoldIsRefusedBeforeAnImageIsRead) {
   EXPECT_TRUE(refuses(any, "at most ", yaml + "10922}")) << "2 GiB less 128 KiB: the names may need them";
 }
 
+TEST(ImageSamples, WhatToDoFitsWhatIsWrong) {
+  const auto told = [](const TensorSpec& spec, const std::string& yaml) {
+    return open(yaml, spec).error().message;
+  };
+  const std::string plain = "channels: rgb\nlayout: nchw";
+  const auto ends = [](const std::string& text, const std::string& end) {
+    return text.ends_with(end) ? "" : text;
+  };
+  EXPECT_EQ(ends(told(image_input(DType::kInt64), plain), "; give .npz samples for such a network"), "");
+  EXPECT_EQ(ends(told(image_input(DType::kUInt8), plain + "\nstd: 3"),
+                 "; take them out, or give the network an input of floats"),
+            "");
+  EXPECT_EQ(ends(told(image_input(DType::kFloat32, {1, 1, 2, 2}), plain),
+                 "; change it, or give the network that it is for"),
+            "");
+}
+
 TEST(ImageSamples, AnImageOfAnotherSizeIsRefusedByName) {
   const auto decoded = [](const std::string& yaml, const Image& picture, const TensorSpec& spec) {
     return open(yaml, spec).value().decode(bytes_of(encode_png(picture)), "f/a.png");

@@ -110,6 +110,12 @@ TEST(Npz, ADirectoryIsJudgedBeforeItIsReadWhole) {
   EXPECT_TRUE(refuses(whole + "behind", "a .npz file"));
 }
 
+TEST(Npz, AHeaderThatIsNoneSaysHowASampleIsWritten) {
+  const auto read = decode(zip_of({{"x.npy", "no array"}}));
+  ASSERT_FALSE(read.ok());
+  EXPECT_TRUE(read.error().message.ends_with("; write the sample with numpy.savez")) << read.error().message;
+}
+
 TEST(Npz, EveryTypeIsRead) {
   const std::vector<std::pair<std::string, DType>> types = {
       {"<f4", DType::kFloat32}, {"<f2", DType::kFloat16}, {"<f8", DType::kFloat64}, {"|i1", DType::kInt8},
