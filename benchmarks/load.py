@@ -182,7 +182,8 @@ def main() -> int:
     if arguments.quick:
         out = out / "quick"
     os.makedirs(out, exist_ok=True)
-    measures = {"verify": measure_verify, "trust": measure_trust, "dataset": measure_data_set, "sessions": measure_sessions, "growth": measure_growth}
+    measures = {"verify": measure_verify, "trust": measure_trust, "dataset": measure_data_set,
+                "sessions": measure_sessions, "growth": measure_growth}
     chosen = arguments.only.split(",")
     if not set(chosen) <= set(PARTS):
         parser.error(f"--only: expected some of {', '.join(PARTS)}")

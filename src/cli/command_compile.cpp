@@ -115,15 +115,8 @@ Status compile(const CompileArguments& arguments, Session& session) {
   return {};
 }
 
-}  // namespace
-
-void add_compile(CLI::App& app, Action& action) {
-  auto a = std::make_shared<CompileArguments>();
-  CLI::App* command = app.add_subcommand("compile", "compile one model into an engine cache");
-  command->add_option("MODEL", a->model, "network file (.onnx, .pt)")->required();
-  command->add_option("--runtime", a->runtime, "tensorrt, pytorch_fp16 or onnx_trt_ep")
-      ->capture_default_str();
-  command->add_option("--out", a->out, "engine cache folder")->required();
+/// The options that a build configuration has, too.
+void add_build_options(CLI::App* command, CompileArguments* a) {
   CLI::Option* config = command->add_option("--config", a->config_file, "build configuration (BUILD.json)");
   for (CLI::Option* option :
        {command->add_option("--precision", a->precision, "fp16, int8, mixed or fp32"),
@@ -151,6 +144,18 @@ void add_compile(CLI::App& app, Action& action) {
                             "pattern of node names that are float32; may be repeated")}) {
     option->excludes(config);
   }
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, Action& action) {
+  auto a = std::make_shared<CompileArguments>();
+  CLI::App* command = app.add_subcommand("compile", "compile one model into an engine cache");
+  command->add_option("MODEL", a->model, "network file (.onnx, .pt)")->required();
+  command->add_option("--runtime", a->runtime, "tensorrt, pytorch_fp16 or onnx_trt_ep")
+      ->capture_default_str();
+  command->add_option("--out", a->out, "engine cache folder")->required();
+  add_build_options(command, a.get());
   command->add_option("--name", a->name, "logical name (default: the file's stem)");
   command->add_option("--set", a->settings, "KEY=VALUE of the configuration; may be repeated");
   command->add_option("--timeout", a->timeout_s,
