@@ -43,6 +43,9 @@ struct GoldenSource {
   std::string origin;  ///< e.g. "pytorch 2.13.0 eager fp32"
 };
 
+/// Whether artifacts of this precision are judged by samples: int8 and mixed.
+bool is_judged(Precision precision) noexcept;
+
 /// The most that an int8 or mixed artifact may differ from its float32 source, over samples that calibrated
 /// nothing (docs/design/compile.md defines each figure). The defaults are the bounds: they may be tightened,
 /// not loosened.
@@ -75,7 +78,8 @@ struct BuildConfig {
   /// calibration-cache.md). It is used if it was made from this model, data set, algorithm and TensorRT, or
   /// the build ends.
   std::optional<std::filesystem::path> calibration_cache;
-  bool allow_cpu_ranges = false;  ///< whether that cache may hold ranges that were measured on a CPU
+  /// Whether a cache may hold ranges that were measured on a CPU: this one, or one beside the engine.
+  bool allow_cpu_ranges = false;
   std::vector<OptimizationProfile> optimization_profiles;
   std::optional<std::string> model_name;           ///< default: the model file's stem
   std::vector<std::string> keep_fp32;              ///< node-name patterns (`*`, `?`) held in FP32

@@ -75,11 +75,11 @@ class Accuracy:
         self.least_cosine = min(self.least_cosine, cosine) if np.isfinite(cosine) else -1.0
 
     def finish(self) -> None:
-        typical = float(np.sqrt(np.mean([length**2 for _, length in self.lengths]))) if self.lengths else 0.0
+        typical = float(np.median([length for _, length in self.lengths])) if self.lengths else 0.0
         for difference, length in self.lengths:
             reference = max(length, LEAST_REFERENCE * typical)
             relative = difference / reference if reference > 0.0 else (np.inf if difference > 0.0 else 0.0)
-            self.relative_l2 = max(self.relative_l2, relative if np.isfinite(relative) else np.inf)
+            self.relative_l2 = max(self.relative_l2, relative if np.isfinite(relative) and np.isfinite(reference) else np.inf)
 
     def faults(self) -> list[str]:
         """What is beyond its bound, as a message tells it."""

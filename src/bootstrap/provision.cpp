@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "bootstrap/accuracy_figures.h"
 #include "bootstrap/file_metadata.h"
 #include "bootstrap/published_sets.h"
 #include "cache/publish.h"
@@ -90,8 +91,8 @@ std::map<std::string, std::string> runtime_options(const RuntimeConfig& config) 
 }
 
 /// The manifest without what only publishing decides: set id, sequence, file list.
-Manifest draft_manifest(const SetSpec& spec, const ProvisionContext& context,
-                        std::vector<EngineRecord> records) {
+Result<Manifest> draft_manifest(const SetSpec& spec, const ProvisionContext& context,
+                                std::vector<EngineRecord> records) {
   Manifest manifest;
   manifest.created = utc_text(context.clock->utc_us());
   manifest.not_after = spec.not_after;
@@ -101,7 +102,10 @@ Manifest draft_manifest(const SetSpec& spec, const ProvisionContext& context,
   manifest.builder = std::string(build_id());
   for (std::size_t i = 0; i < records.size(); ++i) {
     const NetworkSpec& network = spec.networks[i];
-    manifest.artifacts.push_back({network.name, network.criticality, std::move(records[i]), {}});
+    SKUA_ASSIGN_OR_RETURN(std::vector<AccuracyFigure> accuracy,
+                          accuracy_figures(records[i], network.build.accuracy));
+    manifest.artifacts.push_back(
+        {network.name, network.criticality, std::move(records[i]), std::move(accuracy)});
   }
   // The order that SetWriter publishes in, so that content digests can be compared.
   std::sort(manifest.artifacts.begin(), manifest.artifacts.end(), [](const auto& a, const auto& b) {
@@ -193,7 +197,9 @@ Result<bool> is_up_to_date(const SetSpec& spec, const ProvisionContext& context,
     if (!difference.empty()) return false;
     records.push_back(artifact->engine);
   }
-  return is_same_set(spec, draft_manifest(spec, context, std::move(records)), set);
+  // A record that does not keep the bounds of now is one to compile anew.
+  const auto draft = draft_manifest(spec, context, std::move(records));
+  return draft.ok() && is_same_set(spec, *draft, set);
 }
 
 /// What flies is what SET.yaml asks for; it may lack the signature.
@@ -241,7 +247,7 @@ Result<ProvisionReport> renew(const SetSpec& spec, const ProvisionContext& conte
   SKUA_RETURN_IF_ERROR(check_signs(context, published));
   ProvisionReport report;
   SKUA_ASSIGN_OR_RETURN(std::vector<EngineRecord> records, obtain_engines(spec, context, facts, report));
-  Manifest draft = draft_manifest(spec, context, std::move(records));
+  SKUA_ASSIGN_OR_RETURN(Manifest draft, draft_manifest(spec, context, std::move(records)));
   if (published.current && is_same_set(spec, draft, published.current->manifest)) {
     SKUA_RETURN_IF_ERROR(keep(sets, context, *published.current, report));
     return settled(sets, std::move(report));

@@ -118,10 +118,6 @@ void read_precision(YamlFields& fields, BuildConfig& build) {
   }
 }
 
-bool is_judged(Precision precision) {
-  return precision == Precision::kInt8 || precision == Precision::kMixed;
-}
-
 void read_calibration(YamlFields& fields, const Place& place, BuildConfig& build) {
   const auto node = fields.node("calibration");
   if (!node) return;
@@ -129,6 +125,9 @@ void read_calibration(YamlFields& fields, const Place& place, BuildConfig& build
   entry.require("data_set");
   build.calibration_dataset = path_of(entry, "data_set", place);
   build.fp32_source = path_of(entry, "fp32_source", place);
+  // Data that say nothing of the flight would judge themselves, and pass: a set that may fly has other
+  // judges.
+  if (build.precision == Precision::kInt8) entry.require("judged_by");
   build.accuracy_dataset = path_of(entry, "judged_by", place);
   build.calibration_algorithm = entry.text("algorithm").value_or(build.calibration_algorithm);
   build.calibration_cache = path_of(entry, "cache", place);

@@ -63,8 +63,8 @@ Result<Json> build_to_key(const BuildConfig& build) {
   if (build.calibration_cache) {
     SKUA_ASSIGN_OR_RETURN(json["calibration_cache"],
                           digest_key("calibration_cache", *build.calibration_cache));
-    json["allow_cpu_ranges"] = build.allow_cpu_ranges;
   }
+  if (build.allow_cpu_ranges) json["allow_cpu_ranges"] = true;
   if (build.accuracy_dataset) json["is_judged_by_others"] = true;
   if (build.accuracy != AccuracyLimits()) json["accuracy"] = to_json(build.accuracy);
   return json;

@@ -34,6 +34,9 @@ struct SourceFile {
 
 /// In `proof`: the digest of the data set that int8 or mixed was compared with float32 on.
 inline constexpr const char* kJudgedBy = "accuracy.dataset_sha256";
+/// In `proof`: behind this, the name of each file of the float32 network that it was compared with; the
+/// value is its digest.
+inline constexpr const char* kComparedWith = "accuracy.fp32_source.";
 /// In `proof`: why the calibration cache that was there was used, or not.
 inline constexpr const char* kCalibrationWhy = "calibration.why";
 

@@ -71,11 +71,8 @@ void show_calibration(const EngineRecord& record, Console& console) {
   console.line("  data set " + origin.dataset_sha256.hex() + ": calibrated with " +
                std::to_string(origin.sample_count) + " samples (" + origin.algorithm + ", " +
                origin.producer + "), compared with float32 on " + proof("accuracy.samples"));
-  for (const TensorSpec& output : record.outputs) {
-    const std::string head = "accuracy." + output.name + ".";
-    console.line("  output " + output.name + ": relative_l2 " + proof(head + "relative_l2") +
-                 ", mismatched " + proof(head + "mismatched") + ", agreement " + proof(head + "agreement"));
-  }
+  for (const TensorSpec& output : record.outputs)
+    console.line("  output " + output.name + ": " + proof("accuracy." + output.name));
 }
 
 void show(const EngineRecord& record, const std::filesystem::path& folder, Console& console) {

@@ -109,16 +109,23 @@ std::pair<double, double> add_floats(const std::vector<double>& expected, const 
   return {lengths.difference, lengths.expected};
 }
 
+double median(std::vector<double> values) {
+  if (values.empty()) return 0.0;
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 != 0 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
 /// A sample whose output is next to nothing is judged beside a share of a typical one.
 double relative_l2(const std::vector<std::pair<double, double>>& lengths) {
-  double squares = 0.0;
-  for (const auto& [difference, length] : lengths) squares += length * length;
-  const double typical = lengths.empty() ? 0.0 : std::sqrt(squares / static_cast<double>(lengths.size()));
+  std::vector<double> all;
+  for (const auto& [difference, length] : lengths) all.push_back(length);
+  const double typical = median(std::move(all));
   double worst = 0.0;
   for (const auto& [difference, length] : lengths) {
     const double reference = std::max(length, kLeastReference * typical);
     const double relative = difference == 0.0 ? 0.0 : reference > 0.0 ? difference / reference : kInfinity;
-    worst = std::max(worst, std::isfinite(relative) ? relative : kInfinity);
+    worst = std::max(worst, std::isfinite(relative) && std::isfinite(reference) ? relative : kInfinity);
   }
   return worst;
 }
@@ -160,22 +167,32 @@ AccuracyJudge::AccuracyJudge(const std::vector<TensorSpec>& outputs) {
   }
 }
 
+std::set<std::string> AccuracyJudge::add_keypoints(Answer& expected, Answer& found) {
+  if (!is_detector(expected) || !is_detector(found)) return {};
+  if (expected.at(kKeypoints).shape != found.at(kKeypoints).shape) return {};
+  const KeypointPairs pairs = pair_keypoints(expected, found);
+  std::set<std::string> done{kKeypoints};
+  // Which rows are in use: the agreement tells, where both say it in one form.
+  const auto mine = expected.find(pairs.mark), theirs = found.find(pairs.mark);
+  const bool is_told = mine != expected.end() && theirs != found.end() && !mine->second.is_float() &&
+                       mine->second.dtype == theirs->second.dtype &&
+                       mine->second.shape == theirs->second.shape;
+  if (is_told) done.insert(pairs.mark);
+  for (const std::string& name : done) {
+    const auto known = outputs_.find(name);
+    if (known == outputs_.end()) continue;
+    OutputAccuracy& figures = known->second.figures;
+    figures.agreement = std::min(figures.agreement, pairs.agreement);
+    figures.compared += pairs.count;
+  }
+  for (const auto& [name, rows] : pairs.expected) expected[name] = rows;
+  for (const auto& [name, rows] : pairs.found) found[name] = rows;
+  return done;
+}
+
 void AccuracyJudge::add(const TensorMap& expected, const TensorMap& found) {
   Answer wanted = answer_of(expected), got = answer_of(found);
-  std::set<std::string> done;
-  if (is_detector(wanted) && is_detector(got) && wanted.at(kKeypoints).shape == got.at(kKeypoints).shape) {
-    const KeypointPairs pairs = pair_keypoints(wanted, got);
-    done.insert(kKeypoints);
-    // Which rows are in use: the agreement tells.
-    if (!pairs.mark.empty() && !wanted.at(pairs.mark).is_float()) done.insert(pairs.mark);
-    for (const std::string& name : done) {
-      OutputAccuracy& figures = outputs_.at(name).figures;
-      figures.agreement = std::min(figures.agreement, pairs.agreement);
-      figures.compared += pairs.count;
-    }
-    for (const auto& [name, rows] : pairs.expected) wanted[name] = rows;
-    for (const auto& [name, rows] : pairs.found) got[name] = rows;
-  }
+  const std::set<std::string> done = add_keypoints(wanted, got);
   for (auto& [name, output] : outputs_) {
     if (done.count(name) != 0) continue;
     const OutputValues &mine = wanted[name], &theirs = got[name];

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "compile/output_values.h"
 #include "skua/build_config.h"
 #include "skua/tensor.h"
 
@@ -29,8 +31,8 @@ class AccuracyJudge {
  public:
   /// For outputs of these names.
   explicit AccuracyJudge(const std::vector<TensorSpec>& outputs);
-  /// One sample: what the source gives, and what the artifact gives. Both have every output, in host memory;
-  /// other shapes or types count as wholly different.
+  /// One sample: what the source gives, and what the artifact gives, in host memory. An output that one
+  /// lacks, or that has another shape or type there, counts as wholly different.
   void add(const TensorMap& expected, const TensorMap& found);
   /// After the last sample.
   std::vector<OutputAccuracy> finish() const;
@@ -40,6 +42,9 @@ class AccuracyJudge {
     OutputAccuracy figures;
     std::vector<std::pair<double, double>> lengths;  // of difference and output, each sample
   };
+  /// Compares keypoints, puts the rows of those that both have in the place of all, and says what is done.
+  std::set<std::string> add_keypoints(Answer& expected, Answer& found);
+
   std::map<std::string, Output> outputs_;
   std::vector<std::string> order_;
 };

@@ -131,7 +131,11 @@ Status write_golden(Compilation& compilation) {
 
 Status feed(const EngineRecord& record, const TensorMap& inputs, Execution& execution) {
   for (std::size_t i = 0; i < record.inputs.size(); ++i) {
-    const TensorView& view = inputs.find(record.inputs[i].name)->view();
+    const Tensor* const given = inputs.find(record.inputs[i].name);
+    if (given == nullptr || given->view().dtype != record.inputs[i].dtype)
+      return golden_error(Reason::kGoldenMalformed, "input " + quote(record.inputs[i].name),
+                          "a tensor of its name and type", "none");
+    const TensorView& view = given->view();
     SKUA_RETURN_IF_ERROR(execution.set_input_shape(i, view.shape));
     if (view.size_bytes() > 0) std::memcpy(execution.input(i).data, view.data, view.size_bytes());
   }

@@ -31,6 +31,10 @@ class Int8Graph {
     for (const OnnxTensor* tensor : all_tensors(model)) weights_[tensor->name] = tensor;
     for (const OnnxNode* node : nodes_) {
       for (const std::string& output : node->outputs) makers_[output] = node;
+      for (const OnnxAttribute& attribute : node->attributes) {
+        if (node->op_type == "Constant" && !attribute.tensors.empty() && !node->outputs.empty())
+          weights_[node->outputs.front()] = &attribute.tensors.front();
+      }
     }
   }
 
@@ -52,7 +56,10 @@ class Int8Graph {
       if (!is_pair(*node)) continue;
       if (node->op_type == "DequantizeLinear" && !node->inputs.empty())
         add_type(node->inputs[0], name, found);
-      if (node->inputs.size() > 2) add_type(node->inputs[2], name, found);
+      const bool has_zero_point = node->inputs.size() > 2 && !node->inputs[2].empty();
+      if (has_zero_point) add_type(node->inputs[2], name, found);
+      // Without one its numbers are uint8 (ONNX, QuantizeLinear).
+      if (!has_zero_point && node->op_type == "QuantizeLinear") found.push_back("no zero point of " + name);
     }
     return found;
   }

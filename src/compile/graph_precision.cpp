@@ -255,6 +255,17 @@ bool is_quantised(const OnnxNode& node) {
                      [&node](std::string_view part) { return node.op_type.find(part) != std::string::npos; });
 }
 
+bool is_quantised(const OnnxModel& model) {
+  const auto nodes = all_nodes(model);
+  return std::any_of(nodes.begin(), nodes.end(), [](const OnnxNode* node) { return is_quantised(*node); });
+}
+
+bool is_half(const OnnxModel& model) {
+  const auto tensors = all_tensors(model);
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const OnnxTensor* tensor) { return tensor->type == kOnnxHalf; });
+}
+
 bool matches_pattern(std::string_view pattern, std::string_view text) noexcept {
   std::size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
   while (t < text.size()) {

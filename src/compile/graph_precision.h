@@ -28,6 +28,10 @@ Status check_weights_still_half(const OnnxModel& source, const OnnxModel& artifa
 /// Whether a node quantises, dequantises, or computes with quantised values.
 bool is_quantised(const OnnxNode& node);
 
+/// Whether a graph has quantised nodes; whether it has half weights.
+bool is_quantised(const OnnxModel& model);
+bool is_half(const OnnxModel& model);
+
 /// `*` stands for any text, `?` for one character.
 bool matches_pattern(std::string_view pattern, std::string_view text) noexcept;
 

@@ -23,11 +23,8 @@ struct Samples {
 
 struct BuildSamples {
   Samples calibrating;  ///< no files for mixed, which is not calibrated
-  Samples judging;      ///< of the same set, no content that calibrates; or of accuracy_dataset
+  Samples judging;      ///< of the same set, or of accuracy_dataset: no content that calibrates
 };
-
-/// Whether artifacts of this precision are judged by samples.
-bool is_judged(Precision precision) noexcept;
 
 /// Reads the request's data sets, and divides the one that has to serve for both, for a build of `precision`.
 /// EngineBuildError: calibration::read_data_set's and split's.
@@ -41,13 +38,18 @@ Result<calibration::SampleReader> reader_of(const Samples& samples, const Engine
 Result<TensorMap> read_sample(const EngineRecord& record, const calibration::SampleReader& reader,
                               const calibration::DataSetFile& sample);
 
-/// Runs the samples that judge, and writes inputs and outputs of each into a file of the staging folder.
-Status write_values(const Compilation& compilation, const Samples& samples, Execution& execution,
+/// Of a reference build: runs the samples that judge, and writes the outputs of each into a file of the
+/// staging folder; the proof says how many, and of which data set. EngineBuildError: too_large, when these
+/// files would be larger than kMaxValueBytes together.
+Status write_values(Compilation& compilation, const Samples& samples, Execution& execution,
                     CompileProgress& progress);
+inline constexpr std::uint64_t kMaxValueBytes = std::uint64_t{8} << 30U;
 
-/// Runs the artifact on the inputs in those files of `samples`, which lie in `folder`, compares, and puts the
-/// figures into the record's proof. EngineBuildError: accuracy_too_low, or the reason of a failed run.
-Status judge_accuracy(Compilation& compilation, const Samples& samples, const std::filesystem::path& folder,
-                      Execution& execution, CompileProgress& progress);
+/// Runs the artifact on the same samples, compares with the files that `reference` has left in `folder`,
+/// which go, and puts the figures into the proof. EngineBuildError: data_set_changed (the reference has run
+/// other samples), contract_mismatch (the two networks take or give other tensors), accuracy_too_low, or the
+/// reason of a failed run.
+Status judge_accuracy(Compilation& compilation, const Samples& samples, const EngineRecord& reference,
+                      const std::filesystem::path& folder, Execution& execution, CompileProgress& progress);
 
 }  // namespace skua::compile

@@ -130,7 +130,9 @@ Answer rows_of(const Answer& answer, const Rows& rows) {
     const std::size_t columns = all == 0 ? 0 : output.values.size() / all;
     OutputValues& into = picked[name];
     into.dtype = output.dtype;
-    into.shape = {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)};
+    std::vector<std::int64_t> dims{static_cast<std::int64_t>(rows.size())};
+    dims.insert(dims.end(), shape.dims().begin() + 2, shape.dims().end());
+    into.shape = Shape::from(dims).value();
     for (const std::size_t row : rows) {
       const auto first = output.values.begin() + static_cast<std::ptrdiff_t>(row * columns);
       into.values.insert(into.values.end(), first, first + static_cast<std::ptrdiff_t>(columns));

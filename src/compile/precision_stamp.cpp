@@ -1,5 +1,8 @@
 #include "compile/precision_stamp.h"
 
+#include <set>
+#include <utility>
+
 #include "compile/compilation.h"
 #include "core/json_strict.h"
 #include "core/text.h"
@@ -55,16 +58,53 @@ Result<std::optional<PrecisionStamp>> stamp_of(const OnnxModel& model) {
   return std::optional<PrecisionStamp>(*std::move(stamp));
 }
 
-Status check_stamp(const std::optional<PrecisionStamp>& stamp, Precision precision,
-                   const Sha256& dataset_sha256) {
-  const std::string asked(to_string(precision));
+namespace {
+
+Status check_stamp(const PrecisionStamp& stamp, const CompileRequest& request, const BuildSamples& samples) {
+  const Precision precision = request.build.precision;
+  if (stamp.precision != precision)
+    return stamp_error("precision", std::string(to_string(precision)),
+                       std::string(to_string(stamp.precision)));
+  const Sha256& data_set = samples.calibrating.set.digest;
+  if (stamp.dataset_sha256 != data_set)
+    return stamp_error("data set", data_set.hex() + ", which is the given calibration_dataset",
+                       stamp.dataset_sha256.hex());
+  const std::size_t count = samples.calibrating.files.size();
+  if (stamp.sample_count != count)
+    return stamp_error("samples that calibrated", std::to_string(count), std::to_string(stamp.sample_count));
+  if (precision != Precision::kInt8 || request.build.keep_fp32.empty()) return {};
+  const std::set<std::string> asked(request.build.keep_fp32.begin(), request.build.keep_fp32.end());
+  const std::set<std::string> made(stamp.keep_fp32.begin(), stamp.keep_fp32.end());
+  if (asked == made) return {};
+  return stamp_error("keep_fp32", join(request.build.keep_fp32), join(stamp.keep_fp32));
+}
+
+}  // namespace
+
+Result<PrecisionStamp> settle_stamp(Compilation& compilation, const OnnxModel& model,
+                                    const BuildSamples& samples) {
+  const CompileRequest& request = compilation.request;
+  SKUA_ASSIGN_OR_RETURN(std::optional<PrecisionStamp> stamp, stamp_of(model));
   if (!stamp) return stamp_error(kPrecisionStamp, "one that says of what the model was made", "none");
-  if (stamp->precision != precision)
-    return stamp_error("precision", asked, std::string(to_string(stamp->precision)));
-  if (stamp->dataset_sha256 != dataset_sha256)
-    return stamp_error("data set", dataset_sha256.hex() + ", which is the given calibration_dataset",
-                       stamp->dataset_sha256.hex());
-  return {};
+  SKUA_RETURN_IF_ERROR(check_stamp(*stamp, request, samples));
+  if (!request.build.fp32_source) {
+    return build_error(Reason::kReferenceUnavailable,
+                       "precision " + std::string(to_string(request.build.precision)) +
+                           ": expected fp32_source, the float32 network that the model was made from, found "
+                           "none; give it: the artifact is compared with it");
+  }
+  compilation.record.calibration =
+      CalibrationProvenance{stamp->dataset_sha256, stamp->sample_count, compilation.record.model_sha256,
+                            stamp->algorithm, stamp->producer};
+  return *std::move(stamp);
+}
+
+Status check_source(const PrecisionStamp& stamp, const EngineRecord& reference) {
+  if (stamp.source_sha256 == reference.model_sha256) return {};
+  return build_error(Reason::kCalibrationMismatch,
+                     "fp32_source: expected the network that the model was made from, " +
+                         stamp.source_sha256.hex() + ", found " + reference.model_sha256.hex() +
+                         "; give that one");
 }
 
 }  // namespace skua::compile

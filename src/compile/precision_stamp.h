@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "compile/held_out.h"
 #include "onnx/onnx_model.h"
 #include "skua/engine_cache_entry.h"
 
@@ -28,8 +29,14 @@ struct PrecisionStamp {
 /// EngineBuildError, calibration_mismatch: a stamp that cannot be read.
 Result<std::optional<PrecisionStamp>> stamp_of(const OnnxModel& model);
 
-/// EngineBuildError, calibration_mismatch, unless `stamp` is of this precision and this data set.
-Status check_stamp(const std::optional<PrecisionStamp>& stamp, Precision precision,
-                   const Sha256& dataset_sha256);
+/// Of a model that was made from another one: reads the stamp, holds it to the request and to `samples`, and
+/// puts what it says of the making into the record; the model's digest stands where a cache's would.
+/// EngineBuildError: calibration_mismatch (no stamp, another precision, data set, number of samples or
+/// keep_fp32), reference_unavailable (no fp32_source to compare with).
+Result<PrecisionStamp> settle_stamp(Compilation& compilation, const OnnxModel& model,
+                                    const BuildSamples& samples);
+
+/// EngineBuildError, calibration_mismatch, unless the reference is of the network that the stamp names.
+Status check_source(const PrecisionStamp& stamp, const EngineRecord& reference);
 
 }  // namespace skua::compile

@@ -1,14 +1,11 @@
 #include "compile/reference.h"
 
-#include "compile/held_out.h"
+#include "compile/graph_precision.h"
 
 namespace skua::compile {
 
 Precision precision_of_source(const OnnxModel& source) {
-  for (const OnnxTensor* tensor : all_tensors(source)) {
-    if (tensor->type == kOnnxHalf) return Precision::kFp16;
-  }
-  return Precision::kFp32;
+  return is_half(source) ? Precision::kFp16 : Precision::kFp32;
 }
 
 CompileRequest reference_request(const Compilation& compilation, const std::filesystem::path& model,
@@ -35,8 +32,9 @@ CompileRequest reference_request(const Compilation& compilation, const std::file
   return request;
 }
 
-std::filesystem::path float32_source(const CompileRequest& request) {
-  return request.build.fp32_source.value_or(request.model_path);
+Error of_reference(Error error) {
+  error.message = "the float32 source: " + error.message;
+  return error;
 }
 
 }  // namespace skua::compile

@@ -19,7 +19,7 @@ Precision precision_of_source(const OnnxModel& source);
 CompileRequest reference_request(const Compilation& compilation, const std::filesystem::path& model,
                                  Precision precision, const std::filesystem::path& folder);
 
-/// What an int8 or mixed artifact is compared with: build.fp32_source, else the model itself.
-std::filesystem::path float32_source(const CompileRequest& request);
+/// An error of that build, told as one.
+Error of_reference(Error error);
 
 }  // namespace skua::compile

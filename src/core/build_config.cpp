@@ -24,16 +24,12 @@ Status check_model_name(std::string_view name) {
       " is not allowed; expected 1 to 64 characters of a-z, 0-9 and _, without a double underscore");
 }
 
-bool is_judged_by_samples(Precision precision) {
-  return precision == Precision::kInt8 || precision == Precision::kMixed;
-}
-
 /// A field for int8 and mixed alone: a path, or nothing.
 Status check_judged_path(const BuildConfig& config, std::string_view field,
                          const std::optional<std::filesystem::path>& path) {
   if (path && path->empty())
     return config_error(std::string(field) + " is an empty path; give the path or leave the field out");
-  if (!path || is_judged_by_samples(config.precision)) return {};
+  if (!path || is_judged(config.precision)) return {};
   return config_error(std::string(field) + " is set, but precision " +
                       std::string(to_string(config.precision)) +
                       " is not judged by samples; only int8 and mixed are: leave the field out, or ask for "
@@ -65,7 +61,7 @@ Status check_calibration(const BuildConfig& config) {
   SKUA_RETURN_IF_ERROR(check_judged_path(config, "fp32_source", config.fp32_source));
   SKUA_RETURN_IF_ERROR(check_judged_path(config, "accuracy_dataset", config.accuracy_dataset));
   SKUA_RETURN_IF_ERROR(check_ranges(config));
-  if (!is_judged_by_samples(config.precision) || config.calibration_dataset) return {};
+  if (!is_judged(config.precision) || config.calibration_dataset) return {};
   return config_error("precision " + std::string(to_string(config.precision)) +
                       " needs calibration_dataset, which is not set: its samples are what the artifact is "
                       "judged by; give the data set's folder");
@@ -77,8 +73,7 @@ Error looser(const std::string& field, double found, const std::string& expected
 }
 
 Status check_accuracy(const BuildConfig& config) {
-  if (config.accuracy == AccuracyLimits() || is_judged_by_samples(config.precision))
-    return config.accuracy.validate();
+  if (config.accuracy == AccuracyLimits() || is_judged(config.precision)) return config.accuracy.validate();
   return config_error("accuracy is set, but precision " + std::string(to_string(config.precision)) +
                       " is not judged by samples; leave the field out");
 }
@@ -233,6 +228,10 @@ Result<BuildRoute> build_route_from_string(std::string_view name) {
     if (to_string(route) == name) return route;
   }
   return config_error("build_route " + quote(name) + " is unknown; expected builder, trtexec or polygraphy");
+}
+
+bool is_judged(Precision precision) noexcept {
+  return precision == Precision::kInt8 || precision == Precision::kMixed;
 }
 
 Status AccuracyLimits::validate() const {

@@ -218,43 +218,67 @@ Status check_golden_name(const EngineRecord& record, const std::string& artifact
                          "; nothing was published: do not trust this network, or report it");
 }
 
-Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, const BuildConfig& build,
-                                const CompileContext& context, const std::string& artifact) {
-  SKUA_ASSIGN_OR_RETURN(std::string staging_name, cache.make_staging());
-  const Staging staging(cache, std::move(staging_name));
-  const CompileRequest request = make_request(model_path, build, context, staging, artifact);
-  SKUA_ASSIGN_OR_RETURN(const Sha256 key, build_key(build, context.config));
-  SKUA_RETURN_IF_ERROR(check_room(cache, staging, model_path));
-  if (build.precision == Precision::kInt8)
-    SKUA_RETURN_IF_ERROR(reject_untrusted_calibration(cache, artifact, context));
+/// Runs the build process, and completes its record with what only this process can say.
+Result<EngineRecord> build_in(WriterLock& cache, const Staging& staging, const CompileRequest& request,
+                              const CompileContext& context) {
+  const std::string& artifact = request.artifact_name;
+  SKUA_ASSIGN_OR_RETURN(const Sha256 key, build_key(request.build, context.config));
   SKUA_RETURN_IF_ERROR(write_request(cache, staging, request));
   BuilderLines lines(*context.events);
   SKUA_RETURN_IF_ERROR(run_builder(staging, context, lines));
   SKUA_ASSIGN_OR_RETURN(EngineRecord record, read_response(cache, staging));
   SKUA_RETURN_IF_ERROR(check_golden_name(record, artifact));
+  // The key covers the content of files that the builder read by itself: both must have seen the same.
+  if (record.build_config_sha256 != key) {
+    return build_error(Reason::kGoldenHashMismatch,
+                       "a file that is read beside the model (golden vectors, fp32_source, "
+                       "calibration_cache) changed while " +
+                           artifact + " was being built; compile it again");
+  }
   record.file = artifact;
   record.model = request.model_name;
   record.runtime_label = request.runtime_label;
   record.host = context.host;
-  record.precision = build.precision;
-  // The key covers the golden file's content, which the builder read by itself: both must have seen the same.
-  if (record.build_config_sha256 != key) {
-    return build_error(Reason::kGoldenHashMismatch,
-                       "the golden file changed while " + artifact + " was being built; compile it again");
-  }
+  record.precision = request.build.precision;
   record.proof["confinement"] = lines.confinement();
   record.proven = !context.unproven;
   record.builder = std::string(build_id());
   record.created = utc_text(system_clock().utc_us());
-  // Read before publishing, which ends the staging folder. Other runtimes measure nothing.
-  std::string timing;
-  if (request.runtime_label == "tensorrt") timing = staged_timing_cache(cache, staging, artifact);
-  SKUA_ASSIGN_OR_RETURN(const std::string calibrated, staged_calibration(cache, staging.name(), artifact));
+  return record;
+}
+
+/// With what a TensorRT build leaves beside its plan: measured kernels, and ranges.
+Result<EngineRecord> publish_with_caches(WriterLock& cache, const Staging& staging, EngineRecord record,
+                                         EventSink& events) {
+  // Read before publishing, which ends the staging folder.
+  const std::string artifact = record.file;
+  const std::string timing = staged_timing_cache(cache, staging, artifact);
+  SKUA_ASSIGN_OR_RETURN(const std::string ranges, staged_calibration(cache, staging.name(), record));
+  SKUA_RETURN_IF_ERROR(drop_calibration(cache, record));
   // The engine first: whoever is interrupted leaves a record whose cache is not there, and calibrates again.
   SKUA_ASSIGN_OR_RETURN(EngineRecord published, publish_engine(cache, staging.name(), std::move(record)));
-  keep_timing_cache(cache, timing, artifact, *context.events);
-  SKUA_RETURN_IF_ERROR(keep_calibration(cache, calibrated, published, *context.events));
+  keep_timing_cache(cache, timing, artifact, events);
+  SKUA_RETURN_IF_ERROR(keep_calibration(cache, ranges, published, events));
   return published;
+}
+
+Result<EngineRecord> build_into(WriterLock& cache, const fs::path& model_path, const BuildConfig& build,
+                                const CompileContext& context, const std::string& artifact) {
+  SKUA_ASSIGN_OR_RETURN(std::string staging_name, cache.make_staging());
+  const Staging staging(cache, std::move(staging_name));
+  const CompileRequest request = make_request(model_path, build, context, staging, artifact);
+  SKUA_RETURN_IF_ERROR(check_room(cache, staging, model_path));
+  const bool is_tensorrt = request.runtime_label == "tensorrt";  // other runtimes measure nothing
+  std::optional<std::string> rejected;
+  if (is_tensorrt && build.precision == Precision::kInt8) {
+    SKUA_ASSIGN_OR_RETURN(rejected, reject_untrusted_calibration(cache, artifact, context));
+  }
+  auto record = build_in(cache, staging, request, context);
+  if (!record.ok() && rejected) return without_calibration(std::move(record).error(), *rejected);
+  if (!record.ok()) return record;
+  if (rejected) record->proof[kCalibrationWhy] = *rejected;
+  if (is_tensorrt) return publish_with_caches(cache, staging, *std::move(record), *context.events);
+  return publish_engine(cache, staging.name(), *std::move(record));
 }
 
 Result<EngineRecord> compile_checked(const fs::path& model_path, const BuildConfig& build,

@@ -56,6 +56,20 @@ Result<bool> has_same_samples(const BuildConfig& build, const EngineRecord& reco
   return recorded != record.proof.end() && recorded->second == judged.hex();
 }
 
+/// Whether the float32 network that it was compared with has the bytes of then, its weights included.
+Result<bool> has_same_reference(const BuildConfig& build, const EngineRecord& record, FileSystem& files,
+                                DigestCache& digests) {
+  if (!build.fp32_source) return true;
+  const std::string prefix = kComparedWith;
+  for (const auto& [key, digest] : record.proof) {
+    if (!key.starts_with(prefix)) continue;
+    const fs::path file = build.fp32_source->parent_path() / key.substr(prefix.size());
+    SKUA_ASSIGN_OR_RETURN(const Sha256 found, digests.digest_of(files, file));
+    if (found.hex() != digest) return false;
+  }
+  return true;
+}
+
 /// What the names and the host say. The engine gate would refuse the same, in other words.
 Result<std::string> difference_of_host(const fs::path& model_path, const BuildConfig& build,
                                        const CompileContext& context, const EngineRecord& record) {
@@ -89,6 +103,9 @@ Result<std::string> difference_of(const fs::path& model_path, const BuildConfig&
   SKUA_ASSIGN_OR_RETURN(const bool is_same,
                         has_same_sources(model_path, record, *context.files, facts.sources));
   if (!is_same) return std::string("the model changed");
+  SKUA_ASSIGN_OR_RETURN(const bool is_same_reference,
+                        has_same_reference(build, record, *context.files, facts.sources));
+  if (!is_same_reference) return std::string("fp32_source changed");
   SKUA_ASSIGN_OR_RETURN(const bool is_same_data, has_same_samples(build, record, context, facts));
   return std::string(is_same_data ? "" : "the calibration data set changed");
 }

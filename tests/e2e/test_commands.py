@@ -154,7 +154,7 @@ def statuses(place, inputs):
         (USAGE, "not_found", (*place.provision_arguments(place.yaml), "--sign", place.folder / "none.key")),
         (USAGE, "not_found", ("verify", place.sets, "--trust", place.folder / "none.pub")),
         (BUILD_FAILED, "precision_not_supported", (*compile_it, "--precision", "fp16", *CPU)),
-        (BUILD_FAILED, "precision_not_supported", (*compile_it, "--precision", "mixed", *CPU)),
+        (BUILD_FAILED, "precision_not_supported", (*compile_it, "--precision", "fp16", *CPU)),
         (USAGE, "profile_mismatch", (*compile_it, "--precision", "fp32", "--profile", "z:1:1:1", *CPU)),
         (BUILD_FAILED, "model_missing", ("compile", "nowhere.onnx", "--out", place.folder / "fresh", "--precision",
                                          "fp32", *CPU)),

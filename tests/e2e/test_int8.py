@@ -57,6 +57,11 @@ def compiling(model, place, data_set, source, *more, precision="int8"):
             "--fp32-source", source, *CPU, *more, "--json"]
 
 
+def figures(proof, output):
+    """"relative_l2 0.02, cosine 0.999" as numbers."""
+    return {name: float(value) for name, value in (part.split() for part in proof[f"accuracy.{output}"].split(", "))}
+
+
 def test_int8_compiles_loads_and_says_what_it_was_made_from(skua, place, quantised, data_set, source):
     engine = skua.ok(*compiling(quantised, place, data_set, source))["engine"]
     digest = skua.ok("inspect", data_set, "--json")["content"]["sha256"]
@@ -65,7 +70,7 @@ def test_int8_compiles_loads_and_says_what_it_was_made_from(skua, place, quantis
     assert (origin["sample_count"], proof["accuracy.samples"], proof["accuracy.dataset_sha256"]) == (8, "2", digest)
     assert origin["cache_sha256"] == hashlib.sha256(quantised.read_bytes()).hexdigest()
     assert int(proof["int8.nodes_after_optimising"]) > 0 and proof["int8.products"].startswith("1 of ")
-    assert 0 < float(proof["accuracy.product.relative_l2"]) < 0.05
+    assert 0 < figures(proof, "product")["relative_l2"] < 0.05
     for name, values in sample(99).items():
         np.save(place.folder / f"{name}.npy", values)
     inputs = [word for name in ("left", "right") for word in ("--input", f"{name}={place.folder / name}.npy")]
@@ -80,11 +85,10 @@ def test_the_figures_are_those_of_quantize(skua, place, source, data_set):
     report = skua.ok("quantize", source, "--precision", "int8", "--calibration-dataset", data_set, "--out", out, "--json")
     proof = skua.ok(*compiling(out, place, data_set, source))["engine"]["proof"]
     for output in report["outputs"]:
-        head = f"accuracy.{output['name']}."
-        assert int(proof[head + "compared"]) == output["compared"]
+        found = figures(proof, output["name"])
         for ours, theirs in (("relative_l2", "relative_l2"), ("relative_error", "max_rel_error"), ("cosine", "least_cosine"),
-                             ("mismatched", "mismatched"), ("agreement", "agreement")):
-            assert float(proof[head + ours]) == pytest.approx(output[theirs], rel=0.05, abs=1e-6), (head, ours)
+                             ("mismatched", "mismatched"), ("agreement", "agreement"), ("compared", "compared")):
+            assert found[ours] == pytest.approx(output[theirs], rel=0.05, abs=1e-6), (output["name"], ours)
 
 
 def test_the_data_set_must_be_the_one_it_was_made_from(skua, place, quantised, data_set, source):
@@ -145,11 +149,43 @@ def test_samples_of_ones_own_judge_calibration_with_noise(skua, place, source, r
         programs.error_of(result, BUILD_FAILED, "accuracy_too_low", "'product'", "relative_l2")
 
 
+def test_no_sample_both_calibrates_and_judges(skua, place, quantised, data_set, source):
+    result = skua(*compiling(quantised, place, data_set, source, "--accuracy-dataset", data_set))
+    programs.error_of(result, BUILD_FAILED, "data_set_malformed", "found one that calibrates")
+    judging = write_samples(place.folder / "judging", count=3, first=700)
+    skua.ok(*compiling(quantised, place, data_set, source, "--accuracy-dataset", judging))
+    (judging / "copy.npz").write_bytes((data_set / "000.npz").read_bytes())
+    result = skua(*compiling(quantised, place, data_set, source, "--accuracy-dataset", judging))
+    programs.error_of(result, BUILD_FAILED, "data_set_malformed", "copy.npz")
+
+
+@pytest.mark.parametrize("change", ["output gone", "input renamed", "sample count"])
+def test_an_edited_model_is_refused(skua, place, quantised, data_set, source, change):
+    """The stamp is not bound to the graph; what is compared with float32 is."""
+    model = onnx.load(quantised)
+    if change == "output gone":
+        del model.graph.output[0]
+    elif change == "input renamed":
+        for node in model.graph.node:
+            node.input[:] = ["port" if name == "left" else name for name in node.input]
+        model.graph.input[0].name = "port"
+    else:
+        stamp = next(entry for entry in model.metadata_props if entry.key == "skua.precision")
+        stamp.value = json.dumps(json.loads(stamp.value) | {"sample_count": 10})
+    onnx.save(model, quantised)
+    result = skua(*compiling(quantised, place, data_set, source))
+    reasons = {"output gone": "contract_mismatch", "input renamed": ("contract_mismatch", "data_set_malformed"),
+               "sample count": "calibration_mismatch"}
+    programs.error_of(result, BUILD_FAILED, reasons[change])
+
+
 # ---- sets --------------------------------------------------------------------------------------------------
 
 
-def set_yaml(place, quantised, source, data_set, extra="", accuracy=""):
-    file = place.folder / "SET.yaml"
+def set_yaml(place, quantised, source, data_set, accuracy=""):
+    file, judging = place.folder / "SET.yaml", place.folder / "flight"
+    if not judging.exists():
+        write_samples(judging, count=3, first=900)
     file.write_text(f"""runtime: onnx_trt_ep
 execution_provider: cpu
 {accuracy}
@@ -157,7 +193,7 @@ networks:
   - name: several
     onnx: {quantised}
     precision: int8
-    calibration: {{data_set: {data_set}, fp32_source: {source}{extra}}}
+    calibration: {{data_set: {data_set}, fp32_source: {source}, judged_by: {judging}}}
 """)
     return file
 
@@ -173,7 +209,10 @@ def test_a_set_with_int8_is_published_verified_and_reused(skua, place, quantised
     manifest = json.loads((pathlib.Path(report["folder"]) / "flight-manifest.json").read_text())
     (artifact,) = manifest["artifacts"]
     told = json.dumps(artifact)
-    assert "accuracy.product.relative_l2" in told and '"sample_count": 8' in told
+    assert '"sample_count": 8' in told
+    assert {(f["output"], f["metric"]) for f in artifact["accuracy"]} == {
+        (output, metric) for output in ("product", "total") for metric in ("relative_l2", "mismatched", "agreement")}
+    assert all(f["threshold"] in (0.1, 0.9) for f in artifact["accuracy"])
     skua.ok("verify", report["folder"], *programs.UNSIGNED)
     again = skua.ok(*provisioning(place, file))
     assert not again["is_published"]
@@ -184,10 +223,9 @@ def test_a_set_with_int8_is_published_verified_and_reused(skua, place, quantised
 
 def test_a_set_whose_calibration_data_were_replaced_by_noise_is_refused(skua, place, source):
     noise = write_samples(place.folder / "noise", first=500, reach=300.0)
-    flight = write_samples(place.folder / "flight", count=3, first=900)
     out = place.folder / "noise.onnx"
     skua.ok("quantize", source, "--precision", "int8", "--calibration-dataset", noise, "--out", out)
-    file = set_yaml(place, out, source, noise, extra=f", judged_by: {flight}")
+    file = set_yaml(place, out, source, noise)
     result = skua(*provisioning(place, file))
     programs.error_of(result, BUILD_FAILED, "accuracy_too_low", "'product'")
     assert not [name for name in trees.tree(place.folder / "sets") if "manifest" in name]

@@ -223,7 +223,7 @@ def data_set_of_images(place):
 def test_images_calibrate_as_their_arrays_do(skua, place, image_model, images, out):
     algorithm = ["--calibration-algorithm", "minmax"]
     report = skua.ok("quantize", *int8(image_model, images, out), *algorithm, "--json")
-    origin = report["calibration"]
+    origin = report["provenance"]
     assert origin["dataset_sha256"] == skua.ok("inspect", images, "--json")["content"]["sha256"]
     assert (origin["sample_count"], origin["held_out_count"]) == (8, 2), "the copy judges, as what it is a copy of"
     assert list(trees.tree(out.parent)) == [out.name]

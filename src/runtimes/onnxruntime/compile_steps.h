@@ -9,6 +9,7 @@
 
 #include "compile/held_out.h"
 #include "compile/onnx_source.h"
+#include "compile/precision_stamp.h"
 #include "runtimes/onnxruntime/ort_engine.h"
 #include "runtimes/onnxruntime/ort_library.h"
 
@@ -27,6 +28,7 @@ struct CompileState : compile::Compilation {
       samples;  ///< what int8 and mixed are judged by; also of their reference
   std::vector<ExternalFile> external;
   OnnxModel source;
+  std::optional<compile::PrecisionStamp> stamp;  ///< of int8 and mixed: what the model was made from
 };
 
 Status read_source(CompileState& state);      ///< the model and its external weights, hashed

@@ -83,6 +83,11 @@ Result<EngineRecord> run_reference(const CompileState& state, const fs::path& pa
 Result<EngineRecord> make_reference(CompileState& state) {
   std::error_code ignored;
   if (!fs::exists(module_file(library_folder(), "compiler", compile::kReferenceRuntime), ignored)) {
+    if (state.samples)
+      return build_error(Reason::kReferenceUnavailable,
+                         "the float32 source is run by the runtime " +
+                             std::string(compile::kReferenceRuntime) +
+                             " on the CPU, which is not installed here; install it");
     return no_reference("they come from the runtime " + std::string(compile::kReferenceRuntime) +
                             " on the CPU, which is not installed here",
                         "install it, or ");
@@ -91,27 +96,18 @@ Result<EngineRecord> make_reference(CompileState& state) {
   SKUA_RETURN_IF_ERROR(folder->make_folder(state.reference_path().filename().string()));
   auto record = run_reference(state, state.reference_path());
   if (record.ok()) return record;
+  if (state.samples) return compile::of_reference(std::move(record).error());
   const Reason reason = record.error().reason;
   if (reason == Reason::kCancelled || reason == Reason::kBuilderTimeout || reason == Reason::kOutOfMemory ||
-      reason == Reason::kBuilderMemory || reason == Reason::kDataSetMalformed ||
-      reason == Reason::kDataSetChanged)
+      reason == Reason::kBuilderMemory)
     return record;
   return no_reference("the source model gives none on the CPU: " + record.error().describe());
 }
 
-/// The plan's graph was made from another one: this must be it.
-Status check_source(const CompileState& state, const EngineRecord& reference) {
-  if (!state.stamp || state.stamp->source_sha256 == reference.model_sha256) return {};
-  return build_error(Reason::kCalibrationMismatch,
-                     "fp32_source " + state.request.build.fp32_source->string() +
-                         ": expected the network that the model was made from, " +
-                         state.stamp->source_sha256.hex() + ", found " + reference.model_sha256.hex() +
-                         "; give that one");
-}
-
 Status reference_golden(CompileState& state) {
-  SKUA_ASSIGN_OR_RETURN(const EngineRecord reference, make_reference(state));
-  SKUA_RETURN_IF_ERROR(check_source(state, reference));
+  SKUA_ASSIGN_OR_RETURN(state.reference, make_reference(state));
+  const EngineRecord& reference = *state.reference;
+  if (state.stamp) SKUA_RETURN_IF_ERROR(compile::check_source(*state.stamp, reference));
   if (state.request.build.golden) return compile::read_golden(state);
   return compile::read_golden(
       state, {state.reference_path() / reference.golden.file,

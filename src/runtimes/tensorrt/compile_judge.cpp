@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "cache/engine_verify.h"
 #include "calibration/cache_files.h"
 #include "calibration/cache_origin.h"
 #include "compile/graph_precision.h"
@@ -11,6 +10,7 @@
 #include "compile/source_file.h"
 #include "core/filesystem.h"
 #include "core/hash.h"
+#include "inference/kept_calibration.h"
 #include "runtimes/tensorrt/compile_steps.h"
 
 namespace skua::tensorrt {
@@ -22,53 +22,38 @@ using compile::build_error;
 /// The samples that calibrate, in the order of the data set, as the inputs of the network.
 class DataSetSamples final : public calibration::CalibrationSamples {
  public:
-  /// Both must outlive it; the network is known when the first sample is asked for.
-  DataSetSamples(const compile::Samples& samples, const ModelTensors& network)
-      : samples_(samples), network_(network) {}
+  /// All of them must outlive it; the network is known when the first sample is asked for.
+  DataSetSamples(const compile::Samples& samples, const ModelTensors& network,
+                 const std::vector<OptimizationProfile>& profiles)
+      : samples_(samples), network_(network), profiles_(profiles) {}
   std::size_t count() const override { return samples_.files.size(); }
   Result<TensorMap> next() override {
     if (!reader_) {
-      std::vector<TensorSpec> inputs;
-      for (const ModelTensor& input : network_.inputs) inputs.push_back(input.spec);
-      SKUA_ASSIGN_OR_RETURN(
-          reader_, calibration::SampleReader::open(*samples_.folder, samples_.set, std::move(inputs)));
+      SKUA_ASSIGN_OR_RETURN(reader_,
+                            calibration::SampleReader::open(*samples_.folder, samples_.set, inputs()));
     }
     return reader_->read(samples_.files.at(next_++));
   }
 
  private:
+  /// TensorRT calibrates at one size of each input: the profile's opt.
+  std::vector<TensorSpec> inputs() const {
+    std::vector<TensorSpec> specs;
+    for (const ModelTensor& input : network_.inputs) {
+      specs.push_back(input.spec);
+      for (const OptimizationProfile& profile : profiles_) {
+        if (profile.input_name == input.spec.name) specs.back().shape = profile.opt;
+      }
+    }
+    return specs;
+  }
+
   const compile::Samples& samples_;
   const ModelTensors& network_;
+  const std::vector<OptimizationProfile>& profiles_;
   std::optional<calibration::SampleReader> reader_;
   std::size_t next_ = 0;
 };
-
-bool is_typed(const OnnxModel& source) {
-  const auto nodes = all_nodes(source);
-  const auto tensors = all_tensors(source);
-  return std::any_of(nodes.begin(), nodes.end(),
-                     [](const OnnxNode* node) { return compile::is_quantised(*node); }) ||
-         std::any_of(tensors.begin(), tensors.end(),
-                     [](const OnnxTensor* tensor) { return tensor->type == kOnnxHalf; });
-}
-
-/// A graph that was made from another one says so itself, and is compared with that one.
-Status settle_typed(CompileState& state) {
-  const Precision precision = state.request.build.precision;
-  SKUA_ASSIGN_OR_RETURN(state.stamp, compile::stamp_of(state.source));
-  const Sha256& data_set = state.samples->calibrating.set.digest;
-  SKUA_RETURN_IF_ERROR(compile::check_stamp(state.stamp, precision, data_set));
-  if (!state.request.build.fp32_source) {
-    return build_error(Reason::kReferenceUnavailable,
-                       "precision " + std::string(to_string(precision)) +
-                           ": expected fp32_source, the float32 network that the model was made from, found "
-                           "none; the plan is compared with it");
-  }
-  state.record.calibration =
-      CalibrationProvenance{data_set, state.stamp->sample_count, state.record.model_sha256,
-                            state.stamp->algorithm, state.stamp->producer};
-  return {};
-}
 
 calibration::Expectation expectation_of(const CompileState& state) {
   calibration::Expectation expected;
@@ -99,7 +84,13 @@ Status take_given_cache(CompileState& state, const fs::path& given) {
   const auto text =
       read_text(**folder, name + std::string(calibration::kOriginSuffix), calibration::kMaxOriginBytes);
   if (!text.ok()) return cannot_use(given.string() + ": its origin cannot be read: " + text.error().message);
-  SKUA_ASSIGN_OR_RETURN(const calibration::CacheOrigin origin, calibration::decode_cache_origin(*text));
+  auto decoded = calibration::decode_cache_origin(*text);
+  if (!decoded.ok()) return cannot_use(given.string() + ": its origin: " + decoded.error().message);
+  const calibration::CacheOrigin origin = *std::move(decoded);
+  if (origin.library_version != static_cast<std::uint32_t>(kCompiledVersion))
+    return cannot_use(given.string() + ": its origin names TensorRT " +
+                      std::to_string(origin.library_version) + ", expected " +
+                      std::to_string(kCompiledVersion));
   SKUA_ASSIGN_OR_RETURN(
       calibration::JudgedCache judged,
       calibration::judge_cache(**folder, name.substr(0, name.size() - suffix.size()),
@@ -117,10 +108,7 @@ Status take_kept_cache(CompileState& state) {
   const std::string& artifact = state.request.artifact_name;
   auto folder = posix_file_system().open_folder(state.request.config.engine_cache_dir);
   if (!folder.ok()) return compile::build_error(folder.error().reason, folder.error().message);
-  std::optional<calibration::RecordedOrigin> recorded;
-  const auto record = read_build_record(**folder, artifact);
-  if (record.ok() && record->calibration)
-    recorded = calibration::RecordedOrigin{record->model_sha256, *record->calibration};
+  SKUA_ASSIGN_OR_RETURN(const auto recorded, recorded_calibration(**folder, artifact));
   SKUA_ASSIGN_OR_RETURN(calibration::JudgedCache judged,
                         calibration::judge_cache(**folder, artifact.substr(0, artifact.rfind('.')), recorded,
                                                  expectation_of(state)));
@@ -139,7 +127,8 @@ Status settle_measured(CompileState& state) {
   SKUA_RETURN_IF_ERROR(build.calibration_cache ? take_given_cache(state, *build.calibration_cache)
                                                : take_kept_cache(state));
   if (!state.calibration.cache)
-    state.calibration.samples = std::make_unique<DataSetSamples>(state.samples->calibrating, state.contract);
+    state.calibration.samples = std::make_unique<DataSetSamples>(state.samples->calibrating, state.contract,
+                                                                 state.request.build.optimization_profiles);
   return {};
 }
 
@@ -147,9 +136,17 @@ Status settle_measured(CompileState& state) {
 
 Status settle_ranges(CompileState& state) {
   const Precision precision = state.request.build.precision;
-  if (!compile::is_judged(precision) || !state.request.build.calibration_dataset) return {};
+  if (!is_judged(precision) || !state.request.build.calibration_dataset) return {};
   SKUA_ASSIGN_OR_RETURN(state.samples, compile::open_samples(state.request, precision, state.progress));
-  if (is_typed(state.source)) return settle_typed(state);
+  if (compile::is_quantised(state.source) || compile::is_half(state.source)) {
+    SKUA_ASSIGN_OR_RETURN(state.stamp, compile::settle_stamp(state, state.source, *state.samples));
+    return {};
+  }
+  if (state.request.build.fp32_source) {
+    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                      "fp32_source: expected it for a model that was made from another one; this model is "
+                      "float32 itself, and is what the plan is compared with: leave the field out");
+  }
   if (precision == Precision::kInt8) return settle_measured(state);
   state.record.calibration =
       CalibrationProvenance{state.samples->calibrating.set.digest, 0, state.record.model_sha256, "none",

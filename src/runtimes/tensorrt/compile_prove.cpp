@@ -30,8 +30,8 @@ Status try_and_compare(CompileState& state) {
   SKUA_RETURN_IF_ERROR(compile::run_trials(state, *execution));
   SKUA_RETURN_IF_ERROR(compile::compare_with_golden(state, *execution));
   if (state.samples) {
-    SKUA_RETURN_IF_ERROR(compile::judge_accuracy(state, state.samples->judging, state.reference_path(),
-                                                 *execution, state.progress));
+    SKUA_RETURN_IF_ERROR(compile::judge_accuracy(state, state.samples->judging, *state.reference,
+                                                 state.reference_path(), *execution, state.progress));
   }
   std::error_code ignored;
   std::filesystem::remove_all(state.reference_path(), ignored);

@@ -13,18 +13,6 @@ Error wrong_precision(Precision precision, const std::string& text) {
                               "precision " + std::string(to_string(precision)) + ": " + text);
 }
 
-bool is_quantised_graph(const OnnxModel& source) {
-  const auto nodes = all_nodes(source);
-  return std::any_of(nodes.begin(), nodes.end(),
-                     [](const OnnxNode* node) { return compile::is_quantised(*node); });
-}
-
-bool is_half_graph(const OnnxModel& source) {
-  const auto tensors = all_tensors(source);
-  return std::any_of(tensors.begin(), tensors.end(),
-                     [](const OnnxTensor* tensor) { return tensor->type == kOnnxHalf; });
-}
-
 Error convert_first(Precision precision, int major) {
   return wrong_precision(
       precision, "TensorRT " + std::to_string(major) +
@@ -55,7 +43,7 @@ Result<RangeSource> ranges_of_tool(const BuildConfig& build, const CalibrationJo
 Result<RangeSource> range_source(const OnnxModel& source, const BuildConfig& build,
                                  const CalibrationJob& calibration) {
   const bool is_int8 = build.precision == Precision::kInt8;
-  if (is_quantised_graph(source)) {
+  if (compile::is_quantised(source)) {
     if (is_int8) return RangeSource::kGraph;
     return wrong_precision(
         build.precision,
@@ -76,7 +64,7 @@ Result<RangeSource> range_source(const OnnxModel& source, const BuildConfig& bui
 Status check_typed_graph(const OnnxModel& source, const BuildConfig& build, int major) {
   if (major < kFirstStronglyTypedMajor || build.precision == Precision::kFp32) return {};
   const bool is_int8 = build.precision == Precision::kInt8;
-  if (is_int8 ? !is_quantised_graph(source) : !is_half_graph(source))
+  if (is_int8 ? !compile::is_quantised(source) : !compile::is_half(source))
     return convert_first(build.precision, major);
   if (is_int8) return {};
   return compile::check_graph_precision(source, Precision::kFp16, build.keep_fp32);

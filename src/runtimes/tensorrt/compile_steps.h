@@ -46,6 +46,7 @@ struct CompileState : compile::Compilation {
   CalibrationJob calibration;    ///< of int8, when it is not the graph that has the ranges
   RangeSource ranges = RangeSource::kNone;
   std::optional<compile::BuildSamples> samples;  ///< what int8 and mixed are calibrated with and judged by
+  std::optional<EngineRecord> reference;         ///< of int8 and mixed: what the float32 source gave
   std::optional<compile::PrecisionStamp> stamp;  ///< of a graph that was made from another one
   BuildOptions options;
   std::shared_ptr<DeviceState> lane_state;  ///< of the trial runs

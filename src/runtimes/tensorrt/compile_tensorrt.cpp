@@ -109,7 +109,7 @@ bool BuildRecorder::reportError(nvinfer1::ErrorCode code, ErrorDesc text) noexce
 
 Result<EngineRecord> compile_tensorrt(const CompileRequest& request, CompileProgress& progress) {
   const BuildConfig& build = request.build;
-  if (compile::is_judged(build.precision) && !build.calibration_dataset)
+  if (is_judged(build.precision) && !build.calibration_dataset)
     return compile::build_error(
         Reason::kInvalidArgument,
         "precision " + std::string(to_string(build.precision)) +

@@ -196,6 +196,7 @@ TEST(SetYaml, ACalibratedNetworkNamesItsData) {
   EXPECT_TRUE(build.allow_cpu_ranges);
   expect_refused(std::string(kGood) + "    calibration: {data_set: data}\n", "4:5", "int8 and mixed");
   expect_refused(kInt8, "4:5", "needs calibration_dataset");
+  expect_refused(kInt8 + "    calibration: {data_set: data}\n", "7:18", "judged_by");
   expect_refused(std::string(kGood) + "    calibration: {}\n", "7:18", "data_set");
   expect_refused(std::string(kGood) + "calibration: {}\n", "7:1", "calibration");
 }

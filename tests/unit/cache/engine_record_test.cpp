@@ -165,6 +165,7 @@ TEST_F(BuildKey, ChangesWithWhatChangesTheArtifact) {
   EXPECT_TRUE(changed([](auto& b, auto&) { b.precision = Precision::kFp32; }));
   EXPECT_TRUE(changed([](auto& b, auto&) { b.workspace_mb = 7; }));
   EXPECT_TRUE(changed([](auto& b, auto&) { b.calibration_dataset = "/data"; }));
+  EXPECT_TRUE(changed([](auto& b, auto&) { b.allow_cpu_ranges = true; }));
   EXPECT_TRUE(changed([](auto& b, auto&) { b.accuracy_dataset = "/data"; }));
   EXPECT_TRUE(changed([](auto& b, auto&) { b.accuracy.relative_l2 = 0.05; }));
   EXPECT_TRUE(changed([](auto& b, auto&) { b.calibration_algorithm = "minmax"; }));

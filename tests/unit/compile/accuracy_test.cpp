@@ -89,7 +89,14 @@ TEST(Accuracy, AnOutputThatIsNextToNothingOnceIsJudgedBesideATypicalOne) {
   AccuracyJudge judge({{"y", DType::kFloat32, {}, {}, false}});
   for (int i = 0; i < 9; ++i) judge.add(floats({10}), floats({10}));
   judge.add(floats({0.001F}), floats({0.002F}));
-  EXPECT_NEAR(judge.finish().front().relative_l2, 0.001 / (0.1 * std::sqrt(90.0)), 1e-6);
+  EXPECT_NEAR(judge.finish().front().relative_l2, 0.001 / (0.1 * 10), 1e-6);
+}
+
+TEST(Accuracy, OneLongOutputDoesNotHideTheShortOnes) {
+  AccuracyJudge judge({{"y", DType::kFloat32, {}, {}, false}});
+  judge.add(floats({1000}), floats({1000}));
+  for (int i = 0; i < 19; ++i) judge.add(floats({1}), floats({3}));
+  EXPECT_NEAR(judge.finish().front().relative_l2, 2.0, 1e-6);
 }
 
 TEST(Accuracy, NothingToCompareIsRefused) {
@@ -150,6 +157,38 @@ TEST(Accuracy, KeypointsAreComparedWithTheNearestInWhateverOrder) {
   EXPECT_EQ(found[1].relative_l2, 0.0);
   EXPECT_EQ(found[2].relative_l2, 0.0);
   EXPECT_TRUE(check_accuracy(found, {}).ok());
+}
+
+TEST(Accuracy, AMarkOfAnotherTypeIsNoMark) {
+  const auto with_valid = [](DType dtype) {
+    TensorMap map;
+    map.insert("keypoints", tensor(DType::kFloat32, {1, 1, 2}, std::vector<float>{10, 10})).value();
+    if (dtype == DType::kBool)
+      map.insert("valid", tensor(dtype, {1, 1}, std::vector<std::uint8_t>{1})).value();
+    else
+      map.insert("valid", tensor(dtype, {1, 1}, std::vector<std::int64_t>{1})).value();
+    return map;
+  };
+  const std::vector<TensorSpec> outputs = {{"keypoints", DType::kFloat32, {}, {}, false},
+                                           {"valid", DType::kBool, {}, {}, false}};
+  AccuracyJudge same(outputs), other(outputs);
+  same.add(with_valid(DType::kBool), with_valid(DType::kBool));
+  EXPECT_TRUE(check_accuracy(same.finish(), {}).ok());
+  other.add(with_valid(DType::kBool), with_valid(DType::kInt64));
+  EXPECT_FALSE(check_accuracy(other.finish(), {}).ok());
+}
+
+TEST(Accuracy, RowsKeepTheirOwnShape) {
+  const auto with_rows = [](const Shape& shape) {
+    TensorMap map;
+    map.insert("keypoints", tensor(DType::kFloat32, {1, 1, 2}, std::vector<float>{10, 10})).value();
+    map.insert("maps", tensor(DType::kFloat32, shape, std::vector<float>{1, 2, 3, 4})).value();
+    return map;
+  };
+  AccuracyJudge judge(
+      {{"keypoints", DType::kFloat32, {}, {}, false}, {"maps", DType::kFloat32, {}, {}, false}});
+  judge.add(with_rows({1, 1, 4}), with_rows({1, 1, 2, 2}));
+  EXPECT_FALSE(check_accuracy(judge.finish(), {}).ok());
 }
 
 TEST(Accuracy, KeypointsThatAreLostOrFarAreNoAgreement) {

@@ -58,6 +58,16 @@ TEST(GraphInt8, OtherTypesAreRefusedByName) {
   EXPECT_TRUE(is_refused(check(matrix_product(kInt8, kUint8)), "'z' of QuantizeLinear 'q'"));
 }
 
+TEST(GraphInt8, WhatIsNotToldIsNotInt8) {
+  OnnxWriter graph = matrix_product();
+  graph.node("QuantizeLinear", {"x", "s"}, {"other"}, {}, "bare");
+  EXPECT_TRUE(is_refused(check(graph), "no zero point of QuantizeLinear 'bare'"));
+  OnnxWriter constant = matrix_product();
+  const WireMessage value = onnx_tensor_attribute("value", onnx_tensor("", kUint8, {}, kZero));
+  constant.node("Constant", {}, {"cz"}, {value}).node("QuantizeLinear", {"x", "s", "cz"}, {"o"}, {}, "late");
+  EXPECT_TRUE(is_refused(check(constant), "'cz' of QuantizeLinear 'late'"));
+}
+
 TEST(GraphInt8, OperatorsThatComputeWithQuantisedValuesAreRefused) {
   OnnxWriter graph = matrix_product();
   graph.node("MatMulInteger", {"xq", "w"}, {"z2"}, {}, "other");

@@ -55,13 +55,63 @@ TEST(PrecisionStamp, OthersAreNone) {
   EXPECT_FALSE(read(R"({"precision":"fp16"})").value().has_value());
 }
 
-TEST(PrecisionStamp, IsHeldToPrecisionAndDataSet) {
-  const auto stamp = read(stamp_text()).value();
-  const Sha256 data_set = Sha256::from_hex(kTwo).value(), other = Sha256::from_hex(kOne).value();
-  EXPECT_TRUE(is_ok(compile::check_stamp(stamp, Precision::kInt8, data_set)));
-  EXPECT_TRUE(is_mismatch(compile::check_stamp(stamp, Precision::kMixed, data_set), "precision"));
-  EXPECT_TRUE(is_mismatch(compile::check_stamp(stamp, Precision::kInt8, other), "data set"));
-  EXPECT_TRUE(is_mismatch(compile::check_stamp(std::nullopt, Precision::kInt8, data_set), "none"));
+/// What is asked of a model whose stamp fits, part by part to be spoilt.
+struct Asked {
+  Asked() {
+    request.build.precision = Precision::kInt8;
+    request.build.fp32_source = "/models/wide.onnx";
+    samples.calibrating.set.digest = Sha256::from_hex(kTwo).value();
+    samples.calibrating.files.resize(8);
+  }
+  Status settle(const std::string& text = stamp_text()) {
+    OnnxWriter graph;
+    graph.input("x", kFloat, {4}).output("y", kFloat, {4}).node("Relu", {"x"}, {"y"});
+    if (!text.empty()) graph.metadata("skua.precision", text);
+    compile::Compilation compilation(request);
+    compilation.record.model_sha256 = Sha256::from_hex(kOne).value();
+    const auto stamp =
+        compile::settle_stamp(compilation, parse_onnx(bytes_of(graph.model())).value(), samples);
+    if (!stamp.ok()) return stamp.error();
+    origin = *compilation.record.calibration;
+    return {};
+  }
+  CompileRequest request;
+  compile::BuildSamples samples;
+  CalibrationProvenance origin;
+};
+
+TEST(PrecisionStamp, SaysInTheRecordWhatTheModelWasMadeFrom) {
+  Asked asked;
+  ASSERT_TRUE(is_ok(asked.settle()));
+  EXPECT_EQ(asked.origin, (CalibrationProvenance{Sha256::from_hex(kTwo).value(), 8,
+                                                 Sha256::from_hex(kOne).value(), "entropy2", "me"}));
+}
+
+TEST(PrecisionStamp, IsHeldToWhatIsAsked) {
+  Asked asked;
+  EXPECT_TRUE(is_mismatch(asked.settle(""), "none"));
+  EXPECT_TRUE(is_mismatch(asked.settle(stamp_text("mixed")), "precision"));
+  asked.samples.calibrating.files.resize(10);
+  EXPECT_TRUE(is_mismatch(asked.settle(), "samples that calibrated"));
+  asked = Asked();
+  asked.samples.calibrating.set.digest = Sha256::from_hex(kOne).value();
+  EXPECT_TRUE(is_mismatch(asked.settle(), "data set"));
+  asked = Asked();
+  asked.request.build.keep_fp32 = {"b/*"};
+  EXPECT_TRUE(is_mismatch(asked.settle(), "keep_fp32"));
+  asked.request.build.keep_fp32 = {"a/*"};
+  EXPECT_TRUE(is_ok(asked.settle()));
+  asked.request.build.fp32_source.reset();
+  EXPECT_TRUE(is_build_error(asked.settle(), Reason::kReferenceUnavailable, "fp32_source"));
+}
+
+TEST(PrecisionStamp, AnotherSourceIsRefused) {
+  const auto stamp = read(stamp_text()).value().value();
+  EngineRecord reference;
+  reference.model_sha256 = Sha256::from_hex(kTwo).value();
+  EXPECT_TRUE(is_mismatch(compile::check_source(stamp, reference), "fp32_source"));
+  reference.model_sha256 = Sha256::from_hex(kOne).value();
+  EXPECT_TRUE(is_ok(compile::check_source(stamp, reference)));
 }
 
 }  // namespace
