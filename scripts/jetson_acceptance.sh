@@ -159,6 +159,14 @@ done
 trtexec=/usr/src/tensorrt/bin/trtexec
 [ -z "$sil" ] || trtexec=$build/sil/sil_trtexec
 step route.trtexec $((build_s + 600)) "${compile[@]}" --out "$out/route" --config "$out/trtexec.json" --set "trtexec=$trtexec"
+# int8 and mixed are compared with their float32 source, which ONNX Runtime runs on the CPU. What stays float32 is what a
+# detector needs (docs/design/precision-tools.md).
+if [ -n "$sil" ] || [ -n "${ONNXRUNTIME_ROOT:-}" ]; then
+  judged=("$skua" compile "$models/demo/demo_features.onnx" --runtime tensorrt --timeout "$build_s" --out "$out/judged"
+          --calibration-dataset "$models/samples" --keep-fp32 '/corners/*' --keep-fp32 '/gradients/*' --json)
+  for which in first second; do step "int8.$which" $((build_s + 600)) "${judged[@]}" --precision int8; done
+  step mixed $((build_s + 600)) "${judged[@]}" --precision mixed
+fi
 if [ -n "$foreign" ]; then
   printf 'skua_policy: 1\nallow_unsigned: true\n' >"$out/foreign.yaml"
   step foreign 600 "$skua" bench "$foreign" --policy "$out/foreign.yaml" --rounds 6 --json

@@ -7,7 +7,8 @@ DIR/sets/NAME.yaml are SET.yaml files for the runtime tensorrt in fp16: `flight`
 of models/ (random weights: what they output means nothing, their times and sizes do), `stack` (the demo networks and all
 stand-ins), and `asked`, a network whose output depends on its data and has room for exactly what the golden input gives;
 `contexts` is `flight` with one stand-in more, `shared`, of which several contexts are made. DIR/flight holds the map and the
-frames. Every network has golden values that another runtime computed: they are the parity that the Jetson is held to.
+frames, DIR/samples photographs that int8 is calibrated with and judged by. Every network has golden values that another
+runtime computed: they are the parity that the Jetson is held to.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from onnx import TensorProto, helper
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "models"))
+import evaluate  # noqa: E402
 import golden  # noqa: E402  (models/ is not a package)
 import parity_table  # noqa: E402
 import standins  # noqa: E402
@@ -78,6 +80,15 @@ def asked_network(out: Path) -> dict:
             "max_output_shapes": {"where": "x".join(map(str, found.shape))}}
 
 
+def write_samples(folder: Path) -> None:
+    """Each photograph and its warped copy, as demo_features takes them."""
+    folder.mkdir(exist_ok=True)
+    for name, image in evaluate.photographs():
+        warped = evaluate.warp(image, evaluate.known_homography(image.shape))
+        for which, pixels in (("as_it_is", image), ("warped", warped)):
+            np.savez(folder / f"{name}_{which}.npz", image=pixels[None, None])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -88,6 +99,7 @@ def main() -> int:
     generate("make_demo.py", "--out", given.out / "demo")
     generate("make_flight.py", "--out", given.out / "flight", "--frames", 20)
     generate("make_standins.py", "--scale", given.scale, "--out", given.out / "standins", "--only", *given.only)
+    write_samples(given.out / "samples")
     networks = sorted(standin_networks(given.out), key=lambda network: "profiles" in network)  # a dynamic one is the last
     write_set(given.out, "flight", demo_networks())
     for network in networks:

@@ -65,6 +65,7 @@ def engines(report: Report) -> None:
                 for engine in engines_of(report.steps, name):
                     one_engine(report, engine)
     compiles(report)
+    judged_precisions(report)
     foreign(report)
 
 
@@ -106,6 +107,26 @@ def compiles(report: Report) -> None:
                f"timing_cache: {used}; what it spared is not measured")
     is_same = bool(first) and first.get("engine_sha256") == second.get("engine_sha256")
     report.figure(section, "bytes of two builds of the same model", "equal" if is_same else "different")
+
+
+def judged_precisions(report: Report) -> None:
+    """int8 and mixed, compared with float32 on photographs that calibrated nothing."""
+    steps, section = report.steps, "Engines"
+    if steps.status("int8.first") is None:
+        report.add(section, "int8 and mixed", None, "the float32 source is run by ONNX Runtime: ONNXRUNTIME_ROOT was not given",
+                   of_device=False)
+        return
+    for precision, step in (("int8", "int8.first"), ("mixed", "mixed")):
+        if report.step(section, f"{precision} is near float32 on photographs", step):
+            proof = steps.answer(step).get("engine", {}).get("proof", {})
+            share = proof.get("layers.int8" if precision == "int8" else "layers.fp16", "-")
+            report.add(section, f"{precision}: read back from the plan", share.isdigit() and int(share) > 0,
+                       f"{share} of {proof.get('layers.float', '-')} layers; {proof.get('accuracy.descriptors', '-')}")
+    if report.step(section, "int8 compiled the second time", "int8.second"):
+        again = steps.answer("int8.second").get("engine", {})
+        report.add(section, "the second int8 build took the first one's calibration cache",
+                   again.get("options", {}).get("int8_ranges") == "calibration cache",
+                   again.get("proof", {}).get("calibration.why", "-"))
 
 
 def foreign(report: Report) -> None:

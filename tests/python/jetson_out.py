@@ -101,6 +101,12 @@ def benches(left, name, models):
             {"model": model, "subjects": [figures(STANDINS.get(model, 1.0))]} for model in models]})
 
 
+def judged(left, ranges="calibration cache", int8_layers="3"):
+    proof = {"layers.float": "9", "layers.fp16": "5", "accuracy.descriptors": "relative_l2 0.03", "calibration.why": "it fits"}
+    for step, more in (("int8.first", {"layers.int8": int8_layers}), ("int8.second", {"layers.int8": "3"}), ("mixed", {})):
+        left.answer(step, {"engine": {"options": {"int8_ranges": ranges}, "proof": proof | more}})
+
+
 def good(out):
     left = Left(out)
     left.step("platform", 0, PLATFORM)
@@ -116,6 +122,7 @@ def good(out):
             benches(left, name, models)
     for which, cache in (("first", "none"), ("second", "used")):
         left.answer(f"again.{which}", {"engine": {"engine_sha256": which, "proof": {"timing_cache": cache}}})
+    judged(left)
     left.refused("foreign", "host_fact_mismatch")
     left.flight()
     left.trace()

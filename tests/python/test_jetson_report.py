@@ -57,6 +57,11 @@ OBJECT = "building the runtime object 1000 times: p99 < 200 ms"
 FOREIGN = "a plan of another model of device is refused"
 SPENT = json.dumps({"kind": "c7.memory_after_seal", "kv": {"memory": "device"}}) + "\n"
 CASES = [
+    ("the second int8 build took the first one's calibration cache", FAIL,
+     lambda left: jetson_out.judged(left, ranges="samples")),
+    ("int8: read back from the plan", FAIL, lambda left: jetson_out.judged(left, int8_layers="0")),
+    ("int8 is near float32 on photographs", FAIL, lambda left: left.refused("int8.first", "accuracy_too_low")),
+    ("int8 and mixed", NOT_SHOWN, lambda left: (left.out / "steps" / "int8.first.status").unlink()),
     ("Jetson Orin Nano 8 GB", FAIL, platform("Orin Nano", "AGX Orin")),
     ("Jetson Orin Nano 8 GB", FAIL, platform("7802080", "3900000")),
     ("JetPack 6.2", FAIL, platform("REVISION: 4.3", "REVISION: 3.0")),
@@ -132,7 +137,7 @@ def test_a_rehearsal_fails_for_no_figure(left, name, verdict, change):
     """The file that is not there and the steps that failed are no figures."""
     change(left)
     failed = {line.name for line in judged(left, is_sil=True).values() if line.verdict == FAIL}
-    is_step = name in ("report of the flight", "size asked for a data-dependent output")
+    is_step = name in ("report of the flight", "size asked for a data-dependent output", "int8 is near float32 on photographs")
     assert failed <= {"doctor shows the provider sil", "killed.1: no engine fails"} | ({name} if is_step else set())
 
 
