@@ -111,6 +111,7 @@ def to_int8(request: dict) -> dict:
         "outputs": [accuracy.as_json(figure) for figure in figures]}
     if request["scales"]:  # and what the caller needs to say whose they are
         result["cache"] = {"scales": activations.scales(named, made.reach, wanted), "external": list(source.files),
+                           "unnamed": activations.unnamed_of(named),
                            "model_sha256": source.record_sha256(Path(request["model"]).name)}
     return result
 

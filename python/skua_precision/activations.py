@@ -34,6 +34,11 @@ def of(model: ModelProto) -> list[str]:
     return found
 
 
+def unnamed_of(model: ModelProto) -> list[str]:
+    """Nodes that TensorRT's parser makes several layers of: the tensors between these have no ONNX name, and so no scale."""
+    return [node.name for node in model.graph.node if node.op_type == "Gemm"]
+
+
 def _check_names(names: list[str]) -> None:
     """That docs/formats/calibration-cache.md has a line for each, before anything is calibrated."""
     for name in names:

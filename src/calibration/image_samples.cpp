@@ -1,7 +1,6 @@
 #include "calibration/image_samples.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <new>
 
@@ -25,15 +24,6 @@ Error no_memory(const std::string& where) {
 
 std::string text_of(const ImageSize& size) {
   return std::to_string(size.width) + " x " + std::to_string(size.height) + " pixels";
-}
-
-/// The bits of a value that is a half already.
-std::uint16_t half_bits(float value) noexcept {
-  constexpr std::uint32_t kRebias = (127U - 15U) << 23U, kSmallestNormal = 113U << 23U;
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t sign = (bits >> 16U) & 0x8000U, magnitude = bits & 0x7FFFFFFFU;
-  if (magnitude >= kSmallestNormal) return static_cast<std::uint16_t>(sign | ((magnitude - kRebias) >> 13U));
-  return static_cast<std::uint16_t>(sign | static_cast<std::uint32_t>(std::fabs(value) * 0x1p24F));
 }
 
 }  // namespace
@@ -138,7 +128,7 @@ Result<Tensor> ImageSamples::convert(Image image, const std::string& where) cons
   if (input_.dtype == DType::kFloat32) write<float>(image, size, tensor, real);
   if (input_.dtype == DType::kFloat16)
     write<std::uint16_t>(image, size, tensor,
-                         [&](std::size_t c, std::uint8_t value) { return half_bits(real(c, value)); });
+                         [&](std::size_t c, std::uint8_t value) { return bits_of_half(real(c, value)); });
   if (input_.dtype == DType::kUInt8)
     write<std::uint8_t>(image, size, tensor, [](std::size_t, std::uint8_t value) { return value; });
   return tensor;

@@ -9,6 +9,7 @@
 
 #include "calibration/npy.h"
 #include "calibration/sample_check.h"
+#include "calibration/zip_archive.h"
 #include "core/text.h"
 
 namespace skua::calibration {
@@ -21,11 +22,6 @@ constexpr std::string_view kMemberMark = "PK\x03\x04", kEndMark = "PK\x05\x06", 
 constexpr std::size_t kEndBytes = 22, kLocatorBytes = 20;
 constexpr std::size_t kEndSearchBytes = kEndBytes + kLocatorBytes + 65'536;  // as far as the library searches
 constexpr std::uint64_t kMaxEntries = 1000, kMaxDirectoryBytes = std::uint64_t{1} << 20U;
-
-struct Discard {  // never zip_close, which would write
-  void operator()(zip_t* archive) const noexcept { zip_discard(archive); }
-};
-using Archive = std::unique_ptr<zip_t, Discard>;
 
 struct CloseMember {
   void operator()(zip_file_t* member) const noexcept { zip_fclose(member); }

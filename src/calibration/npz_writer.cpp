@@ -6,14 +6,11 @@
 
 #include "calibration/npy.h"
 #include "calibration/npz.h"
+#include "calibration/zip_archive.h"
 #include "core/text.h"
 
 namespace skua::calibration {
 namespace {
-
-struct Discard {  // what was begun and not closed
-  void operator()(zip_t* archive) const noexcept { zip_discard(archive); }
-};
 
 /// A buffer that an archive is written to; reference counted by the library.
 struct FreeSource {
@@ -47,7 +44,7 @@ Status write_archive(zip_source_t* into, const std::vector<std::pair<std::string
   zip_error_t error;
   zip_error_init(&error);
   zip_source_keep(into);  // the archive takes one count
-  std::unique_ptr<zip_t, Discard> archive(zip_open_from_source(into, ZIP_TRUNCATE, &error));
+  Archive archive(zip_open_from_source(into, ZIP_TRUNCATE, &error));
   if (archive == nullptr) {
     zip_source_free(into);
     return cannot_pack(zip_error_strerror(&error));

@@ -174,6 +174,13 @@ void show(const Json& result, const QuantizeJob& job, Console& console) {
     console.line(text_of(cache, "path"));
     console.line("  scales of " + text_of(cache, "tensors") + " tensors for TensorRT " +
                  std::to_string(job.cache->library_version) + ", producer " + text_of(cache, "producer"));
+    const std::size_t unnamed = field(cache, "unnamed").size();
+    if (unnamed > 0) {
+      console.warn(
+          "inside " + std::to_string(unnamed) +
+          " Gemm nodes TensorRT has tensors that no name in the network stands for: they have no scale "
+          "in the cache, and these layers may not run in int8 with it");
+    }
   }
   if (!job.out.empty()) console.report()["path"] = job.out.string();
   console.report().update(result);

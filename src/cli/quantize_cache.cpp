@@ -96,6 +96,7 @@ Result<PreparedCache> prepare_cache(const QuantizeJob& job, Json& result) {
   ObjectReader reader(part, "cache");
   const std::vector<const Json*> pairs = reader.array("scales", calibration::kMaxCacheTensors);
   const std::vector<const Json*> external = reader.array("external", kMaxFiles);
+  const std::vector<const Json*> unnamed = reader.array("unnamed", calibration::kMaxCacheTensors);
   PreparedCache prepared;
   prepared.origin.model_sha256 = reader.digest("model_sha256");
   if (const Status status = reader.finish(); !status.ok()) return tool_defect(status.error().message);
@@ -107,6 +108,10 @@ Result<PreparedCache> prepare_cache(const QuantizeJob& job, Json& result) {
   SKUA_ASSIGN_OR_RETURN(text.scales, scales_of(pairs));
   SKUA_ASSIGN_OR_RETURN(prepared.text, calibration::print_cache_text(text));
   prepared.tensors = text.scales.size();
+  for (const Json* const node : unnamed) {
+    if (!node->is_string()) return tool_defect("a node without a name");
+    prepared.unnamed.push_back(node->get<std::string>());
+  }
   SKUA_RETURN_IF_ERROR(read_provenance(result, prepared.origin.calibration));
   prepared.origin.calibration.algorithm = to_string(text.algorithm);
   prepared.origin.calibration.producer = calibration::kCpuProducer;
@@ -130,6 +135,7 @@ Status add_cache(FileGroup& files, Folder& folder, const QuantizeCache& cache, P
                      {"sha256", provenance.cache_sha256.hex()},
                      {"model_sha256", prepared.origin.model_sha256.hex()},
                      {"tensors", prepared.tensors},
+                     {"unnamed", prepared.unnamed},
                      {"producer", provenance.producer}};
   return {};
 }

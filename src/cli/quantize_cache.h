@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "calibration/cache_origin.h"
 #include "cli/file_group.h"
@@ -24,7 +25,8 @@ Status check_cache_replaceable(Folder& folder, const std::filesystem::path& cach
 struct PreparedCache {
   std::string text;  ///< printed by the one printer, which has read it back
   std::size_t tensors = 0;
-  calibration::CacheOrigin origin;  ///< all but the text's digest
+  std::vector<std::string> unnamed;  ///< nodes inside of which TensorRT has tensors without a scale
+  calibration::CacheOrigin origin;   ///< all but the text's digest
 };
 
 /// Takes `cache` out of the tool's result. `job` has data and a cache. CalibrationCacheError: names or scales

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -65,6 +66,14 @@ void round_through_half(std::span<float> values) noexcept {
 
 void round_through_half(std::span<const float> from, std::span<float> into) noexcept {
   round_all(from.data(), into.data(), std::min(from.size(), into.size()));
+}
+
+std::uint16_t bits_of_half(float value) noexcept {
+  constexpr std::uint32_t kRebias = (127U - 15U) << 23U, kSmallestNormal = 113U << 23U;
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = (bits >> 16U) & 0x8000U, magnitude = bits & 0x7FFFFFFFU;
+  if (magnitude >= kSmallestNormal) return static_cast<std::uint16_t>(sign | ((magnitude - kRebias) >> 13U));
+  return static_cast<std::uint16_t>(sign | static_cast<std::uint32_t>(std::fabs(value) * 0x1p24F));
 }
 
 }  // namespace skua

@@ -1,6 +1,7 @@
 // Rounding single precision to what half precision can hold.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 namespace skua {
@@ -11,5 +12,8 @@ namespace skua {
 void round_through_half(std::span<float> values) noexcept;
 /// The same from `from` into `into`, which has the same size and does not overlap it.
 void round_through_half(std::span<const float> from, std::span<float> into) noexcept;
+
+/// The bits of a value that is a half already, and finite: nothing is rounded.
+std::uint16_t bits_of_half(float value) noexcept;
 
 }  // namespace skua

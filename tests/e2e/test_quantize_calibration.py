@@ -192,6 +192,27 @@ def test_a_model_of_several_files_is_named_as_its_build_record_names_it(skua, pl
     assert report["cache"]["model_sha256"] == record["engine"]["model_sha256"] != digest(model)
 
 
+def test_a_node_whose_tensors_have_no_name_is_told(skua, place, model, data_set, cache):
+    assert "Gemm" not in skua.ok("quantize", *cache_of(model, data_set, cache)).stderr
+    network = onnx.load(model)
+    random = np.random.default_rng(7)
+    for name, shape in (("matrix", (8, 8)), ("bias", (8,))):
+        network.graph.initializer.append(onnx.numpy_helper.from_array(random.uniform(-1, 1, shape).astype(np.float32), name))
+    network.graph.node.append(onnx.helper.make_node("Gemm", ["left", "matrix", "bias"], ["dense"], "last"))
+    network.graph.output.append(onnx.helper.make_tensor_value_info("dense", onnx.TensorProto.FLOAT, [2, 8]))
+    onnx.save(network, place.models / "dense.onnx")
+    arguments = [*cache_of(place.models / "dense.onnx", data_set, cache), "--overwrite"]
+    assert "inside 1 Gemm nodes" in skua.ok("quantize", *arguments).stderr
+    assert skua.ok("quantize", *arguments, "--json")["cache"]["unnamed"] == ["last"]
+
+
+def test_a_link_is_refused_before_anything_is_calibrated(skua, place, model, data_set, cache):
+    (place.models / "link.onnx").symlink_to(model)
+    result = skua("quantize", *cache_of(place.models / "link.onnx", data_set, cache), "--json")
+    programs.error_of(result, BUILD_FAILED, "model_unreadable", "link.onnx", "put the file itself there")
+    assert trees.tree(cache.parent) == {}
+
+
 def test_noise_in_the_place_of_data_gives_no_cache(skua, model, data_set, cache):
     for number, file in enumerate(sorted(data_set.iterdir())):
         if number % 5 != 4:

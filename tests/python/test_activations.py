@@ -83,6 +83,14 @@ def test_a_range_that_the_cache_cannot_hold_is_refused(scale, part):
     scales_of(over_x(helper.make_node("Relu", ["x"], ["y"]), last="y"), scale=2.0**-50)
 
 
+def test_nodes_whose_tensors_have_no_name_are_told():
+    """TensorRT's parser makes two layers of a Gemm; what is between them has no scale."""
+    assert activations.unnamed_of(half.prepare(network())) == []
+    model = over_x(helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("Gemm", ["flat", "w", "b"], ["y"], "dense"),
+                   last="y", w=np.ones((768, 2)), b=np.ones(2))
+    assert activations.unnamed_of(model) == ["dense"]
+
+
 def test_inner_graphs_are_refused():
     branch = helper.make_graph([helper.make_node("Relu", ["x"], ["inner"])], "b", [],
                                [helper.make_tensor_value_info("inner", TensorProto.FLOAT, SHAPE)])

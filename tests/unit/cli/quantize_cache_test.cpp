@@ -51,8 +51,8 @@ class QuantizeCacheTest : public ::testing::Test {
   }
   static std::string part_of(const std::string& scales, const std::string& model = "model",
                              const std::string& external = "[]") {
-    return R"("cache": {"scales": )" + scales + R"(, "external": )" + external + R"(, "model_sha256": ")" +
-           hash_of(model).hex() + "\"}";
+    return R"("cache": {"scales": )" + scales + R"(, "unnamed": ["dense"], "external": )" + external +
+           R"(, "model_sha256": ")" + hash_of(model).hex() + "\"}";
   }
   std::vector<std::string> left() const {
     return posix_file_system().open_folder(folder_.path() / "out").value()->list().value();
@@ -76,6 +76,7 @@ TEST_F(QuantizeCacheTest, TheCacheAndWhatItWasMadeFromArePublished) {
   EXPECT_EQ(origin.calibration, (CalibrationProvenance{hash_of("data"), 400, hash_of(kText),
                                                        "EntropyCalibration2", "skua quantize (CPU ranges)"}));
   EXPECT_EQ(result["cache"]["tensors"], 3);
+  EXPECT_EQ(result["cache"]["unnamed"], Json::array({"dense"}));
   EXPECT_FALSE(result.contains("size_bytes")) << "there is no model that it could be of";
 }
 

@@ -47,6 +47,14 @@ TEST(HalfRounding, AHalfStaysWhatItIs) {
   }
 }
 
+TEST(HalfRounding, AHalfHasItsBits) {
+  const auto halves = all_halves();
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    if (!std::isfinite(halves[i])) continue;
+    ASSERT_EQ(bits_of_half(halves[i]), i);
+  }
+}
+
 // Between two neighbouring halves lies one value that is as far from either; it goes to the even one.
 TEST(HalfRounding, GoesToTheNearestAndTiesToEven) {
   for (std::uint32_t bits = 0; bits < 0x7BFF; ++bits) {  // up to 65504
