@@ -1,8 +1,6 @@
 #include "compile/held_out.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <set>
 #include <string>
 #include <utility>
@@ -19,11 +17,7 @@ namespace {
 
 constexpr const char* kSampleCount = "accuracy.samples";
 
-std::string value_file(std::size_t number) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "sample-%07zu.golden", number);
-  return text.data();
-}
+std::string value_file(std::size_t number) { return "sample-" + std::to_string(number) + ".golden"; }
 
 std::string of_all(std::size_t number, std::size_t count) {
   return std::to_string(number) + " of " + std::to_string(count);
