@@ -43,15 +43,11 @@ def convert(request: dict) -> dict:
 
 def to_half(request: dict) -> dict:
     # Late: a missing package becomes a response, not a traceback.
-    from skua_precision import check, half
+    from skua_precision import check
 
     source = read_model(request)
-    step("converting")
-    converted = half.to_half(source.model, request["keep_fp32"])
-    prepared = half.prepare(source.model)
-    blocked = set(converted.kept_fp32) | set(converted.always_fp32)
-    weights = check.judge_weights(prepared, blocked)
-    check.refuse_overflow(weights)
+    converted, prepared, weights = convert_to_half(source.model, request["keep_fp32"])
+    blocked = blocked_of(converted)
     inputs = check.inputs_for(prepared, read_inputs(request["inputs"]))
     step("comparing with float32")
     ranges = check.value_ranges(prepared, inputs)
@@ -63,16 +59,12 @@ def to_half(request: dict) -> dict:
 
 def to_mixed(request: dict) -> dict:
     """Half precision around the nodes that patterns keep, judged like int8: nothing calibrates, so all samples judge."""
-    from skua_precision import accuracy, check, half, samples
+    from skua_precision import accuracy, check, samples
 
     source = read_model(request)
     files = list({file.sha256: file for file in reversed(files_of(request))}.values())[::-1]  # of one content, the first
-    step("converting")
-    converted = half.to_half(source.model, request["keep_fp32"])
-    prepared = half.prepare(source.model)
-    blocked = set(converted.kept_fp32) | set(converted.always_fp32)
-    weights = check.judge_weights(prepared, blocked)
-    check.refuse_overflow(weights)
+    converted, prepared, weights = convert_to_half(source.model, request["keep_fp32"])
+    blocked = blocked_of(converted)
     ranges = check.largest_values(prepared, ((sample.name, sample.arrays) for sample in told(
         samples.each(files, prepared), "looking for large values", len(files))))
     check.refuse_large_values(prepared, ranges, blocked)
@@ -83,6 +75,23 @@ def to_mixed(request: dict) -> dict:
     data = {"sample_count": 0, "held_out_count": len(files), "algorithm": None}
     return half_result(converted, weights, ranges) | finish(request, source, converted.model, data) | {
         "outputs": [accuracy.as_json(figure) for figure in figures]}
+
+
+def convert_to_half(model: ModelProto, keep_fp32: list[str]) -> tuple[Conversion, ModelProto, WeightReport]:
+    """The half model, the float32 one with the same names, and what becomes of the weights: they fit."""
+    from skua_precision import check, half
+
+    step("converting")
+    converted = half.to_half(model, keep_fp32)
+    prepared = half.prepare(model)
+    weights = check.judge_weights(prepared, blocked_of(converted))
+    check.refuse_overflow(weights)
+    return converted, prepared, weights
+
+
+def blocked_of(converted: Conversion) -> set[str]:
+    """Nodes that compute in float32."""
+    return set(converted.kept_fp32) | set(converted.always_fp32)
 
 
 def half_result(converted: Conversion, weights: WeightReport, ranges: dict[str, float]) -> dict:

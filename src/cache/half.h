@@ -1,4 +1,4 @@
-// IEEE 754 half precision to single.
+// IEEE 754 half precision, which C++20 has no type for: to single, and whether it is finite.
 #pragma once
 
 #include <bit>
@@ -17,5 +17,8 @@ constexpr float half_to_float(std::uint16_t bits) noexcept {
   const float magnitude = static_cast<float>(fraction) * 5.9604644775390625e-8F;
   return sign != 0 ? -magnitude : magnitude;
 }
+
+/// Not all bits of the exponent are set.
+constexpr bool is_finite_half(std::uint16_t bits) noexcept { return (bits & 0x7c00U) != 0x7c00U; }
 
 }  // namespace skua

@@ -20,6 +20,11 @@ inline constexpr std::string_view kCacheSuffix = ".calib_cache";
 inline constexpr std::string_view kDataSetSuffix = ".dataset_sha256";
 inline constexpr std::string_view kRejectedFolder = "rejected";
 
+/// What caches and plans of one engine are called by: its file name without the extension.
+inline std::string stem_of(std::string_view engine_file) {
+  return std::string(engine_file.substr(0, engine_file.rfind('.')));
+}
+
 /// What a cache would be made from if calibration ran now.
 struct Expectation {
   Sha256 dataset_sha256;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cache/half.h"
 #include "calibration/data_set.h"
 #include "core/text.h"
 
@@ -25,9 +26,6 @@ bool takes(const TensorSpec& input, const Shape& shape) {
   }
   return true;
 }
-
-/// All bits of the exponent are set: of an IEEE 754 half, which C++20 has no type for.
-bool is_finite_half(std::uint16_t half) noexcept { return (half & 0x7C00U) != 0x7C00U; }
 
 template <typename T, typename Judge>
 bool all_of(const TensorView& values, Judge judge) {

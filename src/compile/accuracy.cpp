@@ -7,6 +7,7 @@
 
 #include "compile/compilation.h"
 #include "compile/output_values.h"
+#include "core/accuracy_bounds.h"
 #include "core/text.h"
 
 namespace skua::compile {
@@ -136,20 +137,21 @@ Answer answer_of(const TensorMap& tensors) {
   return answer;
 }
 
+double figure_of(const OutputAccuracy& output, std::string_view metric) {
+  if (metric == "relative_l2") return output.relative_l2;
+  if (metric == "mismatched") return output.mismatched;
+  if (metric == "agreement") return output.agreement;
+  return metric == "cosine" ? output.cosine : output.relative_error;
+}
+
 std::vector<std::string> faults_of(const OutputAccuracy& output, const AccuracyLimits& limits) {
   std::vector<std::string> faults;
-  const auto judge = [&faults](bool is_good, const char* name, double found, double bound) {
-    if (!is_good)
-      faults.push_back(std::string(name) + " " + print_double(found) + " (bound " + print_double(bound) +
-                       ")");
-  };
-  judge(output.relative_l2 <= limits.relative_l2, "relative_l2", output.relative_l2, limits.relative_l2);
-  judge(output.mismatched <= limits.mismatched, "mismatched", output.mismatched, limits.mismatched);
-  judge(output.agreement >= limits.agreement, "agreement", output.agreement, limits.agreement);
-  if (limits.relative_error)
-    judge(output.relative_error <= *limits.relative_error, "relative_error", output.relative_error,
-          *limits.relative_error);
-  if (limits.cosine) judge(output.cosine >= *limits.cosine, "cosine", output.cosine, *limits.cosine);
+  for (const AccuracyBound& bound : bounds_of(limits)) {
+    const double figure = figure_of(output, bound.metric);
+    if (bound.keeps(figure)) continue;
+    faults.push_back(std::string(bound.metric) + " " + print_double(figure) + " (bound " +
+                     print_double(bound.threshold) + ")");
+  }
   if (output.compared == 0) faults.emplace_back("no value to compare");
   return faults;
 }

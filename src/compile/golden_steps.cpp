@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "cache/half.h"
 #include "compile/source_file.h"
 #include "core/filesystem.h"
 #include "core/hash.h"
@@ -68,8 +69,7 @@ bool is_finite(const TensorView& view) {
   }
   if (view.dtype == DType::kFloat16) {
     const auto values = view.as<std::uint16_t>();
-    return std::all_of(values.begin(), values.end(),
-                       [](std::uint16_t bits) { return (bits & 0x7C00U) != 0x7C00U; });
+    return std::all_of(values.begin(), values.end(), is_finite_half);
   }
   return true;
 }

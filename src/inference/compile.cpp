@@ -305,7 +305,7 @@ fs::path default_build_executable() {
 }
 
 std::string timing_cache_name(std::string_view artifact) {
-  return std::string(artifact.substr(0, artifact.rfind('.'))) + ".timing_cache";
+  return calibration::stem_of(artifact) + ".timing_cache";
 }
 
 Result<std::string> artifact_name(const fs::path& model_path, const BuildConfig& build,

@@ -15,9 +15,8 @@
 namespace skua {
 namespace {
 
-std::string stem_of(const std::string& artifact) { return artifact.substr(0, artifact.rfind('.')); }
 std::string cache_name(const std::string& artifact) {
-  return stem_of(artifact) + std::string(calibration::kCacheSuffix);
+  return calibration::stem_of(artifact) + std::string(calibration::kCacheSuffix);
 }
 
 Error calibration_error(const Error& cause, const std::string& doing) {
@@ -51,7 +50,7 @@ Result<std::optional<std::string>> reject_untrusted_calibration(WriterLock& cach
                                                                 const std::string& artifact,
                                                                 const CompileContext& context) {
   SKUA_ASSIGN_OR_RETURN(const auto recorded, recorded_calibration(cache.folder(), artifact));
-  const std::string stem = stem_of(artifact);
+  const std::string stem = calibration::stem_of(artifact);
   // Whether it is damaged or unproven does not depend on what is built now.
   SKUA_ASSIGN_OR_RETURN(const calibration::JudgedCache judged,
                         calibration::judge_cache(cache.folder(), stem, recorded, {}));
@@ -113,7 +112,7 @@ Status keep_calibration(WriterLock& cache, const std::string& text, const Engine
                         EventSink& events) {
   if (text.empty()) return {};
   SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const Sha256 published,
-                        calibration::publish_cache(cache.folder(), stem_of(record.file), text,
+                        calibration::publish_cache(cache.folder(), calibration::stem_of(record.file), text,
                                                    record.calibration->dataset_sha256));
   const auto why = record.proof.find(kCalibrationWhy);
   const std::string reason = why == record.proof.end() ? "" : why->second;

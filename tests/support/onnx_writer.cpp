@@ -144,6 +144,16 @@ std::string add_relu_model() {
       .model();
 }
 
+std::string dynamic_relu_model() {
+  return OnnxWriter()
+      .input("x", kFloat, {"rows", 4})
+      .output("y", kFloat, {"rows", 3})
+      .weights("w", kFloat, {4, 3}, raw<float>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}))
+      .node("MatMul", {"x", "w"}, {"h"}, {}, "product")
+      .node("Relu", {"h"}, {"y"}, {}, "relu")
+      .model();
+}
+
 std::string mlp_model() {
   return OnnxWriter()
       .input("x", kFloat, {1, 8})

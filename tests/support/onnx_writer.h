@@ -83,6 +83,7 @@ class OnnxWriter {
 std::string add_relu_model();      ///< float x[1,64] -> y = Relu(x + bias)
 std::string mlp_model();           ///< float x[1,8] -> two MatMul -> y[1,4]
 std::string dynamic_rows_model();  ///< float x["rows",4] -> y["rows",3] = x W
+std::string dynamic_relu_model();  ///< float x["rows",4] -> "product" -> h -> "relu" -> y["rows",3]
 std::string non_zero_model();      ///< float x[8] -> int64 y[1,?] = NonZero(x)
 std::string mixed_types_model();   ///< int64, bool, half and uint8 inputs and outputs
 std::string zero_size_model();     ///< float x[4] -> y[0], z[4]

@@ -1,13 +1,12 @@
 // The steps of int8 and mixed around the build: the samples, where the ranges come from, and what is kept of
 // them for the next build. The build process only reads in the engine cache; compile_model publishes.
-#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "calibration/cache_files.h"
 #include "calibration/cache_origin.h"
 #include "compile/graph_precision.h"
 #include "compile/precision_stamp.h"
-#include "compile/source_file.h"
 #include "core/filesystem.h"
 #include "core/hash.h"
 #include "inference/kept_calibration.h"
@@ -109,9 +108,9 @@ Status take_kept_cache(CompileState& state) {
   auto folder = posix_file_system().open_folder(state.request.config.engine_cache_dir);
   if (!folder.ok()) return compile::build_error(folder.error().reason, folder.error().message);
   SKUA_ASSIGN_OR_RETURN(const auto recorded, recorded_calibration(**folder, artifact));
-  SKUA_ASSIGN_OR_RETURN(calibration::JudgedCache judged,
-                        calibration::judge_cache(**folder, artifact.substr(0, artifact.rfind('.')), recorded,
-                                                 expectation_of(state)));
+  SKUA_ASSIGN_OR_RETURN(
+      calibration::JudgedCache judged,
+      calibration::judge_cache(**folder, calibration::stem_of(artifact), recorded, expectation_of(state)));
   state.record.proof[kCalibrationWhy] = judged.why;
   if (judged.verdict != calibration::Verdict::kReuse) return {};
   state.calibration.cache = std::move(judged.text);

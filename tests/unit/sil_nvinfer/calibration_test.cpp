@@ -13,20 +13,6 @@ namespace skua::sil_test {
 namespace {
 
 using nvinfer1::BuilderFlag;
-using test::kFloat;
-using test::OnnxWriter;
-using test::raw;
-
-/// float x["rows",4] -> "product" -> h -> "relu" -> y["rows",3].
-std::string product_model() {
-  return OnnxWriter()
-      .input("x", kFloat, {"rows", 4})
-      .output("y", kFloat, {"rows", 3})
-      .weights("w", kFloat, {4, 3}, raw<float>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}))
-      .node("MatMul", {"x", "w"}, {"h"}, {}, "product")
-      .node("Relu", {"h"}, {"y"}, {}, "relu")
-      .model();
-}
 
 /// Two rows each; the product's rows are those of w, times 1, 2 and -1.
 const std::vector<float> kFirst = {1, 0, 0, 0, 0, 0, 0, -1};
@@ -74,7 +60,7 @@ const std::string kVersion = "TRT-" + std::to_string(NV_TENSORRT_VERSION);
 class SilCalibration : public SilNvinfer {
  protected:
   using Prepare = std::function<void(Workshop&)>;
-  std::string build(const Prepare& prepare, const std::string& model = product_model()) {
+  std::string build(const Prepare& prepare, const std::string& model = test::dynamic_relu_model()) {
     Workshop shop(listener);
     EXPECT_TRUE(shop.parse(model)) << listener.errors();
     if (shop.network->getInput(0)->getDimensions().d[0] < 0) {

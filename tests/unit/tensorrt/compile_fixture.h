@@ -79,15 +79,4 @@ inline std::unique_ptr<Parsed> parse(const std::string& model) {
   return parsed;
 }
 
-/// float x["rows",4] -> y["rows",3] = Relu(x W).
-inline std::string dynamic_relu_model() {
-  return OnnxWriter()
-      .input("x", kFloat, {"rows", 4})
-      .output("y", kFloat, {"rows", 3})
-      .weights("w", kFloat, {4, 3}, raw<float>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}))
-      .node("MatMul", {"x", "w"}, {"h"}, {}, "product")
-      .node("Relu", {"h"}, {"y"}, {}, "relu")
-      .model();
-}
-
 }  // namespace skua::test
