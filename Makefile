@@ -22,8 +22,8 @@ demo: ## compile, provision, verify and run the demo networks on photographs
 test: ## all tests
 	scripts/test.sh
 
-sil: ## runtime tensorrt without a GPU: its tests, and its programs from a model to a flight (PRESET=sil)
-	scripts/sil.sh $(if $(filter command line,$(origin PRESET)),$(PRESET))
+sil: ## runtime tensorrt without a GPU: its tests, and its programs from a model to a flight
+	scripts/sil.sh
 
 bench: ## measure beside the raw SDK (ONLY=control,call,torch,load,telemetry,lightglue,takeoff; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)

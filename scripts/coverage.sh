@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Branch coverage of what judges foreign bytes: scripts/coverage.sh. tests/coverage.txt names the files and the marks.
 #
-# Builds preset `coverage` (g++-11 --coverage: lane gcc11 leaves these tests to it), runs the unit tests of core, cache, calibration, telemetry and bootstrap, of
+# Builds preset `coverage` (g++-11 --coverage), runs the unit tests of core, cache, calibration, telemetry and bootstrap, of
 # inference what loads, of flight what reads its state and settings, system calls that fail, and the fuzz corpus; prints a
 # table, and every branch that nothing has taken. Exit status 1 below a mark. At CI's depth unless SKUA_DEPTH says another.
 #
