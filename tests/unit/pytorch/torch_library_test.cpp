@@ -1,6 +1,8 @@
 // Which libtorch is opened, and when none is.
 #include <dlfcn.h>
 
+#include <cstdlib>
+
 #include "runtimes/pytorch/ground_bridges.h"
 #include "torch_fixture.h"
 
@@ -14,6 +16,16 @@ TEST(TorchLibrary, OpensTheOneThatSkuaWasBuiltFor) {
   ASSERT_TRUE(is_ok(facts));
   EXPECT_EQ(facts->version.substr(0, facts->version.find('+')), (*bridge)->compiled_for);
   EXPECT_TRUE(is_ok(pytorch::open_compile_bridge(torch_config())));  // a second library behind the same one
+}
+
+TEST(TorchLibrary, HalfInstructionsAreSwitchedOffBeforeItIsOpened) {
+  constexpr char kName[] = "ONEDNN_MAX_CPU_ISA";
+  ASSERT_EQ(::unsetenv(kName), 0);
+  ASSERT_TRUE(is_ok(pytorch::open_run_bridge(torch_config())));
+  EXPECT_STREQ(std::getenv(kName), "AVX512_CORE_BF16");
+  ASSERT_EQ(::setenv(kName, "AVX2", 1), 0);
+  ASSERT_TRUE(is_ok(pytorch::open_run_bridge(torch_config())));
+  EXPECT_STREQ(std::getenv(kName), "AVX2") << "what somebody set stays";
 }
 
 TEST(TorchLibrary, AMissingOneIsSaid) {
