@@ -49,9 +49,9 @@ Status check_process(const fs::path& library) {
                            "in a process of its own");
 }
 
-/// oneDNN inside libtorch 2.13.0 did not come back within minutes from making a depthwise half convolution on a
-/// CPU with AVX512_FP16. With this, half is computed as on CPUs without it. oneDNN reads it once, at its first
-/// use; a value that is there already is somebody's own remedy, and stays.
+/// oneDNN inside libtorch 2.13.0 did not come back within minutes from making a depthwise half convolution on
+/// a CPU with AVX512_FP16. With this, half is computed as on CPUs without it. oneDNN reads it once, at its
+/// first use; a value that is there already is somebody's own remedy, and stays.
 void keep_from_half_instructions() { ::setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16", 0); }
 
 Status open_library(const fs::path& library) {
