@@ -1,9 +1,11 @@
 # One function per kind of target. A folder's CMakeLists.txt calls them and holds nothing else.
 #
 # Install components: `airborne` is what flies and nothing else (scripts/check_airborne.py proves it), `ground` is
-# everything that compiles, measures or inspects, on top of it. A target is ground unless it says AIRBORNE.
+# everything that compiles, measures or inspects, on top of it. A target is ground unless it says AIRBORNE. `python` is
+# the package skua without libraries and programs, for the wheels.
 set(SKUA_AIRBORNE_COMPONENT airborne)
 set(SKUA_GROUND_COMPONENT ground)
+set(SKUA_PYTHON_COMPONENT python)
 # Nothing of ours goes into CMake's unnamed component, where a package could forget it.
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME ${SKUA_GROUND_COMPONENT})
 

@@ -17,7 +17,7 @@ fi
 
 export SKUA_BUILD_DIR=$PWD/build/dev
 folders=()
-for folder in tests/include_checker tests/python tests/e2e; do
+for folder in tests/include_checker tests/python tests/python_package tests/e2e; do
   compgen -G "$folder/test_*.py" >/dev/null && folders+=("$folder")
 done
 # Two files of tests at a time; those that are about time (marked `alone`) afterwards, one by one.

@@ -1,0 +1,40 @@
+// Skua's errors as Python exceptions: the class of the same name in skua.errors, with reason, native code and
+// cause. Everything here needs the GIL.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "nanobind/nanobind.h"
+#include "skua/result.h"
+
+namespace skua::python {
+
+/// Looks up the exception classes, one for each ErrorCode, and sees to it that what C++ throws arrives as one
+/// of them. Called once, by the module.
+void register_errors();
+
+/// The exception object of `error`, its causes chained as `__cause__`.
+nanobind::object exception_of(const Error& error);
+
+/// Throws it. `cause`: a Python exception that it was raised from; null: that of `error`.
+[[noreturn]] void raise_error(const Error& error, nanobind::handle cause = {});
+[[noreturn]] void raise_argument(Reason reason, std::string message, nanobind::handle cause = {});
+
+template <typename T>
+T unwrap(Result<T> result) {
+  if (!result.ok()) raise_error(result.error());
+  return *std::move(result);
+}
+inline void unwrap(const Status& status) {
+  if (!status.ok()) raise_error(status.error());
+}
+
+/// Runs `function` with the GIL released. What it returns must hold no Python object.
+template <typename Function>
+auto without_gil(Function&& function) {
+  const nanobind::gil_scoped_release released;
+  return std::forward<Function>(function)();
+}
+
+}  // namespace skua::python

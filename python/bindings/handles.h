@@ -1,0 +1,27 @@
+// The classes behind skua.EngineHandle, Lane and InferenceRuntime. Each holds what it needs to outlive the
+// others.
+#pragma once
+
+#include "runtime_owner.h"
+
+namespace skua::python {
+
+struct PyEngineHandle {
+  std::shared_ptr<EngineRef> ref;
+  /// A copy, for a call that releases the GIL: another thread may release the engine meanwhile.
+  EngineHandle copy() const { return ref->handle; }
+};
+
+struct PyLane {
+  std::shared_ptr<LaneRef> ref;
+};
+
+struct PyRuntime {
+  OwnerPointer owner;
+  InferenceRuntime& operator*() const noexcept { return *owner->runtime; }
+  InferenceRuntime* operator->() const noexcept { return owner->runtime.get(); }
+
+  PyEngineHandle wrap(EngineHandle handle) const { return {make_kept<EngineRef>(owner, std::move(handle))}; }
+};
+
+}  // namespace skua::python
