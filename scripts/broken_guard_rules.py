@@ -3,7 +3,7 @@
 from broken_rule import Rule
 
 BUILD = "unit_inference:CompileProcessTest."
-FILES, FLIGHT, SIGNED = "unit_core:PosixFiles.", "unit_flight:FlightStateTest.", "unit_bootstrap:ProvisioningSigned."
+FILES, FLIGHT, SIGNED = "unit_core:PosixFiles.", "unit_bootstrap:FlightStateTest.", "unit_bootstrap:ProvisioningSigned."
 ACT = "unit_builder:All/HostileAct.IsRefusedToAConfinedBuild/"
 
 WRITTEN_BY_OTHERS = (
@@ -15,11 +15,11 @@ WRITTEN_BY_OTHERS = (
          "load_owned_yaml(file)",
          "load_yaml(file)",
          ("unit_flight:FlightSettingsTest.AFileThatOthersMayWriteIsRefused",)),
-    Rule("the record of a flight in progress is judged as engines are", "flight/flight_state.cpp",
+    Rule("the record of a flight in progress is judged as engines are", "bootstrap/flight_state.cpp",
          "open_safe(lock_.folder(), kFlightStateFile, Reason::kNotFound)",
          "lock_.folder().open_read(kFlightStateFile)",
          (FLIGHT + "ARecordThatOthersMayWriteIsMovedAsideAndNoFlightInProgress",)),
-    Rule("the state folder is judged, too", "flight/flight_state.cpp",
+    Rule("the state folder is judged, too", "bootstrap/flight_state.cpp",
          "const Status safe = check_safe_folder(lock->folder());",
          "const Status safe;",
          (FLIGHT + "AFolderThatOthersMayWriteIsRefused",)),

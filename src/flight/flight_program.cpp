@@ -6,9 +6,9 @@
 
 #include "bootstrap/airborne_config.h"
 #include "bootstrap/event_setup.h"
+#include "bootstrap/flight_state.h"
 #include "core/host_probe.h"
 #include "flight/flight_report.h"
-#include "flight/flight_state.h"
 #include "flight/last_words.h"
 #include "flight/tile_map.h"
 

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <string>
 
+#include "bootstrap/flight_state.h"
 #include "flight/flight_loop.h"
 #include "flight/flight_settings.h"
-#include "flight/flight_state.h"
 #include "skua/airborne_bootstrap.h"
 
 namespace skua::flight {

@@ -6,9 +6,9 @@
 #include <mutex>
 #include <string>
 
+#include "bootstrap/flight_state.h"
 #include "events/event_pipeline.h"
 #include "flight/flight_loop.h"
-#include "flight/flight_state.h"
 
 namespace skua::flight {
 

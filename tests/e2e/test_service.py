@@ -90,7 +90,7 @@ def test_the_unit_says_what_the_program_does(unit):
     assert unit.all("RestartPreventExitStatus") == [str(status) for status in (
         programs.USAGE, programs.REFUSED, programs.NO_RUNTIME)]
     assert unit.all("RestartForceExitStatus") == ["10"]
-    header = (programs.ROOT / "src/flight/flight_state.h").read_text("ascii")
+    header = (programs.ROOT / "src/bootstrap/flight_state.h").read_text("ascii")
     starts, seconds = (int(re.search(rf"{name} = (\d+);", header).group(1))
                        for name in ("kCrashLoopStarts", "kCrashLoopSeconds"))
     assert unit.seconds("StartLimitBurst", "Unit") == starts

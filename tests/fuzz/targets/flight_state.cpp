@@ -1,6 +1,6 @@
 // The record of the flight in progress: whatever it says, the program starts, and a dry start changes
 // nothing.
-#include "flight/flight_state.h"
+#include "bootstrap/flight_state.h"
 
 #include "../fuzz.h"
 #include "../fuzz_folder.h"
@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = fuzz::text_of(data, size);
   place.write(kFlightStateFile, text);
   Listener events;
-  const auto dry = flight::FlightState::open(posix_file_system(), place.path(), events, true);
+  const auto dry = FlightState::open(posix_file_system(), place.path(), events, true);
   fuzz::require(dry.ok(), "a damaged record stops no start", dry.ok() ? "" : dry.error().describe());
   fuzz::require(place.read(kFlightStateFile) == text, "a dry start changes nothing");
   fuzz::require(events.count == 0 || dry->phase_for("set-1") == flight::FlightPhase::kTakeOff,

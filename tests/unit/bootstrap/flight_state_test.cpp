@@ -1,5 +1,5 @@
 // The record of the flight in progress: take-off or reboot, crash loops, damage, and every fault of a disk.
-#include "flight/flight_state.h"
+#include "bootstrap/flight_state.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include "temp_folder.h"
 #include "verdicts.h"
 
-namespace skua::flight::flight_state_tests {
+namespace skua::flight_state_tests {
 namespace {
 
 using skua::test::FaultFileSystem;
@@ -340,4 +340,4 @@ TEST_F(FlightStateFaults, AnEndThatCannotBeRecordedIsAWarning) {
 }
 
 }  // namespace
-}  // namespace skua::flight::flight_state_tests
+}  // namespace skua::flight_state_tests

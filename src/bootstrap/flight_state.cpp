@@ -1,4 +1,4 @@
-#include "flight/flight_state.h"
+#include "bootstrap/flight_state.h"
 
 #include <algorithm>
 #include <ctime>
@@ -8,7 +8,7 @@
 #include "core/json_strict.h"
 #include "core/text.h"
 
-namespace skua::flight {
+namespace skua {
 namespace {
 
 constexpr std::size_t kMostBytes = 64U << 10U;
@@ -223,4 +223,4 @@ Result<FlightState::Record> FlightState::decode(std::string_view text) {
   return record;
 }
 
-}  // namespace skua::flight
+}  // namespace skua

@@ -14,7 +14,7 @@
 #include "skua/ports.h"
 #include "skua/result.h"
 
-namespace skua::flight {
+namespace skua {
 
 /// Take-off, or a restart of the program while the aircraft flies.
 enum class FlightPhase : std::uint8_t { kTakeOff, kReboot };
@@ -87,4 +87,4 @@ class FlightState {
   bool is_noted_ = false;  ///< found_ has this start
 };
 
-}  // namespace skua::flight
+}  // namespace skua
