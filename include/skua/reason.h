@@ -15,6 +15,7 @@ namespace skua {
   /* arguments */ \
   X(kInvalidArgument,          "invalid_argument",          "an argument is not allowed here") \
   X(kForeignHandle,            "foreign_handle",            "the handle belongs to another runtime or was released") \
+  X(kForkedProcess,            "forked_process",            "the process was forked from one that had built a runtime") \
   X(kAirborneCannotBuild,      "airborne_cannot_build",     "an airborne runtime never compiles an engine") \
   X(kNotInFlightSet,           "not_in_flight_set",         "the engine is not one of the verified flight set") \
   X(kLaneNotDeclared,          "lane_not_declared",         "the lane was not declared before the runtime was sealed") \
