@@ -1,4 +1,5 @@
 // infer(): one run with named inputs and outputs of the caller's own, for those who do not run every frame.
+#include <cstdint>
 #include <cstring>
 
 #include "inference/frame_events.h"
@@ -40,13 +41,39 @@ Status check_inputs(const EngineRecord& record, const TensorMap& inputs) {
   return {};
 }
 
+bool is_inside(const void* at, const TensorView& view) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(view.data);
+  const auto place = reinterpret_cast<std::uintptr_t>(at);
+  return place >= begin && place - begin < view.size_bytes();
+}
+
+/// A tensor that lies in the lane's own memory would change while the others are copied in. Only an input
+/// that is in its own place already is one that needs no copy.
+Status check_apart(const EngineRecord& record, const Execution& execution, const TensorMap& inputs) {
+  for (std::size_t i = 0; i < record.inputs.size(); ++i) {
+    const TensorView& source = inputs.find(record.inputs[i].name)->view();
+    for (std::size_t j = 0; j < record.inputs.size(); ++j) {
+      TensorView place = inputs.find(record.inputs[j].name)->view();
+      place.data = execution.input(j).data;
+      if (i == j && source.data == place.data) continue;
+      if (!is_inside(source.data, place) && !is_inside(place.data, source)) continue;
+      return argument_error(Reason::kInvalidArgument,
+                            "input '" + record.inputs[i].name + "' of " + record.model +
+                                " overlaps the memory that the lane keeps for '" + record.inputs[j].name +
+                                "'; pass memory of your own, or fill the bound inputs and use run()");
+    }
+  }
+  return {};
+}
+
 Status copy_inputs(const EngineRecord& record, Execution& execution, const TensorMap& inputs) {
   for (std::size_t i = 0; i < record.inputs.size(); ++i) {
     const TensorView& source = inputs.find(record.inputs[i].name)->view();
     if (execution.input(i).shape != source.shape)
       SKUA_RETURN_IF_ERROR(execution.set_input_shape(i, source.shape));
-    if (const std::size_t bytes = source.size_bytes(); bytes > 0) {
-      std::memcpy(execution.input(i).data, source.data, bytes);
+    void* const place = execution.input(i).data;
+    if (const std::size_t bytes = source.size_bytes(); bytes > 0 && place != source.data) {
+      std::memcpy(place, source.data, bytes);
     }
   }
   return {};
@@ -95,6 +122,7 @@ Result<TensorMap> InferenceRuntime::infer(const EngineHandle& handle, const Tens
     return report_failure(*state_, engine.record, options,
                           Error{ErrorCode::kInference, Reason::kLaneBusy, 0, {}});
   }
+  SKUA_RETURN_IF_ERROR(check_apart(engine.record, *slot->execution, inputs));
   const Clock& clock = *state_->environment.clock;
   const std::int64_t start_ns = clock.monotonic_ns();
   Status placed = copy_inputs(engine.record, *slot->execution, inputs);

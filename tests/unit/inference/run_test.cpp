@@ -72,6 +72,29 @@ TEST_F(RunTest, InferRefusesWrongInputsByName) {
   EXPECT_TRUE(runtime_->infer(handle_, inputs()).ok());
 }
 
+TEST_F(RunTest, InferTakesNoInputThatOverlapsTheLanesOwnMemory) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  for (float& element : bound.input(0).as<float>()) element = 5.0F;
+  InferOptions options;
+  options.lane = &lane_;
+  const auto infer_from = [&](std::ptrdiff_t offset) {
+    TensorView view = bound.input(0);
+    view.data = static_cast<float*>(view.data) + offset;
+    TensorMap map;
+    map.insert("x", Tensor::borrow(view)).value();
+    return runtime_->infer(handle_, map, options);
+  };
+  for (const std::ptrdiff_t offset : {1, -1, 3, -3}) {
+    const auto refused = infer_from(offset);
+    ASSERT_FALSE(refused.ok()) << offset;
+    EXPECT_EQ(refused.error().reason, Reason::kInvalidArgument);
+    EXPECT_NE(refused.error().message.find("overlaps"), std::string::npos) << refused.error().message;
+  }
+  const auto in_place = infer_from(0);  // it is where it belongs already
+  ASSERT_TRUE(in_place.ok()) << in_place.error().describe();
+  EXPECT_EQ(in_place->find("y")->as<float>()[0], 10.0F);
+}
+
 TEST_F(RunTest, BoundRunWritesItsOwnMemoryAndForgetsAfterAFailure) {
   auto bound = runtime_->bind(handle_, lane_).value();
   for (float& element : bound.input(0).as<float>()) element = 5.0F;
