@@ -143,7 +143,7 @@ std::string expected_text(const ArrayRole& role) {
   if (role.runtime == nullptr) return {};
   const auto info = role.runtime->info(*role.engine);
   if (!info.ok()) return {};
-  for (const TensorSpec& spec : info->inputs) {
+  for (const TensorSpec& spec : role.what == "output" ? info->outputs : info->inputs) {
     if (spec.name == role.name) return std::string(to_string(spec.dtype)) + " " + spec.shape.to_string();
   }
   return {};

@@ -7,19 +7,20 @@ namespace skua::python {
 namespace nb = nanobind;
 
 void bind_handles(nb::module_& module) {
-  nb::class_<PyEngineHandle>(module, "EngineHandle",
-                             "An engine that is resident. Keeps it, and its runtime, alive until "
-                             "InferenceRuntime.release_engine.")
-      .def(
-          "__bool__", [](const PyEngineHandle& self) { return static_cast<bool>(self.ref->handle); },
-          "False once the engine was released through this handle.")
-      .def(
-          "__eq__",
-          [](const PyEngineHandle& self, nb::handle other) {
-            const PyEngineHandle* same = nullptr;
-            return nb::try_cast(other, same) && same != nullptr && same->ref->handle == self.ref->handle;
-          },
-          nb::arg().none());
+  nb::class_<PyEngineHandle> handle(module, "EngineHandle",
+                                    "An engine that is resident. Keeps it, and its runtime, alive until "
+                                    "InferenceRuntime.release_engine.");
+  handle.def(
+      "__bool__", [](const PyEngineHandle& self) { return static_cast<bool>(self.ref->handle); },
+      "False once the engine was released through this handle.");
+  handle.def(
+      "__eq__",
+      [](const PyEngineHandle& self, nb::handle other) {
+        const PyEngineHandle* same = nullptr;
+        return nb::try_cast(other, same) && same != nullptr && same->ref->handle == self.ref->handle;
+      },
+      nb::arg("other").none(), "Whether both name the same engine.");
+  handle.attr("__hash__") = nb::none();  // what it names changes with its release
   nb::class_<PyLane>(
       module, "Lane",
       "One consumer's private execution resources. One thread at a time: a lane that is in use "

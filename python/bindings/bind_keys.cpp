@@ -28,7 +28,7 @@ void bind_keys(nb::module_& module) {
             const PublicKey* same = nullptr;
             return nb::try_cast(other, same) && same != nullptr && *same == key;
           },
-          nb::arg().none());
+          nb::arg("other").none());
   module.def(
       "probe_host", [] { return to_python(without_gil([] { return probe_host(); })); },
       nb::sig("def probe_host() -> skua.types.HostTuple"),

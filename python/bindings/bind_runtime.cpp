@@ -2,10 +2,14 @@
 #include "arrays_in.h"
 #include "arrays_out.h"
 #include "bound.h"
+#include "config.h"
+#include "fields.h"
 #include "handles.h"
+#include "interruptible.h"
 #include "module.h"
 #include "nanobind/stl/optional.h"
 #include "nanobind/stl/string.h"
+#include "recorder.h"
 #include "values.h"
 
 namespace skua::python {
@@ -14,18 +18,29 @@ namespace {
 namespace nb = nanobind;
 using nb::literals::operator""_a;
 
-std::optional<HostTuple> host_or_none(nb::handle host) {
-  if (host.is_none()) return std::nullopt;
-  return host_from(host);
+/// Starts what the configuration and the caller want told; without either there is no thread for it.
+void open_events(RuntimeOwner& owner, RuntimeConfig config, nb::handle recorder, bool is_logged) {
+  if (!is_logged) {
+    config.log_sink = "none";
+    config.recorder_dir.clear();
+  }
+  std::vector<std::shared_ptr<FlightRecorder>> recorders;
+  if (auto added = recorder_of(recorder)) recorders.push_back(std::move(added));
+  if (!is_logged && recorders.empty()) return;
+  owner.events.open(unwrap(without_gil([&] { return start_events(config, std::move(recorders)); })));
 }
 
-PyRuntime build_runtime(nb::handle fields, nb::handle role, nb::handle host) {
+PyRuntime build_runtime(nb::handle fields, nb::handle role, nb::handle host, nb::handle recorder,
+                        bool is_logged, nb::handle thermal_root) {
   check_process();
   RuntimeEnvironment environment;
   environment.config = config_from(fields);
-  environment.role = text_from(role, "role") == "airborne" ? Role::kAirborne : Role::kGround;
-  const auto given = host_or_none(host);
+  environment.role = role_from(role);
+  environment.thermal_root = read_as<std::filesystem::path>(thermal_root, "thermal_root");
+  std::optional<HostTuple> given;
+  if (!host.is_none()) given = read_as<HostTuple>(host, "host");
   OwnerPointer owner = make_owner();
+  open_events(*owner, environment.config, recorder, is_logged);
   environment.events = &owner->events;
   environment.cancel_requested = &owner->cancel_requested;
   note_runtime_built();
@@ -37,37 +52,65 @@ PyRuntime build_runtime(nb::handle fields, nb::handle role, nb::handle host) {
   return {std::move(owner)};
 }
 
-nb::object to_python(const PyRuntime& self, const EngineSet& set) {
-  nb::list engines;
-  for (const EngineSet::Item& item : set.engines) {
-    engines.append(type_named("EngineSetItem")("model"_a = item.model, "handle"_a = self.wrap(item.handle)));
-  }
-  const nb::object signer = set.signer ? python::to_python(*set.signer) : nb::none();
-  return type_named("EngineSet")("set_id"_a = set.set_id, "release_sequence"_a = set.release_sequence,
-                                 "signer"_a = signer, "engines"_a = nb::tuple(engines),
-                                 "times"_a = tuple_of(set.times), "total_ns"_a = set.total_ns);
+nb::object compile_engine(const PyRuntime& self, nb::handle model_path, nb::handle build_config) {
+  check_process();
+  const auto model = read_as<std::filesystem::path>(model_path, "model_path");
+  const auto build = read_as<BuildConfig>(build_config, "build_config");
+  const auto published = [](const Result<EngineCacheEntry>&) {};  // whole, and good to have
+  return to_python(unwrap(interruptible(
+      self.owner->cancel_requested, [&] { return self->compile_engine(model, build); }, published)));
+}
+
+PyEngineHandle deserialize_engine(const PyRuntime& self, nb::handle entry) {
+  check_process();
+  const auto wanted = read_as<EngineCacheEntry>(entry, "entry");
+  return self.wrap(unwrap(without_gil([&] { return self->deserialize_engine(wanted); })));
 }
 
 nb::object load_flight_set(const PyRuntime& self, nb::handle set_dir, nb::handle policy) {
   check_process();
-  const std::filesystem::path folder = path_from(set_dir, "set_dir");
-  const GatePolicy gate = policy_from(policy);
-  const EngineSet set = unwrap(without_gil([&] { return self->load_flight_set(folder, gate); }));
+  const auto folder = read_as<std::filesystem::path>(set_dir, "set_dir");
+  const auto gate = read_as<GatePolicy>(policy, "policy");
+  const auto give_up = [&](Result<EngineSet>& loaded) {
+    if (!loaded.ok()) return;
+    for (EngineSet::Item& item : loaded->engines) self->release_engine(item.handle);
+  };
+  const EngineSet set = unwrap(interruptible(
+      self.owner->cancel_requested, [&] { return self->load_flight_set(folder, gate); }, give_up));
   return to_python(self, set);
+}
+
+/// `copy=True`: what the engine takes, made of whatever the caller has.
+nb::dict converted(const PyRuntime& self, const EngineHandle& handle, const nb::dict& inputs) {
+  const EngineInfo info = unwrap(self->info(handle));
+  const nb::object require = nb::module_::import_("numpy").attr("require");
+  nb::dict ready;
+  for (const auto& [key, value] : inputs) {
+    ready[key] = value;
+    const auto name = read_as<std::string>(key, "name of an input");
+    for (const TensorSpec& spec : info.inputs) {
+      if (spec.name == name) ready[key] = require(value, to_python(to_string(spec.dtype)), "CA");
+    }
+  }
+  return ready;
 }
 
 nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, const nb::dict& inputs,
                  std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns,
-                 const PyLane* lane) {
+                 const PyLane* lane, bool is_copied) {
   check_process();
   const EngineHandle handle = engine.copy();
-  BorrowedArrays arrays(inputs.size());
+  const nb::dict given = is_copied ? converted(self, handle, inputs) : inputs;
+  BorrowedArrays arrays(given.size());
   TensorMap tensors;
-  for (const auto& [key, value] : inputs) {
-    const std::string name = text_from(key, "name of an input");
-    unwrap(tensors.insert(name, Tensor::borrow(arrays.add(value, {"input", name, &*self, &handle}))));
+  for (const auto& [key, value] : given) {
+    auto name = read_as<std::string>(key, "name of an input");
+    const TensorView view = arrays.add(value, {"input", name, &*self, &handle});
+    unwrap(tensors.insert(std::move(name), Tensor::borrow(view)));
   }
-  const InferOptions options{frame, deadline_ns, lane != nullptr ? &lane->ref->lane : nullptr};
+  InferOptions options = run_options(frame, deadline_ns);
+  const Lane on = lane != nullptr ? lane->ref->lane : Lane();
+  if (lane != nullptr) options.lane = &on;
   TensorMap outputs = unwrap(without_gil([&] { return self->infer(handle, tensors, options); }));
   nb::dict answers;
   for (const auto& [name, tensor] : outputs) {
@@ -77,60 +120,151 @@ nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, const nb::
   return answers;
 }
 
+void release_engine(const PyRuntime& self, PyEngineHandle& engine) {
+  check_process();
+  EngineHandle handle = engine.copy();
+  without_gil([&] {
+    self->release_engine(handle);
+    return 0;
+  });
+  // Another runtime's handle is left as it is: it was not this one's to release.
+  const bool is_ours = engine.ref->owner == self.owner;
+  if (is_ours) engine.ref->handle = EngineHandle();
+}
+
+PyLane create_lane(const PyRuntime& self, const std::string& consumer) {
+  check_process();
+  return {make_kept<LaneRef>(self.owner, unwrap(without_gil([&] { return self->create_lane(consumer); })))};
+}
+
+nb::object info_of(const PyRuntime& self, const PyEngineHandle& engine) {
+  check_process();
+  const EngineHandle handle = engine.copy();
+  return to_python(unwrap(without_gil([&] { return self->info(handle); })));
+}
+
+void define_loading(nb::class_<PyRuntime>& runtime) {
+  runtime.def(
+      "compile_engine", &compile_engine, "model_path"_a, "build_config"_a,
+      nb::sig("def compile_engine(self, model_path: str | os.PathLike[str], build_config: "
+              "skua.types.BuildConfig) -> skua.types.EngineCacheEntry"),
+      "Compiles a model into the engine cache, in a process of its own. Ground only. Seconds to minutes; "
+      "after Ctrl-C, as after any error, the cache is as it was.");
+  constexpr const char* kDeserialize =
+      "Loads one engine; the engine gate judges it. Ground: from the engine cache. Airborne: the loaded "
+      "flight "
+      "set's engine of equal SHA-256.";
+  runtime.def("deserialize_engine", &deserialize_engine, "entry"_a,
+              nb::sig("def deserialize_engine(self, entry: skua.types.EngineCacheEntry) -> EngineHandle"),
+              kDeserialize);
+  runtime.def(
+      "deserialize_cached_engine", &deserialize_engine, "entry"_a,
+      nb::sig("def deserialize_cached_engine(self, entry: skua.types.EngineCacheEntry) -> EngineHandle"),
+      "The same as deserialize_engine.");
+  runtime.def("load_flight_set", &load_flight_set, "set_dir"_a, "policy"_a,
+              nb::sig("def load_flight_set(self, set_dir: str | os.PathLike[str], policy: "
+                      "skua.types.GatePolicy) -> skua.types.EngineSet"),
+              "Take-off: verifies the set, then loads every engine of it, or none.");
+  runtime.def(
+      "release_engine", &release_engine, "handle"_a,
+      "Gives the engine up, for every holder, and resets the handle. Idempotent. Bound inferences that "
+      "outlive it answer engine_released.");
+}
+
+void define_running(nb::class_<PyRuntime>& runtime) {
+  runtime.def(
+      "infer", &infer, "handle"_a, "inputs"_a, nb::kw_only(), "frame"_a = nb::none(),
+      "deadline_ns"_a = nb::none(), "lane"_a = nb::none(), "copy"_a = false,
+      nb::sig("def infer(self, handle: EngineHandle, inputs: dict[str, typing.Any], *, frame: int | None "
+              "= None, deadline_ns: int | None = None, lane: Lane | None = None, copy: bool = False) -> "
+              "dict[str, numpy.typing.NDArray[typing.Any]]"),
+      "One run with inputs given by name: NumPy arrays, or others that export DLPack, of the engine's "
+      "dtype, C-contiguous. Nothing is converted but with copy=True. The answers own their memory.");
+  runtime.def(
+      "bind",
+      [](const PyRuntime& self, const PyEngineHandle& engine, const PyLane& lane) {
+        check_process();
+        return bind(self, engine, lane);
+      },
+      "handle"_a, "lane"_a, "Places memory for (engine, lane), once.");
+  runtime.def("create_lane", &create_lane, "consumer"_a,
+              "A lane for `consumer`. After `seal()` only declared lanes are handed out.");
+  runtime.def("info", &info_of, "handle"_a,
+              nb::sig("def info(self, handle: EngineHandle) -> skua.types.EngineInfo"),
+              "Names, shapes, dtypes, profiles, device and arithmetic of an engine.");
+  runtime.def(
+      "seal",
+      [](const PyRuntime& self) {
+        check_process();
+        without_gil([&] { return self->seal(), 0; });
+      },
+      "From here on nothing is created any more. Idempotent.");
+}
+
+void define_telling(nb::class_<PyRuntime>& runtime) {
+  runtime.def(
+      "current_runtime_label",
+      [](const PyRuntime& self) { return std::string(self->current_runtime_label()); },
+      "tensorrt, pytorch_fp16 or onnx_trt_ep.");
+  runtime.def(
+      "start_telemetry",
+      [](const PyRuntime& self) {
+        check_process();
+        unwrap(without_gil([&] { return self->start_telemetry(); }));
+      },
+      "Starts reading the configured thermal source. An airborne runtime comes with it started. "
+      "TelemetryUnavailableError when no sensor answers; the program may go on. Idempotent.");
+  runtime.def(
+      "thermal_state",
+      [](const PyRuntime& self) {
+        check_process();
+        return to_python(self->thermal_state());
+      },
+      nb::sig("def thermal_state(self) -> skua.types.ThermalState"),
+      "The last snapshot; never blocks. Without telemetry: not available, and not throttled.");
+  runtime.def(
+      "drain_events",
+      [](const PyRuntime& self, double timeout_s) {
+        check_process();
+        const std::chrono::duration<double> limit(timeout_s);
+        return without_gil([&] {
+          return self.owner->events.drain(std::chrono::duration_cast<std::chrono::milliseconds>(limit));
+        });
+      },
+      "timeout_s"_a = 1.0,
+      "Waits until what was told so far has reached the log and the recorders. False: the time passed "
+      "first.");
+}
+
 }  // namespace
 
+InferOptions run_options(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns) {
+  InferOptions options;
+  options.frame = frame;
+  options.deadline_ns = deadline_ns;
+  return options;
+}
+
+nb::object to_python(const PyRuntime& runtime, const EngineSet& set) {
+  nb::list engines;
+  for (const EngineSet::Item& item : set.engines) {
+    engines.append(
+        type_named("EngineSetItem")("model"_a = item.model, "handle"_a = runtime.wrap(item.handle)));
+  }
+  return type_named("EngineSet")("set_id"_a = set.set_id, "release_sequence"_a = set.release_sequence,
+                                 "signer"_a = to_python(set.signer), "engines"_a = nb::tuple(engines),
+                                 "times"_a = tuple_of(set.times), "total_ns"_a = set.total_ns);
+}
+
 void bind_runtime(nb::module_& module) {
-  nb::class_<PyRuntime>(module, "InferenceRuntime",
-                        "Runs networks on engines that were proven on the ground. Made by "
-                        "build_inference_runtime or build_pre_constructed.")
-      .def_prop_ro("current_runtime_label",
-                   [](const PyRuntime& self) { return std::string(self->current_runtime_label()); })
-      .def("load_flight_set", &load_flight_set, "set_dir"_a, "policy"_a,
-           nb::sig(
-               "def load_flight_set(self, set_dir: str | os.PathLike[str], policy: skua.types.GatePolicy) -> "
-               "skua.types.EngineSet"),
-           "Take-off: verifies the set, then loads every engine of it, or none.")
-      .def(
-          "create_lane",
-          [](const PyRuntime& self, const std::string& consumer) {
-            check_process();
-            return PyLane{make_kept<LaneRef>(self.owner, unwrap(self->create_lane(consumer)))};
-          },
-          "consumer"_a, "A lane for `consumer`. After `seal()` only declared lanes are handed out.")
-      .def(
-          "bind",
-          [](const PyRuntime& self, const PyEngineHandle& engine, const PyLane& lane) {
-            check_process();
-            return bind(self, engine, lane);
-          },
-          "handle"_a, "lane"_a, "Places memory for (engine, lane), once.")
-      .def("infer", &infer, "handle"_a, "inputs"_a, nb::kw_only(), "frame"_a = nb::none(),
-           "deadline_ns"_a = nb::none(), "lane"_a = nb::none(),
-           nb::sig(
-               "def infer(self, handle: EngineHandle, inputs: dict[str, typing.Any], *, frame: int | None = "
-               "None, deadline_ns: int | None = None, lane: Lane | None = None) -> dict[str, "
-               "numpy.typing.NDArray[typing.Any]]"),
-           "One run with inputs given by name. The outputs are arrays that own their memory.")
-      .def(
-          "info",
-          [](const PyRuntime& self, const PyEngineHandle& engine) {
-            check_process();
-            return python::to_python(unwrap(self->info(engine.copy())));
-          },
-          "handle"_a, nb::sig("def info(self, handle: EngineHandle) -> skua.types.EngineInfo"),
-          "Names, shapes, dtypes, profiles, device and arithmetic of an engine.")
-      .def(
-          "thermal_state", [](const PyRuntime& self) { return python::to_python(self->thermal_state()); },
-          nb::sig("def thermal_state(self) -> skua.types.ThermalState"),
-          "The last snapshot; never fails, never blocks.")
-      .def(
-          "seal",
-          [](const PyRuntime& self) {
-            check_process();
-            without_gil([&] { return self->seal(), 0; });
-          },
-          "From here on nothing is created any more. Idempotent.");
-  module.def("_build_runtime", &build_runtime, "fields"_a, "role"_a, "host"_a.none());
+  nb::class_<PyRuntime> runtime(module, "InferenceRuntime",
+                                "Runs networks on engines that were proven on the ground. Made by "
+                                "build_inference_runtime or build_pre_constructed.");
+  define_loading(runtime);
+  define_running(runtime);
+  define_telling(runtime);
+  module.def("_build_runtime", &build_runtime, "fields"_a, "role"_a, "host"_a.none(), "recorder"_a.none(),
+             "is_logged"_a, "thermal_root"_a);
 }
 
 }  // namespace skua::python

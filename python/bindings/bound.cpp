@@ -1,8 +1,11 @@
 #include "bound.h"
 
 #include <algorithm>
+#include <cstring>
 
+#include "arrays_in.h"
 #include "arrays_out.h"
+#include "fields.h"
 #include "module.h"
 #include "nanobind/stl/optional.h"
 #include "nanobind/stl/string.h"
@@ -21,35 +24,91 @@ nb::object capsule_of(const std::shared_ptr<BoundRef>& ref) {
 
 /// Runs compose no text; here there is time for one.
 Error with_text(const BoundRef& ref, Error error) {
-  if (error.message.empty()) error.message = ref.model + ": " + std::string(sentence_of(error.reason));
+  if (error.message.empty()) error.message = ref.info.model + ": " + std::string(sentence_of(error.reason));
   return error;
+}
+
+bool are_apart(const TensorView& a, const TensorView& b) {
+  const auto* const a_begin = static_cast<const std::byte*>(a.data);
+  const auto* const b_begin = static_cast<const std::byte*>(b.data);
+  return std::less_equal<>()(a_begin + a.size_bytes(), b_begin) ||
+         std::less_equal<>()(b_begin + b.size_bytes(), a_begin);
+}
+
+/// Memory of the lane's is no place for a copy of it.
+void check_apart(const BoundRef& ref, const std::string& name, const TensorView& target) {
+  const auto is_apart = [&](TensorView place, const TensorSpec& spec) {
+    place.shape = spec.max_shape;  // all that the lane reserves, whatever this run's shape is
+    return are_apart(target, place);
+  };
+  bool is_clear = true;
+  for (std::size_t i = 0; i < ref.info.inputs.size(); ++i)
+    is_clear = is_clear && is_apart(ref.bound.input(i), ref.info.inputs[i]);
+  for (std::size_t i = 0; i < ref.info.outputs.size(); ++i)
+    is_clear = is_clear && is_apart(ref.bound.output(i), ref.info.outputs[i]);
+  if (is_clear) return;
+  raise_argument(Reason::kInvalidArgument, "output '" + name + "' of " + ref.info.model +
+                                               ": the array overlaps the lane's own inputs or outputs; pass "
+                                               "memory of your own");
+}
+
+void check_same(const std::string& thing, const TensorView& source, const TensorView& target) {
+  if (source.dtype != target.dtype) {
+    raise_argument(Reason::kDtypeMismatch, thing + " is " + std::string(to_string(source.dtype)) +
+                                               ", found " + std::string(to_string(target.dtype)) +
+                                               "; pass an array of that dtype, nothing is cast silently");
+  }
+  if (source.shape != target.shape) {
+    raise_argument(Reason::kShapeMismatch, thing + " has shape " + source.shape.to_string() + ", found " +
+                                               target.shape.to_string() + "; pass an array of that shape");
+  }
 }
 
 }  // namespace
 
-PyBoundOutputs::PyBoundOutputs(std::shared_ptr<BoundRef> ref, nb::object keeper,
-                               std::vector<std::string> names)
-    : ref_(std::move(ref)), keeper_(std::move(keeper)), names_(std::move(names)), cached_(names_.size()) {}
+std::optional<std::size_t> PyBoundOutputs::index_of(const std::string& name) const {
+  const std::vector<TensorSpec>& specs = ref_->info.outputs;
+  const auto found =
+      std::find_if(specs.begin(), specs.end(), [&](const auto& spec) { return spec.name == name; });
+  if (found == specs.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - specs.begin());
+}
 
 nb::object PyBoundOutputs::at(const std::string& name) {
   check_process();
-  const auto found = std::find(names_.begin(), names_.end(), name);
-  if (found == names_.end()) throw nb::key_error(name.c_str());
-  return array_of(static_cast<std::size_t>(found - names_.begin()));
+  const auto index = index_of(name);
+  if (!index) throw nb::key_error(name.c_str());
+  return array_of(*index);
+}
+
+nb::tuple PyBoundOutputs::names() const {
+  nb::list list;
+  for (const TensorSpec& spec : ref_->info.outputs) list.append(spec.name);
+  return nb::tuple(list);
+}
+
+nb::dict PyBoundOutputs::all() {
+  check_process();
+  nb::dict arrays;
+  for (std::size_t i = 0; i < size(); ++i) arrays[ref_->info.outputs[i].name.c_str()] = array_of(i);
+  return arrays;
+}
+
+TensorView PyBoundOutputs::view_of(std::size_t index) const {
+  const TensorView view = ref_->bound.output(index);
+  if (view.data != nullptr) return view;
+  Error error = ref_->last_error;
+  if (error.reason == Reason::kNone) {
+    error = {ErrorCode::kInference, Reason::kExecutionFailed, 0,
+             ref_->info.model +
+                 " has no result: it has not run since it was bound, since its shapes were changed, or since "
+                 "another run on this lane failed"};
+  }
+  raise_error(with_text(*ref_, std::move(error)));
 }
 
 nb::object PyBoundOutputs::array_of(std::size_t index) {
-  const TensorView view = ref_->bound.output(index);
-  if (view.data == nullptr) {
-    Error error = ref_->last_error;
-    if (error.reason == Reason::kNone) {
-      error = {ErrorCode::kInference, Reason::kExecutionFailed, 0,
-               ref_->model +
-                   " has no result: run() has not succeeded since it was bound, or since its shapes "
-                   "were changed"};
-    }
-    raise_error(with_text(*ref_, std::move(error)));
-  }
+  const TensorView view = view_of(index);
   Cached& cached = cached_[index];
   if (cached.data != view.data || cached.shape != view.shape || !cached.array.is_valid()) {
     cached = {view.data, view.shape, array_over(view, keeper_, false)};
@@ -57,49 +116,120 @@ nb::object PyBoundOutputs::array_of(std::size_t index) {
   return cached.array;
 }
 
+void PyBoundOutputs::copy_into(const std::string& name, nb::handle array) {
+  check_process();
+  const auto index = index_of(name);
+  if (!index) throw nb::key_error(name.c_str());
+  BorrowedArrays arrays(1);
+  const TensorView target =
+      arrays.add_writable(array, {"output", name, ref_->owner->runtime.get(), &ref_->handle});
+  const TensorView source = view_of(*index);
+  check_same("output '" + name + "' of " + ref_->info.model, source, target);
+  check_apart(*ref_, name, target);
+  if (const std::size_t bytes = source.size_bytes(); bytes > 0) {
+    without_gil([&] { return std::memcpy(target.data, source.data, bytes); });
+  }
+}
+
+PyBound::PyBound(std::shared_ptr<BoundRef> ref) : ref_(std::move(ref)), keeper_(capsule_of(ref_)) {
+  for (std::size_t i = 0; i < ref_->info.inputs.size(); ++i) {
+    inputs_[ref_->info.inputs[i].name.c_str()] = array_over(ref_->bound.input(i), keeper_, true);
+  }
+  outputs_ = nb::cast(PyBoundOutputs(ref_, keeper_));
+}
+
+/// Read-only: an array that is put there instead of being filled would not be the one that is run on.
+nb::object PyBound::inputs() const { return nb::steal(PyDictProxy_New(inputs_.ptr())); }
+
 void PyBound::run(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns) {
   check_process();
-  const InferOptions options{frame, deadline_ns};
-  Status status = without_gil([&] { return ref->bound.run(options); });
+  const InferOptions options = run_options(frame, deadline_ns);
+  Status status = without_gil([&] { return ref_->bound.run(options); });
   if (status.ok()) return;
-  ref->last_error = std::move(status).error();
-  raise_error(with_text(*ref, ref->last_error));
+  Error error = std::move(status).error();
+  // A busy lane is in the middle of somebody else's run; what it answers is not this one's to say.
+  if (error.reason != Reason::kLaneBusy) ref_->last_error = error;
+  raise_error(with_text(*ref_, std::move(error)));
+}
+
+void PyBound::set_shape(const std::string& name, nb::handle shape) {
+  check_process();
+  const auto wanted = read_as<Shape>(shape, "shape");
+  unwrap(without_gil([&] { return ref_->bound.set_shape(name, wanted); }));
+  ref_->last_error = {};
+  inputs_[name.c_str()] = array_over(unwrap(ref_->bound.input(name)), keeper_, true);
+}
+
+void PyBound::copy_into(const std::string& name, nb::handle array) {
+  nb::cast<PyBoundOutputs&>(outputs_).copy_into(name, array);
 }
 
 PyBound bind(const PyRuntime& runtime, const PyEngineHandle& engine, const PyLane& lane) {
   const EngineHandle handle = engine.copy();
-  const EngineInfo info = unwrap(runtime->info(handle));
   const Lane on = lane.ref->lane;
-  BoundInference bound = unwrap(without_gil([&] { return runtime->bind(handle, on); }));
-  PyBound self;
-  self.ref = make_kept<BoundRef>(runtime.owner, info.model, std::move(bound), Error());
-  self.keeper = capsule_of(self.ref);
-  for (std::size_t i = 0; i < info.inputs.size(); ++i) {
-    self.inputs[info.inputs[i].name.c_str()] = array_over(self.ref->bound.input(i), self.keeper, true);
-  }
-  std::vector<std::string> names;
-  for (const TensorSpec& spec : info.outputs) names.push_back(spec.name);
-  self.outputs = nb::cast(PyBoundOutputs(self.ref, self.keeper, std::move(names)));
-  return self;
+  struct Placed {
+    EngineInfo info;
+    BoundInference bound;
+  };
+  Placed placed = unwrap(without_gil([&]() -> Result<Placed> {
+    SKUA_ASSIGN_OR_RETURN(EngineInfo info, runtime->info(handle));
+    SKUA_ASSIGN_OR_RETURN(BoundInference bound, runtime->bind(handle, on));
+    return Placed{std::move(info), std::move(bound)};
+  }));
+  return PyBound(
+      make_kept<BoundRef>(runtime.owner, handle, std::move(placed.info), std::move(placed.bound), Error()));
 }
 
-void bind_bound(nb::module_& module) {
-  nb::class_<PyBoundOutputs>(module, "BoundOutputs", "The outputs of a BoundInference, by name.")
+namespace {
+
+void bind_outputs(nb::module_& module) {
+  nb::class_<PyBoundOutputs>(module, "BoundOutputs", "The outputs of a BoundInference, by name: a mapping.")
       .def("__getitem__", &PyBoundOutputs::at, "name"_a,
-           nb::sig("def __getitem__(self, name: str) -> numpy.typing.NDArray[typing.Any]"))
-      .def("__len__", [](const PyBoundOutputs& self) { return self.names().size(); });
-  nb::class_<PyBound>(module, "BoundInference",
-                      "An engine bound to a lane: memory placed once, run again and again.")
+           nb::sig("def __getitem__(self, name: str) -> numpy.typing.NDArray[typing.Any]"),
+           "A read-only array, valid until this lane runs again; InferenceError where there is no result.")
+      .def("__len__", &PyBoundOutputs::size)
+      .def(
+          "__iter__", [](const PyBoundOutputs& self) { return nb::iter(self.names()); },
+          nb::sig("def __iter__(self) -> typing.Iterator[str]"))
+      .def(
+          "__contains__",
+          [](const PyBoundOutputs& self, nb::handle name) { return self.names().attr("__contains__")(name); },
+          nb::arg().none(), nb::sig("def __contains__(self, name: object, /) -> bool"))
+      .def("keys", &PyBoundOutputs::names, nb::sig("def keys(self) -> tuple[str, ...]"))
+      .def(
+          "values", [](PyBoundOutputs& self) { return nb::tuple(self.all().values()); },
+          nb::sig("def values(self) -> tuple[numpy.typing.NDArray[typing.Any], ...]"))
+      .def(
+          "items", [](PyBoundOutputs& self) { return nb::tuple(self.all().items()); },
+          nb::sig("def items(self) -> tuple[tuple[str, numpy.typing.NDArray[typing.Any]], ...]"));
+}
+
+}  // namespace
+
+void bind_bound(nb::module_& module) {
+  bind_outputs(module);
+  nb::class_<PyBound>(
+      module, "BoundInference",
+      "An engine bound to a lane: memory placed once, run again and again. Its arrays keep engine "
+      "and lane alive. It belongs to whoever uses its lane.")
       .def_prop_ro(
-          "inputs", [](const PyBound& self) { return self.inputs; },
-          nb::sig("def inputs(self) -> dict[str, numpy.typing.NDArray[typing.Any]]"),
-          "Writable arrays over the lane's memory: fill them, then run().")
-      .def_prop_ro(
-          "outputs", [](const PyBound& self) { return self.outputs; },
-          nb::sig("def outputs(self) -> BoundOutputs"),
-          "The results of the last run, valid until this lane runs again.")
+          "inputs", &PyBound::inputs,
+          nb::sig("def inputs(self) -> typing.Mapping[str, numpy.typing.NDArray[typing.Any]]"),
+          "Writable arrays over the lane's memory: fill them (`inputs[name][...] = values`), then run().")
+      .def_prop_ro("outputs", &PyBound::outputs, nb::sig("def outputs(self) -> BoundOutputs"),
+                   "The results of the last run, without a copy; valid until this lane runs again.")
       .def("run", &PyBound::run, "frame"_a = nb::none(), "deadline_ns"_a = nb::none(),
-           "Runs once. Raises InferenceError or OutOfMemoryError, and then no output is valid.");
+           "Runs once, the GIL released. `deadline_ns` is absolute, of time.monotonic_ns(). Raises "
+           "InferenceError or "
+           "OutOfMemoryError, and then no output is valid.")
+      .def("set_shape", &PyBound::set_shape, "name"_a, "shape"_a,
+           nb::sig("def set_shape(self, name: str, shape: tuple[int, ...]) -> None"),
+           "Gives an input another shape inside its profile; `inputs` then has another array for it.")
+      .def("copy_into", &PyBound::copy_into, "name"_a, "array"_a,
+           nb::sig("def copy_into(self, name: str, array: numpy.typing.NDArray[typing.Any]) -> None"),
+           "Copies one output into an array of the same dtype and shape, C-contiguous and writable, outside "
+           "of the "
+           "lane's memory.");
 }
 
 }  // namespace skua::python

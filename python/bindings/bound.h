@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "handles.h"
@@ -12,10 +13,15 @@ namespace skua::python {
 /// engine and lane alive, not the object they come from: a cycle would wait for the garbage collector.
 class PyBoundOutputs {
  public:
-  PyBoundOutputs(std::shared_ptr<BoundRef> ref, nanobind::object keeper, std::vector<std::string> names);
-  /// Raises InferenceError where there is no result.
+  PyBoundOutputs(std::shared_ptr<BoundRef> ref, nanobind::object keeper)
+      : ref_(std::move(ref)), keeper_(std::move(keeper)), cached_(ref_->info.outputs.size()) {}
+  /// Raises KeyError, and InferenceError where there is no result.
   nanobind::object at(const std::string& name);
-  std::vector<std::string> const& names() const noexcept { return names_; }
+  std::size_t size() const noexcept { return cached_.size(); }
+  nanobind::tuple names() const;
+  nanobind::dict all();
+  /// Copies one output into memory of the caller's; see bind_bound.
+  void copy_into(const std::string& name, nanobind::handle array);
 
  private:
   struct Cached {
@@ -23,21 +29,29 @@ class PyBoundOutputs {
     Shape shape;
     nanobind::object array;
   };
+  std::optional<std::size_t> index_of(const std::string& name) const;
+  TensorView view_of(std::size_t index) const;
   nanobind::object array_of(std::size_t index);
 
   std::shared_ptr<BoundRef> ref_;
   nanobind::object keeper_;
-  std::vector<std::string> names_;
   std::vector<Cached> cached_;
 };
 
-struct PyBound {
-  std::shared_ptr<BoundRef> ref;
-  nanobind::object keeper;  ///< the arrays' owner: a capsule that holds `ref`
-  nanobind::dict inputs;
-  nanobind::object outputs;
-
+class PyBound {
+ public:
+  explicit PyBound(std::shared_ptr<BoundRef> ref);
+  nanobind::object inputs() const;
+  nanobind::object outputs() const { return outputs_; }
   void run(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns);
+  void set_shape(const std::string& name, nanobind::handle shape);
+  void copy_into(const std::string& name, nanobind::handle array);
+
+ private:
+  std::shared_ptr<BoundRef> ref_;
+  nanobind::object keeper_;  ///< the arrays' owner: a capsule that holds `ref_`
+  nanobind::dict inputs_;
+  nanobind::object outputs_;
 };
 
 PyBound bind(const PyRuntime& runtime, const PyEngineHandle& engine, const PyLane& lane);

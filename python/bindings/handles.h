@@ -2,13 +2,15 @@
 // others.
 #pragma once
 
+#include <optional>
+
 #include "runtime_owner.h"
 
 namespace skua::python {
 
 struct PyEngineHandle {
   std::shared_ptr<EngineRef> ref;
-  /// A copy, for a call that releases the GIL: another thread may release the engine meanwhile.
+  /// For a call that releases the GIL: another thread may release the engine meanwhile.
   EngineHandle copy() const { return ref->handle; }
 };
 
@@ -23,5 +25,11 @@ struct PyRuntime {
 
   PyEngineHandle wrap(EngineHandle handle) const { return {make_kept<EngineRef>(owner, std::move(handle))}; }
 };
+
+/// A skua.EngineSet, whose handles belong to `runtime`.
+nanobind::object to_python(const PyRuntime& runtime, const EngineSet& set);
+
+/// What a caller says of a run, for an InferenceRuntime or a LightGlueRuntime.
+InferOptions run_options(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns);
 
 }  // namespace skua::python

@@ -2,6 +2,7 @@
 #include "module.h"
 
 #include "process.h"
+#include "recorder.h"
 #include "runtime_owner.h"
 #include "values.h"
 
@@ -30,6 +31,12 @@ NB_MODULE(_skua, module) {
   skua::python::bind_handles(module);
   skua::python::bind_bound(module);
   skua::python::bind_runtime(module);
-  module.def("_close_all", &skua::python::close_all,
-             "Ends the event pipeline of every runtime; for the interpreter's exit.");
+  skua::python::bind_lightglue(module);
+  skua::python::bind_config(module);
+  skua::python::bind_airborne(module);
+  skua::python::bind_files(module);
+  module.def("_finish", [] {
+    skua::python::close_all();
+    skua::python::finish_recorders();
+  });
 }

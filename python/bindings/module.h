@@ -9,5 +9,9 @@ void bind_handles(nanobind::module_& module);
 void bind_runtime(nanobind::module_& module);
 void bind_bound(nanobind::module_& module);
 void bind_keys(nanobind::module_& module);
+void bind_lightglue(nanobind::module_& module);
+void bind_config(nanobind::module_& module);
+void bind_airborne(nanobind::module_& module);
+void bind_files(nanobind::module_& module);
 
 }  // namespace skua::python

@@ -20,7 +20,7 @@ void note_runtime_built() noexcept { has_built = true; }
 bool is_forked() noexcept { return is_child.load(std::memory_order_relaxed); }
 
 void refuse_forked() {
-  raise_argument(Reason::kForeignHandle,
+  raise_argument(Reason::kForkedProcess,
                  "this process was forked from one that had built a runtime; its threads and its SDK stayed "
                  "there: start a new process instead (multiprocessing: the start method 'spawn')");
 }

@@ -31,6 +31,11 @@ void EventDoor::close() noexcept {
   pipeline_.reset();
 }
 
+bool EventDoor::drain(std::chrono::milliseconds limit) {
+  const Pass pass(*this);
+  return !pass || pipeline_->drain(limit);
+}
+
 void EventDoor::emit(const Event& event) noexcept {
   if (const Pass pass(*this); pass) pipeline_->emit(event);
 }
@@ -54,6 +59,7 @@ std::vector<std::weak_ptr<RuntimeOwner>>& owners() {
 
 RuntimeOwner::~RuntimeOwner() {
   runtime.reset();
+  flight.reset();
   events.close();
 }
 

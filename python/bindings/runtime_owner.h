@@ -3,10 +3,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "bootstrap/event_setup.h"
+#include "bootstrap/flight_state.h"
 #include "process.h"
 #include "skua/airborne_bootstrap.h"
 #include "skua/runtime_factory.h"
@@ -20,6 +23,8 @@ class EventDoor final : public EventSink {
   void open(std::unique_ptr<EventPipeline> pipeline) noexcept;
   /// Waits for whoever is inside, then ends the pipeline. Without the GIL: its thread may want it.
   void close() noexcept;
+  /// See EventPipeline::drain. True where nobody listens.
+  bool drain(std::chrono::milliseconds limit);
   void emit(const Event& event) noexcept override;
   void post(const FrameEvent& event) noexcept override;
 
@@ -30,9 +35,10 @@ class EventDoor final : public EventSink {
   std::atomic<int> inside_{0};
 };
 
-/// Freed without the GIL (FreeOutside), the runtime before the pipeline.
+/// Freed without the GIL (FreeOutside): the runtime, the flight's record, then the pipeline that they tell.
 struct RuntimeOwner {
   EventDoor events;
+  std::optional<FlightState> flight;  ///< airborne: holds the state folder's lock
   std::atomic<bool> cancel_requested{false};
   std::shared_ptr<InferenceRuntime> runtime;
 
@@ -58,7 +64,8 @@ struct LaneRef {
 };
 struct BoundRef {
   OwnerPointer owner;
-  std::string model;
+  EngineHandle handle;
+  EngineInfo info;
   BoundInference bound;
   Error last_error;  ///< of the last run that failed; kNone: none has
 };

@@ -1,46 +1,36 @@
 #include "values.h"
 
-#include <map>
-
-#include "nanobind/stl/optional.h"
+#include "core/config_fields.h"
+#include "events/timestamp.h"
 #include "nanobind/stl/string.h"
 
 namespace skua::python {
 namespace {
 
 namespace nb = nanobind;
+using nb::literals::operator""_a;
 
-nb::handle& types_module() {
-  static nb::handle module;
+/// Borrowed for the life of the process.
+PyObject*& types_module() {
+  static PyObject* module = nullptr;
   return module;
 }
 
-nb::object text(std::string_view value) { return nb::str(value.data(), value.size()); }
-nb::object member(const char* type, std::string_view value) { return type_named(type)(text(value)); }
-
-[[noreturn]] void refuse(const char* field, std::string_view expected, nb::handle found) {
-  raise_argument(Reason::kInvalidArgument, std::string(field) + ": expected " + std::string(expected) +
-                                               ", found " + nb::repr(found).c_str());
-}
-
-template <typename T>
-T value_from(nb::handle value, const char* field, std::string_view expected) {
-  T result{};
-  if (!nb::try_cast(value, result)) refuse(field, expected, value);
-  return result;
-}
-
-template <typename T>
-T field_from(nb::handle object, const char* field, std::string_view expected) {
-  return value_from<T>(nb::object(object.attr(field)), field, expected);
-}
+nb::object member(const char* type, std::string_view value) { return type_named(type)(to_python(value)); }
 
 }  // namespace
 
-void register_types() { types_module() = nb::module_::import_("skua.types").release(); }
-nb::object type_named(const char* name) { return types_module().attr(name); }
+void register_types() { types_module() = nb::module_::import_("skua.types").release().ptr(); }
+nb::object type_named(const char* name) { return nb::handle(types_module()).attr(name); }
 
+nb::object to_python(std::string_view text) {
+  // Paths and messages may hold any bytes.
+  const auto size = static_cast<Py_ssize_t>(text.size());
+  return nb::steal(PyUnicode_DecodeUTF8(text.data(), size, "surrogateescape"));
+}
+nb::object to_python(const std::string& text) { return to_python(std::string_view(text)); }
 nb::object to_python(Precision precision) { return member("Precision", to_string(precision)); }
+nb::object to_python(const Sha256& digest) { return to_python(digest.hex()); }
 
 nb::object to_python(const Shape& shape) {
   nb::list dims;
@@ -48,10 +38,7 @@ nb::object to_python(const Shape& shape) {
   return nb::tuple(dims);
 }
 
-nb::object to_python(const Sha256& digest) { return text(digest.hex()); }
-
 nb::object to_python(const TensorSpec& spec) {
-  using nb::literals::operator""_a;
   return type_named("TensorSpec")("name"_a = spec.name, "dtype"_a = member("DType", to_string(spec.dtype)),
                                   "shape"_a = to_python(spec.shape),
                                   "max_shape"_a = to_python(spec.max_shape),
@@ -59,23 +46,39 @@ nb::object to_python(const TensorSpec& spec) {
 }
 
 nb::object to_python(const OptimizationProfile& profile) {
-  using nb::literals::operator""_a;
   return type_named("OptimizationProfile")("input_name"_a = profile.input_name,
                                            "min"_a = to_python(profile.min), "opt"_a = to_python(profile.opt),
                                            "max"_a = to_python(profile.max));
 }
 
 nb::object to_python(const HostTuple& host) {
-  using nb::literals::operator""_a;
   return type_named("HostTuple")("sm"_a = host.sm, "jetpack"_a = host.jetpack, "tensorrt"_a = host.tensorrt,
-                                 "l4t"_a = host.l4t, "module_name"_a = host.module_name,
+                                 "l4t"_a = host.l4t, "module_name"_a = to_python(host.module_name),
                                  "sm_count"_a = host.sm_count, "tensorrt_build"_a = host.tensorrt_build,
                                  "cuda_driver"_a = host.cuda_driver, "cuda_runtime"_a = host.cuda_runtime,
                                  "cpu_arch"_a = host.cpu_arch, "cpu_features"_a = host.cpu_features);
 }
 
+nb::object to_python(const CalibrationProvenance& calibration) {
+  return type_named("CalibrationProvenance")(
+      "dataset_sha256"_a = to_python(calibration.dataset_sha256), "sample_count"_a = calibration.sample_count,
+      "cache_sha256"_a = to_python(calibration.cache_sha256), "algorithm"_a = calibration.algorithm,
+      "producer"_a = calibration.producer);
+}
+
+nb::object to_python(const EngineCacheEntry& entry) {
+  return type_named("EngineCacheEntry")(
+      "engine_path"_a = to_python(entry.engine_path.string()), "model"_a = entry.model,
+      "runtime_label"_a = entry.runtime_label, "host"_a = to_python(entry.host),
+      "precision"_a = to_python(entry.precision), "engine_sha256"_a = to_python(entry.engine_sha256),
+      "size_bytes"_a = entry.size_bytes, "device_memory_bytes"_a = entry.device_memory_bytes,
+      "model_sha256"_a = to_python(entry.model_sha256),
+      "build_config_sha256"_a = to_python(entry.build_config_sha256),
+      "calibration"_a = to_python(entry.calibration), "inputs"_a = tuple_of(entry.inputs),
+      "outputs"_a = tuple_of(entry.outputs));
+}
+
 nb::object to_python(const EngineInfo& info) {
-  using nb::literals::operator""_a;
   return type_named("EngineInfo")(
       "model"_a = info.model, "runtime_label"_a = info.runtime_label, "device"_a = info.device,
       "provider"_a = info.provider, "arithmetic"_a = info.arithmetic, "sdk_version"_a = info.sdk_version,
@@ -85,7 +88,6 @@ nb::object to_python(const EngineInfo& info) {
 }
 
 nb::object to_python(const EngineLoadTimes& times) {
-  using nb::literals::operator""_a;
   return type_named("EngineLoadTimes")("model"_a = times.model, "size_bytes"_a = times.size_bytes,
                                        "verify_ns"_a = times.verify_ns,
                                        "deserialize_ns"_a = times.deserialize_ns,
@@ -93,7 +95,6 @@ nb::object to_python(const EngineLoadTimes& times) {
 }
 
 nb::object to_python(const ThermalState& state) {
-  using nb::literals::operator""_a;
   return type_named("ThermalState")("cpu_temp_c"_a = state.cpu_temp_c, "gpu_temp_c"_a = state.gpu_temp_c,
                                     "thermal_throttle_active"_a = state.thermal_throttle_active,
                                     "measured_clock_mhz"_a = state.measured_clock_mhz,
@@ -101,102 +102,64 @@ nb::object to_python(const ThermalState& state) {
                                     "is_telemetry_available"_a = state.is_telemetry_available);
 }
 
-std::string text_from(nb::handle value, const char* field) {
-  const nb::object plain = nb::hasattr(value, "value") ? nb::object(value.attr("value")) : nb::borrow(value);
-  return value_from<std::string>(plain, field, "a text");
-}
-
-std::filesystem::path path_from(nb::handle value, const char* field) {
-  const nb::object path = nb::steal(PyOS_FSPath(value.ptr()));
-  if (!path.is_valid()) {
-    PyErr_Clear();
-    refuse(field, "a path", value);
-  }
-  return value_from<std::string>(path, field, "a path");
-}
-
-Shape shape_from(nb::handle value, const char* field) {
-  std::vector<std::int64_t> dims;
-  const nb::object sequence = nb::steal(PySequence_Tuple(value.ptr()));
-  if (!sequence.is_valid()) {
-    PyErr_Clear();
-    refuse(field, "a tuple of whole numbers", value);
-  }
-  for (const nb::handle dim : sequence) dims.push_back(value_from<std::int64_t>(dim, field, "whole numbers"));
-  return unwrap(Shape::from(dims));
-}
-
-HostTuple host_from(nb::handle value) {
-  HostTuple host;
-  host.sm = field_from<int>(value, "sm", "a whole number");
-  host.sm_count = field_from<int>(value, "sm_count", "a whole number");
-  const std::pair<const char*, std::string HostTuple::*> texts[] = {
-      {"jetpack", &HostTuple::jetpack},
-      {"tensorrt", &HostTuple::tensorrt},
-      {"l4t", &HostTuple::l4t},
-      {"module_name", &HostTuple::module_name},
-      {"tensorrt_build", &HostTuple::tensorrt_build},
-      {"cuda_driver", &HostTuple::cuda_driver},
-      {"cuda_runtime", &HostTuple::cuda_runtime},
-      {"cpu_arch", &HostTuple::cpu_arch},
-      {"cpu_features", &HostTuple::cpu_features}};
-  for (const auto& [name, into] : texts) host.*into = field_from<std::string>(value, name, "a text");
-  return host;
-}
-
-GatePolicy policy_from(nb::handle value) {
-  GatePolicy policy;
-  for (const nb::handle key : nb::object(value.attr("trusted_keys"))) {
-    const PublicKey* trusted = nullptr;
-    if (!nb::try_cast(key, trusted) || trusted == nullptr)
-      refuse("trusted_keys", "keys of PublicKey.from_pem", key);
-    policy.trusted_keys.push_back(*trusted);
-  }
-  policy.allow_unsigned = field_from<bool>(value, "allow_unsigned", "True or False");
-  const std::map<std::string, ExpiryRule> rules = {
-      {"refuse", ExpiryRule::kRefuse}, {"warn", ExpiryRule::kWarn}, {"not_judged", ExpiryRule::kNotJudged}};
-  const nb::object expiry = value.attr("expiry");
-  const auto rule = rules.find(text_from(expiry, "expiry"));
-  if (rule == rules.end()) refuse("expiry", "refuse, warn or not_judged", expiry);
-  policy.expiry = rule->second;
-  using Sequence = std::optional<std::uint64_t>;
-  policy.minimum_release_sequence = field_from<Sequence>(value, "minimum_release_sequence", "a whole number");
-  policy.maximum_release_sequence = field_from<Sequence>(value, "maximum_release_sequence", "a whole number");
-  policy.flight_set_limit_bytes =
-      field_from<std::uint64_t>(value, "flight_set_limit_bytes", "a number of bytes");
-  return policy;
-}
-
 namespace {
 
-/// As the configuration file would have it.
-std::string field_text(nb::handle value, const char* field) {
-  if (PyBool_Check(value.ptr()) != 0) return value.ptr() == Py_True ? "true" : "false";
-  if (PyLong_Check(value.ptr()) != 0 || PyFloat_Check(value.ptr()) != 0) return nb::repr(value).c_str();
-  if (PyUnicode_Check(value.ptr()) != 0) return text_from(value, field);
-  return path_from(value, field).string();
+nb::object plain(const std::filesystem::path& path) { return to_python(path.string()); }
+nb::object plain(const std::string& text) { return to_python(text); }
+template <typename Number>
+nb::object plain(Number number) {
+  return nb::cast(number);
 }
 
-void add_lanes(RuntimeConfig& config, nb::handle lanes) {
-  for (const nb::handle lane : nb::object(nb::borrow(lanes))) {
-    config.lanes.push_back({text_from(nb::object(lane.attr("consumer")), "lanes: consumer"),
-                            text_from(nb::object(lane.attr("engine")), "lanes: engine")});
+nb::object lanes_of(const RuntimeConfig& config) {
+  nb::list lanes;
+  for (const LaneDeclaration& lane : config.lanes) {
+    lanes.append(type_named("LaneDeclaration")(lane.consumer, lane.engine));
   }
+  return nb::tuple(lanes);
 }
 
 }  // namespace
 
-RuntimeConfig config_from(nb::handle fields) {
-  RuntimeConfig config;
-  for (const auto& [key, value] : nb::cast<nb::dict>(fields)) {
-    const std::string name = text_from(key, "configuration key");
-    if (name == "lanes") {
-      add_lanes(config, value);
-      continue;
-    }
-    unwrap(set_field(config, name, field_text(value, name.c_str())));
+nb::object to_python(const RuntimeConfig& config) {
+  nb::dict fields;
+  for (const ConfigField& field : config_fields()) {
+    fields[to_python(field.name)] =
+        std::visit([&](auto member) { return plain(config.*member); }, field.member);
   }
-  return config;
+  fields["lanes"] = lanes_of(config);
+  return type_named("RuntimeConfig")(**fields);
+}
+
+nb::object to_python(const AirborneConfig& config) {
+  nb::object consumers = nb::none();
+  if (config.consumers) consumers = tuple_of(*config.consumers);
+  return type_named("AirborneConfig")(
+      "mode"_a = member("FlightMode", config.mode == FlightMode::kReplay ? "replay" : "live"),
+      "has_inference_block"_a = config.has_inference_block, "inference"_a = to_python(config.inference),
+      "consumers"_a = consumers);
+}
+
+namespace {
+
+struct PlainValue {
+  nb::object operator()(std::monostate) const { return nb::none(); }
+  nb::object operator()(const std::string& text) const { return to_python(text); }
+  template <typename Number>
+  nb::object operator()(Number number) const {
+    return nb::cast(number);
+  }
+};
+
+}  // namespace
+
+nb::object to_python(const FlightRecord& record) {
+  nb::dict payload;
+  for (const auto& [key, value] : record.payload) payload[to_python(key)] = std::visit(PlainValue(), value);
+  return type_named("FlightRecord")(
+      "schema_version"_a = static_cast<int>(FlightRecord::kSchemaVersion),
+      "producer_id"_a = to_python(FlightRecord::kProducer), "ts"_a = iso8601_utc(record.utc_us),
+      "monotonic_ns"_a = record.monotonic_ns, "kind"_a = to_python(record.kind), "payload"_a = payload);
 }
 
 }  // namespace skua::python

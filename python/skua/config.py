@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,20 @@ class RuntimeConfig:
     trtexec: str = "/usr/src/tensorrt/bin/trtexec"
     polygraphy: str = ""
     lanes: Sequence[LaneDeclaration] = ()
+
+
+class FlightMode(enum.Enum):
+    """`mode` of the stack's configuration."""
+
+    LIVE = "live"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AirborneConfig:
+    """What the airborne bootstrap reads of the stack's configuration. `consumers` None: none is known."""
+
+    mode: FlightMode = FlightMode.LIVE
+    has_inference_block: bool = True
+    inference: RuntimeConfig = field(default_factory=RuntimeConfig)
+    consumers: Sequence[str] | None = None

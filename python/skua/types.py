@@ -5,74 +5,60 @@ Values are frozen, compare by their fields, and hold nothing alive but where it 
 
 from __future__ import annotations
 
-import enum
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .config import LaneDeclaration, RuntimeConfig
+from .config import AirborneConfig, FlightMode, LaneDeclaration, RuntimeConfig
+from .enums import BuildRoute, DType, ExpiryRule, Precision, Role
 
 if TYPE_CHECKING:
-    from ._skua import EngineHandle, PublicKey
+    import numpy as np
+    import numpy.typing as npt
 
-__all__ = ["AccuracyLimits", "BuildConfig", "BuildRoute", "CalibrationProvenance", "DType", "EngineCacheEntry",
-           "EngineInfo", "EngineLoadTimes", "EngineSet", "EngineSetItem", "ExpiryRule", "GatePolicy", "GoldenSource",
-           "HostTuple", "LaneDeclaration", "OptimizationProfile", "PathLike", "Precision", "Role", "RuntimeConfig",
-           "Shape", "TensorSpec", "ThermalState", "Tolerance"]
+    from ._skua import EngineHandle, PublicKey
+    from .errors import SkuaError
+
+__all__ = [
+    "AccuracyLimits",
+    "AirborneConfig",
+    "BuildConfig",
+    "BuildRoute",
+    "CalibrationProvenance",
+    "CorrespondenceSet",
+    "DType",
+    "EngineCacheEntry",
+    "EngineFilenameSchema",
+    "EngineInfo",
+    "EngineLoadTimes",
+    "EngineSet",
+    "EngineSetItem",
+    "ExpiryRule",
+    "FileVerdict",
+    "FlightMode",
+    "FlightRecord",
+    "GatePolicy",
+    "GoldenSource",
+    "HostTuple",
+    "KeypointSet",
+    "LaneDeclaration",
+    "OptimizationProfile",
+    "PathLike",
+    "Precision",
+    "Role",
+    "RuntimeConfig",
+    "RuntimeEntry",
+    "SetVerdict",
+    "Shape",
+    "TensorSpec",
+    "ThermalState",
+    "Tolerance",
+]
 
 PathLike = str | os.PathLike[str]
 Shape = tuple[int, ...]
-
-
-class Role(enum.Enum):
-    """Who runs a runtime: decided by whoever builds it, never by the files that happen to be there."""
-
-    GROUND = "ground"
-    AIRBORNE = "airborne"
-
-
-class Precision(enum.Enum):
-    """What the arithmetic of an engine is allowed to be. FP32 is for reference artifacts on the ground."""
-
-    FP16 = "fp16"
-    INT8 = "int8"
-    MIXED = "mixed"
-    FP32 = "fp32"
-
-
-class DType(enum.Enum):
-    """Element types, by NumPy's names."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    FLOAT64 = "float64"
-    INT8 = "int8"
-    UINT8 = "uint8"
-    INT16 = "int16"
-    UINT16 = "uint16"
-    INT32 = "int32"
-    UINT32 = "uint32"
-    INT64 = "int64"
-    UINT64 = "uint64"
-    BOOL = "bool"
-
-
-class BuildRoute(enum.Enum):
-    """Which tool builds a TensorRT engine. Other runtimes have only BUILDER."""
-
-    BUILDER = "builder"
-    TRTEXEC = "trtexec"
-    POLYGRAPHY = "polygraphy"
-
-
-class ExpiryRule(enum.Enum):
-    """What becomes of a set's expiry date."""
-
-    REFUSE = "refuse"
-    WARN = "warn"
-    NOT_JUDGED = "not_judged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,3 +270,115 @@ class ThermalState:
     def measured_at(self) -> int:
         """`measured_at_ns`, under the name that the stack's older code has."""
         return self.measured_at_ns
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFilenameSchema:
+    """The self-describing name of an engine file: `<model>__sm<SM>_jp<JP>_trt<TRT>_<precision>.<extension>`."""
+
+    model: str
+    sm: int
+    jetpack: str
+    tensorrt: str
+    precision: Precision = Precision.FP16
+    extension: str = "engine"
+
+    def build(self) -> str:
+        """The name; EngineSchemaMismatchError (engine_name_malformed) where a part is not allowed."""
+        from ._skua import _build_name
+
+        return _build_name(self)
+
+    @staticmethod
+    def parse(file_name: str) -> EngineFilenameSchema:
+        """The parts of a name. `parse(schema.build())` is `schema`."""
+        from ._skua import _parse_name
+
+        return _parse_name(file_name)
+
+    def matches_host(self, host: HostTuple) -> bool:
+        """Whether SM, JetPack and TensorRT are this host's."""
+        from ._skua import _matches_host
+
+        return _matches_host(self, host)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileVerdict:
+    """The verdict on one file of a set. `kind` is "engine" (the whole engine gate) or "file" (size and SHA-256)."""
+
+    file: str
+    kind: str
+    size_bytes: int
+    error: SkuaError | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetVerdict:
+    """What both gates say of a set, up to where loading would begin; engines first."""
+
+    set_id: str
+    release_sequence: int
+    runtime_label: str
+    is_unsigned: bool
+    is_expired: bool
+    signer: str | None
+    files: tuple[FileVerdict, ...]
+    bytes_hashed: int
+    elapsed_ns: int
+    workers: int
+
+    def overall(self) -> SkuaError | None:
+        """The first refusal, or None."""
+        return next((file.error for file in self.files if file.error is not None), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeEntry:
+    """One runtime that Skua knows, whether it was built or not."""
+
+    label: str
+    build_flag: str
+    is_built: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlightRecord:
+    """One record for a flight recorder; `kind` and the keys of `payload` are a row of docs/reference/events.md.
+
+    `ts` is ISO 8601 in UTC, `monotonic_ns` the same moment of time.monotonic_ns().
+    """
+
+    schema_version: int
+    producer_id: str
+    ts: str
+    monotonic_ns: int
+    kind: str
+    payload: dict[str, int | float | bool | str | None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KeypointSet:
+    """Keypoints of one image. Arrays are used in place: C-contiguous, of exactly these dtypes."""
+
+    keypoints: npt.NDArray[np.float32]
+    """[N, 2] in pixels (x, y)"""
+    descriptors: npt.NDArray[Any]
+    """float32 or float16 [N, D]"""
+    image_size: tuple[int, int]
+    """width, height"""
+    scores: npt.NDArray[np.float32] | None = None
+    """[N]; not looked at by matching"""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CorrespondenceSet:
+    """Which keypoint of the first set belongs to which of the second. The arrays own their memory."""
+
+    indices: npt.NDArray[np.int64]
+    """[M, 2]"""
+    scores: npt.NDArray[np.float32]
+    """[M]"""
+    error: SkuaError | None = None
+    """of match_batch: why this pair has no result"""

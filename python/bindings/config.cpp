@@ -1,0 +1,88 @@
+#include "config.h"
+
+#include "bootstrap/airborne_config.h"
+#include "bootstrap/config_layers.h"
+#include "fields.h"
+#include "module.h"
+#include "nanobind/stl/string.h"
+#include "values.h"
+
+namespace skua::python {
+namespace {
+
+namespace nb = nanobind;
+using nb::literals::operator""_a;
+
+/// As a configuration file has it.
+std::string field_text(nb::handle value, const char* field) {
+  if (PyBool_Check(value.ptr()) != 0) return value.ptr() == Py_True ? "true" : "false";
+  if (PyLong_Check(value.ptr()) != 0 || PyFloat_Check(value.ptr()) != 0) return nb::repr(value).c_str();
+  if (PyUnicode_Check(value.ptr()) != 0) return read_as<std::string>(value, field);
+  return read_as<std::filesystem::path>(value, field).string();
+}
+
+void add_lanes(RuntimeConfig& config, nb::handle lanes) {
+  for (const nb::object& lane : Fields::items_of(lanes, "lanes")) {
+    LaneDeclaration& added = config.lanes.emplace_back();
+    Fields(lane, "lanes", "LaneDeclaration")("consumer", added.consumer)("engine", added.engine);
+  }
+}
+
+nb::object read_config_file(nb::handle file, nb::handle environment) {
+  const auto path = read_as<std::filesystem::path>(file, "config");
+  return to_python(unwrap(read_config(path, environment_from(environment))).config);
+}
+
+nb::object read_airborne_file(nb::handle file, nb::handle environment) {
+  const auto path = read_as<std::filesystem::path>(file, "config");
+  return to_python(unwrap(read_airborne_config(path, environment_from(environment))));
+}
+
+}  // namespace
+
+RuntimeConfig config_from(nb::handle fields) {
+  RuntimeConfig config;
+  for (const auto& [key, value] : nb::cast<nb::dict>(fields)) {
+    const auto name = read_as<std::string>(key, "configuration key");
+    if (name == "lanes") {
+      add_lanes(config, value);
+    } else {
+      unwrap(set_field(config, name, field_text(value, name.c_str())));
+    }
+  }
+  return config;
+}
+
+AirborneConfig airborne_config_from(nb::handle given) {
+  const Fields fields(given, "config", "AirborneConfig");
+  AirborneConfig config;
+  config.mode = read_as<std::string>(fields.attribute("mode"), "mode") == "replay" ? FlightMode::kReplay
+                                                                                   : FlightMode::kLive;
+  fields("has_inference_block", config.has_inference_block)("consumers", config.consumers);
+  config.inference = config_from(nb::object(fields.attribute("inference").attr("__dict__")));
+  return config;
+}
+
+Role role_from(nb::handle role) {
+  const auto name = read_as<std::string>(role, "role");
+  if (name == "ground") return Role::kGround;
+  if (name == "airborne") return Role::kAirborne;
+  refuse_field("role", "ground or airborne", role);
+}
+
+std::vector<std::string> environment_from(nb::handle environment) {
+  if (environment.is_none()) return process_environment();
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : nb::cast<nb::dict>(environment)) {
+    variables.push_back(read_as<std::string>(name, "environment") + "=" +
+                        read_as<std::string>(value, "environment"));
+  }
+  return variables;
+}
+
+void bind_config(nb::module_& module) {
+  module.def("_read_config", &read_config_file, "file"_a, "environment"_a.none());
+  module.def("_read_airborne_config", &read_airborne_file, "file"_a, "environment"_a.none());
+}
+
+}  // namespace skua::python

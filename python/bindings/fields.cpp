@@ -1,0 +1,126 @@
+#include "fields.h"
+
+#include "nanobind/stl/string.h"
+#include "values.h"
+
+namespace skua::python {
+namespace {
+
+namespace nb = nanobind;
+
+template <typename T>
+void read_number(nb::handle value, const char* field, std::string_view expected, T& into) {
+  // Nothing is rounded, and True is no number.
+  if (PyBool_Check(value.ptr()) != 0 || !nb::try_cast(value, into)) refuse_field(field, expected, value);
+}
+
+}  // namespace
+
+void refuse_field(const char* field, std::string_view expected, nb::handle found) {
+  raise_argument(Reason::kInvalidArgument, std::string(field) + ": expected " + std::string(expected) +
+                                               ", found " + nb::repr(found).c_str());
+}
+
+void read(nb::handle value, const char* field, std::string& into) {
+  nb::object text = nb::borrow(value);
+  if (PyUnicode_Check(value.ptr()) == 0 && nb::hasattr(value, "value")) text = value.attr("value");
+  if (!nb::try_cast(text, into)) refuse_field(field, "a text", value);
+}
+
+void read(nb::handle value, const char* field, std::filesystem::path& into) {
+  const nb::object path = nb::steal(PyOS_FSPath(value.ptr()));
+  PyErr_Clear();
+  const nb::object bytes = path.is_valid() && PyUnicode_Check(path.ptr()) != 0
+                               ? nb::steal(PyUnicode_EncodeFSDefault(path.ptr()))
+                               : path;
+  PyErr_Clear();
+  if (!bytes.is_valid()) refuse_field(field, "a path", value);
+  into = std::string(PyBytes_AsString(bytes.ptr()), static_cast<std::size_t>(PyBytes_Size(bytes.ptr())));
+}
+
+void read(nb::handle value, const char* field, bool& into) {
+  if (PyBool_Check(value.ptr()) == 0) refuse_field(field, "True or False", value);
+  into = value.ptr() == Py_True;
+}
+
+void read(nb::handle value, const char* field, int& into) {
+  read_number(value, field, "a whole number", into);
+}
+void read(nb::handle value, const char* field, std::uint64_t& into) {
+  read_number(value, field, "a whole number, not negative", into);
+}
+void read(nb::handle value, const char* field, double& into) { read_number(value, field, "a number", into); }
+
+void read(nb::handle value, const char* field, Shape& into) {
+  constexpr std::string_view kExpected = "a shape, as a tuple of whole numbers";
+  const nb::object tuple = nb::steal(PySequence_Tuple(value.ptr()));
+  PyErr_Clear();
+  if (!tuple.is_valid()) refuse_field(field, kExpected, value);
+  std::vector<std::int64_t> dims;
+  for (const nb::handle dim : tuple) read_number(dim, field, kExpected, dims.emplace_back());
+  auto shape = Shape::from(dims);
+  if (!shape.ok()) raise_argument(Reason::kShapeMismatch, std::string(field) + ": " + shape.error().message);
+  into = *shape;
+}
+
+void read(nb::handle value, const char* field, Sha256& into) {
+  const auto digest = Sha256::from_hex(read_as<std::string>(value, field));
+  if (!digest.ok()) refuse_field(field, "64 lower-case hex digits", value);
+  into = *digest;
+}
+
+void read(nb::handle value, const char* field, Precision& into) {
+  into = unwrap(precision_from_string(read_as<std::string>(value, field)));
+}
+
+void read(nb::handle value, const char* field, DType& into) {
+  into = unwrap(dtype_from_string(read_as<std::string>(value, field)));
+}
+
+void read(nb::handle value, const char* field, TensorSpec& into) {
+  Fields(value, field, "TensorSpec")("name", into.name)("dtype", into.dtype)("shape", into.shape)(
+      "max_shape", into.max_shape)("data_dependent", into.data_dependent);
+}
+
+void read(nb::handle value, const char* field, OptimizationProfile& into) {
+  Fields(value, field, "OptimizationProfile")("input_name", into.input_name)("min", into.min)(
+      "opt", into.opt)("max", into.max);
+}
+
+void read(nb::handle value, const char* field, HostTuple& into) {
+  Fields(value, field, "HostTuple")("sm", into.sm)("jetpack", into.jetpack)("tensorrt", into.tensorrt)(
+      "l4t", into.l4t)("module_name", into.module_name)("sm_count", into.sm_count)(
+      "tensorrt_build", into.tensorrt_build)("cuda_driver", into.cuda_driver)(
+      "cuda_runtime", into.cuda_runtime)("cpu_arch", into.cpu_arch)("cpu_features", into.cpu_features);
+}
+
+Fields::Fields(nb::handle object, const char* field, const char* type) : object_(object) {
+  if (PyObject_IsInstance(object.ptr(), type_named(type).ptr()) == 1) return;
+  PyErr_Clear();
+  refuse_field(field, std::string("a skua.") + type, object);
+}
+
+nb::object Fields::attribute(const char* name) const { return object_.attr(name); }
+
+std::vector<nb::object> Fields::items_of(nb::handle value, const char* name) {
+  const nb::object tuple = nb::steal(PySequence_Tuple(value.ptr()));
+  PyErr_Clear();
+  if (!tuple.is_valid() || PyUnicode_Check(value.ptr()) != 0) refuse_field(name, "a sequence", value);
+  std::vector<nb::object> items;
+  for (const nb::handle item : tuple) items.push_back(nb::borrow(item));
+  return items;
+}
+
+std::vector<std::pair<std::string, nb::object>> Fields::pairs_of(nb::handle value, const char* name) {
+  const nb::object list =
+      nb::steal(PyMapping_Check(value.ptr()) != 0 ? PyMapping_Items(value.ptr()) : nullptr);
+  PyErr_Clear();
+  if (!list.is_valid()) refuse_field(name, "a mapping", value);
+  std::vector<std::pair<std::string, nb::object>> pairs;
+  for (const nb::handle item : list) {
+    pairs.emplace_back(read_as<std::string>(nb::object(item[0]), name), nb::object(item[1]));
+  }
+  return pairs;
+}
+
+}  // namespace skua::python
