@@ -6,6 +6,8 @@
 #include <optional>
 #include <span>
 
+#include "nanobind/stl/pair.h"
+
 namespace skua::python {
 namespace {
 
@@ -115,19 +117,32 @@ bool is_contiguous(const nb::ndarray<nb::ro>& array) {
   return true;
 }
 
-/// Raised from whatever the producer itself says, if it says anything.
-[[noreturn]] void refuse_producer(nb::handle array, const ArrayRole& role) {
+/// Raised from what the producer itself says, where it says anything.
+[[noreturn]] void refuse_producer(nb::handle array, const ArrayRole& role, nb::handle cause) {
   const std::string type(nb::type_name(array.type()).c_str());
-  const std::string message = wanted(role, "a NumPy array, or one that exports DLPack") + ", found " + type +
-                              "; pass numpy.asarray(...) of it";
+  const std::string said =
+      cause.is_valid() ? ", which cannot be exported: " + std::string(nb::str(cause).c_str()) : "";
+  raise_argument(Reason::kDtypeMismatch,
+                 wanted(role, "a NumPy array, or one that exports DLPack") + ", found " + type + said +
+                     "; pass numpy.asarray(...) of it in the dtype that the engine takes",
+                 cause);
+}
+
+/// The producer's capsule. Asked for a version, it may say that the memory is read-only, which is all we
+/// need; producers that know no versions are asked without.
+nb::object capsule_of(nb::handle array, const ArrayRole& role) {
+  if (!nb::hasattr(array, "__dlpack__")) refuse_producer(array, role, {});
+  const nb::object exporter = array.attr("__dlpack__");
   try {
-    static_cast<void>(nb::object(array.attr("__dlpack__")()));
+    return exporter(nb::arg("max_version") = nb::make_tuple(1, 1));
   } catch (nb::python_error& error) {
-    const bool is_silent = error.matches(PyExc_AttributeError);
-    const nb::object cause = nb::borrow(error.value());
-    raise_argument(Reason::kDtypeMismatch, message, is_silent ? nb::handle() : nb::handle(cause));
+    if (!error.matches(PyExc_TypeError)) refuse_producer(array, role, nb::object(nb::borrow(error.value())));
   }
-  raise_argument(Reason::kDtypeMismatch, message);
+  try {
+    return exporter();
+  } catch (nb::python_error& error) {
+    refuse_producer(array, role, nb::object(nb::borrow(error.value())));
+  }
 }
 
 }  // namespace
@@ -188,7 +203,8 @@ TensorView BorrowedArrays::from_dlpack(nb::handle array, const ArrayRole& role) 
     }
   }
   nb::ndarray<nb::ro> imported;
-  if (!nb::try_cast(array, imported) || !imported.is_valid()) refuse_producer(array, role);
+  if (!nb::try_cast(capsule_of(array, role), imported) || !imported.is_valid())
+    refuse_producer(array, role, {});
   const auto dtype = dlpack_dtype(imported.dtype());
   if (!dtype)
     refuse_elements(role, "DLPack " + std::to_string(imported.dtype().code) + ":" +

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "gil.h"
 #include "nanobind/nanobind.h"
 #include "skua/result.h"
 
@@ -28,13 +29,6 @@ T unwrap(Result<T> result) {
 }
 inline void unwrap(const Status& status) {
   if (!status.ok()) raise_error(status.error());
-}
-
-/// Runs `function` with the GIL released. What it returns must hold no Python object.
-template <typename Function>
-auto without_gil(Function&& function) {
-  const nanobind::gil_scoped_release released;
-  return std::forward<Function>(function)();
 }
 
 }  // namespace skua::python

@@ -1,6 +1,7 @@
 // The extension module skua._skua: what of the Python package is C++. Its users import skua.
 #include "module.h"
 
+#include "gil.h"
 #include "process.h"
 #include "recorder.h"
 #include "runtime_owner.h"
@@ -9,20 +10,30 @@
 namespace {
 
 /// Runtimes, threads and SDKs are the process's: two interpreters cannot share them without sharing objects.
-void refuse_sub_interpreters() {
-  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return;
+bool is_main_interpreter() {
+  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return true;
   PyErr_SetString(
       PyExc_ImportError,
-      "skua cannot be imported in a sub-interpreter: expected the main interpreter of the process; "
-      "run it there, or in a process of its own");
-  throw nanobind::python_error();
+      "skua cannot be imported in a sub-interpreter: expected the main interpreter of the process; run it "
+      "there, or in a process of its own");
+  return false;
+}
+
+/// For the interpreter's exit: nothing of ours calls into it afterwards. Recorders first: they are Python,
+/// and may come back from calls of ours themselves.
+void finish() {
+  skua::python::close_all();
+  skua::python::finish_recorders();
+  skua::python::end_coming_back();
 }
 
 }  // namespace
 
+// nanobind prepares itself before the module's body runs, and what it has prepared for one interpreter is
+// lost by that. So the question comes first, in the function that Python calls.
+#define PyInit__skua skua_init_nanobind
 NB_MODULE(_skua, module) {
-  refuse_sub_interpreters();
-  // At the interpreter's exit whatever globals still hold is no leak.
+  // What globals still hold at the interpreter's exit is no leak.
   nanobind::set_leak_warnings(false);
   skua::python::watch_forks();
   skua::python::register_errors();
@@ -35,8 +46,10 @@ NB_MODULE(_skua, module) {
   skua::python::bind_config(module);
   skua::python::bind_airborne(module);
   skua::python::bind_files(module);
-  module.def("_finish", [] {
-    skua::python::close_all();
-    skua::python::finish_recorders();
-  });
+  module.def("_finish", &finish);
+}
+#undef PyInit__skua
+
+extern "C" NB_EXPORT PyObject* PyInit__skua() {
+  return is_main_interpreter() ? skua_init_nanobind() : nullptr;
 }

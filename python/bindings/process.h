@@ -33,7 +33,7 @@ struct FreeOutside {
       delete object;
       return;
     }
-    const nanobind::gil_scoped_release released;
+    const GilRelease released;
     delete object;
   }
 };

@@ -28,6 +28,9 @@ void EventDoor::open(std::unique_ptr<EventPipeline> pipeline) noexcept {
 void EventDoor::close() noexcept {
   if (!is_open_.exchange(false)) return;
   while (inside_.load() > 0) std::this_thread::yield();
+  // A recorder in Python is slower than a file; what happened last is what is asked for.
+  constexpr std::chrono::seconds kLastWords{1};
+  static_cast<void>(pipeline_->drain(kLastWords));
   pipeline_.reset();
 }
 

@@ -1,23 +1,21 @@
-"""Fixtures: the package of the build tree, a provisioned flight set, and runtimes over it."""
+"""Fixtures: the package of the build tree, provisioned places, and runtimes over them.
 
-import os
+Everything here that runs in the process of the tests is on the CPU provider of ONNX Runtime: libtorch, which other
+tests import, may be in a process once. What needs the runtime of the aircraft runs in processes of its own.
+"""
+
 import pathlib
-import sys
 
+import numpy as np
+import package
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / (os.environ.get("SKUA_BUILD_DIR") or "build/dev")
-PACKAGE = BUILD / "python"
-for folder in (PACKAGE, ROOT / "tests" / "e2e"):
-    sys.path.insert(0, str(folder))
-
-CPU = {"runtime": "onnx_trt_ep", "execution_provider": "cpu"}
+X = np.linspace(-1, 1, 8, dtype=np.float32).reshape(1, 8)
 
 
 def pytest_collection_modifyitems(items):
     """Without the package nothing here can be judged: say so once per test, as an error, never as a skip."""
-    if list((PACKAGE / "skua").glob("_skua.*.so")):
+    if package.is_built():
         return
     for item in items:
         if pathlib.Path(__file__).parent in item.path.parents:
@@ -26,33 +24,54 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(name="package_is_built")
 def no_package():
-    pytest.fail(f"{PACKAGE}/skua has no extension module: build the preset, or set SKUA_BUILD_DIR", pytrace=False)
+    pytest.fail(f"{package.FOLDER}/skua has no extension module: build the preset, or set SKUA_BUILD_DIR",
+                pytrace=False)
 
 
 @pytest.fixture(scope="session", name="place")
 def provisioned_place(tmp_path_factory):
-    """Three tiny networks in a set of the CPU provider, not signed. Nobody writes there."""
-    import programs
-    from places import Place, tiny_networks
+    """Tiny networks in a set of the CPU provider, not signed, and their cache. Nobody writes there."""
+    import networks
 
-    folder = tmp_path_factory.mktemp("place")
-    home = folder / "home"
-    home.mkdir()
-    place = Place(folder)
-    yaml = place.set_yaml(tiny_networks(place.models))
-    programs.Programs(home).ok(*place.provision_arguments(yaml), "--json")
-    return place
+    return networks.provisioned(tmp_path_factory.mktemp("place"))
+
+
+@pytest.fixture(name="make_runtime")
+def runtime_factory(place):
+    """Builds a ground runtime over the place's cache; keyword arguments are fields or arguments of the factory."""
+    import skua
+
+    def make(role="ground", recorder=None, log=False, **fields):
+        config = {**package.CPU, "engine_cache_dir": place.cache, **fields}
+        return skua.build_inference_runtime(config, role=role, recorder=recorder, log=log)
+
+    return make
 
 
 @pytest.fixture(name="runtime")
-def ground_runtime():
-    import skua
-
-    return skua.build_inference_runtime(CPU, role="ground")
+def ground_runtime(make_runtime):
+    return make_runtime()
 
 
 @pytest.fixture(name="flight_set")
 def loaded_set(runtime, place):
+    return load(runtime, place)
+
+
+def load(runtime, place):
     import skua
 
     return runtime.load_flight_set(place.current(), skua.GatePolicy(allow_unsigned=True))
+
+
+@pytest.fixture(name="bound")
+def bound_add_relu(runtime, flight_set):
+    return runtime.bind(flight_set["add_relu"], runtime.create_lane("test"))
+
+
+@pytest.fixture(scope="session", name="aircraft")
+def signed_place(tmp_path_factory):
+    """A signed set of the default runtime with a matcher: what an aircraft is given. Nobody writes there."""
+    import networks
+
+    return networks.signed(tmp_path_factory.mktemp("aircraft"))

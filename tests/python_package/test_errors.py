@@ -1,0 +1,81 @@
+"""The exceptions: one class for each of the C++ library's, with the same bases, and what each carries."""
+
+import inspect
+import pickle
+import re
+
+import package
+import pytest
+
+import skua
+import skua.errors
+
+HEADER = (package.ROOT / "include" / "skua" / "error.h").read_text("ascii")
+
+
+def classes_of_the_header():
+    """{class: its base} of error.h."""
+    return dict(re.findall(r"^class (\w+)\s*: public (\w+)", HEADER, re.MULTILINE))
+
+
+def codes_of_the_header():
+    body = re.search(r"enum class ErrorCode[^{]*{(.*?)};", HEADER, re.DOTALL).group(1)
+    return re.findall(r"^\s*k(\w+),", body, re.MULTILINE)
+
+
+def classes_of_the_package():
+    found = inspect.getmembers(skua.errors, inspect.isclass)
+    return {name: cls.__bases__[0].__name__ for name, cls in found if issubclass(cls, skua.SkuaError)}
+
+
+def test_every_class_of_the_library_is_there_under_its_base_and_no_other():
+    expected = classes_of_the_header()
+    assert expected.pop("SkuaError", None) in (None, "std")
+    assert classes_of_the_package() == {**expected, "SkuaError": "Exception"}
+
+
+def test_every_code_has_its_class():
+    codes = codes_of_the_header()
+    assert len(codes) == 15, codes
+    assert {f"{code}Error" for code in codes} == set(classes_of_the_package()) - {"SkuaError"}
+
+
+def test_every_class_is_a_name_of_the_package():
+    for name in classes_of_the_package():
+        assert getattr(skua, name) is getattr(skua.errors, name) and name in skua.__all__
+
+
+def test_an_error_tells_what_it_carries():
+    error = skua.EngineHashMismatchError("the engine", reason="sidecar_hash_mismatch", native_code=5)
+    assert (error.message, error.reason, error.native_code) == ("the engine", "sidecar_hash_mismatch", 5)
+    assert str(error) == "the engine [sidecar_hash_mismatch]" and error.stage == "sidecar"
+    assert skua.EngineHashMismatchError("x", reason="manifest_entry_missing").stage == "manifest"
+    assert skua.ManifestError("x", reason="set_expired").code == "set_expired"
+
+
+def test_an_error_can_be_sent_to_another_process():
+    error = skua.InferenceError("no result", reason="lane_busy", native_code=3)
+    sent = pickle.loads(pickle.dumps(error))
+    assert (type(sent), str(sent), sent.reason, sent.native_code) == (type(error), str(error), "lane_busy", 3)
+
+
+def test_the_cause_is_chained(aircraft):
+    """An aircraft whose runtime cannot be had: the bootstrap's error, raised from the runtime's own."""
+    told = package.run("""
+import json, sys, skua
+config = skua.AirborneConfig(inference=skua.RuntimeConfig(runtime="tensorrt", state_dir=sys.argv[1], log_sink="none"))
+try:
+    skua.build_pre_constructed(config)
+except skua.AirborneBootstrapError as error:
+    cause = error.__cause__
+    print(json.dumps([error.reason, error.message, type(cause).__name__, cause.reason, cause.message]))
+""", aircraft.folder)
+    reason, message, cause, cause_reason, cause_message = told
+    assert reason == cause_reason == "runtime_not_built" and cause == "RuntimeNotAvailableError"
+    assert "c7_inference" in message and "BUILD_TENSORRT_RUNTIME" in cause_message
+
+
+def test_a_path_of_any_bytes_can_be_told(runtime):
+    with pytest.raises(skua.SkuaError) as refused:
+        runtime.load_flight_set(b"/nowhere/\xff\xfe", skua.GatePolicy(allow_unsigned=True))
+    assert refused.value.reason == "set_missing" and "nowhere" in str(refused.value)
