@@ -1,0 +1,153 @@
+"""Everything that page and picture show, gathered once from what was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from skua.report.facts import Facts
+from skua.report.flights import BAD, DEADLINE, GOOD, PLAIN, WARN, Flight, Load, Story, story_of
+from skua.report.latency import Latencies, frame_seconds, latencies_of
+from skua.report.recorder import Recording, read_recording
+from skua.report.sources import Frame, Given, read_given
+
+
+@dataclass(frozen=True)
+class Card:
+    level: str
+    title: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What was named on the command line."""
+
+    recorder: Path
+    bench: Path | None = None
+    report: Path | None = None
+    trace: Path | None = None
+    manifest: Path | None = None
+    logs: tuple[Path, ...] = ()
+
+    def all(self) -> list[Path]:
+        single = (self.recorder, self.bench, self.report, self.trace, self.manifest)
+        return [path for path in (*single, *self.logs) if path is not None]
+
+
+class Content:
+    def __init__(self, recording: Recording, given: Given) -> None:
+        self.recording, self.given = recording, given
+        self.story: Story = story_of(recording, given)
+        self.facts = Facts(given, self.story)
+        self.latencies: Latencies = latencies_of(recording, self.story, given)
+
+    @property
+    def flight(self) -> Flight | None:
+        """The flight that the page is about: the report's, else the only one of the recorder."""
+        if self.latencies.flight or self.given.report:
+            return self.latencies.flight
+        return self.story.flights[0] if len(self.story.flights) == 1 else None
+
+    @property
+    def set_id(self) -> str | None:
+        if self.given.report:
+            return self.given.report.set_id
+        known = self.story.set_ids()
+        return next(iter(known)) if len(known) == 1 else None
+
+    @property
+    def load(self) -> Load | None:
+        """The load whose steps are drawn: of the flight that the page is about, else the last one."""
+        if self.flight and self.flight.load:
+            return self.flight.load
+        return self.story.loads[-1] if self.story.loads else None
+
+    def networks(self) -> list[str]:
+        """The networks of the latencies; where a trace names none, those that were loaded."""
+        named = [row.backbone for row in self.latencies.rows if row.backbone]
+        return named or ([engine.model for engine in self.load.engines] if self.load else [])
+
+    @property
+    def title(self) -> str:
+        flight = self.flight
+        if flight:
+            kind = {"F2": ", take-off", "F8": ", reboot in flight"}.get(flight.phase, "")
+            return f"Flight report: set {flight.set_id}{kind}"
+        return f"Flight report: set {self.given.report.set_id}" if self.given.report else "Flight recorder report"
+
+    @property
+    def subtitle(self) -> str:
+        records = [record for _, record in self.recording.all()]
+        boots = len(self.recording.boots)
+        span = f"{records[0].ts[:19]}Z to {records[-1].ts[:19]}Z"
+        return f"{len(records)} records, {span}, {boots} boot{'s' if boots > 1 else ''}"
+
+    def dropped(self) -> list[tuple[float, Frame]]:
+        """Frames of the trace without a result, with their place on its axis."""
+        frames = self.given.trace.frames if self.given.trace else []
+        return [(frame_seconds(frame, self.given, self.latencies.flight), frame) for frame in frames if frame.reason]
+
+    # ---- in six words --------------------------------------------------------------------------------------------
+
+    def cards(self) -> list[Card]:
+        return [self._flights(), self._engines(), self._frames(), self._deadlines(), self._thermal(), self._lost()]
+
+    def _flights(self) -> Card:
+        flights = self.story.flights
+        if not flights:
+            return Card(PLAIN, "Flights", "none begun", "in what the recorder still holds")
+        open_ones = sum(flight.ended is None for flight in flights)
+        causes = ", ".join(flight.cause or "no end recorded" for flight in flights[-3:])
+        is_bad = open_ones > 0 or any(flight.cause == "device_lost" for flight in flights)
+        return Card(BAD if is_bad else GOOD, "Flights", str(len(flights)), f"ended by: {causes}")
+
+    def _engines(self) -> Card:
+        refused = [v for v in self.story.verdicts if v.what == "refused"]
+        detail = f"{len(refused)} refused" if refused else "nothing refused"
+        ready = len(self.story.loads)
+        return Card(BAD if refused else GOOD if ready else PLAIN, "Engine sets ready", f"{ready}", detail)
+
+    def _frames(self) -> Card:
+        report, flight = self.given.report, self.flight
+        if report:
+            return Card(GOOD if report.positions == report.frames else WARN, "Frames with a position",
+                        f"{report.positions} of {report.frames}", f"{report.missed} slots missed, {report.late} frames late")
+        if flight and flight.counts:
+            frames, without = flight.counts["frame"], flight.counts["no_result"]
+            return Card(WARN if without else GOOD, "Frames with a position", f"{frames - without} of {frames}",
+                        f"{flight.counts['missed']} slots missed, {flight.counts['late']} frames late")
+        return Card(PLAIN, "Frames with a position", "not told", "no flight's end is recorded, and no report was given")
+
+    def _deadlines(self) -> Card:
+        runs, frames = sum(self.story.deadline_runs().values()), self.story.deadline_frames()
+        detail = f"{runs} runs recorded as late"
+        if self.given.report:
+            frames = self.given.report.no_result.get(DEADLINE, 0)
+            detail += "; frames as the flight report counts them"
+        return Card(BAD if frames or runs else GOOD, "Deadline misses", f"{frames} frame{'' if frames == 1 else 's'}", detail)
+
+    def _thermal(self) -> Card:
+        story = self.story
+        if not story.transitions:
+            sources = sorted({load.thermal_source for load in story.loads}) or ["not told"]
+            return Card(PLAIN, "Thermal", "no transition", f"source: {', '.join(sources)}")
+        times = sum(t.state == "throttled" for t in story.transitions)
+        losses = sum(t.state == "unavailable" for t in story.transitions)
+        lost = f", telemetry lost {losses} times" if losses else ""
+        return Card(WARN if times or losses else GOOD, "Throttled", f"{story.throttled_s():.1f} s", f"{times} times{lost}")
+
+    def _lost(self) -> Card:
+        damage, lost = len(self.recording.damage), self.story.lost_records
+        if self.recording.is_dump:
+            return Card(WARN if lost else PLAIN, "Lost records", str(lost) if lost else "not told", "a dump tells no damage")
+        if not damage and not lost:
+            return Card(GOOD, "Lost records", "none known", "every byte of the segments was read")
+        return Card(BAD, "Lost records", f"{damage} damaged range{'' if damage == 1 else 's'}",
+                    f"{lost} more dropped, as the recorder counts")
+
+
+def gather(paths: Paths) -> Content:
+    recording = read_recording(paths.recorder)
+    return Content(recording, read_given(paths.report, paths.trace, paths.manifest, paths.bench, list(paths.logs)))
