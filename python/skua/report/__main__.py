@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from skua.report.files import ReportError, check_outputs, publish
+from .files import ReportError, check_outputs, publish
 
 USAGE_STATUS = 2
 
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
 
 def make(arguments: argparse.Namespace) -> None:
     # Late: a wrong option is told without plotly, and without matplotlib a page can be made.
-    from skua.report.content import Paths, gather
+    from .content import Paths, gather
 
     outputs = [path for path in (arguments.output, arguments.png) if path is not None]
     if not outputs:
@@ -40,18 +40,18 @@ def make(arguments: argparse.Namespace) -> None:
     check_outputs(outputs, content.recording.files)
     made: list[tuple[Path, bytes]] = []
     if arguments.output is not None:
-        from skua.report.page import page_of
+        from .page import page_of
 
         made.append((arguments.output, page_of(content)))
     if arguments.png is not None:
-        from skua.report.picture import picture_of
+        from .picture import picture_of
 
         made.append((arguments.png, picture_of(content)))
     publish(made)
 
 
 def main(words: list[str] | None = None) -> int:
-    arguments = parser().parse_args(words)
+    arguments = parser().parse_intermixed_args(words)  # the bench may also stand behind options
     try:
         make(arguments)
     except ReportError as error:

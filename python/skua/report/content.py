@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from skua.report.facts import Facts
-from skua.report.flights import BAD, DEADLINE, GOOD, PLAIN, WARN, Flight, Load, Story, story_of
-from skua.report.latency import Latencies, frame_seconds, latencies_of
-from skua.report.recorder import Recording, read_recording
-from skua.report.sources import Frame, Given, read_given
+from .facts import Facts
+from .flights import BAD, DEADLINE, GOOD, PLAIN, WARN, Flight, Load, Story, story_of
+from .latency import Latencies, frame_seconds, latencies_of
+from .recorder import Recording, read_recording
+from .sources import Frame, Given, read_given
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,10 @@ class Paths:
     def all(self) -> list[Path]:
         single = (self.recorder, self.bench, self.report, self.trace, self.manifest)
         return [path for path in (*single, *self.logs) if path is not None]
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 class Content:
@@ -82,7 +86,7 @@ class Content:
         records = [record for _, record in self.recording.all()]
         boots = len(self.recording.boots)
         span = f"{records[0].ts[:19]}Z to {records[-1].ts[:19]}Z"
-        return f"{len(records)} records, {span}, {boots} boot{'s' if boots > 1 else ''}"
+        return f"{len(records)} records, {span}, {counted(boots, 'boot')}"
 
     def dropped(self) -> list[tuple[float, Frame]]:
         """Frames of the trace without a result, with their place on its axis."""
@@ -122,11 +126,11 @@ class Content:
 
     def _deadlines(self) -> Card:
         runs, frames = sum(self.story.deadline_runs().values()), self.story.deadline_frames()
-        detail = f"{runs} runs recorded as late"
+        detail = f"{counted(runs, 'run')} recorded as too late"
         if self.given.report:
             frames = self.given.report.no_result.get(DEADLINE, 0)
             detail += "; frames as the flight report counts them"
-        return Card(BAD if frames or runs else GOOD, "Deadline misses", f"{frames} frame{'' if frames == 1 else 's'}", detail)
+        return Card(BAD if frames or runs else GOOD, "Deadline misses", counted(frames, "frame"), detail)
 
     def _thermal(self) -> Card:
         story = self.story
@@ -135,8 +139,8 @@ class Content:
             return Card(PLAIN, "Thermal", "no transition", f"source: {', '.join(sources)}")
         times = sum(t.state == "throttled" for t in story.transitions)
         losses = sum(t.state == "unavailable" for t in story.transitions)
-        lost = f", telemetry lost {losses} times" if losses else ""
-        return Card(WARN if times or losses else GOOD, "Throttled", f"{story.throttled_s():.1f} s", f"{times} times{lost}")
+        lost = f", telemetry lost {counted(losses, 'time')}" if losses else ""
+        return Card(WARN if times or losses else GOOD, "Throttled", f"{story.throttled_s():.1f} s", f"{counted(times, 'time')}{lost}")
 
     def _lost(self) -> Card:
         damage, lost = len(self.recording.damage), self.story.lost_records
@@ -144,7 +148,7 @@ class Content:
             return Card(WARN if lost else PLAIN, "Lost records", str(lost) if lost else "not told", "a dump tells no damage")
         if not damage and not lost:
             return Card(GOOD, "Lost records", "none known", "every byte of the segments was read")
-        return Card(BAD, "Lost records", f"{damage} damaged range{'' if damage == 1 else 's'}",
+        return Card(BAD, "Lost records", counted(damage, "damaged range"),
                     f"{lost} more dropped, as the recorder counts")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skua.report.files import ReportError
-from skua.report.flights import Story
-from skua.report.sources import Given, LogEntry
+from .files import ReportError
+from .flights import Story
+from .sources import Given, LogEntry
 
 REMEDY = "give --manifest SET_DIR or --log LOG of that flight"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from skua.report.flights import DEADLINE, Load, Story
-from skua.report.latency import BACKBONE_STAGES, Row, Series
-from skua.report.markup import plain
-from skua.report.recorder import Recording
-from skua.report.sources import BenchFigure, Frame
+from .flights import DEADLINE, Load, Story
+from .latency import BACKBONE_STAGES, Row, Series, view_of
+from .markup import plain
+from .recorder import Recording
+from .sources import BenchFigure, Frame
 
 Json = dict[str, object]
 # M. Okabe, K. Ito, "Color Universal Design" (2002): told apart with every kind of colour vision.
@@ -44,6 +45,11 @@ def _axis(title: str, **more: object) -> Json:
             "ticks": "outside", **more}
 
 
+def _log_axis(title: str, **more: object) -> Json:
+    return _axis(title, type="log", tickvals=[base * 10.0 ** power for power in range(-3, 6) for base in (1, 2, 5)],
+                 tickformat="~g", **more)
+
+
 def _layout(height: int, **more: object) -> Json:
     return {"height": height, "font": FONT, "paper_bgcolor": "#FFFFFF", "plot_bgcolor": "#FFFFFF", "hovermode": "closest",
             "margin": {"l": 70, "r": 50, "t": 40, "b": 55}, "modebar": {"orientation": "v"},
@@ -72,8 +78,8 @@ def percentile_figure(rows: list[Row]) -> Drawn:
                      "hovertemplate": "%{fullData.name} %{x:.2f} ms<extra></extra>"})
     rows_axis = _axis("", tickvals=places, ticktext=[plain(row.label) for row in shown], automargin=True,
                       range=[-0.6, len(shown) - 0.4])
-    return Drawn("percentiles", data, _layout(130 + 34 * len(shown), yaxis=rows_axis, xaxis=_axis(
-        "latency, ms (logarithmic)", type="log", minor={"showgrid": True, "gridcolor": "#F2F2F2"})))
+    return Drawn("percentiles", data, _layout(130 + 34 * len(shown), yaxis=rows_axis, xaxis=_log_axis(
+        "latency, ms (logarithmic)")))
 
 
 # ---- timeline ----------------------------------------------------------------------------------------------------
@@ -116,16 +122,20 @@ def dropped_trace(frames: list[tuple[float, Frame]], axes: tuple[str, str]) -> J
             "hovertemplate": "%{text}<br>%{y:.2f} ms at %{x:.2f}<extra></extra>"}
 
 
+def _latency_axis(series: list[Series]) -> Json:
+    return _log_axis("latency, ms (log.)", range=[round(math.log10(edge), 3) for edge in view_of(series)])
+
+
 def frames_figure(series: list[Series], dropped: list[tuple[float, Frame]], throttled: list[tuple[float, float]]) -> Drawn:
     """Where nothing places a trace in time: over frame numbers, under what the trace itself says of throttling."""
-    data = [series_trace(entry, ("x", "y"), True) for entry in series if entry.stage in SHOWN_STAGES]
+    shown = [entry for entry in series if entry.stage in SHOWN_STAGES]
+    data = [series_trace(entry, ("x", "y"), True) for entry in shown]
     if dropped:
         data.append(dropped_trace(dropped, ("x", "y")))
     shapes = [_band("x", begin, end, "throttled") for begin, end in throttled]
     if throttled:
         data.append(_band_legend("throttled", ("x", "y")))
-    return Drawn("frames", data, _layout(430, shapes=shapes, xaxis=_axis("frame"), yaxis=_axis(
-        "latency, ms", rangemode="tozero")))
+    return Drawn("frames", data, _layout(430, shapes=shapes, xaxis=_axis("frame"), yaxis=_latency_axis(shown)))
 
 
 def _band(xaxis: str, begin: float, end: float, state: str) -> Json:
@@ -160,7 +170,7 @@ def event_marks(story: Story) -> list[list[tuple[int, float, str]]]:
     return rows
 
 
-ROW_HEIGHT = {"yaxis": 340, "yaxis2": 130, "yaxis3": 190}
+ROW_HEIGHT = {"yaxis": 360, "yaxis2": 140, "yaxis3": 190}
 
 
 class Timeline:
@@ -169,6 +179,7 @@ class Timeline:
     def __init__(self, recording: Recording, boots: list[int]) -> None:
         self.recording, self.boots = recording, boots
         self.rows = {"yaxis3"}
+        self.latencies: list[Series] = []
         self.data: list[Json] = []
         self.shapes: list[Json] = []
         self.shown: set[str] = set()
@@ -180,6 +191,7 @@ class Timeline:
                 self.data.append(series_trace(entry, (self.axes[entry.boot], "y"), entry.label not in self.shown))
                 self.shown.add(entry.label)
                 self.rows.add("yaxis")
+                self.latencies.append(entry)
         if dropped and boot_of_trace in self.axes:
             self.data.append(dropped_trace(dropped, (self.axes[boot_of_trace], "y")))
 
@@ -226,7 +238,7 @@ class Timeline:
         layout = _layout(80 + sum(ROW_HEIGHT[row] for row in self.rows), shapes=self.shapes)
         for (boot, axis), (begin, end) in zip(self.axes.items(), self._columns()):
             layout["xaxis" + axis[1:]] = self._time_axis(boot, [begin, end], zoom.get(boot))
-        axes = {"yaxis": _axis("latency, ms", rangemode="tozero"), "yaxis2": _axis("temperature, C"),
+        axes = {"yaxis": _latency_axis(self.latencies) if self.latencies else {}, "yaxis2": _axis("temp., C"),
                 "yaxis3": _axis("", tickvals=list(range(len(EVENT_ROWS))), ticktext=list(EVENT_ROWS),
                                 range=[-0.6, len(EVENT_ROWS) - 0.4], automargin=True)}
         for row, domain in self._row_domains().items():

@@ -7,11 +7,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from skua.report.recorder import Record, Recording
-from skua.report.sources import EngineSteps, FlightReport, Given
+from .recorder import Record, Recording
+from .sources import EngineSteps, FlightReport, Given
 
 DEADLINE = "deadline_missed"
-STEP = re.compile(r"(\S+) verify=([\d.]+) deserialize=([\d.]+) warm_up=([\d.]+) golden=([\d.]+) ms")
+STEP = re.compile(r"(\S{1,256}) verify=([\d.]{1,15}) deserialize=([\d.]{1,15}) warm_up=([\d.]{1,15}) golden=([\d.]{1,15}) ms",
+                  re.ASCII)
 GOOD, BAD, WARN, PLAIN = "good", "bad", "warn", "plain"
 VERDICTS = {
     "c7.engines_ready": (GOOD, "engines ready"), "c7.engine_refused": (BAD, "refused"),
@@ -256,7 +257,7 @@ class _Teller:
             level = BAD if record.text("cause") == "device_lost" else level
         subject = record.text("file") or record.text("set_id") or record.text("runtime")
         message = self.messages.get((record.ts, record.kind), "") if level in (BAD, WARN) else ""
-        self.story.verdicts.append(Verdict(at, level, what, subject, _detail(record) + (f"; {message}" if message else "")))
+        self.story.verdicts.append(Verdict(at, level, what, subject, message or _detail(record)))
 
     def take_load(self, record: Record, at: At) -> None:
         total = record.number("total_ns")
@@ -304,7 +305,7 @@ def flight_of_report(story: Story, report: FlightReport) -> Flight | None:
     lost, the counters of its end, if no other flight has the same."""
     of_set = [flight for flight in story.flights if flight.set_id == report.set_id and flight.begun is not None]
     by_load = [flight for flight in of_set if flight.load is not None and flight.load.total_ms is not None
-               and abs(flight.load.total_ms - report.load_ms) < 1e-6]
+               and abs(flight.load.total_ms - report.load_ms) < 4e-7]
     counts = {"frame": report.frames, "no_result": sum(report.no_result.values()), "late": report.late,
               "missed": report.missed}
     by_end = [flight for flight in of_set if flight.load is None and flight.counts == counts

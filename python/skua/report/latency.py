@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skua.report.files import ReportError
-from skua.report.flights import Flight, Story, flight_of_report
-from skua.report.recorder import Recording
-from skua.report.sources import Frame, Given, Log
+from .files import ReportError
+from .flights import Flight, Story, flight_of_report
+from .recorder import Recording
+from .sources import Frame, Given, Log
 
 BACKBONE_STAGES = ("vpr", "features", "rerank", "match", "adhop")
 OTHER_STAGES = ("solve", "own", "frame", "acquire")
@@ -77,6 +77,14 @@ def label_of(stage: str, backbone: str) -> str:
     return f"{stage} ({backbone})" if backbone else stage
 
 
+def view_of(series: list[Series]) -> tuple[float, float]:
+    """From where to where latencies are shown at first. A run that is given up before it begins takes microseconds: it would
+    squeeze all others."""
+    middles = [float(np.median(entry.ms)) for entry in series]
+    lowest = min(min(entry.ms) for entry in series)
+    return max(lowest, min(middles) / 10.0) * 0.8, max(max(entry.ms) for entry in series) * 1.3
+
+
 def _in_order(names: Iterable[str]) -> list[str]:
     """As a frame goes through them; stages of a later release behind."""
     found = dict.fromkeys(names)
@@ -132,7 +140,7 @@ def _of_log(recording: Recording, log: Log) -> list[Series]:
     found: dict[tuple[str, int], Series] = {}
     for entry in log.entries:
         took, backbone = entry.kv.get("took_ns"), entry.kv.get("backbone")
-        if entry.kind != "c7.infer" or isinstance(took, bool) or not isinstance(took, int) or not isinstance(backbone, str):
+        if entry.kind != "c7.infer" or not isinstance(took, int) or not 0 < took < 1 << 63 or not isinstance(backbone, str):
             continue
         boot, seconds = _place(entry.utc_us, by_time, recording)
         series = found.setdefault((backbone, boot), Series(f"infer ({backbone})", "infer", backbone, "log", boot, [], [], [], []))

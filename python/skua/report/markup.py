@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+COMMAND = re.compile("`([^`]*)`")
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,10 @@ def plain(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def paragraph(text: Cell, kind: str = "") -> str:
-    return f'<p class="{kind}">{escaped(text)}</p>' if kind else f"<p>{escaped(text)}</p>"
+def paragraph(text: str, kind: str = "") -> str:
+    """What stands between backquotes is shown as a command."""
+    shown = COMMAND.sub(r"<code>\1</code>", escaped(text))
+    return f'<p class="{kind}">{shown}</p>' if kind else f"<p>{shown}</p>"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iterable[int] = (), fixed: Iterable[int] = ()) -> str:

@@ -8,10 +8,10 @@ import json
 
 from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-from skua.report import sections
-from skua.report.content import Content
-from skua.report.figures import Drawn
-from skua.report.markup import escaped, section
+from . import sections
+from .content import Content
+from .figures import Drawn
+from .markup import escaped, section
 
 STYLE = """
 :root { color-scheme: light; }

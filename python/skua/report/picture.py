@@ -8,20 +8,22 @@ import textwrap
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from skua.report.content import Content
-from skua.report.figures import BOOTS_SIDE_BY_SIDE, DARK, SHOWN_STAGES, STAGE_STYLE, with_gaps
-from skua.report.files import printable
-from skua.report.latency import Series
+from .content import Content
+from .figures import BOOTS_SIDE_BY_SIDE, DARK, SHOWN_STAGES, STAGE_STYLE, with_gaps
+from .files import printable
+from .latency import Series, view_of
 
 WIDTH_PX, HEIGHT_PX, DPI = 1200, 1500, 100
 MARKERS = {"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "triangle-down": "v", "circle-open": ".",
            "cross": "P"}
 CARD_COLOURS = {"good": "#009E73", "bad": "#B00020", "warn": "#E69F00", "plain": "#8A8A8A"}
+SIGNS = {"good": "\u2713 ", "bad": "\u2717 ", "warn": "! ", "plain": ""}  # colour alone says nothing to some readers
 BANDS = {"throttled": ("#D55E00", 0.16), "unavailable": ("#5A5A5A", 0.22)}
 LABEL_COLUMNS, MOST_VERDICTS = 34, 6
 
@@ -32,16 +34,16 @@ def picture_of(content: Content) -> bytes:
                                 "axes.spines.right": False, "axes.unicode_minus": False}):
         figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
-        grid = GridSpec(6, 1, figure=figure, height_ratios=(0.85, 0.8, 2.6, 1.5, 1.1, 0.45), left=0.20, right=0.97,
-                        top=0.955, bottom=0.01, hspace=0.45)
+        grid = GridSpec(3, 1, figure=figure, height_ratios=(2.6, 1.5, 1.2), left=0.20, right=0.97, top=0.735, bottom=0.115,
+                        hspace=0.42)
         figure.text(0.02, 0.975, _short(content.title, 90), fontsize=15, fontweight="bold", color=DARK)
         figure.text(0.02, 0.961, _short(content.subtitle, 120), color="#555555")
-        _draw_cards(figure, grid[0], content)
-        _draw_verdicts(figure.add_subplot(grid[1]), content)
-        _draw_timeline(figure, grid[2], content)
-        _draw_percentiles(figure.add_subplot(grid[3]), content)
-        _draw_gates(figure.add_subplot(grid[4]), content)
-        _draw_facts(figure.add_subplot(grid[5]), content)
+        _draw_cards(figure, content)
+        _draw_verdicts(figure, content)
+        _draw_timeline(figure, grid[0], content)
+        _draw_percentiles(figure.add_subplot(grid[1]), content)
+        _draw_gates(figure.add_subplot(grid[2]), content)
+        _draw_facts(figure, content)
         out = io.BytesIO()
         figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
@@ -58,40 +60,34 @@ def _nothing(axes: Axes, text: str) -> None:
     axes.text(0.0, 0.5, "\n".join(textwrap.wrap(text, 120)), transform=axes.transAxes, va="center", color="#555555")
 
 
-def _draw_cards(figure: Figure, place: SubplotSpec, content: Content) -> None:
-    box = place.get_position(figure)
+def _draw_cards(figure: Figure, content: Content) -> None:
     cards = content.cards()
     width = 0.95 / len(cards)
     for index, card in enumerate(cards):
-        axes = figure.add_axes((0.02 + index * width, box.y0 + 0.01, width - 0.008, box.height - 0.01))
+        axes = figure.add_axes((0.02 + index * width, 0.875, width - 0.008, 0.075))
         axes.set(xticks=[], yticks=[], facecolor="#FAFAFA")
         for side in ("top", "right", "bottom", "left"):
             axes.spines[side].set_visible(side == "left")
         axes.spines["left"].set(linewidth=6, color=CARD_COLOURS[card.level])
-        axes.text(0.07, 0.82, _short(card.title, 26), transform=axes.transAxes, color="#444444")
+        axes.text(0.07, 0.82, SIGNS[card.level] + _short(card.title, 26), transform=axes.transAxes, color="#444444")
         axes.text(0.07, 0.52, _short(card.value, 18), transform=axes.transAxes, fontsize=13, fontweight="bold")
         axes.text(0.07, 0.40, "\n".join(textwrap.wrap(_short(card.detail, 84), 28)), transform=axes.transAxes, fontsize=8,
                   va="top", color="#555555")
 
 
-def _draw_verdicts(axes: Axes, content: Content) -> None:
+def _draw_verdicts(figure: Figure, content: Content) -> None:
     """The last ones, a line each; what was refused comes before what went well."""
     verdicts = content.story.verdicts
     worst = [v for v in verdicts if v.level == "bad"][-MOST_VERDICTS:]
     others = [v for v in verdicts if v.level != "bad"][-(MOST_VERDICTS - len(worst)):] if len(worst) < MOST_VERDICTS else []
-    shown = [v for v in verdicts if v in worst or v in others]
-    axes.set_axis_off()
-    figure = axes.get_figure()
-    assert figure is not None
-    box = axes.get_position()
-    for index, verdict in enumerate(shown):
-        y = box.y1 - index * box.height / MOST_VERDICTS
+    for index, verdict in enumerate([v for v in verdicts if v in worst or v in others]):
+        y = 0.862 - index * 0.0135
         figure.text(0.02, y, f"{verdict.at.seconds:8.2f} s", va="top", fontsize=8.5, family="monospace")
-        figure.text(0.10, y, _short(verdict.what, 30), va="top", fontsize=8.5, fontweight="bold",
+        figure.text(0.10, y, _short(verdict.what, 26), va="top", fontsize=8.5, fontweight="bold",
                     color={"bad": "#B00020", "good": "#00704F"}.get(verdict.level, DARK))
-        figure.text(0.23, y, _short(f"{verdict.subject}  {verdict.detail}", 140), va="top", fontsize=8.5)
-    if not shown:
-        figure.text(0.02, box.y1, "No verdict is recorded.", va="top", color="#555555")
+        figure.text(0.24, y, _short(f"{verdict.subject}  {verdict.detail}".strip(), 125), va="top", fontsize=8.5)
+    if not verdicts:
+        figure.text(0.02, 0.862, "No verdict is recorded.", va="top", color="#555555")
 
 
 # ---- timeline ----------------------------------------------------------------------------------------------------
@@ -112,12 +108,19 @@ def _draw_timeline(figure: Figure, place: SubplotSpec, content: Content) -> None
         _draw_boot(axes, [entry for entry in series if entry.boot == boot], boot, content)
         if first is None:
             first = axes
-            axes.set_ylabel("latency, ms")
+            axes.set_ylabel("latency, ms (logarithmic)")
     if first is not None:
-        first.set_ylim(bottom=0)
+        _log_ticks(first.yaxis)
+        first.set_ylim(*view_of(series))
         handles = {label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels())}
         first.legend(handles.values(), handles.keys(), loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False,
                      fontsize=8)
+
+
+def _log_ticks(axis: Axis) -> None:
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_boot(axes: Axes, series: list[Series], boot: int | None, content: Content) -> None:
@@ -129,12 +132,13 @@ def _draw_boot(axes: Axes, series: list[Series], boot: int | None, content: Cont
     dropped = content.dropped()
     flight = content.latencies.flight
     if dropped and (boot is None or (flight and flight.begun and flight.begun.boot == boot)):
-        axes.scatter([x for x, _ in dropped], [frame.ms.get("frame", 0.0) for _, frame in dropped], marker="x", s=40,
+        axes.scatter([x for x, _ in dropped], [frame.ms.get("frame") or math.nan for _, frame in dropped], marker="x", s=40,
                      color="#B00020", zorder=5, label="frame without a result")
     for band in content.story.bands:
         if band.boot == boot and band.state in BANDS:
             colour, alpha = BANDS[band.state]
             axes.axvspan(band.begin_s, band.end_s, color=colour, alpha=alpha, linewidth=0, label=band.state)
+    axes.set_yscale("log")
     if boot is None:
         axes.set_xlabel("frame (not placed in time)")
     else:
@@ -160,9 +164,7 @@ def _draw_percentiles(axes: Axes, content: Content) -> None:
             axes.plot([value], [place], marker=marker, color=colour, linestyle="none")
         axes.text(row.max_ms * 1.06, place, f"p50 {row.p50_ms:.1f}  p99 {row.p99_ms:.1f}", va="center", fontsize=8, color="#555555")
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    _log_ticks(axes.xaxis)
     axes.set_xlim(min(row.p50_ms for row in rows) * 0.8, max(row.max_ms for row in rows) * 2.2)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_yticks(range(len(rows)), [_short(row.label, LABEL_COLUMNS) for row in rows])
@@ -186,13 +188,10 @@ def _draw_gates(axes: Axes, content: Content) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, fontsize=8)
 
 
-def _draw_facts(axes: Axes, content: Content) -> None:
+def _draw_facts(figure: Figure, content: Content) -> None:
     texts = [content.facts.sentence(content.networks(), content.set_id)]
     if content.given.manifest:
         texts.append(f"Provisioned by {content.given.manifest.builder}.")
     texts += list(content.latencies.notes)
     lines = [line for text in texts for line in textwrap.wrap(_short(text, 400), 150)]
-    axes.set_axis_off()
-    figure = axes.get_figure()
-    assert figure is not None
-    figure.text(0.02, axes.get_position().y1, "\n".join(lines[:9]), va="top", fontsize=8.5, color=DARK)
+    figure.text(0.02, 0.08, "\n".join(lines[:6]), va="top", fontsize=8.5, color=DARK)

@@ -9,8 +9,8 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skua.report.files import ReportError, Source, named, printable, read_file, source_of
-from skua.report.strict_json import BadJson, parse
+from .files import ReportError, Source, named, printable, read_file, source_of
+from .strict_json import BadJson, parse
 
 MARKER = b"\xf5\xc1\xfa\xfe"
 MAGIC = b"SKUAFDR1"
@@ -125,7 +125,18 @@ def decode_record(line: bytes, segment: int = -1) -> Record:
         raise BadJson("kind is no text, or payload no object")
     if any(isinstance(entry, (list, dict)) for entry in payload.values()):
         raise BadJson("its payload is nested")
-    return Record(ts if isinstance(ts, str) else "", utc_us_of(ts), mono_ns, kind, payload, segment)
+    return Record(ts if isinstance(ts, str) else "", utc_us_of(ts), mono_ns, kind,
+                  {key: _value(entry) for key, entry in payload.items()}, segment)
+
+
+def _value(entry: Value) -> Value:
+    """A whole number beyond 64 bits is read as a double, as Skua does it."""
+    if not isinstance(entry, int) or -(1 << 63) <= entry < 1 << 63:
+        return entry
+    try:
+        return float(entry)
+    except OverflowError:
+        raise BadJson("a number is beyond a double") from None
 
 
 def utc_us_of(ts: object) -> int:
@@ -194,11 +205,13 @@ class _Scan:
         length, crc = struct.unpack_from("<II", head, 4)
         if not 1 <= length <= LARGEST_PAYLOAD:
             return "length"
-        payload = self.content[self.at + HEAD_BYTES:self.at + HEAD_BYTES + length]
-        if len(payload) < length:
+        begin, end = self.at + HEAD_BYTES, self.at + HEAD_BYTES + length
+        if end > len(self.content):
             return "incomplete_tail"
-        if MARKER in payload:  # before it is summed: what lies between two markers is summed once
+        # Before it is copied and summed: hostile bytes may claim this much at every marker.
+        if self.content.find(MARKER, begin, end) >= 0:
             return "length"
+        payload = self.content[begin:end]
         if zlib.crc32(payload, zlib.crc32(head[4:8])) != crc:
             return "checksum"
         self.take(payload)

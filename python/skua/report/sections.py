@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from skua.report import figures, markup
-from skua.report.content import Content
-from skua.report.figures import BOOTS_SIDE_BY_SIDE, Drawn, Timeline
-from skua.report.flights import DEADLINE, At, Load
-from skua.report.latency import Row
-from skua.report.markup import Cell, badge, paragraph, table
+from . import figures, markup
+from .content import Content
+from .figures import BOOTS_SIDE_BY_SIDE, Drawn, Timeline
+from .flights import DEADLINE, At, Load
+from .latency import Row, Series, view_of
+from .markup import Cell, badge, paragraph, table
 
 MOST_ROWS, MOST_OPEN = 200, 12
 Section = tuple[str, str, list[str]]
@@ -73,7 +73,7 @@ def verdicts(content: Content) -> list[str]:
                               for v in content.story.verdicts]
     if rows:
         shown, rest = _bounded(rows)
-        parts += [table(("time (UTC)", "s", "verdict", "set or file", "with"), shown, (1,), (0, 3)), rest]
+        parts += [table(("time (UTC)", "t, s", "verdict", "set or file", "with"), shown, (1,), (0, 3)), rest]
     else:
         parts.append(missing("The recorder holds no verdict: no engine was made ready or refused and no flight begun in what "
                              "is left of it."))
@@ -159,7 +159,7 @@ def timeline(content: Content, draw: Draw) -> list[str]:
     parts.append(caption(
         "Time runs on the monotonic clock.", _boots_text(content), _zoom_text(content),
         "Frames of a trace stand where their slot was due, good to some tens of milliseconds; a slot without a frame is a hole "
-        "in the line." if boot_of_trace is not None else "",
+        "in the line." if boot_of_trace is not None else "", _view_text(placed),
         "Shading: how long a thermal state was told; temperatures are known at transitions alone." if content.story.transitions
         else "No thermal transition was recorded, so that no temperature is known.",
         content.facts.sentence(content.networks(), content.set_id) if placed else ""))
@@ -168,6 +168,13 @@ def timeline(content: Content, draw: Draw) -> list[str]:
                              f"`{FLIGHT_COMMAND}` writes them; give both, with --flight-report and --trace, or give the DEBUG log "
                              "of a program that calls infer() with per_frame_debug_log, with --log."))
     return parts
+
+
+def _view_text(series: list[Series]) -> str:
+    shown = [entry for entry in series if entry.stage in figures.SHOWN_STAGES]
+    lowest = view_of(shown)[0] if shown else 0.0
+    below = sum(value < lowest for entry in shown for value in entry.ms)
+    return f"{below} latencies lie below the axis at first: runs that were given up before they began." if below else ""
 
 
 def _zoom(content: Content) -> dict[int, tuple[float, float]]:
@@ -208,12 +215,13 @@ def latencies(content: Content, draw: Draw) -> list[str]:
     parts.append(caption("Milliseconds. A backbone's figure is all of its runs within one frame, inside the runtime; frame: from "
                          "its beginning to its answer; own: the frame without all runs; acquire: reading the picture before the "
                          "frame is due.", content.facts.sentence(content.networks(), content.set_id)))
-    unplaced = [series for series in content.latencies.series if series.boot is None]
+    unplaced = [s for s in content.latencies.series if s.boot is None and s.stage in figures.SHOWN_STAGES]
     if unplaced:
         frames = content.given.trace.frames if content.given.trace else []
         parts.append(draw(figures.frames_figure(unplaced, content.dropped(), throttled_frames(
             [(frame.number, frame.is_throttled) for frame in frames]))))
         parts.append(caption("Over frame numbers; shading: thermal_state() said throttled, as the trace tells of each frame.",
+                             _view_text(unplaced),
                              content.facts.sentence(content.networks(), content.set_id)))
     return parts
 
@@ -251,7 +259,7 @@ def thermal(content: Content) -> list[str]:
                                                            (t.gpu_temp_c, t.cpu_temp_c)),
              f"{t.clock_mhz:.0f}" if t.clock_mhz else "not measured"] for t in content.story.transitions]
         shown, rest = _bounded(rows)
-        parts += [table(("time (UTC)", "s", "from", "to", "GPU, C", "CPU, C", "clock, MHz"), shown, (1, 4, 5, 6), (0,)), rest]
+        parts += [table(("time (UTC)", "t, s", "from", "to", "GPU, C", "CPU, C", "clock, MHz"), shown, (1, 4, 5, 6), (0,)), rest]
         parts.append(caption(f"Throttled for {content.story.throttled_s():.1f} s in all.", source,
                              "A first reading that is normal is not told, and nothing between two transitions is recorded."))
     else:
@@ -334,7 +342,7 @@ def warnings(content: Content) -> list[str]:
     counted = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
     rows: list[list[Cell]] = [[*_when(content, at), kind, level, text] for at, kind, level, text in others]
     shown, rest = _bounded(rows)
-    return [paragraph(counted), table(("time (UTC)", "s", "kind", "level", "what it says"), shown, (1,), (0, 2)), rest]
+    return [paragraph(counted), table(("time (UTC)", "t, s", "kind", "level", "what it says"), shown, (1,), (0, 2)), rest]
 
 
 def versions(content: Content) -> list[str]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from skua.report.files import ReportError, Source, named, printable, read_file, source_of
-from skua.report.recorder import utc_us_of
-from skua.report.strict_json import BadJson, Fields, parse_object
+from .files import ReportError, Source, named, printable, read_file, source_of
+from .recorder import utc_us_of
+from .strict_json import BadJson, Fields, parse_object
 
 T = TypeVar("T")
 SMALL, LARGE = 16 << 20, 512 << 20
@@ -171,8 +171,8 @@ def report_of(content: bytes, where: str) -> FlightReport:
 
 def _rate(fields: Fields) -> float:
     rate = fields.number("rate_hz")
-    if rate <= 0:
-        raise ReportError(f"{fields.where}: rate_hz: expected a number above 0, found {rate}")
+    if not 1e-3 <= rate <= 1e6:
+        raise ReportError(f"{fields.where}: rate_hz: expected 0.001 to 1000000, found {rate}")
     return rate
 
 

@@ -6,7 +6,9 @@ import json
 import math
 from typing import NoReturn
 
-from skua.report.files import ReportError, printable
+from .files import ReportError, printable
+
+LARGEST_NUMBER, LARGEST_INTEGER = 1e18, 1 << 53
 
 
 class BadJson(Exception):
@@ -73,20 +75,20 @@ class Fields:
         return value if isinstance(value, str) else self._wrong(key, "text")
 
     def number(self, key: str) -> float:
+        """Bounded, so that what is computed with it stays finite."""
         value = self.value.get(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            self._wrong(key, "a number")
-        try:
-            return float(value)
-        except OverflowError:
-            self._wrong(key, "a number that a double can hold")
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > LARGEST_NUMBER:
+            self._wrong(key, f"a number of at most {LARGEST_NUMBER:.0e}")
+        return float(value)
 
     def optional_number(self, key: str) -> float | None:
         return None if self.value.get(key) is None else self.number(key)
 
     def integer(self, key: str) -> int:
         value = self.value.get(key)
-        return value if isinstance(value, int) and not isinstance(value, bool) else self._wrong(key, "a whole number")
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST_INTEGER:
+            self._wrong(key, "a whole number of at most 53 bits")
+        return value
 
     def flag(self, key: str) -> bool:
         value = self.value.get(key)
