@@ -268,7 +268,7 @@ def test_calls_of_infer_from_a_debug_log(given):
     assert row[1] == "4" and float(row[3]) == np.percentile(calls, 50) and float(row[5]) == pytest.approx(np.percentile(calls, 99), abs=0.01)
     drawn = found.traces("figure-timeline-1")["infer (net_a)"]
     assert drawn["x"] == [2.0, 3.0, 4.0, 5.0] and drawn["y"] == calls
-    assert "1 lines of the log are not Skua's" in found.texts["verdicts"]
+    assert "Of the log 1 lines are not Skua's" in found.texts["verdicts"]
 
 
 # ---- what it must not do -----------------------------------------------------------------------------------------

@@ -117,11 +117,11 @@ class Content:
         report, flight = self.given.report, self.flight
         if report:
             return Card(GOOD if report.positions == report.frames else WARN, "Frames with a position",
-                        f"{report.positions} of {report.frames}", f"{report.missed} slots missed, {report.late} frames late")
+                        f"{report.positions} of {report.frames}", f"{counted(report.missed, 'slot')} missed, {counted(report.late, 'frame')} late")
         if flight and flight.counts:
             frames, without = flight.counts["frame"], flight.counts["no_result"]
             return Card(WARN if without else GOOD, "Frames with a position", f"{frames - without} of {frames}",
-                        f"{flight.counts['missed']} slots missed, {flight.counts['late']} frames late")
+                        f"{counted(flight.counts['missed'], 'slot')} missed, {counted(flight.counts['late'], 'frame')} late")
         return Card(PLAIN, "Frames with a position", "not told", "no flight's end is recorded, and no report was given")
 
     def _deadlines(self) -> Card:

@@ -173,5 +173,5 @@ def _notes(story: Story, given: Given, flight: Flight | None) -> list[str]:
     if trace and trace.is_cut:
         notes.append("The trace's last line was cut and is left out.")
     if given.log and given.log.foreign_lines:
-        notes.append(f"{given.log.foreign_lines} lines of the log are not Skua's and are left out.")
+        notes.append(f"Of the log {given.log.foreign_lines} lines are not Skua's and are left out.")
     return notes

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from . import figures, markup
-from .content import Content
+from .content import Content, counted
 from .figures import BOOTS_SIDE_BY_SIDE, Drawn, Timeline
 from .flights import DEADLINE, At, Load
 from .latency import Row, Series, view_of
@@ -136,10 +136,10 @@ def _compare(content: Content) -> list[str]:
     told = sum(f.is_frame and f.reason == DEADLINE and f.at.boot == flight.begun.boot
                and flight.begun.seconds <= f.at.seconds <= (flight.ended.seconds if flight.ended else f.at.seconds)
                for f in content.story.failures)
-    counted = report.no_result.get(DEADLINE, 0)
-    if told == counted:
+    expected = report.no_result.get(DEADLINE, 0)
+    if told == expected:
         return []
-    return [paragraph(f"The flight report counts {counted} frames that missed their deadline, the recorder tells {told} for the "
+    return [paragraph(f"The flight report counts {expected} frames that missed their deadline, the recorder tells {told} for the "
                       "same flight: records were lost, or dropped by a full queue.", "alert")]
 
 
@@ -174,7 +174,8 @@ def _view_text(series: list[Series]) -> str:
     shown = [entry for entry in series if entry.stage in figures.SHOWN_STAGES]
     lowest = view_of(shown)[0] if shown else 0.0
     below = sum(value < lowest for entry in shown for value in entry.ms)
-    return f"{below} latencies lie below the axis at first: runs that were given up before they began." if below else ""
+    return (f"{below} latencies lie below what is shown at first, most often runs that were given up at once; a double click shows "
+            "all." if below else "")
 
 
 def _zoom(content: Content) -> dict[int, tuple[float, float]]:
@@ -298,7 +299,7 @@ def _load_text(content: Content, load: Load) -> str:
     report = content.given.report
     if report and content.latencies.flight and content.latencies.flight.load is load:
         ready = f" From the program's start to the first frame: {report.ready_ms:.0f} ms (flight report)."
-    more = f" {others} more load{'s' if others > 1 else ''} in this recorder stand{'s' if others == 1 else ''} above." if others else ""
+    more = f" Above stand{'s' if others == 1 else ''} {counted(others, 'other load')}." if others else ""
     return f"Set {load.set_id}, {total}. Steps of several engines overlap: their sum may be larger.{ready}{more}"
 
 
@@ -339,10 +340,10 @@ def warnings(content: Content) -> list[str]:
     if not others:
         return [paragraph("None is recorded.")]
     kinds = Counter(kind for _, kind, _, _ in others)
-    counted = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
+    totals = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
     rows: list[list[Cell]] = [[*_when(content, at), kind, level, text] for at, kind, level, text in others]
     shown, rest = _bounded(rows)
-    return [paragraph(counted), table(("time (UTC)", "t, s", "kind", "level", "what it says"), shown, (1,), (0, 2)), rest]
+    return [paragraph(totals), table(("time (UTC)", "t, s", "kind", "level", "what it says"), shown, (1,), (0, 2)), rest]
 
 
 def versions(content: Content) -> list[str]:
