@@ -57,7 +57,8 @@ def test_page_and_picture(given):
 def test_the_same_input_gives_the_same_files_in_another_process(given):
     made = []
     for seed in ("1", "2"):
-        result = report_cases.start(*given.all(), "-o", given.page, "--png", given.picture, env=os.environ | {"PYTHONHASHSEED": seed})
+        result = report_cases.start(*given.all(), "-o", given.page, "--png", given.picture,
+                                    env=os.environ | {"PYTHONHASHSEED": seed})
         assert result.returncode == 0, result.stderr
         made.append((given.page.read_bytes(), given.picture.read_bytes()))
     assert made[0] == made[1]
@@ -178,8 +179,8 @@ def test_an_input_is_never_written_over(given):
     link.symlink_to(given.report)
     os.link(given.trace, hard)
     everything = given.all()
-    for output in (given.report, given.trace, given.manifest, given.log, given.bench, segment, given.recorder / "new.html", link, hard,
-                   given.folder / "recorder" / ".." / "trace.jsonl"):
+    for output in (given.report, given.trace, given.manifest, given.log, given.bench, segment, link, hard,
+                   given.recorder / "new.html", given.folder / "recorder" / ".." / "trace.jsonl"):
         refused(given.folder, "would write over", *everything, "-o", output)
         refused(given.folder, "would write over", *everything, "-o", given.page, "--png", output)
     refused(given.folder, "would write over", segment, "-o", segment)
@@ -228,7 +229,8 @@ def test_a_package_that_is_missing_is_named(given):
 
     def run(*arguments):
         code = f"import sys; sys.path.insert(0, {str(blocked)!r})" + report_cases.STARTER
-        return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True,
+                              check=False, timeout=60)
     result = run(given.recorder, "-o", given.page)
     assert result.returncode == USAGE and "plotly is not installed" in result.stderr
     result = run(given.recorder, "--png", given.picture)
@@ -239,11 +241,12 @@ def test_a_package_that_is_missing_is_named(given):
 def test_it_runs_as_a_module_of_the_package(given):
     """Importing skua needs its compiled half, where the package has one: an installed package has."""
     environment = os.environ | {"PYTHONPATH": str(report_cases.ROOT / "python")}
-    alone = subprocess.run([sys.executable, "-c", "import skua"], capture_output=True, text=True, env=environment, check=False)
+    alone = subprocess.run([sys.executable, "-c", "import skua"], capture_output=True, text=True, env=environment,
+                           check=False)
     if alone.returncode != 0:
         pytest.skip(f"skua is not built in this tree: {alone.stderr.splitlines()[-1]}")
-    result = subprocess.run([sys.executable, "-m", "skua.report", str(given.recorder), "-o", str(given.page)], capture_output=True,
-                            text=True, env=environment, check=False, timeout=60)
+    result = subprocess.run([sys.executable, "-m", "skua.report", str(given.recorder), "-o", str(given.page)],
+                            capture_output=True, text=True, env=environment, check=False, timeout=60)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "") and given.page.exists()
 
 
@@ -252,8 +255,9 @@ def test_types_hold():
     mypy = pathlib.Path(sys.executable).with_name("mypy")
     if not mypy.exists():
         pytest.skip("mypy is not installed here")
-    result = subprocess.run([mypy, "--strict", "--explicit-package-bases", "--cache-dir", os.devnull, report_cases.SOURCE], capture_output=True,
-                            text=True, check=False, timeout=300, cwd=report_cases.ROOT, env=os.environ | {"MYPYPATH": "python"})
+    command = [mypy, "--strict", "--explicit-package-bases", "--cache-dir", os.devnull, report_cases.SOURCE]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=report_cases.ROOT,
+                            env=os.environ | {"MYPYPATH": "python"})
     assert result.returncode == 0, result.stdout
 
 

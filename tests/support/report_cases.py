@@ -17,8 +17,8 @@ NAME = "report_under_test"
 SOURCE = ROOT / "python" / "skua" / "report"
 BOOT_A, BOOT_B = bytes(range(16)), bytes(range(1, 17))
 SET = "set-1-abc"
-TIMES = ("net_a verify=1.5 deserialize=2.5 warm_up=30.0 golden=4.0 ms; net_b verify=0.5 deserialize=1.0 warm_up=10.0 "
-         "golden=2.0 ms")
+TIMES = ("net_a verify=1.5 deserialize=2.5 warm_up=30.0 golden=4.0 ms; net_b verify=0.5 deserialize=1.0 "
+         "warm_up=10.0 golden=2.0 ms")
 # What the tests start instead of `python -m skua.report`, with the same arguments.
 STARTER = f"""
 import importlib.util, sys
@@ -35,7 +35,8 @@ sys.exit(main(sys.argv[1:]))
 def load():
     """The package, for tests that call its functions."""
     if NAME not in sys.modules:
-        spec = importlib.util.spec_from_file_location(NAME, SOURCE / "__init__.py", submodule_search_locations=[str(SOURCE)])
+        spec = importlib.util.spec_from_file_location(NAME, SOURCE / "__init__.py",
+                                                      submodule_search_locations=[str(SOURCE)])
         sys.modules[NAME] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[NAME])
     return sys.modules[NAME]
@@ -47,7 +48,8 @@ def module(name):
 
 
 def start(*arguments, env=None):
-    return subprocess.run([sys.executable, "-c", STARTER, *map(str, arguments)], capture_output=True, text=True, timeout=120,
+    return subprocess.run([sys.executable, "-c", STARTER, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=120,
                           check=False, stdin=subprocess.DEVNULL, env=env)
 
 
@@ -58,7 +60,8 @@ def ts_of(seconds):
 
 
 def record(seconds, kind, **payload):
-    return json.dumps({"schema": 1, "producer": "c7_inference", "ts": ts_of(seconds), "mono_ns": round(seconds * 1e9), "kind": kind,
+    return json.dumps({"schema": 1, "producer": "c7_inference", "ts": ts_of(seconds), "mono_ns": round(seconds * 1e9),
+                       "kind": kind,
                        "payload": payload}, separators=(",", ":"))
 
 
@@ -81,12 +84,14 @@ def failed(seconds, frame, backbone="net_a", reason="deadline_missed", kind="c7.
 
 
 def dropped(seconds, frame, stage="features", reason="deadline_missed"):
-    return record(seconds, "log", level="WARN", log_kind="c7.frame_dropped", frame_id=frame, msg=f"C7 frame dropped; frame={frame}",
+    return record(seconds, "log", level="WARN", log_kind="c7.frame_dropped", frame_id=frame,
+                  msg=f"C7 frame dropped; frame={frame}",
                   kv=json.dumps({"stage": stage, "reason": reason}), exc="null")
 
 
 def transition(seconds, previous, state, gpu=80.0, cpu=70.0, clock=510):
-    return record(seconds, "c7.thermal_transition", previous_state=previous, new_state=state, gpu_temp_c=gpu, cpu_temp_c=cpu,
+    return record(seconds, "c7.thermal_transition", previous_state=previous, new_state=state, gpu_temp_c=gpu,
+                  cpu_temp_c=cpu,
                   measured_clock_mhz=clock, measured_at_ns=round(seconds * 1e9))
 
 
@@ -98,7 +103,9 @@ def folder_of(path, *segments):
     """A recorder's folder; each segment is (boot id, records) or the bytes of its file."""
     path.mkdir(parents=True, exist_ok=True)
     for number, segment in enumerate(segments, 1):
-        content = segment if isinstance(segment, bytes) else recorder_files.segment(segment[1], number=number, boot=segment[0])
+        content = segment
+        if not isinstance(segment, bytes):
+            content = recorder_files.segment(segment[1], number=number, boot=segment[0])
         (path / recorder_files.name(number)).write_bytes(content)
     return path
 
@@ -110,7 +117,8 @@ MISSED = {7}
 
 def frame_ms(number):
     """Latencies of one frame, all different."""
-    return {"vpr": 10.0 + number, "features": 100.0 + 3.0 * (number % 5) + number / 7, "rerank": 5.5, "match": 2.0 + number / 10,
+    return {"vpr": 10.0 + number, "features": 100.0 + 3.0 * (number % 5) + number / 7, "rerank": 5.5,
+            "match": 2.0 + number / 10,
             "adhop": 0.0, "solve": 0.1, "own": 1.0, "frame": 130.0 + 4.0 * number, "acquire": 0.5}
 
 
@@ -123,7 +131,8 @@ def trace_lines(frames=FRAMES):
         if number in DROPPED:
             line["stage"], line["reason"] = DROPPED[number]
         else:
-            line |= {"tile": "r0.png", "x": 1.0, "y": 2.0, "covariance": "marginals", "matches": 50, "inliers": 40, "refined": False}
+            line |= {"tile": "r0.png", "x": 1.0, "y": 2.0, "covariance": "marginals", "matches": 50, "inliers": 40,
+                     "refined": False}
         lines.append(json.dumps(line | {"ms": frame_ms(number)}))
     return "".join(line + "\n" for line in lines)
 
@@ -131,20 +140,24 @@ def trace_lines(frames=FRAMES):
 def flown_records(at=0.0):
     """A refused set, then a flight at 3 Hz with a throttle and two frames without a result."""
     first = at + 2.0
-    return [refused(at), record(at + 0.1, "c7.takeoff_refused", error="EngineHashMismatchError", reason="sidecar_hash_mismatch"),
+    reason = {"error": "EngineHashMismatchError", "reason": "sidecar_hash_mismatch"}
+    return [refused(at), record(at + 0.1, "c7.takeoff_refused", **reason),
             ready(at + 1.0), begun(first), transition(first + 4 / 3, "normal", "throttled"),
-            failed(first + 5 / 3 + 0.1, 5), failed(first + 5 / 3 + 0.11, 5, backbone="net_b"), dropped(first + 5 / 3 + 0.12, 5),
+            failed(first + 5 / 3 + 0.1, 5), failed(first + 5 / 3 + 0.11, 5, backbone="net_b"),
+            dropped(first + 5 / 3 + 0.12, 5),
             transition(first + 8 / 3, "throttled", "normal", gpu=79.0), dropped(first + 3.1, 9, "solve", "no_position"),
             ended(first + 4.0, FRAMES - 1, without=2, late=1, missed=1)]
 
 
 def report_document(load_ms=41.0):
-    stages = {name: {"count": FRAMES - 1, "mean_ms": 1.0, "p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0, "max_ms": 4.0} for name in
-              ("vpr", "features", "rerank", "match", "solve", "own", "frame", "acquire")}
+    figures = {"count": FRAMES - 1, "mean_ms": 1.0, "p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0, "max_ms": 4.0}
+    names = ("vpr", "features", "rerank", "match", "solve", "own", "frame", "acquire")
+    stages = {name: dict(figures) for name in names}
     for name, backbone in (("vpr", "net_a"), ("features", "net_b"), ("rerank", "net_b"), ("match", "net_b")):
         stages[name]["backbone"] = backbone
     engine = {"size_bytes": 1000, "verify_ms": 1.5, "deserialize_ms": 2.5, "warm_up_ms": 30.0, "golden_ms": 4.0}
-    return {"schema_version": 1, "set_id": SET, "runtime": "pytorch_fp16", "signer": "ab" * 32, "phase": "F2", "start_count": 1,
+    return {"schema_version": 1, "set_id": SET, "runtime": "pytorch_fp16", "signer": "ab" * 32, "phase": "F2",
+            "start_count": 1,
             "cause": "frames", "rate_hz": 3.0, "flown_s": 4.0, "ready_ms": 900.0, "load_ms": load_ms,
             "engines": [{"model": "net_a", **engine}, {"model": "net_b", **engine}], "matcher": {}, "frames": FRAMES - 1,
             "positions": FRAMES - 3, "no_result": {"deadline_missed": 1, "no_position": 1}, "late": 1, "missed": 1,
@@ -155,19 +168,23 @@ def manifest_document(set_id=SET, arithmetic="fp16 weights, fp32 arithmetic"):
     engines = [{"name": name, "criticality": 0, "accuracy": [], "engine": {
         "file": f"{name}__sm0_jp0_trt0_fp16.pt", "model": name, "precision": "fp16", "arithmetic": arithmetic,
         "engine_sha256": "cd" * 32, "options": {"device": "cpu", "sdk_version": "2.13.0"}}} for name in ("net_a", "net_b")]
-    return {"kind": "skua.flight-manifest", "schema": 1, "set_id": set_id, "release_sequence": 7, "created": "2026-02-03T04:05:06Z",
+    return {"kind": "skua.flight-manifest", "schema": 1, "set_id": set_id, "release_sequence": 7,
+            "created": "2026-02-03T04:05:06Z",
             "runtime_label": "pytorch_fp16", "builder": "skua-0.1.0 test", "host": {"sm": 0, "cpu_arch": "x86_64"},
             "artifacts": engines}
 
 
 def log_line(seconds, kind, msg="", frame=None, **kv):
-    return json.dumps({"ts": ts_of(seconds), "level": "INFO", "component": "c7_inference", "frame_id": frame, "kind": kind, "msg": msg,
+    return json.dumps({"ts": ts_of(seconds), "level": "INFO", "component": "c7_inference", "frame_id": frame,
+                       "kind": kind, "msg": msg,
                        "kv": kv, "exc": None}) + "\n"
 
 
 def bench_document():
-    ratio = {"group": "call", "name": "net_a: skua bound run / raw run", "unit": "ratio", "value": 1.004, "lower": 0.99, "upper": 1.02,
-             "is_bounded": True, "count": 51, "asked": "<= 1.01", "verdict": "not reached", "note": "pytorch_fp16 2.13.0, device cpu"}
+    ratio = {"group": "call", "name": "net_a: skua bound run / raw run", "unit": "ratio", "value": 1.004, "lower": 0.99,
+             "upper": 1.02,
+             "is_bounded": True, "count": 51, "asked": "<= 1.01", "verdict": "not reached",
+             "note": "pytorch_fp16 2.13.0, device cpu"}
     return {"schema_version": 1, "machine": {"cpu": "test cpu", "cores_usable": 2}, "figures": [
         ratio, ratio | {"name": "net_a: skua bound run", "unit": "us", "value": 17.5, "verdict": "reached", "note": ""}]}
 
@@ -187,7 +204,8 @@ class Given:
         self.bench.write_text(json.dumps(bench_document()))
         self.log.write_text(log_line(0.0, "c7.engine_refused", msg="engine net_a: expected SHA-256 aa, found bb") + "".join(
             log_line(0.9, "c7.engine_deserialized", model=name, engine_sha256="cd" * 32, device="cpu",
-                     arithmetic="fp16 weights, fp32 arithmetic", verify_ns=1, deserialize_ns=2) for name in ("net_a", "net_b")))
+                     arithmetic="fp16 weights, fp32 arithmetic", verify_ns=1, deserialize_ns=2)
+                     for name in ("net_a", "net_b")))
 
     def arguments(self, *names):
         """--flight-report and so on for these files; the page's options are the test's."""

@@ -115,14 +115,16 @@ class Content:
 
     def _frames(self) -> Card:
         report, flight = self.given.report, self.flight
+        title = "Frames with a position"
         if report:
-            return Card(GOOD if report.positions == report.frames else WARN, "Frames with a position",
-                        f"{report.positions} of {report.frames}", f"{counted(report.missed, 'slot')} missed, {counted(report.late, 'frame')} late")
-        if flight and flight.counts:
-            frames, without = flight.counts["frame"], flight.counts["no_result"]
-            return Card(WARN if without else GOOD, "Frames with a position", f"{frames - without} of {frames}",
-                        f"{counted(flight.counts['missed'], 'slot')} missed, {counted(flight.counts['late'], 'frame')} late")
-        return Card(PLAIN, "Frames with a position", "not told", "no flight's end is recorded, and no report was given")
+            frames, positions, missed, late = report.frames, report.positions, report.missed, report.late
+        elif flight and flight.counts:
+            frames, missed, late = (flight.counts[key] for key in ("frame", "missed", "late"))
+            positions = frames - flight.counts["no_result"]
+        else:
+            return Card(PLAIN, title, "not told", "no flight's end is recorded, and no report was given")
+        return Card(GOOD if positions == frames else WARN, title, f"{positions} of {frames}",
+                    f"{counted(missed, 'slot')} missed, {counted(late, 'frame')} late")
 
     def _deadlines(self) -> Card:
         runs, frames = sum(self.story.deadline_runs().values()), self.story.deadline_frames()
@@ -140,12 +142,14 @@ class Content:
         times = sum(t.state == "throttled" for t in story.transitions)
         losses = sum(t.state == "unavailable" for t in story.transitions)
         lost = f", telemetry lost {counted(losses, 'time')}" if losses else ""
-        return Card(WARN if times or losses else GOOD, "Throttled", f"{story.throttled_s():.1f} s", f"{counted(times, 'time')}{lost}")
+        level = WARN if times or losses else GOOD
+        return Card(level, "Throttled", f"{story.throttled_s():.1f} s", counted(times, "time") + lost)
 
     def _lost(self) -> Card:
         damage, lost = len(self.recording.damage), self.story.lost_records
         if self.recording.is_dump:
-            return Card(WARN if lost else PLAIN, "Lost records", str(lost) if lost else "not told", "a dump tells no damage")
+            told = str(lost) if lost else "not told"
+            return Card(WARN if lost else PLAIN, "Lost records", told, "a dump tells no damage")
         if not damage and not lost:
             return Card(GOOD, "Lost records", "none known", "every byte of the segments was read")
         return Card(BAD, "Lost records", counted(damage, "damaged range"),

@@ -53,8 +53,8 @@ def _log_axis(title: str, **more: object) -> Json:
 def _layout(height: int, **more: object) -> Json:
     return {"height": height, "font": FONT, "paper_bgcolor": "#FFFFFF", "plot_bgcolor": "#FFFFFF", "hovermode": "closest",
             "margin": {"l": 70, "r": 50, "t": 40, "b": 55}, "modebar": {"orientation": "v"},
-            "legend": {"orientation": "h", "traceorder": "normal", "y": 1.01, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-            **more}
+            "legend": {"orientation": "h", "traceorder": "normal", "y": 1.01, "yanchor": "bottom", "x": 0,
+                       "xanchor": "left"}, **more}
 
 
 def _style(series_stage: str) -> tuple[str, str]:
@@ -71,8 +71,10 @@ def percentile_figure(rows: list[Row]) -> Drawn:
         data.append({"type": "scatter", "mode": "lines", "x": [row.p50_ms, row.max_ms], "y": [place, place],
                      "line": {"color": _style(row.stage)[0], "width": 3}, "showlegend": False, "hoverinfo": "skip"})
     colours = [_style(row.stage)[0] for row in shown]
-    for name, symbol, values in (("p50", "circle", [row.p50_ms for row in shown]), ("p95", "diamond", [row.p95_ms for row in shown]),
-                                 ("p99", "triangle-up", [row.p99_ms for row in shown]), ("max", "x", [row.max_ms for row in shown])):
+    for name, symbol, values in (("p50", "circle", [row.p50_ms for row in shown]),
+                                 ("p95", "diamond", [row.p95_ms for row in shown]),
+                                 ("p99", "triangle-up", [row.p99_ms for row in shown]),
+                                 ("max", "x", [row.max_ms for row in shown])):
         data.append({"type": "scatter", "mode": "markers", "name": name, "x": values, "y": places,
                      "marker": {"symbol": symbol, "size": 11, "color": colours, "line": {"color": "#FFFFFF", "width": 1}},
                      "hovertemplate": "%{fullData.name} %{x:.2f} ms<extra></extra>"})
@@ -126,7 +128,8 @@ def _latency_axis(series: list[Series]) -> Json:
     return _log_axis("latency, ms (log.)", range=[round(math.log10(edge), 3) for edge in view_of(series)])
 
 
-def frames_figure(series: list[Series], dropped: list[tuple[float, Frame]], throttled: list[tuple[float, float]]) -> Drawn:
+def frames_figure(series: list[Series], dropped: list[tuple[float, Frame]],
+                  throttled: list[tuple[float, float]]) -> Drawn:
     """Where nothing places a trace in time: over frame numbers, under what the trace itself says of throttling."""
     shown = [entry for entry in series if entry.stage in SHOWN_STAGES]
     data = [series_trace(entry, ("x", "y"), True) for entry in shown]
@@ -145,8 +148,8 @@ def _band(xaxis: str, begin: float, end: float, state: str) -> Json:
 
 def _band_legend(state: str, axes: tuple[str, str]) -> Json:
     colour, name = BAND_COLOURS[state]
-    return {"type": "scatter", "mode": "markers", "name": name, "x": [None], "y": [None], "xaxis": axes[0], "yaxis": axes[1],
-            "marker": {"symbol": "square", "size": 13, "color": colour}, "hoverinfo": "skip"}
+    return {"type": "scatter", "mode": "markers", "name": name, "x": [None], "y": [None], "xaxis": axes[0],
+            "yaxis": axes[1], "marker": {"symbol": "square", "size": 13, "color": colour}, "hoverinfo": "skip"}
 
 
 EVENT_ROWS = ("warning or error", "run failed, other reason", "run missed its deadline", "refused", "flight begun or ended",
@@ -162,10 +165,11 @@ def event_marks(story: Story) -> list[list[tuple[int, float, str]]]:
         rows[0].append((at.boot, at.seconds, f"{kind}: {text}"))
     for failure in story.failures:
         if not failure.is_frame:
-            row = 2 if failure.reason == DEADLINE else 1
-            rows[row].append((failure.at.boot, failure.at.seconds, f"{failure.where}, frame {failure.frame}: {failure.reason}"))
+            text = f"{failure.where}, frame {failure.frame}: {failure.reason}"
+            rows[2 if failure.reason == DEADLINE else 1].append((failure.at.boot, failure.at.seconds, text))
     for verdict in story.verdicts:
-        row = {"engines ready": 5, "flight begun": 4, "flight ended": 4}.get(verdict.what, 3 if verdict.level == "bad" else 0)
+        other = 3 if verdict.level == "bad" else 0
+        row = {"engines ready": 5, "flight begun": 4, "flight ended": 4}.get(verdict.what, other)
         rows[row].append((verdict.at.boot, verdict.at.seconds, f"{verdict.what}: {verdict.subject} {verdict.detail}"))
     return rows
 
@@ -214,8 +218,9 @@ class Timeline:
                 continue
             self.data.append({
                 "type": "scatter", "mode": "markers", "name": f"{name} temperature", "legendgroup": name,
-                "showlegend": name not in self.shown, "xaxis": axis, "yaxis": "y2", "x": [round(t.at.seconds, 4) for t in points],
-                "y": values, "marker": {"symbol": symbol, "size": 11, "color": colour},
+                "showlegend": name not in self.shown, "xaxis": axis, "yaxis": "y2",
+                "x": [round(t.at.seconds, 4) for t in points], "y": values,
+                "marker": {"symbol": symbol, "size": 11, "color": colour},
                 "text": [plain(f"{t.previous} to {t.state}, clock {t.clock_mhz or 'not measured'} MHz") for t in points],
                 "hovertemplate": "%{fullData.name} %{y:.1f} C at %{x:.2f} s<br>%{text}<extra></extra>"})
             self.shown.add(name)
@@ -293,7 +298,8 @@ def gate_figure(load: Load) -> Drawn:
          "marker": {"color": colour, "pattern": {"shape": shape, "fillmode": "overlay", "fgcolor": "#FFFFFF", "size": 6}},
          "hovertemplate": "%{fullData.name} %{x:.1f} ms<extra></extra>"} for name, colour, shape, values in steps]
     rows = _axis("", tickvals=names, ticktext=[plain(engine.model) for engine in engines], automargin=True)
-    return Drawn("gates", data, _layout(130 + 44 * len(engines), barmode="stack", yaxis=rows, xaxis=_axis("time of each step, ms")))
+    time = _axis("time of each step, ms")
+    return Drawn("gates", data, _layout(130 + 44 * len(engines), barmode="stack", yaxis=rows, xaxis=time))
 
 
 def ratio_figure(figures: list[BenchFigure]) -> Drawn:
@@ -301,11 +307,12 @@ def ratio_figure(figures: list[BenchFigure]) -> Drawn:
     shown = figures[::-1]
     places = list(range(len(shown)))
     middle = [figure.value or 0.0 for figure in shown]
-    above = [max(0.0, (figure.upper if figure.upper is not None else value) - value) for figure, value in zip(shown, middle)]
-    below = [max(0.0, value - (figure.lower if figure.lower is not None else value)) for figure, value in zip(shown, middle)]
+    above = [0.0 if f.upper is None else max(0.0, f.upper - value) for f, value in zip(shown, middle)]
+    below = [0.0 if f.lower is None else max(0.0, value - f.lower) for f, value in zip(shown, middle)]
+    bounds: Json = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": BLUE}
     data: list[Json] = [{"type": "scatter", "mode": "markers", "x": middle, "y": places, "showlegend": False,
-                         "error_x": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": BLUE},
-                         "marker": {"size": 9, "color": BLUE}, "hovertemplate": "%{x:.3f}<extra></extra>"}]
+                         "error_x": bounds, "marker": {"size": 9, "color": BLUE},
+                         "hovertemplate": "%{x:.3f}<extra></extra>"}]
     line: Json = {"type": "line", "xref": "x", "yref": "paper", "x0": 1, "x1": 1, "y0": 0, "y1": 1,
                   "line": {"color": DARK, "width": 1, "dash": "dot"}}
     rows = _axis("", tickvals=places, ticktext=[plain(figure.name) for figure in shown], automargin=True,

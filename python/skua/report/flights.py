@@ -11,8 +11,8 @@ from .recorder import Record, Recording
 from .sources import EngineSteps, FlightReport, Given
 
 DEADLINE = "deadline_missed"
-STEP = re.compile(r"(\S{1,256}) verify=([\d.]{1,15}) deserialize=([\d.]{1,15}) warm_up=([\d.]{1,15}) golden=([\d.]{1,15}) ms",
-                  re.ASCII)
+FIGURE = r"([0-9.]{1,15})"
+STEP = re.compile(rf"(\S{{1,256}}) verify={FIGURE} deserialize={FIGURE} warm_up={FIGURE} golden={FIGURE} ms")
 GOOD, BAD, WARN, PLAIN = "good", "bad", "warn", "plain"
 VERDICTS = {
     "c7.engines_ready": (GOOD, "engines ready"), "c7.engine_refused": (BAD, "refused"),
@@ -177,8 +177,8 @@ class _ThermalState:
         self.state, self.begin_s, self.segment = state, seconds, self.last_segment
 
     def engines_ready(self, seconds: float) -> None:
-        """One program loads once. So a state from before belongs to another one, that never told its end, unless it was told
-        in the same segment, which no two programs write to (a dump does not tell the segments)."""
+        """One program loads once. So a state from before belongs to another one, that never told its end, unless it was
+        told in the same segment, which no two programs write to (a dump does not tell the segments)."""
         is_another = self.segment != self.last_segment if self.last_segment >= 0 else self.program_s is not None
         if is_another:
             self.end(self.before_segment_s if self.last_segment >= 0 else seconds)
@@ -250,7 +250,8 @@ class _Teller:
         elif record.kind == "c7.takeoff_refused":
             self.program_ended(at)
         elif record.kind == "c7.flight_begun":
-            self.open_flight = Flight(at, record.text("set_id"), record.text("phase"), record.count("start_count"), self.load)
+            self.open_flight = Flight(at, record.text("set_id"), record.text("phase"), record.count("start_count"),
+                                      self.load)
             self.story.flights.append(self.open_flight)
         elif record.kind == "c7.flight_ended":
             self.end_flight(record, at)

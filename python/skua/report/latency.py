@@ -78,8 +78,8 @@ def label_of(stage: str, backbone: str) -> str:
 
 
 def view_of(series: list[Series]) -> tuple[float, float]:
-    """From where to where latencies are shown at first. A run that is given up before it begins takes microseconds: it would
-    squeeze all others."""
+    """From where to where latencies are shown at first. A run that is given up before it begins takes microseconds: it
+    would squeeze all others."""
     middles = [float(np.median(entry.ms)) for entry in series]
     lowest = min(min(entry.ms) for entry in series)
     return max(lowest, min(middles) / 10.0) * 0.8, max(max(entry.ms) for entry in series) * 1.3
@@ -135,15 +135,17 @@ def _of_log(recording: Recording, log: Log) -> list[Series]:
     by_time = sorted((record.utc_us, boot, record.mono_ns) for boot, record in recording.all())
     common = {(record.ts, record.kind) for _, record in recording.all()}
     if not any((entry.ts, entry.kind) in common for entry in log.entries):
-        raise ReportError("the log and the flight recorder have no event in common: give the log of a program that wrote to "
-                          "this recorder")
+        raise ReportError("the log and the flight recorder have no event in common: give the log of a program that wrote "
+                          "to this recorder")
     found: dict[tuple[str, int], Series] = {}
     for entry in log.entries:
         took, backbone = entry.kv.get("took_ns"), entry.kv.get("backbone")
-        if entry.kind != "c7.infer" or not isinstance(took, int) or not 0 < took < 1 << 63 or not isinstance(backbone, str):
+        is_told = isinstance(took, int) and 0 < took < 1 << 63
+        if entry.kind != "c7.infer" or not is_told or not isinstance(took, int) or not isinstance(backbone, str):
             continue
         boot, seconds = _place(entry.utc_us, by_time, recording)
-        series = found.setdefault((backbone, boot), Series(f"infer ({backbone})", "infer", backbone, "log", boot, [], [], [], []))
+        new = Series(f"infer ({backbone})", "infer", backbone, "log", boot, [], [], [], [])
+        series = found.setdefault((backbone, boot), new)
         series.x.append(seconds)
         series.ms.append(took / 1e6)
         series.frames.append(entry.frame)
@@ -162,11 +164,11 @@ def _notes(story: Story, given: Given, flight: Flight | None) -> list[str]:
     notes = []
     report, trace = given.report, given.trace
     if report and flight is None:
-        notes.append(f"The flight report (set {report.set_id}, {report.frames} frames) could not be matched with exactly one "
-                     "flight of this recorder: its figures stand for themselves and are not placed on the timeline.")
+        notes.append(f"The flight report (set {report.set_id}, {report.frames} frames) could not be matched with exactly "
+                     "one flight of this recorder: its figures stand for themselves and are not placed on the timeline.")
     if trace and report is None:
-        notes.append("The trace names neither its flight nor its rate: its figures are shown over frame numbers. Give the same "
-                     "flight's report with --flight-report to place them in time.")
+        notes.append("The trace names neither its flight nor its rate: its figures are shown over frame numbers. Give the "
+                     "same flight's report with --flight-report to place them in time.")
     if trace and report and len(trace.frames) + report.trace_lines_lost != report.frames:
         notes.append(f"The report counts {report.frames} frames and {report.trace_lines_lost} lost lines, the trace holds "
                      f"{len(trace.frames)} lines: are they of one flight?")

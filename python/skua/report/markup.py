@@ -35,7 +35,8 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{shown}</p>' if kind else f"<p>{shown}</p>"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iterable[int] = (), fixed: Iterable[int] = ()) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iterable[int] = (),
+          fixed: Iterable[int] = ()) -> str:
     """`numbers`: columns that are aligned to the right; `fixed`: columns whose texts are not broken into lines."""
     kinds = {column: "number" for column in numbers} | {column: "fixed" for column in fixed}
     align = [f' class="{kinds[column]}"' if column in kinds else "" for column in range(len(heads))]
@@ -46,7 +47,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iterabl
 
 
 def section(identity: str, title: str, *parts: str) -> str:
-    return f'<section id="{identity}"><h2>{escaped(title)}</h2>\n' + "\n".join(part for part in parts if part) + "</section>\n"
+    body = "\n".join(part for part in parts if part)
+    return f'<section id="{identity}"><h2>{escaped(title)}</h2>\n{body}</section>\n'
 
 
 def badge(level: str, word: str) -> Raw:

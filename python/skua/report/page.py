@@ -1,4 +1,4 @@
-"""The page: what happened first, then latencies, the thermal state, the load, figures of a bench, and what it was made from."""
+"""The page: what happened first, then latencies, the thermal state, the load, a bench, and what it was made from."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from .markup import escaped, section
 
 STYLE = """
 :root { color-scheme: light; }
-body { font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; max-width: 1180px; margin: 0 auto; padding: 20px; }
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; max-width: 1180px; margin: 0 auto;
+  padding: 20px; }
 h1 { font-size: 25px; margin: 0 0 2px; } h2 { font-size: 19px; margin: 34px 0 8px; border-bottom: 2px solid #ddd; }
-h3 { font-size: 15px; margin: 18px 0 4px; } .sub, .caption { color: #555; } .caption { font-size: 13px; margin: 2px 0 14px; }
+h3 { font-size: 15px; margin: 18px 0 4px; } .sub, .caption { color: #555; }
+.caption { font-size: 13px; margin: 2px 0 14px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(172px, 1fr)); gap: 10px; margin: 16px 0; }
 .card { border: 1px solid #ccc; border-left: 6px solid #8a8a8a; border-radius: 4px; padding: 8px 10px; }
-.card.good { border-left-color: #009E73; } .card.bad { border-left-color: #B00020; } .card.warn { border-left-color: #E69F00; }
+.card.good { border-left-color: #009E73; } .card.bad { border-left-color: #B00020; }
+.card.warn { border-left-color: #E69F00; }
 .card .title { font-size: 13px; color: #444; } .card .value { font-size: 20px; font-weight: 600; }
 .card .detail { font-size: 13px; color: #555; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13.5px; margin: 6px 0 10px; }
-th, td { text-align: left; vertical-align: top; padding: 3px 12px 3px 0; border-bottom: 1px solid #e6e6e6; overflow-wrap: anywhere; }
-th { color: #444; border-bottom: 2px solid #bbb; white-space: nowrap; } td.fixed { white-space: nowrap; } .number { text-align: right; white-space: nowrap; }
+th, td { text-align: left; vertical-align: top; padding: 3px 12px 3px 0; border-bottom: 1px solid #e6e6e6;
+  overflow-wrap: anywhere; }
+th { color: #444; border-bottom: 2px solid #bbb; white-space: nowrap; }
+td.fixed { white-space: nowrap; } .number { text-align: right; white-space: nowrap; }
 .badge { white-space: nowrap; font-weight: 600; } .badge.good { color: #00704f; } .badge.bad { color: #B00020; }
 .badge.warn { color: #8a5a00; } .missing { background: #f4f4f4; border-left: 4px solid #8a8a8a; padding: 6px 10px; }
 .alert { background: #fff4e0; border-left: 4px solid #E69F00; padding: 6px 10px; } nav { font-size: 14px; margin: 6px 0; }

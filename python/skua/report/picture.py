@@ -15,7 +15,8 @@ from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .content import Content
-from .figures import BOOTS_SIDE_BY_SIDE, DARK, SHOWN_STAGES, STAGE_STYLE, with_gaps
+from .figures import (BLUE, BOOTS_SIDE_BY_SIDE, DARK, GREEN, PINK, SHOWN_STAGES, STAGE_STYLE, YELLOW,
+                      with_gaps)
 from .files import printable
 from .latency import Series, view_of
 
@@ -34,8 +35,8 @@ def picture_of(content: Content) -> bytes:
                                 "axes.spines.right": False, "axes.unicode_minus": False}):
         figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
-        grid = GridSpec(3, 1, figure=figure, height_ratios=(2.6, 1.5, 1.2), left=0.20, right=0.97, top=0.735, bottom=0.115,
-                        hspace=0.42)
+        grid = GridSpec(3, 1, figure=figure, height_ratios=(2.6, 1.5, 1.2), left=0.20, right=0.97, top=0.735,
+                        bottom=0.115, hspace=0.42)
         figure.text(0.02, 0.975, _short(content.title, 90), fontsize=15, fontweight="bold", color=DARK)
         figure.text(0.02, 0.961, _short(content.subtitle, 120), color="#555555")
         _draw_cards(figure, content)
@@ -79,7 +80,8 @@ def _draw_verdicts(figure: Figure, content: Content) -> None:
     """The last ones, a line each; what was refused comes before what went well."""
     verdicts = content.story.verdicts
     worst = [v for v in verdicts if v.level == "bad"][-MOST_VERDICTS:]
-    others = [v for v in verdicts if v.level != "bad"][-(MOST_VERDICTS - len(worst)):] if len(worst) < MOST_VERDICTS else []
+    rest = [v for v in verdicts if v.level != "bad"]
+    others = rest[max(0, len(rest) - (MOST_VERDICTS - len(worst))):]
     for index, verdict in enumerate([v for v in verdicts if v in worst or v in others]):
         y = 0.862 - index * 0.0135
         figure.text(0.02, y, f"{verdict.at.seconds:8.2f} s", va="top", fontsize=8.5, family="monospace")
@@ -95,8 +97,8 @@ def _draw_verdicts(figure: Figure, content: Content) -> None:
 def _draw_timeline(figure: Figure, place: SubplotSpec, content: Content) -> None:
     series = [entry for entry in content.latencies.series if entry.stage in SHOWN_STAGES]
     if not series:
-        _nothing(figure.add_subplot(place), "Latencies over time: none is known; the recorder keeps none. Give --flight-report "
-                 "and --trace, which skua-flight writes.")
+        _nothing(figure.add_subplot(place), "Latencies over time: none is known; the recorder keeps none. Give "
+                 "--flight-report and --trace, which skua-flight writes.")
         return
     unplaced = all(entry.boot is None for entry in series)
     boots = [None] if unplaced else list(range(len(content.recording.boots)))[-BOOTS_SIDE_BY_SIDE:]
@@ -127,8 +129,8 @@ def _draw_boot(axes: Axes, series: list[Series], boot: int | None, content: Cont
     for entry in series:
         colour, symbol = STAGE_STYLE.get(entry.stage, (DARK, "circle"))
         x, y, _ = with_gaps(entry)
-        axes.plot(x, [math.nan if value is None else value for value in y], linewidth=0.7, color=colour, marker=MARKERS[symbol], markersize=3,
-                  label=_short(entry.label, LABEL_COLUMNS))
+        axes.plot(x, [math.nan if value is None else value for value in y], linewidth=0.7, color=colour,
+                  marker=MARKERS[symbol], markersize=3, label=_short(entry.label, LABEL_COLUMNS))
     dropped = content.dropped()
     flight = content.latencies.flight
     if dropped and (boot is None or (flight and flight.begun and flight.begun.boot == boot)):
@@ -162,7 +164,8 @@ def _draw_percentiles(axes: Axes, content: Content) -> None:
         axes.plot([row.p50_ms, row.max_ms], [place, place], color=colour, linewidth=2)
         for value, marker in ((row.p50_ms, "o"), (row.p95_ms, "D"), (row.p99_ms, "^"), (row.max_ms, "x")):
             axes.plot([value], [place], marker=marker, color=colour, linestyle="none")
-        axes.text(row.max_ms * 1.06, place, f"p50 {row.p50_ms:.1f}  p99 {row.p99_ms:.1f}", va="center", fontsize=8, color="#555555")
+        axes.text(row.max_ms * 1.06, place, f"p50 {row.p50_ms:.1f}  p99 {row.p99_ms:.1f}", va="center", fontsize=8,
+                  color="#555555")
     axes.set_xscale("log")
     _log_ticks(axes.xaxis)
     axes.set_xlim(min(row.p50_ms for row in rows) * 0.8, max(row.max_ms for row in rows) * 2.2)
@@ -178,10 +181,12 @@ def _draw_gates(axes: Axes, content: Content) -> None:
         return
     engines = load.engines[::-1]
     left = [0.0] * len(engines)
-    for name, colour, hatch, values in (
-            ("verify", "#0072B2", "", [e.verify_ms for e in engines]), ("deserialise", "#E69F00", "//", [e.deserialize_ms for e in engines]),
-            ("warm up", "#009E73", "..", [e.warm_up_ms for e in engines]), ("golden check", "#CC79A7", "xx", [e.golden_ms for e in engines])):
-        axes.barh(range(len(engines)), values, left=left, color=colour, hatch=hatch, edgecolor="white", label=name, height=0.6)
+    for name, colour, hatch, values in (("verify", BLUE, "", [e.verify_ms for e in engines]),
+                                        ("deserialise", YELLOW, "//", [e.deserialize_ms for e in engines]),
+                                        ("warm up", GREEN, "..", [e.warm_up_ms for e in engines]),
+                                        ("golden check", PINK, "xx", [e.golden_ms for e in engines])):
+        axes.barh(range(len(engines)), values, left=left, color=colour, hatch=hatch, edgecolor="white", label=name,
+                  height=0.6)
         left = [a + b for a, b in zip(left, values)]
     axes.set_yticks(range(len(engines)), [_short(engine.model, LABEL_COLUMNS) for engine in engines])
     axes.set_xlabel("loading: time of each step, ms")

@@ -1,4 +1,4 @@
-"""What a report may be made from beside the recorder: the flight's report and trace, its set's manifest, its log, figures of a bench."""
+"""What a report may be made from beside the recorder: a flight's report and trace, a manifest, logs, a bench."""
 
 from __future__ import annotations
 
@@ -273,7 +273,8 @@ def bench_of(content: bytes, where: str) -> Bench:
     elif "engines" in fields and "why_no_raw" in fields:
         figures = [figure for engine in fields.objects("engines") for figure in _engine_figures(engine)]
     else:
-        raise ReportError(f"{where}: expected the JSON of `skua bench` or `make bench` (schema_version 1), found other JSON")
+        raise ReportError(f"{where}: expected the JSON of `skua bench` or `make bench` (schema_version 1), found other "
+                          "JSON")
     return Bench({key: _shown(value) for key, value in fields.object("machine").value.items()}, figures)
 
 

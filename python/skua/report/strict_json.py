@@ -1,4 +1,4 @@
-"""JSON from files, read strictly: no key twice, no NaN, no number beyond a double, every field of the type that is asked for."""
+"""JSON from files, read strictly: no key twice, no NaN, no number beyond a double, every field of the type asked for."""
 
 from __future__ import annotations
 
