@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 import report_cases
-from report_cases import Given, Page
-from test_report_page import hostile, paths_of
+from report_cases import Given, Page, hostile, paths_of
 
 content_of = report_cases.module("content")
 page = report_cases.module("page")

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import report_cases
 from PIL import Image
-from report_cases import BOOT_A, Given, folder_of, ready
-from test_report_page import HOSTILE, hostile
+from report_cases import BOOT_A, HOSTILE, Given, folder_of, hostile, ready
 
 files = report_cases.module("files")
 picture = report_cases.module("picture")

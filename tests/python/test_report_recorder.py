@@ -42,6 +42,8 @@ def test_damage_costs_the_record_that_it_hits():
         assert read(whole[:at] + bytes([whole[at] ^ 0x80]) + whole[at + 1:]) == ([1, 3], [(first, last, kind)])
     assert read(whole[:20] + b"\xff" + whole[21:]) == ([1, 2, 3], [(0, 52, "header")])
     assert read(whole[:last] + bytes(4096) + whole[last:]) == ([1, 2, 3], [(last, last + 4096, "no_marker")])
+    reaching = recorder_files.MARKER + (5000).to_bytes(4, "little") + bytes(4)  # over the end, but something whole follows
+    assert read(whole[:last] + reaching + whole[last:]) == ([1, 2, 3], [(last, last + 12, "length")])
     later = recorder_files.header(magic=b"SKUAFDR2") + recorder_files.frame(THREE[0].encode())
     assert read(later) == ([], [(0, len(later), "version")])
 

@@ -257,3 +257,46 @@ class Page(html.parser.HTMLParser):
 
     def traces(self, figure):
         return {trace["name"]: trace for trace in self.figures[figure]["data"] if "name" in trace}
+
+
+def paths_of(given, *names):
+    known = {"report": given.report, "trace": given.trace, "manifest": given.manifest, "bench": given.bench}
+    return module("content").Paths(given.recorder, **{name: known[name] for name in names if name in known},
+                            logs=(given.log,) if "log" in names else ())
+
+
+def made(given, *names):
+    return Page(module("page").page_of(module("content").gather(paths_of(given, *names))))
+
+
+def made_of(recorder):
+    return Page(module("page").page_of(module("content").gather(module("content").Paths(recorder))))
+
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&</script><!--%{x}<a href='javascript:alert(3)'>"
+
+
+def hostile_records():
+    return [refused(0.0, file=HOSTILE, error=HOSTILE, reason=HOSTILE), record(0.5, HOSTILE, **{HOSTILE: HOSTILE}),
+            record(0.6, "log", level=HOSTILE, log_kind=HOSTILE, frame_id=None, msg=HOSTILE, kv="{}", exc="null"),
+            ready(1.0, set_id=HOSTILE, source=HOSTILE), begun(2.0, set_id=HOSTILE, phase=HOSTILE),
+            failed(3.0, 1, backbone=HOSTILE, reason=HOSTILE),
+            dropped(3.1, 1, stage=HOSTILE, reason=HOSTILE), transition(3.2, HOSTILE, HOSTILE),
+            ended(4.0, 11, 2, 1, 1, set_id=HOSTILE, cause=HOSTILE)]
+
+
+def hostile(given):
+    """Every text of every file is markup."""
+    given.recorder = folder_of(given.folder / "hostile", (BOOT_A, hostile_records()))
+    report = report_document() | {"set_id": HOSTILE, "runtime": HOSTILE, "cause": HOSTILE,
+                                               "no_result": {HOSTILE: 2}}
+    report["stages"][HOSTILE] = report["stages"]["vpr"] | {"backbone": HOSTILE}
+    report["stages"]["vpr"]["backbone"] = HOSTILE
+    given.report.write_text(json.dumps(report))
+    given.trace.write_text(trace_lines().replace("deadline_missed", json.dumps(HOSTILE)[1:-1]))
+    quoted = json.dumps(HOSTILE)[1:-1]
+    manifest = manifest_document(set_id=HOSTILE, arithmetic=HOSTILE)
+    given.manifest.write_text(json.dumps(manifest).replace("net_a", quoted))
+    given.bench.write_text(json.dumps(bench_document()).replace("net_a", quoted))
+    given.log.write_text(log_line(0.0, "c7.engine_refused", msg=HOSTILE))
+    return given
