@@ -300,3 +300,12 @@ def test_calls_of_infer_from_a_debug_log(given):
     drawn = found.traces("figure-timeline-1")["infer (net_a)"]
     assert drawn["x"] == [2.0, 3.0, 4.0, 5.0] and drawn["y"] == calls
     assert "Of the log 1 lines are not Skua's" in found.texts["verdicts"]
+
+
+def test_more_events_than_can_be_drawn_are_joined_and_none_is_lost(tmp_path):
+    records = [ready(1.0), begun(2.0)] + [failed(3.0 + n / 100, n) for n in range(7000)]
+    found = made_of(folder_of(tmp_path / "r", (BOOT_A, records)))
+    marks = found.traces("figure-timeline-1")["run missed its deadline"]
+    assert 1000 < len(marks["x"]) <= 3001 and marks["x"] == sorted(marks["x"])
+    assert sum(int(text.split(" of them")[0]) if " of them" in text else 1 for text in marks["text"]) == 7000
+    assert "7000 runs recorded as too late" in found.texts[""]

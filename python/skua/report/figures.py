@@ -177,6 +177,19 @@ def event_marks(story: Story) -> list[list[tuple[int, float, str]]]:
 ROW_HEIGHT = {"yaxis": 360, "yaxis2": 140, "yaxis3": 190}
 
 
+def joined_marks(marks: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Seconds and texts; where there are too many to be drawn, those of one moment as one mark that says how many."""
+    if len(marks) <= MOST_MARKERS:
+        return marks
+    begin, end = min(marks)[0], max(marks)[0]
+    width = max(1e-9, (end - begin) / MOST_MARKERS)
+    groups: dict[int, list[tuple[float, str]]] = {}
+    for mark in marks:
+        groups.setdefault(int((mark[0] - begin) / width), []).append(mark)
+    return [(group[0][0], group[0][1] if len(group) == 1 else f"{len(group)} of them, first {group[0][1]}")
+            for _, group in sorted(groups.items())]
+
+
 class Timeline:
     """Up to four boots side by side, each on its own clock, with what lies between them left blank."""
 
@@ -230,12 +243,12 @@ class Timeline:
         for row, marks in enumerate(event_marks(story)):
             symbol, colour = EVENT_SIGNS[row]
             for boot, axis in self.axes.items():
-                own = [mark for mark in marks if mark[0] == boot]
+                own = joined_marks([(seconds, text) for number, seconds, text in marks if number == boot])
                 if own:
                     self.data.append({
                         "type": "scatter", "mode": "markers", "name": EVENT_ROWS[row], "showlegend": False, "xaxis": axis,
-                        "yaxis": "y3", "x": [round(seconds, 4) for _, seconds, _ in own], "y": [row] * len(own),
-                        "text": [plain(text[:200]) for _, _, text in own],
+                        "yaxis": "y3", "x": [round(seconds, 4) for seconds, _ in own], "y": [row] * len(own),
+                        "text": [plain(text[:200]) for _, text in own],
                         "marker": {"symbol": symbol, "size": 9, "color": colour},
                         "hovertemplate": "%{text}<br>at %{x:.2f} s<extra></extra>"})
 
