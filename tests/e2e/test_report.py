@@ -103,9 +103,10 @@ def judge_latencies(page, flown):
 
 def judge_the_rest(page, flown):
     transitions = [row[2:4] for row in rows_of(page, "thermal", 7)]
-    assert transitions.count(["normal", "throttled"]) == transitions.count(["throttled", "normal"]) >= 1
+    begins, ends = (transitions.count(pair) for pair in (["normal", "throttled"], ["throttled", "normal"]))
+    assert begins >= ends >= 1  # a short flight may end while it is throttled
     shades = page.figures["figure-timeline-1"]["layout"]["shapes"]
-    assert len(shades) == transitions.count(["normal", "throttled"])
+    assert len(shades) == begins
     assert "Source: replay." in page.texts["thermal"]
     gates = {row[0]: row[1:] for row in rows_of(page, "gates", 6)}
     for engine in flown.report["engines"]:
