@@ -88,7 +88,7 @@ def subjects_of(skua: Any, runtime: Any, handle: Any, session: Any, inputs: dict
     raw = callers(session, inputs)
     must_agree(model, runtime.infer(handle, inputs), session.run(None, inputs))
     bound.run()
-    must_agree(model, dict(bound.outputs), session.run(None, inputs))
+    must_agree(model, {o.name: bound.outputs[o.name] for o in runtime.info(handle).outputs}, session.run(None, inputs))
     return {"bound run": bound.run, "io_binding": raw["io_binding"], "infer": lambda: runtime.infer(handle, inputs),
             "run": raw["run"]}
 
