@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the benchmarks and leaves one report: out/bench/report.json and report.md, which it also prints.
 
-    python benchmarks/run.py --build build/bench [--only control,call,torch,load,telemetry,lightglue,takeoff] [--full] [--quick]
+    python benchmarks/run.py --build build/bench [--only control,call,python,...] [--full] [--quick]
 
 Started by scripts/bench.sh after the build. Networks are generated below out/bench as needed. The negative control
 runs first, whatever was asked for. Exit status: 1 when a program fails or the control does, and then there is no
@@ -27,7 +27,7 @@ import trained
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
-GROUPS = ("control", "call", "torch", "load", "telemetry", "lightglue", "takeoff")
+GROUPS = ("control", "call", "python", "torch", "load", "telemetry", "lightglue", "takeoff")
 LOAD_REPORTS = ("load-verify", "load-trust", "load-data-set", "load-sessions", "load-memory", "load-growth")
 
 
@@ -150,6 +150,21 @@ def measure_set(run: Run, measured: MeasuredSet) -> list[str]:
         load.run(sys.executable, HERE / "python_onnxruntime.py", *where, "--beside", run.out / f"call-{name}.json",
                  "--out", run.out / f"python-{name}", "--rounds", 6 if run.is_quick else 21)
         stems.append(f"python-{name}")
+    return stems
+
+
+def measure_python(run: Run) -> list[str]:
+    """`import skua` beside Python's onnxruntime, in one process."""
+    if not any((run.build / "python/skua").glob("_skua.*.so")):
+        print("bench: python: skipped, built with -DSKUA_BUILD_PYTHON=OFF", file=sys.stderr)
+        return []
+    stems = []
+    for measured in (one_node(run), demo(run)):
+        stems.append(f"python-call-{measured.name}")
+        print(f"bench: {stems[-1]}", file=sys.stderr, flush=True)
+        load.run(sys.executable, HERE / "python_call.py", "--build", run.build, "--set-dir", measured.folder, "--trust",
+                 run.out / "bench.pub", "--out", run.out / stems[-1], "--rounds", 12 if run.is_quick else 101,
+                 "--most-seconds", 1 if run.is_quick else 60)
     return stems
 
 
@@ -287,7 +302,7 @@ def main() -> int:
     run.out.mkdir(parents=True, exist_ok=True)
     for old in ("report.json", "report.md"):  # a run that fails leaves none
         (run.out / old).unlink(missing_ok=True)
-    measures = {"control": measure_control, "call": measure_call, "torch": measure_torch, "load": measure_load,
+    measures = {"control": measure_control, "call": measure_call, "python": measure_python, "torch": measure_torch, "load": measure_load,
                 "telemetry": measure_telemetry, "lightglue": measure_lightglue,
                 "takeoff": measure_takeoff}
     chosen = {"control", *arguments.only.split(",")}
