@@ -69,9 +69,9 @@ def interleaved(subjects: dict[str, Call], rounds: int, most_seconds: float) -> 
 
 def figure(name: str, unit: str, values: list[float], note: str, most: float | None = None) -> dict[str, Any]:
     lower, upper = bounds_of_median(values)
-    value = statistics.median(values)
-    return {"group": "python", "name": name, "unit": unit, "value": value, "lower": lower, "upper": upper, "is_bounded": True,
-            "count": len(values), "asked": "" if most is None else f"<= {most}", "verdict": None if most is None else value <= most,
+    verdict = None if most is None else "reached" if upper <= most else "not reached"
+    return {"group": "python", "name": name, "unit": unit, "value": statistics.median(values), "lower": lower, "upper": upper,
+            "is_bounded": True, "count": len(values), "asked": "" if most is None else f"<= {most}", "verdict": verdict,
             "note": note}
 
 
