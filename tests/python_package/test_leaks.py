@@ -105,7 +105,7 @@ def test_loading_and_releasing_leaves_nothing(runtime, place):
         loaded = runtime.load_flight_set(place.current(), policy)
         for item in loaded.engines:
             runtime.release_engine(item.handle)
-        with pytest.raises(skua.InferenceError):
+        with pytest.raises(skua.InvalidArgumentError):  # it is gone
             runtime.infer(loaded.engines[0].handle, {})
 
     found = growth(call, counts.count("python_loads"), least=FIRST_LOADS)
