@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
+import flight_programs
 import programs
 import sil_build
 import trees
@@ -135,8 +136,22 @@ def provisioned_flight(tmp_path_factory):
     assert trees.tree(place.sets) == before, "a flight changed the sets"
 
 
+def pytest_generate_tests(metafunc):
+    """Tests that fly run over the programs that flight_programs.py says."""
+    if "flight_program" not in metafunc.fixturenames:
+        return
+    chosen = flight_programs.programs_of(metafunc.definition.path.name, metafunc.definition.originalname)
+    if len(chosen) > 1:
+        metafunc.parametrize("flight_program", chosen)
+
+
+@pytest.fixture(name="flight_program")
+def program_that_flies():
+    return flight_programs.CPP
+
+
 @pytest.fixture(name="flight_place")
-def place_of_a_flight(flown_original, tmp_path, home):
+def place_of_a_flight(flown_original, tmp_path, home, flight_program):
     import flights
 
-    return flights.FlightPlace(tmp_path, flown_original, home)
+    return flights.FlightPlace(tmp_path, flown_original, home, flight_program)

@@ -10,17 +10,19 @@ import time
 
 import numpy as np
 
+import flight_programs
 import programs
 import trees
 
 ROOT = programs.ROOT
-FLIGHT = programs.BUILD / "bin" / "skua-flight"
+FLIGHT = flight_programs.SKUA_FLIGHT
 DEMO = ("demo_features", "demo_matcher", "demo_vpr")
 sys.path.insert(0, str(ROOT / "models"))
 import parity_table  # noqa: E402  (models/ is no package)
 
 FRAMES = 20
 PART = 10  # tiles of the map that most tests fly over: the ten candidates; frame n shows tile n
+SMALL = 2  # of the map of tests that start often, and for which a frame is a frame
 
 
 def generate(folder):
@@ -28,7 +30,8 @@ def generate(folder):
     for script, out, more in (("make_demo.py", "models", ()), ("make_flight.py", "flight", ("--frames", FRAMES))):
         subprocess.run([sys.executable, ROOT / "models" / script, "--out", folder / out, *map(str, more)], check=True,
                        capture_output=True)
-    part_of_map(folder / "flight" / "map", folder / "flight" / "part", PART)
+    for name, count in (("part", PART), ("small", SMALL)):
+        part_of_map(folder / "flight" / "map", folder / "flight" / name, count)
 
 
 def make_key(skua, folder, name):
@@ -69,10 +72,11 @@ class Flown:
 class FlightPlace:
     """One test's state, recorder and configuration, over sets, map and frames that tests share unless they copy them."""
 
-    def __init__(self, folder, shared, home):
+    def __init__(self, folder, shared, home, program=flight_programs.CPP):
         self.folder, self.home = pathlib.Path(folder), home
         self.sets, self.frames = shared / "sets", shared / "flight" / "frames"
         self.map, self.whole_map = shared / "flight" / "part", shared / "flight" / "map"
+        self.small_map = shared / "flight" / "small"
         self.truth = {entry["picture"]: entry for entry in json.loads((shared / "flight" / "truth.json").read_text())}
         self.state, self.recorder = self.folder / "state", self.folder / "recorder"
         self.state.mkdir(exist_ok=True)
@@ -86,7 +90,8 @@ class FlightPlace:
             "trusted_key": shared / "flight.pub", "lightglue_model": "demo_matcher", "thermal_source": "auto"},
             "c2_vpr": {}, "c2_5_rerank": {}, "c3_matcher": {}}
         self.mode = "live"
-        self.program = FLIGHT
+        self.is_python = program == flight_programs.PYTHON
+        self.interpreter, self.program = flight_programs.command(program)
 
     @property
     def c7(self):
@@ -110,11 +115,12 @@ class FlightPlace:
         return path
 
     def command(self, *args):
-        return [str(self.program), "--config", str(self.config()), "--report", str(self.report), "--trace", str(self.trace),
+        return [*self.interpreter, str(self.program), "--config", str(self.config()), "--report", str(self.report), "--trace", str(self.trace),
                 *map(str, args)]
 
     def environment(self, more=None):
-        return {**programs.environment(self.home), **(more or {})}
+        own = flight_programs.python_environment() if self.is_python else {}
+        return {**programs.environment(self.home), **own, **(more or {})}
 
     def start(self, *args, prefix=(), env=None):
         for old in (self.report, self.trace):

@@ -17,6 +17,7 @@ SIGNATURE, MANIFEST = "model.sig", "flight-manifest.json"
 def place_that_has_flown(flight_place):
     """A place with sets of its own, which fly: what is refused afterwards is refused for what the test did to them."""
     flight_place.own_sets()
+    flight_place.flight_block["map"] = flight_place.small_map
     flight_place.ok("--duration", 0.1)
     return flight_place
 
