@@ -1,4 +1,4 @@
-"""Flights: skua-flight on the demo set over a map, with what it tells."""
+"""Flights: skua-flight, or a flight program in Python, on the demo set over a map, with what it tells."""
 
 import json
 import pathlib
@@ -141,7 +141,7 @@ class FlightPlace:
         return flown
 
     def refused(self, status, reason, *words, **options):
-        """skua-flight does not fly: this status, and on stderr one line with the prefix, the reason and the words."""
+        """The program does not fly: this status, and on stderr one line with the prefix, the reason and the words."""
         flown = self.fly(**options)
         assert flown.status == status, flown.explain()
         assert flown.stderr.startswith("airborne_bootstrap: ") and f"[{reason}]" in flown.stderr, flown.explain()
@@ -149,6 +149,12 @@ class FlightPlace:
             assert str(word) in flown.stderr, f"expected {word!r}: {flown.explain()}"
         assert flown.report is None and not flown.told("c7.flight_begun"), flown.explain()
         return flown
+
+    def begun(self, flown):
+        """What the program said when it began to fly: skua-flight in its log, Python in its report."""
+        if not self.is_python:
+            return flown.told("c7.flight_begun")[0]["kv"]
+        return {key: flown.report[key] for key in ("set_id", "runtime", "phase", "start_count")}
 
     def errors(self, trace):
         """Of every frame with a position: whether the tile is right, and how far the position is off, in pixels."""

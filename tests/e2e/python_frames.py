@@ -18,6 +18,7 @@ from c4_pose import PoseEstimator
 from protocol import KeypointSet, NoResult
 
 LEAD_NS, LATE_NS = 20_000_000, 5_000_000
+CALLS = ("vpr", "features", "rerank", "match", "adhop")  # of consumers that run a network
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,12 @@ class FlightLoop:
             trace = stack.enter_context(self.trace.open("w", encoding="ascii")) if self.trace is not None else None
             slot = 0
             while (cause := self._over(slot, duration_s)) is None:
-                picture = read_picture(self._file(slot))
+                picture = self._acquire(slot)
                 if not self.signals.sleep_until(self._due_ns(slot)):
                     return "signal"
                 begun = slot if duration_s is None else self._current(slot)
                 if begun != slot:  # a slot that was missed took its picture with it
-                    picture = read_picture(self._file(begun))
+                    picture = self._acquire(begun)
                 self.missed += begun - slot
                 self.late += time.monotonic_ns() - self._due_ns(begun) > LATE_NS
                 self.lines.append(self._frame(begun, picture))
@@ -183,6 +184,12 @@ class FlightLoop:
     def _file(self, slot: int) -> pathlib.Path:
         return self._files[slot % len(self._files)]
 
+    def _acquire(self, slot: int) -> np.ndarray:
+        start_ns = time.monotonic_ns()
+        picture = read_picture(self._file(slot))
+        self._acquire_ms = (time.monotonic_ns() - start_ns) / 1e6
+        return picture
+
     def _due_ns(self, slot: int) -> int:
         return self._start_ns + round(slot * 1e9 / self.settings.rate_hz)
 
@@ -200,7 +207,10 @@ class FlightLoop:
             self.pipeline.run(picture, line, frame=slot, deadline_ns=deadline_ns)
         except NoResult as none:
             line |= {"reason": none.reason, "stage": none.stage}
-        line["ms"]["frame"] = (time.monotonic_ns() - start_ns) / 1e6
+        took = line["ms"]
+        took["frame"] = (time.monotonic_ns() - start_ns) / 1e6
+        took["own"] = took["frame"] - sum(took.get(stage, 0.0) for stage in CALLS)
+        took["acquire"] = self._acquire_ms
         return line
 
     def report(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""skua-flight from a configuration file to positions, over the demo set."""
+"""A flight from a configuration file to positions, over the demo set: skua-flight, and Python where it says so
+(flight_programs.py)."""
 
 import json
 import re
@@ -16,14 +17,20 @@ STAGES = ("vpr", "features", "rerank", "match", "solve", "own", "frame", "acquir
 MIN_TILES, MIN_POSITIONS, MAX_ERROR_PX = 0.95, 0.90, 5.0
 
 
+def check_positions(place, trace):
+    """Most frames are found on the right tile, and to within a few pixels."""
+    right, off = place.errors(trace)
+    assert right.sum() >= MIN_TILES * len(trace), trace
+    assert (off <= MAX_ERROR_PX).sum() >= MIN_POSITIONS * len(trace), off
+    return right
+
+
 def test_the_aircraft_knows_where_it_is(flight_place):
     flight_place.flight_block["map"] = flight_place.whole_map
     flown = flight_place.ok()  # every frame once
     count = len(flown.trace)
     assert count >= 0.8 * flights.FRAMES, flown.explain()  # a busy machine may miss slots
-    right, off = flight_place.errors(flown.trace)
-    assert right.sum() >= MIN_TILES * count, flown.trace
-    assert (off <= MAX_ERROR_PX).sum() >= MIN_POSITIONS * count, off
+    right = check_positions(flight_place, flown.trace)
     report = flown.report
     assert report["cause"] == "frames" and report["frames"] == count and report["phase"] == "F2"
     assert report["positions"] == len(right) and report["missed"] == flights.FRAMES - count
@@ -72,15 +79,19 @@ def test_three_hz_from_take_off_to_summary(flight_place):
             break
     assert report["cause"] == "duration" and report["frames"] == 3 * seconds, report
     assert report["missed"] == 0 and not report["no_result"], report
+    check_positions(flight_place, flown.trace)
     own, frame = report["stages"]["own"], report["stages"]["frame"]
-    with_matcher = {name: f"p50 {s['p50_ms']:.2f} p95 {s['p95_ms']:.2f} p99 {s['p99_ms']:.2f} max {s['max_ms']:.2f}"
+    with_matcher = {name: f"p50 {s['p50_ms']:.2f} p95 {s['p95_ms']:.2f} max {s['max_ms']:.2f}"
                     for name, s in report["stages"].items()}
-    assert own["p50_ms"] <= max(0.01 * frame["p50_ms"], 0.5), (own, frame)
-    assert not leaks(report["memory"]), report["memory"]
-    print(f"\n{seconds} s at 3 Hz, ms: {with_matcher}\nmemory {report['memory']}\nown share of a frame, p50: "
+    print(f"\n{seconds} s at 3 Hz, ms: {with_matcher}\nown share of a frame, p50: "
           f"{own['p50_ms'] / frame['p50_ms']:.2%}; late {report['late']}")
-    (begun,), (ended,) = flown.told("c7.flight_begun"), flown.told("c7.flight_ended")
-    assert begun["kv"]["phase"] == "F2" and ended["kv"]["missed_count"] == 0
+    if not flight_place.is_python:  # what is asked of skua-flight's own loop, and what it tells
+        assert own["p50_ms"] <= max(0.01 * frame["p50_ms"], 0.5), (own, frame)
+        assert not leaks(report["memory"]), report["memory"]
+        print(f"memory {report['memory']}")
+        (ended,) = flown.told("c7.flight_ended")
+        assert ended["kv"]["missed_count"] == 0
+    assert flight_place.begun(flown)["phase"] == "F2"
     assert len(flown.told("c7.runtime_built")) == 1 and len(flown.told("c7.engines_ready")) == 1
     assert not in_flight(flight_place)
 
@@ -159,7 +170,8 @@ def test_a_replay_without_inference_has_nothing_to_fly(flight_place):
     flight_place.mode, flight_place.components = "replay", {"c6_tiles": {}}
     flown = flight_place.ok()
     assert flown.report is None and not flown.told("c7.runtime_built")
-    assert "nothing is flown" in flown.told("c7.flight_state")[0]["msg"]
+    if not flight_place.is_python:
+        assert "nothing is flown" in flown.told("c7.flight_state")[0]["msg"]
 
 
 def test_environment_comes_before_the_file(flight_place, skua, tmp_path):

@@ -14,6 +14,12 @@ from flights import in_flight, wait_for
 pytestmark = pytest.mark.alone  # it is about time
 
 
+@pytest.fixture(autouse=True)
+def few_tiles(flight_place):
+    """Every test here starts often, and none looks at a position."""
+    flight_place.flight_block["map"] = flight_place.small_map
+
+
 def quantiles(values):
     return f"p50 {np.quantile(values, 0.5):.2f} s, p99 {np.quantile(values, 0.99):.2f} s, max {max(values):.2f} s"
 
@@ -33,13 +39,10 @@ def told_before(process):
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
-def test_killed_at_any_moment_it_comes_back_with_the_same_set(flight_place, tmp_path):
+def test_killed_at_any_moment_it_comes_back_with_the_same_set(flight_place):
     """kill -9 at a random moment between the start and some frames into the flight. Every start that got so far has the
     right set, its golden vectors reproduced (else it would not be ready), and says truly whether it is a take-off or a
     reboot. Every second start is cold: the set is not in the page cache."""
-    small = tmp_path / "small_map"
-    flights.part_of_map(flight_place.map, small, 3)
-    flight_place.flight_block["map"] = small
     expected = (flight_place.sets / "CURRENT").read_text("ascii").strip()
     ready_s = flight_place.ok("--duration", 0.1).report["ready_ms"] / 1e3
     moments, kills = random.Random(7), programs.repeats("e2e_flight_kills")
@@ -89,8 +92,8 @@ def test_a_reboot_in_flight_is_recognised_and_told(flight_place, skua):
     flown = flight_place.ok("--duration", 0.3)
     (reboot,) = flown.told("c7.reboot_in_flight")
     assert reboot["level"] == "WARN" and reboot["kv"]["start_count"] == 4
-    assert flown.told("c7.flight_begun")[0]["kv"] == {"set_id": flown.report["set_id"], "runtime": "pytorch_fp16",
-                                                      "phase": "F8", "start_count": 4}
+    assert flight_place.begun(flown) == {"set_id": flown.report["set_id"], "runtime": "pytorch_fp16", "phase": "F8",
+                                         "start_count": 4}
     assert not flown.told("c7.crash_loop")
     recorded = skua.ok("recorder", "dump", flight_place.recorder, "--kind", "c7.reboot_in_flight", "--json")["records"]
     assert [record["payload"]["start_count"] for record in recorded] == [2, 3, 4]

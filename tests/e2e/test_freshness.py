@@ -10,6 +10,12 @@ from flights import in_flight, wait_for
 from programs import DONE, REFUSED, USAGE
 
 
+@pytest.fixture(autouse=True)
+def few_tiles(flight_place):
+    """Every test here starts often, and none looks at a position."""
+    flight_place.flight_block["map"] = flight_place.small_map
+
+
 @pytest.fixture(name="ratchet")
 def ratchet_of_the_place(skua, flight_place):
     """`skua ratchet` on the place's state folder."""
