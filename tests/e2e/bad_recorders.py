@@ -1,0 +1,61 @@
+"""Recorders as a stack may come to have them: one that raises, and two that are slow. For test_python_flight.py."""
+
+from __future__ import annotations
+
+import ctypes
+import pathlib
+import time
+from typing import Any
+
+from c13_fdr import FlightDataRecorder
+
+LIMIT_S = 60.0
+HELD_US = 1_000_000
+ENOUGH = 3  # frames that show that flying goes on
+
+
+class Raising:
+    """Never takes a record."""
+
+    def enqueue(self, record: Any) -> None:
+        raise ValueError(f"no room for {record.kind}")
+
+
+class _Slow(FlightDataRecorder):
+    """Stands still in its first record of a failed frame, and writes how many frames were flown meanwhile."""
+
+    def __init__(self, file: str, trace: str, told: str) -> None:
+        super().__init__(file)
+        self._trace, self._told = pathlib.Path(trace), pathlib.Path(told)
+        self._is_told = False
+
+    def _frames(self) -> int:
+        return self._trace.read_text("ascii").count("\n")
+
+    def enqueue(self, record: Any) -> None:
+        super().enqueue(record)
+        if record.kind != "c7.inference_failed" or self._is_told:
+            return
+        self._is_told = True
+        before = self._frames()
+        self.stand_still(before)
+        self._told.write_text(str(self._frames() - before), "ascii")
+
+    def stand_still(self, before: int) -> None:
+        raise NotImplementedError
+
+
+class Blocking(_Slow):
+    """Waits as a recorder does whose disk is slow: for frames here, which would never come if they waited for it."""
+
+    def stand_still(self, before: int) -> None:
+        end = time.monotonic() + LIMIT_S
+        while self._frames() < before + ENOUGH and time.monotonic() < end:
+            time.sleep(0.01)
+
+
+class Holding(_Slow):
+    """Waits without letting the interpreter go, as a bad extension module does: then nobody's Python runs."""
+
+    def stand_still(self, before: int) -> None:
+        ctypes.PyDLL(None).usleep(HELD_US)
