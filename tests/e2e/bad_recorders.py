@@ -1,4 +1,4 @@
-"""Recorders as a stack may come to have them: one that raises, and two that are slow. For test_python_flight.py."""
+"""Recorders as a stack may come to have them: one that raises, and three that are slow. For test_python_flight.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from c13_fdr import FlightDataRecorder
 
 LIMIT_S = 60.0
+TARDY_S = 0.05
 HELD_US = 1_000_000
 ENOUGH = 3  # frames that show that flying goes on
 
@@ -19,6 +20,14 @@ class Raising:
 
     def enqueue(self, record: Any) -> None:
         raise ValueError(f"no room for {record.kind}")
+
+
+class Tardy(FlightDataRecorder):
+    """Takes its time for every record: what is behind when the program ends has to be waited for."""
+
+    def enqueue(self, record: Any) -> None:
+        time.sleep(TARDY_S)
+        super().enqueue(record)
 
 
 class _Slow(FlightDataRecorder):

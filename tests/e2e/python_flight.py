@@ -39,6 +39,7 @@ STATUS = ((skua.InvalidArgumentError, 2), (skua.IoError, 2), (skua.EngineBuildEr
           (skua.EngineDeserializeError, 5), (skua.InferenceError, 6), (skua.OutOfMemoryError, 7),
           (skua.TelemetryUnavailableError, 8), (skua.RuntimeNotAvailableError, 9))
 DEVICE_LOST = 10
+DRAIN_S = 10.0
 
 
 class Signals:
@@ -154,7 +155,10 @@ def fly(arguments: argparse.Namespace, signals: Signals, on_frame: FrameHook) ->
     started = flight.begin(built.set_id)
     ready_ms = (time.monotonic_ns() - STARTED_NS) / 1e6
     loop = python_frames.FlightLoop(pipeline, settings, signals, arguments.trace, on_frame)
-    cause = loop.run(arguments.duration)
+    try:
+        cause = loop.run(arguments.duration)
+    finally:  # whichever way it ends, what was told of it is waited for
+        inference.drain_events(DRAIN_S)
     flight.end()
     if arguments.report is not None:
         told = {"set_id": built.set_id, "signer": built.engines.signer or "none", "phase": phase, "start_count": started,

@@ -25,7 +25,7 @@ def place_of_python(flight_place):
     flight_place.flight_block.update(map=flight_place.small_map, rate_hz=HZ, deadline_ms=1)
     flight_place.c7.update(per_frame_debug_log=True, log_level="DEBUG")
     flight_place.c13 = flight_place.folder / "c13.jsonl"
-    record_with(flight_place, "c13_fdr:FlightDataRecorder", file=flight_place.c13)
+    record_with(flight_place, "bad_recorders:Tardy", file=flight_place.c13)
     return flight_place
 
 
@@ -38,9 +38,14 @@ def ended(place, how):
     return place.fly("--duration", 600, prefix=(sys.executable, LAUNCHER, how, FRAME))
 
 
-def failures(lines):
+def failed_in(records):
     """The frames that a log, or a recorder, knows to have failed."""
-    return [line["frame_id"] if "frame_id" in line else line["payload"]["frame_id"] for line in lines]
+    failed = [record for record in records if record["kind"] == "c7.inference_failed"]
+    return [record.get("payload", record)["frame_id"] for record in failed]
+
+
+def kept_by_c13(place):
+    return [json.loads(line) for line in place.c13.read_text("ascii").splitlines()]
 
 
 ENDS = {"nothing": (programs.DONE, False), "sigterm": (programs.DONE, False), "sigint": (programs.DONE, False),
@@ -56,11 +61,11 @@ def test_log_and_recorders_are_complete_whichever_way_it_ends(place, skua, how):
     assert flown.status == status, flown.explain()
     frames = [line["frame"] for line in flown.trace]
     assert len(frames) >= (1 if how == "nothing" else FRAME) and {line["reason"] for line in flown.trace} == {"deadline_missed"}
-    assert failures(flown.told("c7.inference_failed")) == frames
-    kept = [json.loads(line) for line in place.c13.read_text("ascii").splitlines()]
+    assert failed_in(flown.log) == frames
+    kept = kept_by_c13(place)
     recorded = skua.ok("recorder", "dump", place.recorder, "--json")["records"]
     for records in (kept, recorded):
-        assert failures(record for record in records if record["kind"] == "c7.inference_failed") == frames
+        assert failed_in(records) == frames
         assert [record["kind"] for record in records].count("c7.engines_ready") == 1
         assert not [record for record in records if record["kind"] == "overrun"]
     assert in_flight(place) == is_left
@@ -79,6 +84,7 @@ def test_an_end_that_nobody_can_tell_is_a_reboot_in_flight(place, skua, how):
     flown = ended(place, how)
     assert flown.status == (EXITED if how == "os_exit" else -9), flown.explain()
     assert len(flown.trace) == FRAME and in_flight(place)
+    assert len(failed_in(kept_by_c13(place))) < FRAME  # a control: what nobody waits for is lost
     again = place.ok("--duration", 0.1)
     assert place.begun(again)["phase"] == "F8" and place.begun(again)["start_count"] == 2
     assert len(again.told("c7.reboot_in_flight")) == 1 and not in_flight(place)
@@ -99,11 +105,11 @@ def test_a_recorder_that_raises_costs_its_records_and_no_frame(place, skua):
     record_with(place, "bad_recorders:Raising")
     flown = place.ok("--duration", 0.5)
     frames = [line["frame"] for line in flown.trace]
-    assert failures(flown.told("c7.inference_failed")) == frames
+    assert failed_in(flown.log) == frames
     lost = flown.told("c7.sink_lost")
     assert lost and lost[0]["kv"]["sink"] == "python recorder" and "no room for" in lost[0]["kv"]["problem"]
     recorded = skua.ok("recorder", "dump", place.recorder, "--kind", "c7.inference_failed", "--json")["records"]
-    assert failures(recorded) == frames, "the other recorder has them"
+    assert failed_in(recorded) == frames, "the other recorder has them"
     assert not in_flight(place)
 
 
@@ -119,5 +125,4 @@ def test_a_slow_recorder_holds_up_nobody_but_its_thread(place, recorder, waits):
     assert flown.status == programs.DONE, flown.explain()
     meanwhile = int(told.read_text())
     assert meanwhile <= 1 if waits else meanwhile >= 3, meanwhile
-    kept = [json.loads(line) for line in place.c13.read_text("ascii").splitlines()]
-    assert failures(r for r in kept if r["kind"] == "c7.inference_failed") == [line["frame"] for line in flown.trace]
+    assert failed_in(kept_by_c13(place)) == [line["frame"] for line in flown.trace]
