@@ -131,7 +131,8 @@ def compose(built: skua.PreConstructed, config: skua.AirborneConfig, settings: p
         raise skua.AirborneBootstrapError(str(error), reason="pre_constructed_missing") from error
 
 
-def fly(arguments: argparse.Namespace, signals: Signals, on_frame: FrameHook) -> int:
+def take_off(arguments: argparse.Namespace) -> tuple[skua.PreConstructed, python_frames.Settings, Any] | None:
+    """Everything up to the first frame; None: a replay without inference has nothing to fly."""
     config = skua.read_airborne_config(arguments.config)
     document = json.loads(arguments.config.read_text("utf-8"))
     settings = python_frames.Settings.read(document, arguments.frames)
@@ -140,32 +141,33 @@ def fly(arguments: argparse.Namespace, signals: Signals, on_frame: FrameHook) ->
         if settings.frames is None or settings.map is None:
             raise usage("no frames or no map: give --frames FOLDER or flight.frames, and flight.map")
     built = skua.build_pre_constructed(config, recorder=recorder_of(document), dry_run=arguments.check)
-    if not built:  # a replay without inference composes whoever needs none: here that is nobody
+    if not built:  # whoever needs no inference is composed: here that is nobody
         compose_root(built, {})
-        return 0
+        return None
     consumers = compose(built, config, settings)
-    inference = built["c7_inference"]
-    pose = PoseEstimator(inference, settings.min_inliers)
+    pose = PoseEstimator(built["c7_inference"], settings.min_inliers)
     index = python_frames.TileIndex(settings.map, consumers["c2_vpr"], consumers["c3_matcher"])
-    if arguments.check:
-        return 0
-    pipeline = python_frames.FramePipeline(consumers, pose, index, settings)
-    flight, phase = built.flight, built.flight.phase_for(built.set_id)
+    return built, settings, python_frames.FramePipeline(consumers, pose, index, settings)
+
+
+def fly(arguments: argparse.Namespace, signals: Signals, on_frame: FrameHook) -> None:
+    ready = take_off(arguments)
+    if ready is None or arguments.check:
+        return
+    built, settings, pipeline = ready
+    told = {"set_id": built.set_id, "signer": built.engines.signer or "none", "phase": built.flight.phase_for(built.set_id),
+            "runtime": built["c7_inference"].current_runtime_label(), "ready_ms": (time.monotonic_ns() - STARTED_NS) / 1e6,
+            "engines": [{"model": times.model, "golden_ms": times.golden_ns / 1e6} for times in built.engines.times]}
     signals.is_flying = True
-    started = flight.begin(built.set_id)
-    ready_ms = (time.monotonic_ns() - STARTED_NS) / 1e6
+    told["start_count"] = built.flight.begin(built.set_id)
     loop = python_frames.FlightLoop(pipeline, settings, signals, arguments.trace, on_frame)
     try:
-        cause = loop.run(arguments.duration)
+        told["cause"] = loop.run(arguments.duration)
     finally:  # whichever way it ends, what was told of it is waited for
-        inference.drain_events(DRAIN_S)
-    flight.end()
+        built["c7_inference"].drain_events(DRAIN_S)
+    built.flight.end()
     if arguments.report is not None:
-        told = {"set_id": built.set_id, "signer": built.engines.signer or "none", "phase": phase, "start_count": started,
-                "runtime": inference.current_runtime_label(), "cause": cause, "ready_ms": ready_ms,
-                "engines": [{"model": times.model, "golden_ms": times.golden_ns / 1e6} for times in built.engines.times]}
         arguments.report.write_text(json.dumps(told | loop.report(), indent=2) + "\n", "ascii")
-    return 0
 
 
 def operator_text(error: skua.SkuaError) -> str:
@@ -184,7 +186,8 @@ def exit_status(error: skua.SkuaError) -> int:
 def main(on_frame: FrameHook = lambda number: None) -> int:
     signals = Signals()
     try:
-        return fly(read_arguments(), signals, on_frame)
+        fly(read_arguments(), signals, on_frame)
+        return 0
     except skua.SkuaError as error:
         print(operator_text(error) if not signals.is_flying else f"python_flight: {error}", file=sys.stderr)
         return exit_status(error)

@@ -4,14 +4,17 @@ That the flight itself is as skua-flight's is shown by the tests that run over b
 """
 
 import json
+import re
 import sys
 
+import flight_programs
 import flights
 import programs
 import pytest
 from flights import in_flight, wait_for
 
-LAUNCHER = programs.ROOT / "tests" / "e2e" / "python_flight_ends.py"
+HERE = programs.ROOT / "tests" / "e2e"
+LAUNCHER = HERE / "python_flight_ends.py"
 EXITED = 3  # the status of sys.exit and os._exit there
 FRAME = 4  # behind which it ends
 HZ = 10
@@ -126,3 +129,13 @@ def test_a_slow_recorder_holds_up_nobody_but_its_thread(place, recorder, waits):
     meanwhile = int(told.read_text())
     assert meanwhile <= 1 if waits else meanwhile >= 3, meanwhile
     assert failed_in(kept_by_c13(place)) == [line["frame"] for line in flown.trace]
+
+
+def test_every_test_that_flies_has_chosen_its_programs():
+    """A new one is noticed when tests are collected; here, what the tables name and is no more."""
+    with pytest.raises(LookupError, match="test_new.py::test_one flies, and stands in no table"):
+        flight_programs.programs_of("test_new.py", "test_one")
+    for table in (flight_programs.ON_BOTH, *flight_programs.ONLY_CPP.values()):
+        for file, tests in table.items():
+            known = re.findall(r"^def (test_\w+)", (HERE / file).read_text("ascii"), re.MULTILINE)
+            assert set(tests or ()) <= set(known), (file, set(tests) - set(known))
