@@ -56,26 +56,24 @@ ONLY_CPP = {
 }
 
 
-ONLY_PYTHON = {"test_python_flight.py"}
+ONLY_PYTHON = {"test_python_flight.py": ALL, "test_python_faults.py": ALL}
 
 
 def programs_of(file, test):
     """The programs that `test` of `file` flies."""
-    if file in ONLY_PYTHON:
-        return (PYTHON,)
     def has(table):
         return file in table and (table[file] is ALL or test in table[file])
 
     reasons = [reason for reason, table in ONLY_CPP.items() if has(table)]
-    if has(ON_BOTH) + len(reasons) != 1:
+    if has(ON_BOTH) + has(ONLY_PYTHON) + len(reasons) != 1:
         raise LookupError(f"{file}::{test} flies, and stands {'in several tables' if reasons else 'in no table'} of "
                           "tests/e2e/flight_programs.py: say whether it flies both programs, or why not")
-    return (CPP, PYTHON) if not reasons else (CPP,)
+    return (PYTHON,) if has(ONLY_PYTHON) else (CPP,) if reasons else (CPP, PYTHON)
 
 
-def python_environment():
-    """What an interpreter needs to find the package of the build under test, and the stack's consumers."""
-    folders = (programs.BUILD / "python", programs.ROOT / "tests" / "stack", programs.ROOT / "tests" / "e2e")
+def python_environment(package):
+    """What an interpreter needs to find the package and the stack's consumers."""
+    folders = (package, programs.ROOT / "tests" / "stack", programs.ROOT / "tests" / "e2e")
     return {"PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 

@@ -92,6 +92,7 @@ class FlightPlace:
         self.mode = "live"
         self.is_python = program == flight_programs.PYTHON
         self.interpreter, self.program = flight_programs.command(program)
+        self.package = programs.BUILD / "python"  # that a flight in Python imports
 
     @property
     def c7(self):
@@ -119,7 +120,7 @@ class FlightPlace:
                 *map(str, args)]
 
     def environment(self, more=None):
-        own = flight_programs.python_environment() if self.is_python else {}
+        own = flight_programs.python_environment(self.package) if self.is_python else {}
         return {**programs.environment(self.home), **own, **(more or {})}
 
     def start(self, *args, prefix=(), env=None):

@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 
+import faulty_runtime
 import flights
 import programs
 import pytest
@@ -19,9 +20,6 @@ from flights import in_flight, wait_for
 
 pytestmark = pytest.mark.alone  # it is about time
 
-FAULTY = programs.BUILD / "tests" / "modules" / "libskua_torch_run_faulty.so"
-BRIDGE, REAL = "libskua_torch_run.so", "libskua_torch_run_real.so"
-RUNTIME = ("libskua_runtime_pytorch_fp16.so", BRIDGE)
 HZ, FRAMES = 1, 4  # slow: what is shown here is no speed, and a busy machine must not add faults of its own
 RERANKED, MATCHED = 10, 3  # pairs of a frame
 HANG_S = 4.0 / HZ  # without a sign of life; several times what lies between two of them
@@ -32,13 +30,8 @@ def program_with_a_faulty_runtime(tmp_path_factory):
     """bin/ and lib/ as they are installed, but for one library."""
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "bin").mkdir()
-    (folder / "lib").mkdir()
     shutil.copy2(flights.FLIGHT, folder / "bin")
-    library = programs.BUILD / "lib"
-    for file in (*library.glob("libskua.so*"), *(library / name for name in RUNTIME)):
-        shutil.copy2(file, folder / "lib", follow_symlinks=False)
-    (folder / "lib" / BRIDGE).rename(folder / "lib" / REAL)
-    shutil.copy2(FAULTY, folder / "lib" / BRIDGE)
+    faulty_runtime.install(folder)
     return folder / "bin" / "skua-flight"
 
 
@@ -50,15 +43,11 @@ class FaultyPlace:
         place.program = program
         place.flight_block.update(rate_hz=HZ, deadline_ms=900 / HZ)
 
-    def variables(self, fault):
-        """Runs count from when the flight's record is there: not the golden runs, not those over the map."""
-        return {"SKUA_TEST_FAULT": fault, "SKUA_TEST_FAULT_WHILE": str(self.place.state / "in_flight.json")} if fault else {}
-
     def start(self, fault, env=None):
-        return self.place.start("--duration", 600, env={**self.variables(fault), **(env or {})})
+        return self.place.start("--duration", 600, env={**faulty_runtime.variables(self.place, fault), **(env or {})})
 
     def fly(self, fault):
-        return self.place.fly("--duration", FRAMES / HZ, env=self.variables(fault))
+        return self.place.fly("--duration", FRAMES / HZ, env=faulty_runtime.variables(self.place, fault))
 
 
 @pytest.fixture(name="faulty")
