@@ -4,6 +4,8 @@
     cmake --install build/release --component airborne --prefix DIR
     scripts/check_airborne.py DIR
 
+DIR may as well be the folder `skua` that the airborne wheel is unpacked to: the same files, and the Python package.
+
 Prints one line per file with what was looked at. Exits with 1 and `file: what` per finding when
 
 * a file is there that no airborne package has (the list below), a link leads out of it, or the program or its library
@@ -29,8 +31,11 @@ import sys
 PROGRAM = "bin/skua-flight"
 LIBRARY = re.compile(r"lib/libskua\.so\.\d+(\.\d+\.\d+)?")
 RUNTIME = re.compile(r"lib/libskua_runtime_(tensorrt|pytorch_fp16)\.so")
+BYTE_CODE = re.compile(r"__pycache__/([a-z_]+)\.cpython-\d+(?:\.opt-\d)?\.pyc")
+EXTENSION = re.compile(r"_skua\.[\w-]+\.so")  # of the Python package
 ALLOWED = (re.compile(re.escape(PROGRAM)), LIBRARY, RUNTIME, re.compile(r"lib/libskua_torch_run\.so"),
-           re.compile(r"lib/systemd/system/skua-flight\.service"), re.compile(r"share/skua/airborne\.yaml"))
+           re.compile(r"lib/systemd/system/skua-flight\.service"), re.compile(r"share/skua/airborne\.yaml"),
+           re.compile(r"[a-z_]+\.py|py\.typed|_skua\.pyi|LICENSE"), EXTENSION)
 
 # Names of libraries that parse or build (DT_NEEDED).
 FOREIGN_LIBRARY = re.compile(r"nvonnxparser|nvparsers|nvinfer_builder|onnxruntime|libskua_(compiler|bench)_|"
@@ -92,8 +97,9 @@ def expected_entries(name: str) -> set[str]:
 
 def findings_of_elf(name: str, elf: Elf) -> list[str]:
     found = [f"needs {library}" for library in elf.needed if FOREIGN_LIBRARY.search(library)]
-    found += [f"seeks libraries in '{part}', expected $ORIGIN or below $ORIGIN/.." for part in elf.run_path
-              if not re.fullmatch(r"\$ORIGIN(/\.\./lib)?/?", part)]
+    below = "/lib" if EXTENSION.fullmatch(name) else r"(/\.\./lib)?"
+    found += [f"seeks libraries in '{part}', expected this package's lib alone" for part in elf.run_path
+              if not re.fullmatch(rf"\$ORIGIN{below}/?", part)]
     for kind, names in (("symbol", elf.dynamic + elf.static), ("text", elf.texts())):
         hits = sorted({text for text in names if FORBIDDEN.search(text)})
         found += [f"{kind} {text[:120]}" for text in hits[:3]]
@@ -104,9 +110,16 @@ def findings_of_elf(name: str, elf: Elf) -> list[str]:
     return found
 
 
+def is_allowed(root: pathlib.Path, name: str) -> bool:
+    compiled = BYTE_CODE.fullmatch(name)  # pip makes it of the package's own sources
+    if compiled:
+        return (root / f"{compiled.group(1)}.py").is_file()
+    return any(allowed.fullmatch(name) for allowed in ALLOWED)
+
+
 def findings_of_place(root: pathlib.Path, path: pathlib.Path, name: str) -> list[str]:
     found = []
-    if not any(allowed.fullmatch(name) for allowed in ALLOWED):
+    if not is_allowed(root, name):
         found.append("no file of an airborne package")
     if path.is_symlink() and root not in path.resolve().parents:
         found.append(f"a link out of the package, to {path.resolve()}")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks who may include what. Prints `path:line: [rule] message` and exits 1 when a rule is broken.
 
-direction        a folder of src/ includes only itself, include/skua/ and folders below it; siblings never meet
+direction        a folder of src/ includes only itself, include/skua/ and folders below it; siblings never meet;
+                 the Python bindings stand where programs do
 sdk-header       vendor headers stay in src/runtimes/, out of the public headers and of everything else
 third-party      include/skua/ knows the standard library only
 public-internal  include/skua/ includes nothing of src/
@@ -79,6 +80,16 @@ def check_source_include(own_path, form, target):
     return None
 
 
+def check_binding_include(target):
+    """Rule broken by a file of python/ including `target`, or None."""
+    if SDK.match(target):
+        return "sdk-header", f"{target} belongs into src/runtimes/ only"
+    layer = folder_of(target)[0]
+    if layer in BELOW and "/" in target and layer not in BOOTSTRAP - {"runtimes"}:
+        return "direction", f"the Python package may not include {target}"
+    return None
+
+
 def check_public_include(form, target):
     if SDK.match(target):
         return "sdk-header", f"{target} in a public header"
@@ -99,6 +110,8 @@ def check_file(name, text):
         broken = None
         if found and public:
             broken = check_public_include(*found.groups())
+        elif found and name.startswith("python/"):
+            broken = check_binding_include(found.group(2))
         elif found and name.startswith("src/"):
             broken = check_source_include(name[len("src/") :], *found.groups())
         if not broken and found and found.group(2) == "skua_build_flags.h" and name != REGISTRY:
