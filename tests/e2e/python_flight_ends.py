@@ -19,8 +19,8 @@ def fall_over() -> None:
 
 
 WAYS = {"raise": fall_over, "sys_exit": lambda: sys.exit(STATUS),
-        "sigterm": lambda: os.kill(os.getpid(), signal.SIGTERM), "sigint": lambda: os.kill(os.getpid(), signal.SIGINT),
-        "os_exit": lambda: os._exit(STATUS), "sigkill": lambda: os.kill(os.getpid(), signal.SIGKILL)}
+        "sigterm": lambda: os.kill(os.getpid(), signal.SIGTERM), "os_exit": lambda: os._exit(STATUS),
+        "sigkill": lambda: os.kill(os.getpid(), signal.SIGKILL)}
 
 
 def main() -> int:

@@ -13,12 +13,24 @@ from programs import REFUSED, USAGE
 SIGNATURE, MANIFEST = "model.sig", "flight-manifest.json"
 
 
+@pytest.fixture(scope="module", name="states")
+def states_of_programs():
+    """By program: what its first flight left in the state folder."""
+    return {}
+
+
 @pytest.fixture(name="flown_place")
-def place_that_has_flown(flight_place):
-    """A place with sets of its own, which fly: what is refused afterwards is refused for what the test did to them."""
+def place_that_has_flown(flight_place, flight_program, states, tmp_path_factory):
+    """A place with sets of its own, as they were flown: what is refused afterwards is refused for what the test did to them.
+    One flight of each program shows that they fly; the other places have what it left."""
     flight_place.own_sets()
     flight_place.flight_block["map"] = flight_place.small_map
-    flight_place.ok("--duration", 0.1)
+    if flight_program in states:
+        flight_place.state.rmdir()
+        trees.copy(states[flight_program], flight_place.state)
+    else:
+        flight_place.ok("--duration", 0.1)
+        states[flight_program] = trees.copy(flight_place.state, tmp_path_factory.mktemp("flown") / "state")
     return flight_place
 
 
