@@ -17,7 +17,6 @@ using nb::literals::operator""_a;
 /// skua.FlightState; the record itself belongs to the runtime's owner, which holds the state folder's lock.
 struct PyFlightState {
   OwnerPointer owner;
-  FlightState& operator*() const noexcept { return *owner->flight; }
 };
 
 void tell_refusal(EventSink& events, const Error& error) {
@@ -90,23 +89,36 @@ nb::object build(nb::handle given, nb::handle host, nb::handle recorder, bool is
   return wrap(std::move(owner), unwrap(std::move(built)));
 }
 
-int begin(const PyFlightState& self, const std::string& set_id) {
+/// One call of the record at a time, whichever threads ask. Writing it may take long: without the GIL.
+template <typename Function>
+auto with_record(const PyFlightState& self, Function&& function) {
   check_process();
-  return unwrap(without_gil([&] { return (*self).begin(set_id, boot_moment()); }));
+  return without_gil([&] {
+    const std::lock_guard lock(self.owner->flight_mutex);
+    return function(*self.owner->flight);
+  });
+}
+
+int begin(const PyFlightState& self, const std::string& set_id) {
+  return unwrap(with_record(self, [&](FlightState& flight) { return flight.begin(set_id, boot_moment()); }));
 }
 
 void bind_flight_state(nb::module_& module) {
   nb::class_<PyFlightState>(
       module, "FlightState",
       "The record of the flight in progress, which tells a take-off (F2) from a reboot in "
-      "flight (F8). Holds the state folder's lock.")
+      "flight (F8). Holds the state folder's lock. Threads may share it; their calls take turns.")
       .def_prop_ro(
-          "set_in_flight", [](const PyFlightState& self) { return (*self).set_in_flight(); },
+          "set_in_flight",
+          [](const PyFlightState& self) {
+            return with_record(self, [](const FlightState& flight) { return flight.set_in_flight(); });
+          },
           "The set whose flight never ended in order; empty: none.")
       .def(
           "phase_for",
           [](const PyFlightState& self, const std::string& set_id) {
-            return std::string(to_string((*self).phase_for(set_id)));
+            return std::string(to_string(
+                with_record(self, [&](const FlightState& flight) { return flight.phase_for(set_id); })));
           },
           "set_id"_a, "F8 when the record names this very set, else F2.")
       .def("begin", &begin, "set_id"_a,
@@ -116,8 +128,7 @@ void bind_flight_state(nb::module_& module) {
       .def(
           "end",
           [](const PyFlightState& self) {
-            check_process();
-            without_gil([&] { return (*self).end(), 0; });
+            with_record(self, [](FlightState& flight) { return flight.end(), 0; });
           },
           "The flight ended in order: the record goes.");
 }

@@ -28,6 +28,14 @@ void add_lanes(RuntimeConfig& config, nb::handle lanes) {
   }
 }
 
+/// What is neither is no flight: who meant a replay must not take off.
+FlightMode mode_from(nb::handle mode) {
+  const auto name = read_as<std::string>(mode, "mode");
+  if (name == "live") return FlightMode::kLive;
+  if (name == "replay") return FlightMode::kReplay;
+  refuse_field("mode", "live or replay", mode);
+}
+
 nb::object read_config_file(nb::handle file, nb::handle environment) {
   const auto path = read_as<std::filesystem::path>(file, "config");
   return to_python(unwrap(read_config(path, environment_from(environment))).config);
@@ -56,8 +64,7 @@ RuntimeConfig config_from(nb::handle fields) {
 AirborneConfig airborne_config_from(nb::handle given) {
   const Fields fields(given, "config", "AirborneConfig");
   AirborneConfig config;
-  config.mode = read_as<std::string>(fields.attribute("mode"), "mode") == "replay" ? FlightMode::kReplay
-                                                                                   : FlightMode::kLive;
+  config.mode = mode_from(fields.attribute("mode"));
   fields("has_inference_block", config.has_inference_block)("consumers", config.consumers);
   config.inference = config_from(nb::object(fields.attribute("inference").attr("__dict__")));
   return config;

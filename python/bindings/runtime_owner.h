@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -39,6 +40,7 @@ class EventDoor final : public EventSink {
 struct RuntimeOwner {
   EventDoor events;
   std::optional<FlightState> flight;  ///< airborne: holds the state folder's lock
+  std::mutex flight_mutex;  ///< for every call of `flight` once Python has it; taken without the GIL
   std::atomic<bool> cancel_requested{false};
   std::shared_ptr<InferenceRuntime> runtime;
 

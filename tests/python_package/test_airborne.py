@@ -1,5 +1,6 @@
 """The airborne bootstrap in processes of their own, each of which is an aircraft's: build_pre_constructed."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,8 @@ import package
 import pytest
 import trees
 from networks import DESCRIPTOR, KEYPOINTS
+
+import skua
 
 BEGIN = """
 import json, os, sys
@@ -35,6 +38,10 @@ try:
 except skua.SkuaError as error:
     tell([type(error).__name__, error.reason, error.message, recorder.kinds])
 """
+
+
+REPLAY = skua.AirborneConfig(mode="replay", has_inference_block=False, inference=skua.RuntimeConfig(
+    state_dir="/nowhere", log_sink="none"))
 
 
 class Aircraft:
@@ -228,3 +235,40 @@ tell([read.inference.lightglue_lanes, read.mode.value, list(read.consumers), pre
       [lane.consumer for lane in config.inference.lanes]])
 """)
     assert told == [1, "live", ["c2_vpr", "c2_5_rerank", "c3_matcher", "c3_5_adhop"], plane.set_id, ["c2_vpr"]]
+
+
+def test_threads_share_the_record_of_the_flight(plane):
+    """It was read while another thread wrote it: the process fell."""
+    told = plane.run(BUILD + """
+import threading
+flight, odd, start = pre.flight, set(), threading.Barrier(4)
+def use():
+    start.wait()
+    for _ in range(150):
+        flight.begin(pre.set_id)
+        odd.add(flight.phase_for(pre.set_id))
+        odd.add(flight.set_in_flight)
+        flight.end()
+        odd.add(flight.set_in_flight)
+threads = [threading.Thread(target=use) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+tell([sorted(odd - {"", "F2", "F8", pre.set_id}), flight.begin(pre.set_id), flight.set_in_flight == pre.set_id])
+""")
+    assert told == [[], 1, True]
+
+
+@pytest.mark.parametrize("mode", ["banana", "REPLAY", "", None, 1])
+def test_a_mode_that_is_none_does_not_take_off(mode):
+    with pytest.raises(skua.InvalidArgumentError, match="mode: expected live or replay|mode: expected a text"):
+        skua.build_pre_constructed(dataclasses.replace(REPLAY, mode=mode))
+
+
+def test_control_both_modes_are_known():
+    for mode in ("replay", skua.FlightMode.REPLAY):
+        assert dict(skua.build_pre_constructed(dataclasses.replace(REPLAY, mode=mode))) == {}
+    with pytest.raises(skua.SkuaError) as refused:  # live: a flight, which has no state folder here
+        skua.build_pre_constructed(dataclasses.replace(REPLAY, mode="live"))
+    assert refused.value.reason == "not_found"
