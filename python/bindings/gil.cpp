@@ -37,4 +37,6 @@ void end_coming_back() {
   PyEval_RestoreThread(state);
 }
 
+void forget_coming_back() noexcept { coming_back = 0; }
+
 }  // namespace skua::python

@@ -26,6 +26,9 @@ class GilRelease {
 /// for those that were about to.
 void end_coming_back();
 
+/// For a child of fork(): whoever was coming back stayed with the parent.
+void forget_coming_back() noexcept;
+
 /// Runs `function` with the GIL released. What it returns must hold no Python object.
 template <typename Function>
 auto without_gil(Function&& function) {

@@ -20,10 +20,16 @@ bool is_main_interpreter() {
 }
 
 /// For the interpreter's exit: nothing of ours calls into it afterwards. Recorders first: they are Python,
-/// and may come back from calls of ours themselves.
+/// and may come back from calls of ours themselves. Where Ctrl-C ends the wait for one, threads that would
+/// come back to an interpreter that goes are stopped all the same.
 void finish() {
-  skua::python::close_all();
-  skua::python::finish_recorders();
+  try {
+    skua::python::close_all();
+    skua::python::finish_recorders();
+  } catch (...) {
+    skua::python::end_coming_back();
+    throw;
+  }
   skua::python::end_coming_back();
 }
 

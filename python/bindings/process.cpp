@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include "recorder.h"
+
 namespace skua::python {
 namespace {
 
@@ -13,7 +15,11 @@ std::atomic<bool> is_child{false};
 }  // namespace
 
 void watch_forks() {
-  ::pthread_atfork(nullptr, nullptr, [] { is_child = is_child || has_built; });
+  ::pthread_atfork(nullptr, nullptr, [] {
+    is_child = is_child || has_built;
+    forget_coming_back();
+    forget_recorder_calls();
+  });
 }
 
 void note_runtime_built() noexcept { has_built = true; }

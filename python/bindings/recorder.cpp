@@ -64,6 +64,8 @@ std::shared_ptr<FlightRecorder> recorder_of(nb::handle recorder) {
   return std::make_shared<CallbackRecorder>(record, "python recorder");
 }
 
+void forget_recorder_calls() noexcept { calls_inside = 0; }
+
 void finish_recorders() {
   is_finished = true;
   if (is_forked()) return;  // whoever was inside stayed with the parent

@@ -16,4 +16,7 @@ std::shared_ptr<FlightRecorder> recorder_of(nanobind::handle recorder);
 /// for, as threads of Python's own are. A signal's handler that raises ends the waiting.
 void finish_recorders();
 
+/// For a child of fork(): the calls that were begun stayed with the parent.
+void forget_recorder_calls() noexcept;
+
 }  // namespace skua::python

@@ -1,6 +1,8 @@
 """The process around the package: forks, sub-interpreters, another libtorch, the interpreter's exit."""
 
+import signal
 import sys
+import time
 
 import package
 import pytest
@@ -214,3 +216,66 @@ except skua.InferenceError:
     pass
 """, place.current())
     assert told.split()[-1] == "c7.inference_failed", told
+
+
+def test_a_child_ends_whatever_the_other_threads_were_about(place):
+    """One that waited for the interpreter at the fork was waited for at the child's end, for ever."""
+    told = package.run(BEGIN + """
+import threading
+runtime, engine = build()
+lanes, over = [runtime.create_lane(name) for name in ("a", "b")], []
+def use(lane):
+    while not over:
+        runtime.infer(engine, {"x": x}, lane=lane)
+threads = [threading.Thread(target=use, args=(lane,)) for lane in lanes]
+for thread in threads:
+    thread.start()
+time.sleep(0.2)
+hung, others = 0, 0
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        sys.exit(3)
+    end, ended = time.monotonic() + 10, 0
+    while not ended and time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        time.sleep(0.005)
+    if not ended:
+        hung += 1
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        break
+    others += os.waitstatus_to_exitcode(status) != 3
+over.append(True)
+for thread in threads:
+    thread.join()
+print(json.dumps([hung, others]))
+""", place.current())
+    assert told == [0, 0]
+
+
+def test_control_c_while_a_recorder_stands_still_at_the_exit(place):
+    """Threads in a run ended the process with an abort then."""
+    code = BEGIN + """
+import threading
+still = threading.Event()
+class Recorder:
+    def enqueue(self, record):
+        still.wait()
+runtime, engine = build(recorder=Recorder())
+def use(lane):
+    while True:
+        runtime.infer(engine, {"x": x}, lane=lane)
+for name in ("a", "b"):
+    threading.Thread(target=use, args=(runtime.create_lane(name),), daemon=True).start()
+time.sleep(0.2)
+print("ending", flush=True)
+"""
+    with package.start(code, place.current(), start_new_session=True) as process:
+        assert process.stdout.readline() == "ending\n"
+        time.sleep(2.5)  # the pipeline's last words, a second, are over: it waits for the recorder
+        assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=package.PATIENCE_S)
+    assert process.returncode in (0, 1), f"{process.returncode}\n{stderr}"
+    assert "KeyboardInterrupt" in stderr and "terminate" not in stderr
