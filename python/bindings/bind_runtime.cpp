@@ -122,14 +122,14 @@ nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, const nb::
 
 void release_engine(const PyRuntime& self, PyEngineHandle& engine) {
   check_process();
+  // The library leaves such a handle alone and says nothing; here the caller would hold it for released.
+  if (engine.ref->owner != self.owner)
+    raise_argument(Reason::kForeignHandle,
+                   "handle: expected an engine of this runtime, found one of another runtime; release it "
+                   "through the runtime that loaded it");
   EngineHandle handle = engine.copy();
-  without_gil([&] {
-    self->release_engine(handle);
-    return 0;
-  });
-  // Another runtime's handle is left as it is: it was not this one's to release.
-  const bool is_ours = engine.ref->owner == self.owner;
-  if (is_ours) engine.ref->handle = EngineHandle();
+  without_gil([&] { return self->release_engine(handle), 0; });
+  engine.ref->handle = EngineHandle();
 }
 
 PyLane create_lane(const PyRuntime& self, const std::string& consumer) {
@@ -168,7 +168,7 @@ void define_loading(nb::class_<PyRuntime>& runtime) {
   runtime.def(
       "release_engine", &release_engine, "handle"_a,
       "Gives the engine up, for every holder, and resets the handle. Idempotent. Bound inferences that "
-      "outlive it answer engine_released.");
+      "outlive it answer engine_released. Another runtime's handle: InvalidArgumentError (foreign_handle).");
 }
 
 void define_running(nb::class_<PyRuntime>& runtime) {

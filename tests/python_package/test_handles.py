@@ -38,7 +38,7 @@ def test_a_handle_of_another_runtime_is_refused(runtime, flight_set, make_runtim
     for call in (lambda: other.info(engine), lambda: other.infer(engine, {"x": X}), lambda: other.bind(engine, lane),
                  lambda: other.bind(own, lane), lambda: other.infer(own, {"x": X}, lane=lane)):
         assert "another runtime" in foreign(call)
-    other.release_engine(engine)  # not this one's to release
+    assert "another runtime" in foreign(lambda: other.release_engine(engine))  # not this one's to release
     assert engine and runtime.infer(engine, {"x": X}) and own != engine
 
 
