@@ -238,26 +238,29 @@ tell([read.inference.lightglue_lanes, read.mode.value, list(read.consumers), pre
 
 
 def test_threads_share_the_record_of_the_flight(plane):
-    """It was read while another thread wrote it: the process fell."""
+    """It was read while another thread wrote it, and written by two at once: the process fell."""
     told = plane.run(BUILD + """
 import threading
-flight, odd, start = pre.flight, set(), threading.Barrier(4)
-def use():
-    start.wait()
-    for _ in range(150):
-        flight.begin(pre.set_id)
-        odd.add(flight.phase_for(pre.set_id))
+flight, odd, names, over = pre.flight, set(), ["a" * 2000, "b" * 3000], []
+flight.begin(names[0])
+def write():
+    for number in range(400):
+        flight.begin(names[number % 2])
+def read():
+    while not over:
         odd.add(flight.set_in_flight)
-        flight.end()
-        odd.add(flight.set_in_flight)
-threads = [threading.Thread(target=use) for _ in range(4)]
-for thread in threads:
+        odd.add(flight.phase_for(names[0]))
+writers, readers = ([threading.Thread(target=use) for _ in range(3)] for use in (write, read))
+for thread in writers + readers:
     thread.start()
-for thread in threads:
+for thread in writers:
     thread.join()
-tell([sorted(odd - {"", "F2", "F8", pre.set_id}), flight.begin(pre.set_id), flight.set_in_flight == pre.set_id])
+over.append(True)
+for thread in readers:
+    thread.join()
+tell(len(odd - {*names, "F2", "F8"}))
 """)
-    assert told == [[], 1, True]
+    assert told == 0
 
 
 @pytest.mark.parametrize("mode", ["banana", "REPLAY", "", None, 1])
