@@ -3,6 +3,7 @@
 #include "config.h"
 #include "fields.h"
 #include "handles.h"
+#include "interruptible.h"
 #include "module.h"
 #include "nanobind/stl/string.h"
 #include "recorder.h"
@@ -80,13 +81,17 @@ nb::object build(nb::handle given, nb::handle host, nb::handle recorder, bool is
   if (auto added = recorder_of(recorder)) recorders.push_back(std::move(added));
   owner->events.open(
       unwrap(without_gil([&] { return start_events(config.inference, std::move(recorders)); })));
-  note_runtime_built();
-  auto built = without_gil([&] {
+  const auto begin = [&] {
     auto constructed = construct(*owner, config, on, is_dry, root);
     if (!constructed.ok()) tell_refusal(owner->events, constructed.error());
     return constructed;
-  });
-  return wrap(std::move(owner), unwrap(std::move(built)));
+  };
+  const auto drop = [](Result<PreConstruction>& built) {
+    if (built.ok()) static_cast<void>(PreConstruction(*std::move(built)));
+  };
+  auto built = unwrap(interruptible(begin, drop));
+  note_runtime_built();
+  return wrap(std::move(owner), std::move(built));
 }
 
 /// One call of the record at a time, whichever threads ask. Writing it may take long: without the GIL.

@@ -3,6 +3,7 @@
 #include "arrays_in.h"
 #include "arrays_out.h"
 #include "fields.h"
+#include "interruptible.h"
 #include "module.h"
 #include "nanobind/ndarray.h"
 #include "nanobind/stl/optional.h"
@@ -112,8 +113,8 @@ nb::object match_batch(const PyLightGlue& self, nb::handle as, nb::handle bs,
 
 nb::object create(nb::object runtime, const PyEngineHandle& engine, nb::handle lanes,
                   std::size_t warm_up_pairs, int warm_up_rounds) {
-  check_process();
   const auto& source = nb::cast<const PyRuntime&>(runtime);
+  check_open(*source.owner);
   LightGlueOptions options;
   options.warm_up_pairs = warm_up_pairs;
   options.warm_up_rounds = warm_up_rounds;
@@ -123,8 +124,10 @@ nb::object create(nb::object runtime, const PyEngineHandle& engine, nb::handle l
     options.lanes.push_back(on->ref->lane);
   }
   const EngineHandle handle = engine.copy();
-  std::shared_ptr<LightGlueRuntime> lightglue =
-      unwrap(without_gil([&] { return LightGlueRuntime::create(source.owner->runtime, handle, options); }));
+  using Made = Result<std::unique_ptr<LightGlueRuntime>>;
+  std::shared_ptr<LightGlueRuntime> lightglue = unwrap(interruptible(
+      [&]() -> Made { return LightGlueRuntime::create(source.owner->runtime, handle, options); },
+      [](Made& made) { made = std::unique_ptr<LightGlueRuntime>(); }));
   return wrap_lightglue(std::move(lightglue), source.owner, std::move(runtime));
 }
 

@@ -1,4 +1,6 @@
 // skua.InferenceRuntime.
+#include <algorithm>
+
 #include "arrays_in.h"
 #include "arrays_out.h"
 #include "bound.h"
@@ -43,41 +45,78 @@ PyRuntime build_runtime(nb::handle fields, nb::handle role, nb::handle host, nb:
   open_events(*owner, environment.config, recorder, is_logged);
   environment.events = &owner->events;
   environment.cancel_requested = &owner->cancel_requested;
-  note_runtime_built();
-  owner->runtime = unwrap(without_gil([&]() -> Result<std::shared_ptr<InferenceRuntime>> {
+  using Built = Result<std::shared_ptr<InferenceRuntime>>;
+  const auto build = [&]() -> Built {
     environment.host = given ? *given : probe_host();
     SKUA_ASSIGN_OR_RETURN(auto runtime, build_inference_runtime(std::move(environment)));
     return std::shared_ptr<InferenceRuntime>(std::move(runtime));
-  }));
+  };
+  const auto drop = [](Built& built) { built = std::shared_ptr<InferenceRuntime>(); };
+  owner->runtime = unwrap(interruptible(build, drop));
+  note_runtime_built();
   return {std::move(owner)};
 }
 
+/// Sets the flag for the compile that has the turn, and takes it back with it.
+class CancelFlag {
+ public:
+  explicit CancelFlag(RuntimeOwner& owner) : turn_(owner.compiles), flag_(owner.cancel_requested) {}
+  CancelFlag(const CancelFlag&) = delete;
+  CancelFlag& operator=(const CancelFlag&) = delete;
+  ~CancelFlag() { flag_ = false; }
+  void set() noexcept { flag_ = true; }
+
+ private:
+  Turn turn_;
+  std::atomic<bool>& flag_;
+};
+
 nb::object compile_engine(const PyRuntime& self, nb::handle model_path, nb::handle build_config) {
-  check_process();
+  check_open(*self.owner);
   const auto model = read_as<std::filesystem::path>(model_path, "model_path");
   const auto build = read_as<BuildConfig>(build_config, "build_config");
   const auto published = [](const Result<EngineCacheEntry>&) {};  // whole, and good to have
-  return to_python(unwrap(interruptible(
-      self.owner->cancel_requested, [&] { return self->compile_engine(model, build); }, published)));
+  CancelFlag flag(*self.owner);
+  check_open(*self.owner);  // it may have waited long
+  return to_python(unwrap(
+      interruptible([&] { return self->compile_engine(model, build); }, published, [&] { flag.set(); })));
 }
 
 PyEngineHandle deserialize_engine(const PyRuntime& self, nb::handle entry) {
-  check_process();
+  check_open(*self.owner);
   const auto wanted = read_as<EngineCacheEntry>(entry, "entry");
-  return self.wrap(unwrap(without_gil([&] { return self->deserialize_engine(wanted); })));
+  const auto give_up = [&](Result<EngineHandle>& loaded) {
+    if (loaded.ok()) self->release_engine(*loaded);
+  };
+  return self.wrap(unwrap(interruptible([&] { return self->deserialize_engine(wanted); }, give_up)));
 }
 
 nb::object load_flight_set(const PyRuntime& self, nb::handle set_dir, nb::handle policy) {
-  check_process();
+  check_open(*self.owner);
   const auto folder = read_as<std::filesystem::path>(set_dir, "set_dir");
   const auto gate = read_as<GatePolicy>(policy, "policy");
   const auto give_up = [&](Result<EngineSet>& loaded) {
     if (!loaded.ok()) return;
     for (EngineSet::Item& item : loaded->engines) self->release_engine(item.handle);
   };
-  const EngineSet set = unwrap(interruptible(
-      self.owner->cancel_requested, [&] { return self->load_flight_set(folder, gate); }, give_up));
+  const EngineSet set = unwrap(interruptible([&] { return self->load_flight_set(folder, gate); }, give_up));
   return to_python(self, set);
+}
+
+/// Waits for nothing that is not known, nor for ever.
+std::chrono::milliseconds drain_limit(double timeout_s) {
+  constexpr double kMost = 3600;
+  if (!(timeout_s >= 0)) refuse_field("timeout_s", "seconds, 0 or more", nb::float_(timeout_s));
+  const std::chrono::duration<double> limit(std::min(timeout_s, kMost));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(limit);
+}
+
+bool drain_events(const PyRuntime& self, double timeout_s) {
+  check_process();  // of a closed runtime everything was told
+  const std::chrono::milliseconds limit = drain_limit(timeout_s);
+  std::atomic<bool> is_given_up{false};
+  return interruptible([&] { return self.owner->events.drain(limit, [&] { return is_given_up.load(); }); },
+                       [](bool) {}, [&] { is_given_up = true; });
 }
 
 /// `copy=True`: what the engine takes, made of whatever the caller has.
@@ -98,7 +137,7 @@ nb::dict converted(const PyRuntime& self, const EngineHandle& handle, const nb::
 nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, const nb::dict& inputs,
                  std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns,
                  const PyLane* lane, bool is_copied) {
-  check_process();
+  check_open(*self.owner);
   const EngineHandle handle = engine.copy();
   const nb::dict given = is_copied ? converted(self, handle, inputs) : inputs;
   BorrowedArrays arrays(given.size());
@@ -121,7 +160,7 @@ nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, const nb::
 }
 
 void release_engine(const PyRuntime& self, PyEngineHandle& engine) {
-  check_process();
+  check_open(*self.owner);
   // The library leaves such a handle alone and says nothing; here the caller would hold it for released.
   if (engine.ref->owner != self.owner)
     raise_argument(Reason::kForeignHandle,
@@ -133,12 +172,12 @@ void release_engine(const PyRuntime& self, PyEngineHandle& engine) {
 }
 
 PyLane create_lane(const PyRuntime& self, const std::string& consumer) {
-  check_process();
+  check_open(*self.owner);
   return {make_kept<LaneRef>(self.owner, unwrap(without_gil([&] { return self->create_lane(consumer); })))};
 }
 
 nb::object info_of(const PyRuntime& self, const PyEngineHandle& engine) {
-  check_process();
+  check_open(*self.owner);
   const EngineHandle handle = engine.copy();
   return to_python(unwrap(without_gil([&] { return self->info(handle); })));
 }
@@ -183,7 +222,7 @@ void define_running(nb::class_<PyRuntime>& runtime) {
   runtime.def(
       "bind",
       [](const PyRuntime& self, const PyEngineHandle& engine, const PyLane& lane) {
-        check_process();
+        check_open(*self.owner);
         return bind(self, engine, lane);
       },
       "handle"_a, "lane"_a, "Places memory for (engine, lane), once.");
@@ -195,7 +234,7 @@ void define_running(nb::class_<PyRuntime>& runtime) {
   runtime.def(
       "seal",
       [](const PyRuntime& self) {
-        check_process();
+        check_open(*self.owner);
         without_gil([&] { return self->seal(), 0; });
       },
       "From here on nothing is created any more. Idempotent.");
@@ -209,7 +248,7 @@ void define_telling(nb::class_<PyRuntime>& runtime) {
   runtime.def(
       "start_telemetry",
       [](const PyRuntime& self) {
-        check_process();
+        check_open(*self.owner);
         unwrap(without_gil([&] { return self->start_telemetry(); }));
       },
       "Starts reading the configured thermal source. An airborne runtime comes with it started. "
@@ -217,23 +256,40 @@ void define_telling(nb::class_<PyRuntime>& runtime) {
   runtime.def(
       "thermal_state",
       [](const PyRuntime& self) {
-        check_process();
+        check_open(*self.owner);
         return to_python(self->thermal_state());
       },
       nb::sig("def thermal_state(self) -> skua.types.ThermalState"),
       "The last snapshot; never blocks. Without telemetry: not available, and not throttled.");
   runtime.def(
-      "drain_events",
-      [](const PyRuntime& self, double timeout_s) {
-        check_process();
-        const std::chrono::duration<double> limit(timeout_s);
-        return without_gil([&] {
-          return self.owner->events.drain(std::chrono::duration_cast<std::chrono::milliseconds>(limit));
-        });
-      },
-      "timeout_s"_a = 1.0,
+      "drain_events", &drain_events, "timeout_s"_a = 1.0,
       "Waits until what was told so far has reached the log and the recorders. False: the time passed "
-      "first.");
+      "first, or the runtime was closed. At most an hour.");
+}
+
+void define_closing(nb::class_<PyRuntime>& runtime) {
+  constexpr const char* kClose =
+      "Releases every engine and ends the log and the recorders, after what was told so far. Calls "
+      "afterwards raise "
+      "InvalidArgumentError, runs of bound inferences InferenceError (engine_released). Idempotent; `with` "
+      "calls "
+      "it. A recorder that refers to its runtime is a cycle that Python's collector cannot see: it goes with "
+      "close(), or with the process.";
+  const auto end = [](const PyRuntime& self) {
+    check_process();
+    close(*self.owner);
+  };
+  runtime.def("close", end, kClose);
+  runtime.def(
+      "__enter__",
+      [](nb::handle_t<PyRuntime> self) {
+        check_open(*nb::cast<const PyRuntime&>(self).owner);
+        return nb::borrow(self);
+      },
+      nb::sig("def __enter__(self) -> InferenceRuntime"));
+  runtime.def(
+      "__exit__", [end](const PyRuntime& self, const nb::args&) { end(self); },
+      nb::sig("def __exit__(self, *exception: object) -> None"));
 }
 
 }  // namespace
@@ -263,6 +319,7 @@ void bind_runtime(nb::module_& module) {
   define_loading(runtime);
   define_running(runtime);
   define_telling(runtime);
+  define_closing(runtime);
   module.def("_build_runtime", &build_runtime, "fields"_a, "role"_a, "host"_a.none(), "recorder"_a.none(),
              "is_logged"_a, "thermal_root"_a);
 }

@@ -176,8 +176,10 @@ PyBound bind(const PyRuntime& runtime, const PyEngineHandle& engine, const PyLan
     SKUA_ASSIGN_OR_RETURN(BoundInference bound, runtime->bind(handle, on));
     return Placed{std::move(info), std::move(bound)};
   }));
-  return PyBound(
-      make_kept<BoundRef>(runtime.owner, handle, std::move(placed.info), std::move(placed.bound), Error()));
+  auto ref =
+      make_kept<BoundRef>(runtime.owner, handle, std::move(placed.info), std::move(placed.bound), Error());
+  remember(runtime.owner->bounds, ref);
+  return PyBound(std::move(ref));
 }
 
 namespace {

@@ -23,7 +23,11 @@ struct PyRuntime {
   InferenceRuntime& operator*() const noexcept { return *owner->runtime; }
   InferenceRuntime* operator->() const noexcept { return owner->runtime.get(); }
 
-  PyEngineHandle wrap(EngineHandle handle) const { return {make_kept<EngineRef>(owner, std::move(handle))}; }
+  PyEngineHandle wrap(EngineHandle handle) const {
+    auto ref = make_kept<EngineRef>(owner, std::move(handle));
+    remember(owner->engines, ref);
+    return {std::move(ref)};
+  }
 };
 
 /// A skua.EngineSet, whose handles belong to `runtime`.

@@ -1,7 +1,6 @@
 // Long work that Ctrl-C ends in order: on a thread of its own, while this one looks for signals.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <functional>
@@ -19,14 +18,15 @@ namespace skua::python {
 /// Returns what a handler raised, where one did; invalid: none did.
 nanobind::object run_watched(const std::function<void()>& work, const std::function<void()>& interrupt);
 
-/// The result of `work`, which holds no Python object. When a signal's handler raises, `cancel` is true until
-/// the work has ended; then `undo` is called with its result, without the GIL, and what was raised goes on.
+/// The result of `work`, which holds no Python object. When a signal's handler raises, `interrupt` is called
+/// and the work's end waited for; then `undo` is called with its result, without the GIL, and what was raised
+/// goes on.
 template <typename Work, typename Undo>
-auto interruptible(std::atomic<bool>& cancel, Work&& work, Undo&& undo) {
+auto interruptible(
+    Work&& work, Undo&& undo, const std::function<void()>& interrupt = [] {}) {
   std::optional<decltype(work())> result;
-  const nanobind::object raised = run_watched([&] { result.emplace(work()); }, [&] { cancel = true; });
+  const nanobind::object raised = run_watched([&] { result.emplace(work()); }, interrupt);
   if (!raised.is_valid()) return *std::move(result);
-  cancel = false;
   if (result) without_gil([&] { return undo(*result), 0; });
   PyErr_SetObject(raised.type().ptr(), raised.ptr());
   throw nanobind::python_error();

@@ -11,13 +11,17 @@ namespace skua::python {
 /// Called once, by the module.
 void watch_forks();
 
-/// From here on a child of fork() has handles whose threads, locks and SDKs stayed with its parent.
+/// A child of fork() has handles whose threads, locks and SDKs stayed with its parent where the parent holds
+/// the owner of a runtime at that moment (one that is being built among them), or has built one before: its
+/// SDK's threads stay for the life of the process. A build that failed leaves nothing behind.
+void note_owner(int change) noexcept;
 void note_runtime_built() noexcept;
 
-/// Whether this process is such a child. A child of a parent that had built no runtime is none.
+/// Whether this process is such a child.
 bool is_forked() noexcept;
 
-/// Refuses every call in such a child.
+/// Refuses the call in such a child. Asked by what uses a runtime, a handle or the record of a flight, and by
+/// what builds one; file names, digests, sidecars, verdicts and configurations need none and go on there.
 void refuse_forked();
 inline void check_process() {
   if (is_forked()) refuse_forked();

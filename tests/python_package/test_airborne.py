@@ -8,6 +8,7 @@ import package
 import pytest
 import trees
 from networks import DESCRIPTOR, KEYPOINTS
+from test_compile import WATCHED
 
 import skua
 
@@ -275,3 +276,13 @@ def test_control_both_modes_are_known():
     with pytest.raises(skua.SkuaError) as refused:  # live: a flight, which has no state folder here
         skua.build_pre_constructed(dataclasses.replace(REPLAY, mode="live"))
     assert refused.value.reason == "not_found"
+
+
+@pytest.mark.alone
+def test_a_handler_runs_while_the_component_is_built(plane):
+    """What was built is let go: the state folder's lock with it."""
+    share, set_id = plane.run(WATCHED + """
+share = interrupted(lambda: skua.build_pre_constructed(sys.argv[1]))
+print(json.dumps([share, skua.build_pre_constructed(sys.argv[1]).set_id]))
+""")
+    assert share != "done" and share < 0.8 and set_id == plane.set_id, share

@@ -199,3 +199,78 @@ def test_scalars_are_not_rounded(ground, tmp_path):
     for wrong in (1.5, "7", True, None, np.float64(1.5)):
         with pytest.raises(skua.InvalidArgumentError, match="workspace_mb"):
             ground.compile_engine(model, skua.BuildConfig(precision=skua.Precision.FP32, workspace_mb=wrong))
+
+
+SHARED = """
+import json, os, pathlib, signal, sys, threading, time
+import skua
+config = {"runtime": "onnx_trt_ep", "execution_provider": "cpu", "engine_cache_dir": sys.argv[2]}
+runtime = skua.build_inference_runtime(config, role="ground")
+def compile(name):
+    build = skua.BuildConfig(precision=skua.Precision.FP32, model_name=name)
+    try:
+        return runtime.compile_engine(sys.argv[1], build).model
+    except skua.SkuaError as error:
+        return error.reason
+said, order = {}, []
+def other():
+    said["other"] = compile("first")
+    order.append("other")
+thread = threading.Thread(target=other)
+thread.start()
+while not list(pathlib.Path(sys.argv[2]).glob(".staging-*")):
+    time.sleep(0.005)
+threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    said["main"] = compile("second")
+except KeyboardInterrupt:
+    said["main"] = "interrupted"
+    order.append("main")
+thread.join()
+print(json.dumps([said, order, compile("third")]))
+"""
+
+
+@pytest.mark.alone
+def test_control_c_in_one_thread_leaves_the_builds_of_others(tmp_path):
+    """And it is heard while a build waits for its turn."""
+    import networks
+
+    (tmp_path / "cache").mkdir()
+    told = package.run(SHARED, networks.slow(tmp_path / "slow.onnx", rounds=400), tmp_path / "cache")
+    assert told == [{"other": "first", "main": "interrupted"}, ["main", "other"], "third"]
+
+
+WATCHED = """
+import json, os, signal, sys, threading, time
+import skua
+heard = []
+class Enough(Exception):
+    pass
+def hear(*_):
+    heard.append(time.monotonic())
+    raise Enough
+signal.signal(signal.SIGTERM, hear)
+
+def interrupted(call):
+    begin = time.monotonic()
+    threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+    try:
+        call()
+        return "done"
+    except Enough:
+        return (heard[-1] - begin) / (time.monotonic() - begin)
+"""
+
+
+@pytest.mark.alone
+def test_a_handler_runs_while_a_matcher_is_made(place):
+    """Not when it is made: as a share of the call's time, whatever the machine."""
+    share, made = package.run(WATCHED + """
+runtime = skua.build_inference_runtime({"runtime": "onnx_trt_ep", "execution_provider": "cpu"}, role="ground")
+engine = runtime.load_flight_set(sys.argv[1], skua.GatePolicy(allow_unsigned=True))["matcher"]
+lanes = [runtime.create_lane("c3")]
+share = interrupted(lambda: skua.LightGlueRuntime.create(runtime, engine, lanes, warm_up_rounds=4000))
+print(json.dumps([share, skua.LightGlueRuntime.create(runtime, engine, lanes).descriptor_dim()]))
+""", place.current())
+    assert share != "done" and share < 0.6 and made, share

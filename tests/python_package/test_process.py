@@ -279,3 +279,29 @@ print("ending", flush=True)
         _, stderr = process.communicate(timeout=package.PATIENCE_S)
     assert process.returncode in (0, 1), f"{process.returncode}\n{stderr}"
     assert "KeyboardInterrupt" in stderr and "terminate" not in stderr
+
+
+def test_a_build_that_failed_leaves_children_free(place):
+    told = package.run(BEGIN + """
+class Recorder:
+    def enqueue(self, record):
+        pass
+said = []
+for fields in ({**CPU, "onnxruntime_library": "/nowhere/libonnxruntime.so"}, CPU):
+    try:
+        runtime = skua.build_inference_runtime(fields, role="ground", recorder=Recorder())
+    except skua.SkuaError as error:
+        said.append(error.reason)
+    else:
+        del runtime
+    child = os.fork()
+    if child == 0:
+        try:
+            build()
+        except skua.InvalidArgumentError:
+            os._exit(4)
+        os._exit(3)
+    said.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(json.dumps(said))
+""", place.current())
+    assert told == ["sdk_missing", 3, 4]  # its SDK's threads outlive a runtime that was built

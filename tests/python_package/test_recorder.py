@@ -131,3 +131,73 @@ def test_the_embedded_recorder_is_the_configurations(make_runtime, place, tmp_pa
     assert quiet.infer(load(quiet, place)["add_relu"], {"x": X})
     with pytest.raises(skua.InvalidArgumentError, match="recorder_dir"):
         make_runtime(log=True, log_sink="none", recorder_dir=blocked)
+
+
+def a_cycle(make_runtime):
+    import weakref
+
+    recorder = Recorder()
+    recorder.runtime = make_runtime(recorder=recorder)
+    return weakref.ref(recorder)
+
+
+def test_close_frees_a_recorder_that_knows_its_runtime(make_runtime):
+    import gc
+
+    gone = a_cycle(make_runtime)
+    gc.collect()
+    assert gone() is not None  # the control, and what the documentation says
+    with gone().runtime:
+        pass
+    gc.collect()
+    assert gone() is None
+
+
+def test_after_close_everything_answers(make_runtime, place, tmp_path):
+    recorder = Recorder()
+    runtime = make_runtime(recorder=recorder)
+    engines, lane = load(runtime, place), runtime.create_lane("other")
+    engine, bound = engines["several"], runtime.bind(engines["add_relu"], lane)
+    bound.run()
+    runtime.close()
+    runtime.close()
+    assert "c7.engines_ready" in recorder.kinds() and not engine
+    count = len(recorder.records)
+    for call in (lambda: runtime.infer(engine, {"x": X}), lambda: runtime.bind(engine, lane), lambda: load(runtime, place),
+                 lambda: runtime.create_lane("late"), lambda: runtime.info(engine), runtime.thermal_state, runtime.seal,
+                 lambda: runtime.compile_engine(tmp_path / "x.onnx", skua.BuildConfig()), runtime.__enter__,
+                 lambda: skua.LightGlueRuntime.create(runtime, engine, [lane])):
+        with pytest.raises(skua.InvalidArgumentError, match="was closed"):
+            call()
+    with pytest.raises(skua.InferenceError) as released:
+        bound.run()
+    assert released.value.reason == "engine_released" and runtime.drain_events()
+    assert runtime.current_runtime_label() == "onnx_trt_ep" and len(recorder.records) == count
+
+
+def test_close_ends_a_drain(make_runtime, place):
+    still, answers = threading.Event(), []
+
+    class Still(Recorder):
+        def enqueue(self, record):
+            still.wait()
+
+    runtime = make_runtime(recorder=Still())
+    load(runtime, place)
+    drain = threading.Thread(target=lambda: answers.append(runtime.drain_events(3000)))
+    drain.start()
+    time.sleep(0.2)
+    assert not answers  # the control
+    runtime.close()
+    drain.join(120)
+    still.set()
+    assert answers == [False]
+
+
+def test_a_drain_asks_for_seconds(make_runtime):
+    runtime = make_runtime(recorder=Recorder())
+    for wrong in (float("nan"), -1, -0.001):
+        with pytest.raises(skua.InvalidArgumentError, match="timeout_s"):
+            runtime.drain_events(wrong)
+    for long in (float("inf"), 1e300, 1e18, 0.5):
+        assert runtime.drain_events(long)
