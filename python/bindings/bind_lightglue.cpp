@@ -35,7 +35,7 @@ class KeypointSets {
   explicit KeypointSets(std::size_t most) : arrays_(kArraysOfASet * most) {}
 
   KeypointSet add(nb::handle value) {
-    const Fields fields(value, "keypoints", "KeypointSet");
+    const Fields fields(value, "keypoints", "KeypointSet", Accepted::kAnyAlike);
     KeypointSet set;
     set.keypoints = arrays_.add(fields.attribute("keypoints"), {"array", "keypoints"});
     set.descriptors = arrays_.add(fields.attribute("descriptors"), {"array", "descriptors"});

@@ -13,11 +13,33 @@ namespace {
 namespace nb = nanobind;
 using nb::literals::operator""_a;
 
+/// What the field's default is, in words; an unknown field is set_field's to refuse.
+std::string_view kind_of(const char* field) {
+  const nb::object fields = type_named("RuntimeConfig").attr("__dataclass_fields__");
+  if (PyMapping_HasKeyString(fields.ptr(), field) == 0) return "a text, a number, True or False";
+  const nb::object usual = fields[field].attr("default");
+  if (PyBool_Check(usual.ptr()) != 0) return "True or False";
+  if (PyLong_Check(usual.ptr()) != 0) return "a whole number";
+  return PyFloat_Check(usual.ptr()) != 0 ? "a number" : "a text or a path";
+}
+
+/// A number as Python's own: NumPy's are written otherwise. Invalid: it is none.
+nb::object plain_number(nb::handle value) {
+  const bool is_whole = PyIndex_Check(value.ptr()) != 0;
+  const bool is_number = is_whole || PyFloat_Check(value.ptr()) != 0 || nb::hasattr(value, "__float__");
+  if (!is_number) return {};
+  nb::object number = nb::steal(is_whole ? PyNumber_Index(value.ptr()) : PyNumber_Float(value.ptr()));
+  PyErr_Clear();
+  return number;
+}
+
 /// As a configuration file has it.
 std::string field_text(nb::handle value, const char* field) {
   if (PyBool_Check(value.ptr()) != 0) return value.ptr() == Py_True ? "true" : "false";
-  if (PyLong_Check(value.ptr()) != 0 || PyFloat_Check(value.ptr()) != 0) return nb::repr(value).c_str();
   if (PyUnicode_Check(value.ptr()) != 0) return read_as<std::string>(value, field);
+  if (const nb::object number = plain_number(value); number.is_valid()) return nb::repr(number).c_str();
+  if (!nb::hasattr(value, "__fspath__") && PyBytes_Check(value.ptr()) == 0)
+    refuse_field(field, kind_of(field), value);
   return read_as<std::filesystem::path>(value, field).string();
 }
 

@@ -83,8 +83,14 @@ void read(nb::handle value, const char* field, TensorSpec& into) {
 }
 
 void read(nb::handle value, const char* field, OptimizationProfile& into) {
-  Fields(value, field, "OptimizationProfile")("input_name", into.input_name)("min", into.min)(
-      "opt", into.opt)("max", into.max);
+  if (PyTuple_Check(value.ptr()) != 0 && PyTuple_Size(value.ptr()) == 4) {  // as the stack's table has it
+    read(nb::object(value[0]), field, into.input_name);
+    read(nb::object(value[1]), field, into.min);
+    read(nb::object(value[2]), field, into.opt);
+    return read(nb::object(value[3]), field, into.max);
+  }
+  Fields(value, field, "OptimizationProfile", Accepted::kAnyAlike)("input_name", into.input_name)(
+      "min", into.min)("opt", into.opt)("max", into.max);
 }
 
 void read(nb::handle value, const char* field, HostTuple& into) {
@@ -94,13 +100,40 @@ void read(nb::handle value, const char* field, HostTuple& into) {
       "cuda_runtime", into.cuda_runtime)("cpu_arch", into.cpu_arch)("cpu_features", into.cpu_features);
 }
 
-Fields::Fields(nb::handle object, const char* field, const char* type) : object_(object) {
-  if (PyObject_IsInstance(object.ptr(), type_named(type).ptr()) == 1) return;
+Fields::Fields(nb::handle object, const char* field, const char* type, Accepted accepted)
+    : object_(object), field_(field), type_(type) {
+  if (accepted == Accepted::kAnyAlike || PyObject_IsInstance(object.ptr(), type_named(type).ptr()) == 1)
+    return;
   PyErr_Clear();
   refuse_field(field, std::string("a skua.") + type, object);
 }
 
-nb::object Fields::attribute(const char* name) const { return object_.attr(name); }
+nb::object Fields::attribute(const char* name) const {
+  const nb::object found = nb::steal(PyObject_GetAttrString(object_.ptr(), name));
+  if (found.is_valid()) return found;
+  if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw nb::python_error();
+  PyErr_Clear();
+  return default_of(name);
+}
+
+nb::object Fields::default_of(const char* name) const {
+  const nb::object field = type_named(type_).attr("__dataclass_fields__")[name];
+  const nb::object missing = nb::module_::import_("dataclasses").attr("MISSING");
+  if (!field.attr("default").is(missing)) return field.attr("default");
+  if (!field.attr("default_factory").is(missing)) return field.attr("default_factory")();
+  refuse_without(name);
+}
+
+void Fields::refuse_without(const char* name) const {
+  const std::string kind = nb::str(object_.type().attr("__name__")).c_str();
+  raise_argument(Reason::kInvalidArgument, std::string(field_) + ": expected the attribute '" + name +
+                                               "', as a skua." + type_ + " has it; a " + kind + " has none");
+}
+
+const Fields& Fields::demand(const char* name) const {
+  if (!nb::hasattr(object_, name)) refuse_without(name);
+  return *this;
+}
 
 std::vector<nb::object> Fields::items_of(nb::handle value, const char* name) {
   const nb::object tuple = nb::steal(PySequence_Tuple(value.ptr()));

@@ -48,11 +48,16 @@ T read_as(nanobind::handle value, const char* field) {
   return result;
 }
 
+/// What may stand for a class of skua.types.
+enum class Accepted { kInstances, kAnyAlike };
+
 /// The attributes of an object.
 class Fields {
  public:
-  /// Requires an instance of the class `type` of skua.types.
-  Fields(nanobind::handle object, const char* field, const char* type);
+  /// Requires an instance of the class `type` of skua.types; with kAnyAlike, any object that has the
+  /// attributes without a default there. What else it lacks has that default.
+  Fields(nanobind::handle object, const char* field, const char* type,
+         Accepted accepted = Accepted::kInstances);
 
   template <typename T>
   const Fields& operator()(const char* name, T& into) const {
@@ -60,9 +65,14 @@ class Fields {
     return *this;
   }
   nanobind::object attribute(const char* name) const;
+  /// An object that has only defaults is none that was meant: demands this one.
+  const Fields& demand(const char* name) const;
   static std::vector<nanobind::object> items_of(nanobind::handle value, const char* name);
 
  private:
+  /// Of the class of skua.types; InvalidArgumentError where it has none.
+  nanobind::object default_of(const char* name) const;
+  [[noreturn]] void refuse_without(const char* name) const;
   template <typename T>
   static void read_any(nanobind::handle value, const char* name, T& into) {
     read(value, name, into);
@@ -86,6 +96,8 @@ class Fields {
                                                                         const char* name);
 
   nanobind::handle object_;
+  const char* field_;
+  const char* type_;
 };
 
 }  // namespace skua::python

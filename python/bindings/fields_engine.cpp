@@ -27,7 +27,8 @@ void read(nb::handle value, const char* field, BuildRoute& into) {
 }
 
 void read(nb::handle value, const char* field, BuildConfig& into) {
-  const Fields fields(value, field, "BuildConfig");
+  const Fields fields(value, field, "BuildConfig", Accepted::kAnyAlike);
+  fields.demand("precision");
   fields("precision", into.precision)("workspace_mb", into.workspace_mb);
   fields("calibration_dataset", into.calibration_dataset)("fp32_source", into.fp32_source);
   fields("accuracy_dataset", into.accuracy_dataset)("accuracy", into.accuracy);
@@ -46,7 +47,7 @@ void read(nb::handle value, const char* field, CalibrationProvenance& into) {
 }
 
 void read(nb::handle value, const char* field, EngineCacheEntry& into) {
-  const Fields fields(value, field, "EngineCacheEntry");
+  const Fields fields(value, field, "EngineCacheEntry", Accepted::kAnyAlike);
   fields("engine_path", into.engine_path)("model", into.model)("runtime_label", into.runtime_label);
   fields("host", into.host)("precision", into.precision)("engine_sha256", into.engine_sha256);
   fields("size_bytes", into.size_bytes)("device_memory_bytes", into.device_memory_bytes);

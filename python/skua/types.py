@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -169,8 +169,8 @@ class EngineCacheEntry:
 
     engine_path: str
     model: str
-    runtime_label: str
-    host: HostTuple
+    runtime_label: str = ""
+    host: HostTuple = HostTuple()
     precision: Precision
     engine_sha256: str
     size_bytes: int = 0
@@ -247,6 +247,16 @@ class EngineSet:
         """The engine of that logical name; None when the set has none."""
         return next((item.handle for item in self.engines if item.model == model), None)
 
+    def __contains__(self, model: object) -> bool:
+        return any(item.model == model for item in self.engines)
+
+    def __iter__(self) -> Iterator[str]:
+        """Logical names, the most critical first."""
+        return (item.model for item in self.engines)
+
+    def __len__(self) -> int:
+        return len(self.engines)
+
     def __getitem__(self, model: str) -> EngineHandle:
         handle = self.find(model)
         if handle is None:
@@ -257,7 +267,8 @@ class EngineSet:
 
 @dataclass(frozen=True, kw_only=True)
 class ThermalState:
-    """The thermal snapshot that C4 reads. NaN and 0: not measured."""
+    """The thermal snapshot that C4 reads. NaN and 0: not measured; NaN is no equal of itself, so that two snapshots
+    without a temperature need not compare as equal."""
 
     cpu_temp_c: float = math.nan
     gpu_temp_c: float = math.nan
