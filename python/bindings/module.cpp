@@ -52,6 +52,7 @@ NB_MODULE(_skua, module) {
   skua::python::bind_config(module);
   skua::python::bind_airborne(module);
   skua::python::bind_files(module);
+  skua::python::bind_gate(module);
   skua::python::bind_errors(module);
   module.def("_finish", &finish);
 }

@@ -13,6 +13,7 @@ void bind_lightglue(nanobind::module_& module);
 void bind_config(nanobind::module_& module);
 void bind_airborne(nanobind::module_& module);
 void bind_files(nanobind::module_& module);
+void bind_gate(nanobind::module_& module);
 void bind_errors(nanobind::module_& module);
 
 }  // namespace skua::python

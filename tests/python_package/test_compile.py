@@ -87,6 +87,37 @@ def test_an_engine_that_was_changed_is_refused(ground, tmp_path):
         ground.deserialize_engine(entry)
 
 
+def test_the_gate_alone_refuses_in_its_order(ground, tmp_path):
+    """Faults are added from the last stage to the first: each hides those behind it."""
+    import dataclasses
+
+    entry = ground.compile_engine(tiny_models.add_relu(tmp_path / "add_relu.onnx"), FP32)
+    before = trees.tree(tmp_path / "cache")
+    skua.EngineGate.verify(entry.engine_path)
+    skua.EngineGate.verify(entry.engine_path, host=skua.probe_host(), precision="fp32")
+    assert trees.tree(tmp_path / "cache") == before
+
+    def refused(kind, path=entry.engine_path, **options):
+        with pytest.raises(kind) as error:
+            skua.EngineGate.verify(path, **options)
+        assert type(error.value) is kind
+        return error.value.reason
+
+    engine = bytearray(open(entry.engine_path, "rb").read())
+    engine[-1] ^= 1
+    open(entry.engine_path, "wb").write(engine)
+    open(entry.engine_path + ".sha256", "w").write(skua.Sha256Sidecar.digest(engine))
+    assert refused(skua.EngineHashMismatchError) == "manifest_hash_mismatch"
+    open(entry.engine_path + ".sha256", "w").write("0" * 64)
+    assert refused(skua.EngineHashMismatchError) == "sidecar_hash_mismatch"
+    os.unlink(entry.engine_path + ".sha256")
+    assert refused(skua.EngineSidecarMissingError) == "sidecar_missing"
+    assert refused(skua.EngineSchemaMismatchError, precision="fp16") == "precision_mismatch"
+    other = dataclasses.replace(skua.probe_host(), sm=87)
+    assert refused(skua.EngineSchemaMismatchError, host=other) == "host_mismatch"
+    assert refused(skua.EngineSchemaMismatchError, tmp_path / "cache" / "add_relu.onnx") == "engine_name_malformed"
+
+
 INTERRUPTED = """
 import json, os, signal, sys, threading, time
 import skua
