@@ -19,6 +19,17 @@ bool is_main_interpreter() {
   return false;
 }
 
+/// Runtimes and handles of before would be of classes that nobody has any more.
+bool is_imported = false;
+
+bool is_first_import() {
+  if (!is_imported) return true;
+  PyErr_SetString(PyExc_ImportError,
+                  "skua._skua was imported before in this process and taken out of sys.modules: expected one "
+                  "import; leave it there, or start a new process");
+  return false;
+}
+
 /// For the interpreter's exit: nothing of ours calls into it afterwards. Recorders first: they are Python,
 /// and may come back from calls of ours themselves. Where Ctrl-C ends the wait for one, threads that would
 /// come back to an interpreter that goes are stopped all the same.
@@ -55,9 +66,10 @@ NB_MODULE(_skua, module) {
   skua::python::bind_gate(module);
   skua::python::bind_errors(module);
   module.def("_finish", &finish);
+  is_imported = true;
 }
 #undef PyInit__skua
 
 extern "C" NB_EXPORT PyObject* PyInit__skua() {
-  return is_main_interpreter() ? skua_init_nanobind() : nullptr;
+  return is_main_interpreter() && is_first_import() ? skua_init_nanobind() : nullptr;
 }

@@ -305,3 +305,20 @@ for fields in ({**CPU, "onnxruntime_library": "/nowhere/libonnxruntime.so"}, CPU
 print(json.dumps(said))
 """, place.current())
     assert told == ["sdk_missing", 3, 4]  # its SDK's threads outlive a runtime that was built
+
+
+def test_a_second_import_is_refused(place):
+    told = package.run(BEGIN + """
+import warnings
+warnings.simplefilter("error")
+runtime, engine = build()
+for name in [name for name in sys.modules if name.split(".")[0] == "skua"]:
+    del sys.modules[name]
+try:
+    import skua as again
+    said = "imported"
+except ImportError as error:
+    said = str(error)
+print(json.dumps([said, runtime.infer(engine, {"x": x})["y"].shape]))  # the first one goes on
+""", place.current())
+    assert "imported before" in told[0] and told[1] == [1, 8], told
