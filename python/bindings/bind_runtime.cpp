@@ -119,33 +119,53 @@ bool drain_events(const PyRuntime& self, double timeout_s) {
                        [](bool) {}, [&] { is_given_up = true; });
 }
 
-/// `copy=True`: what the engine takes, made of whatever the caller has.
-nb::dict converted(const PyRuntime& self, const EngineHandle& handle, const nb::dict& inputs) {
-  const EngineInfo info = unwrap(self->info(handle));
-  const nb::object require = nb::module_::import_("numpy").attr("require");
-  nb::dict ready;
-  for (const auto& [key, value] : inputs) {
-    ready[key] = value;
-    const auto name = read_as<std::string>(key, "name of an input");
-    for (const TensorSpec& spec : info.inputs) {
-      if (spec.name == name) ready[key] = require(value, to_python(to_string(spec.dtype)), "CA");
-    }
+/// An input as the caller gave it, held for the whole call.
+struct GivenInput {
+  std::string name;
+  nb::object array;
+};
+
+/// The caller's own mapping is not looked at again: whatever is asked for its memory may run Python code, and
+/// with it other threads, that changes the mapping meanwhile.
+std::vector<GivenInput> given_inputs(nb::handle inputs) {
+  std::vector<std::pair<nb::object, nb::object>> items;
+  if (PyDict_Check(inputs.ptr()) != 0) {
+    items.reserve(nb::len(inputs));
+    for (const auto& [key, value] : nb::borrow<nb::dict>(inputs))
+      items.emplace_back(nb::borrow(key), nb::borrow(value));
+  } else {
+    items = mapping_items(inputs, "inputs");
   }
-  return ready;
+  std::vector<GivenInput> given;
+  given.reserve(items.size());
+  for (auto& [key, value] : items)
+    given.push_back({read_as<std::string>(key, "name of an input"), std::move(value)});
+  return given;
 }
 
-nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, const nb::dict& inputs,
+/// `copy=True`: what the engine takes, made of whatever the caller has.
+void convert(const PyRuntime& self, const EngineHandle& handle, std::vector<GivenInput>& inputs) {
+  const EngineInfo info = unwrap(self->info(handle));
+  const nb::object require = nb::module_::import_("numpy").attr("require");
+  for (GivenInput& input : inputs) {
+    for (const TensorSpec& spec : info.inputs) {
+      if (spec.name == input.name) input.array = require(input.array, to_python(to_string(spec.dtype)), "CA");
+    }
+  }
+}
+
+nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, nb::handle inputs,
                  std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns,
                  const PyLane* lane, bool is_copied) {
   check_open(*self.owner);
   const EngineHandle handle = engine.copy();
-  const nb::dict given = is_copied ? converted(self, handle, inputs) : inputs;
+  std::vector<GivenInput> given = given_inputs(inputs);
+  if (is_copied) convert(self, handle, given);
   BorrowedArrays arrays(given.size());
   TensorMap tensors;
-  for (const auto& [key, value] : given) {
-    auto name = read_as<std::string>(key, "name of an input");
-    const TensorView view = arrays.add(value, {"input", name, &*self, &handle});
-    unwrap(tensors.insert(std::move(name), Tensor::borrow(view)));
+  for (GivenInput& input : given) {
+    const TensorView view = arrays.add(input.array, {"input", input.name, &*self, &handle});
+    unwrap(tensors.insert(std::move(input.name), Tensor::borrow(view)));
   }
   InferOptions options = run_options(frame, deadline_ns);
   const Lane on = lane != nullptr ? lane->ref->lane : Lane();
@@ -212,9 +232,10 @@ void define_loading(nb::class_<PyRuntime>& runtime) {
 
 void define_running(nb::class_<PyRuntime>& runtime) {
   runtime.def(
-      "infer", &infer, "handle"_a, "inputs"_a, nb::kw_only(), "frame"_a = nb::none(),
+      "infer", &infer, "handle"_a, "inputs"_a.none(), nb::kw_only(), "frame"_a = nb::none(),
       "deadline_ns"_a = nb::none(), "lane"_a = nb::none(), "copy"_a = false,
-      nb::sig("def infer(self, handle: EngineHandle, inputs: dict[str, typing.Any], *, frame: int | None "
+      nb::sig("def infer(self, handle: EngineHandle, inputs: typing.Mapping[str, typing.Any], *, frame: int "
+              "| None "
               "= None, deadline_ns: int | None = None, lane: Lane | None = None, copy: bool = False) -> "
               "dict[str, numpy.typing.NDArray[typing.Any]]"),
       "One run with inputs given by name: NumPy arrays, or others that export DLPack, of the engine's "

@@ -144,15 +144,24 @@ std::vector<nb::object> Fields::items_of(nb::handle value, const char* name) {
   return items;
 }
 
-std::vector<std::pair<std::string, nb::object>> Fields::pairs_of(nb::handle value, const char* name) {
+std::vector<std::pair<nb::object, nb::object>> mapping_items(nb::handle value, const char* field) {
   const nb::object list =
       nb::steal(PyMapping_Check(value.ptr()) != 0 ? PyMapping_Items(value.ptr()) : nullptr);
   PyErr_Clear();
-  if (!list.is_valid()) refuse_field(name, "a mapping", value);
-  std::vector<std::pair<std::string, nb::object>> pairs;
+  if (!list.is_valid()) refuse_field(field, "a mapping", value);
+  std::vector<std::pair<nb::object, nb::object>> items;
   for (const nb::handle item : list) {
-    pairs.emplace_back(read_as<std::string>(nb::object(item[0]), name), nb::object(item[1]));
+    const bool is_pair = PyTuple_Check(item.ptr()) != 0 && PyTuple_Size(item.ptr()) == 2;
+    if (!is_pair) refuse_field(field, "a mapping, whose items are pairs", value);
+    items.emplace_back(nb::object(item[0]), nb::object(item[1]));
   }
+  return items;
+}
+
+std::vector<std::pair<std::string, nb::object>> Fields::pairs_of(nb::handle value, const char* name) {
+  std::vector<std::pair<std::string, nb::object>> pairs;
+  for (auto& [key, item] : mapping_items(value, name))
+    pairs.emplace_back(read_as<std::string>(key, name), std::move(item));
   return pairs;
 }
 

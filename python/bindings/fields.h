@@ -41,6 +41,10 @@ void read(nanobind::handle value, const char* field, BuildConfig& into);
 void read(nanobind::handle value, const char* field, EngineCacheEntry& into);
 void read(nanobind::handle value, const char* field, GatePolicy& into);
 
+/// The items of a mapping, each held.
+std::vector<std::pair<nanobind::object, nanobind::object>> mapping_items(nanobind::handle value,
+                                                                         const char* field);
+
 template <typename T>
 T read_as(nanobind::handle value, const char* field) {
   T result{};

@@ -190,8 +190,6 @@ def test_inputs_are_named_and_complete(runtime, flight_set):
         assert refused.value.reason == reason and word in refused.value.message
     with pytest.raises(skua.InvalidArgumentError, match="name of an input"):
         runtime.infer(engine, {3: x})
-    with pytest.raises(TypeError):
-        runtime.infer(engine, [x])
 
 
 # ---- what is converted when it is asked for --------------------------------------------------------------------------
