@@ -66,6 +66,13 @@ void check_same(const std::string& thing, const TensorView& source, const Tensor
 
 }  // namespace
 
+const nb::object& CachedArray::over(const TensorView& view, nb::handle keeper, bool is_writable) {
+  if (data != view.data || shape != view.shape || !array.is_valid()) {
+    *this = {view.data, view.shape, array_over(view, keeper, is_writable)};
+  }
+  return array;
+}
+
 std::optional<std::size_t> PyBoundOutputs::index_of(const std::string& name) const {
   const std::vector<TensorSpec>& specs = ref_->info.outputs;
   const auto found =
@@ -96,8 +103,9 @@ nb::dict PyBoundOutputs::all() {
 
 TensorView PyBoundOutputs::view_of(std::size_t index) const {
   const TensorView view = ref_->bound.output(index);
-  if (view.data != nullptr) return view;
   Error error = ref_->last_error;
+  // A result that lies there after a run of ours failed is somebody else's.
+  if (view.data != nullptr && error.reason == Reason::kNone) return view;
   if (error.reason == Reason::kNone) {
     error = {ErrorCode::kInference, Reason::kExecutionFailed, 0,
              ref_->info.model +
@@ -108,12 +116,7 @@ TensorView PyBoundOutputs::view_of(std::size_t index) const {
 }
 
 nb::object PyBoundOutputs::array_of(std::size_t index) {
-  const TensorView view = view_of(index);
-  Cached& cached = cached_[index];
-  if (cached.data != view.data || cached.shape != view.shape || !cached.array.is_valid()) {
-    cached = {view.data, view.shape, array_over(view, keeper_, false)};
-  }
-  return cached.array;
+  return cached_[index].over(view_of(index), keeper_, false);
 }
 
 void PyBoundOutputs::copy_into(const std::string& name, nb::handle array) {
@@ -131,21 +134,54 @@ void PyBoundOutputs::copy_into(const std::string& name, nb::handle array) {
   }
 }
 
-PyBound::PyBound(std::shared_ptr<BoundRef> ref) : ref_(std::move(ref)), keeper_(capsule_of(ref_)) {
-  for (std::size_t i = 0; i < ref_->info.inputs.size(); ++i) {
-    inputs_[ref_->info.inputs[i].name.c_str()] = array_over(ref_->bound.input(i), keeper_, true);
-  }
+PyBound::PyBound(std::shared_ptr<BoundRef> ref)
+    : ref_(std::move(ref)), keeper_(capsule_of(ref_)), cached_(ref_->info.inputs.size()) {
+  for (std::size_t i = 0; i < cached_.size(); ++i) shapes_.push_back(ref_->bound.input(i).shape);
+  refresh_inputs();
   outputs_ = nb::cast(PyBoundOutputs(ref_, keeper_));
 }
 
+void PyBound::refresh_inputs() {
+  for (std::size_t i = 0; i < cached_.size(); ++i) {
+    const nb::object before = cached_[i].array;
+    const nb::object& array = cached_[i].over(ref_->bound.input(i), keeper_, true);
+    if (!array.is(before)) inputs_[ref_->info.inputs[i].name.c_str()] = array;
+  }
+}
+
 /// Read-only: an array that is put there instead of being filled would not be the one that is run on.
-nb::object PyBound::inputs() const { return nb::steal(PyDictProxy_New(inputs_.ptr())); }
+nb::object PyBound::inputs() {
+  refresh_inputs();
+  return nb::steal(PyDictProxy_New(inputs_.ptr()));
+}
+
+std::optional<std::size_t> PyBound::foreign_shape() const noexcept {
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    if (ref_->bound.input(i).shape != shapes_[i]) return i;
+  }
+  return std::nullopt;
+}
 
 void PyBound::run(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns) {
   check_process();
+  if (const auto index = foreign_shape()) {
+    // What was filled in lies elsewhere in the input's memory now, or there is less of it than will be run
+    // on.
+    const TensorSpec& spec = ref_->info.inputs[*index];
+    ref_->last_error =
+        make_error(ErrorCode::kInference, Reason::kShapeMismatch,
+                   "input '" + spec.name + "' of " + ref_->info.model + ": expected shape " +
+                       shapes_[*index].to_string() + ", as it was set here, found " +
+                       ref_->bound.input(*index).shape.to_string() +
+                       ": another call on this lane has changed it; call set_shape again and fill the input");
+    raise_error(ref_->last_error);
+  }
   const InferOptions options = run_options(frame, deadline_ns);
   Status status = without_gil([&] { return ref_->bound.run(options); });
-  if (status.ok()) return;
+  if (status.ok()) {
+    if (ref_->last_error.reason != Reason::kNone) ref_->last_error = {};
+    return;
+  }
   Error error = std::move(status).error();
   // A busy lane is in the middle of somebody else's run; what it answers is not this one's to say.
   if (error.reason != Reason::kLaneBusy) ref_->last_error = error;
@@ -157,7 +193,10 @@ void PyBound::set_shape(const std::string& name, nb::handle shape) {
   const auto wanted = read_as<Shape>(shape, "shape");
   unwrap(without_gil([&] { return ref_->bound.set_shape(name, wanted); }));
   ref_->last_error = {};
-  inputs_[name.c_str()] = array_over(unwrap(ref_->bound.input(name)), keeper_, true);
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    if (ref_->info.inputs[i].name == name) shapes_[i] = wanted;
+  }
+  refresh_inputs();
 }
 
 void PyBound::copy_into(const std::string& name, nb::handle array) {

@@ -9,6 +9,15 @@
 
 namespace skua::python {
 
+/// An array over the lane's memory, as long as that is where and how large it was.
+struct CachedArray {
+  void* data = nullptr;
+  Shape shape;
+  nanobind::object array;
+
+  const nanobind::object& over(const TensorView& view, nanobind::handle keeper, bool is_writable);
+};
+
 /// The outputs of a bound inference, by name: read-only arrays, as of the last successful run. They keep
 /// engine and lane alive, not the object they come from: a cycle would wait for the garbage collector.
 class PyBoundOutputs {
@@ -24,32 +33,34 @@ class PyBoundOutputs {
   void copy_into(const std::string& name, nanobind::handle array);
 
  private:
-  struct Cached {
-    void* data = nullptr;
-    Shape shape;
-    nanobind::object array;
-  };
   std::optional<std::size_t> index_of(const std::string& name) const;
   TensorView view_of(std::size_t index) const;
   nanobind::object array_of(std::size_t index);
 
   std::shared_ptr<BoundRef> ref_;
   nanobind::object keeper_;
-  std::vector<Cached> cached_;
+  std::vector<CachedArray> cached_;
 };
 
 class PyBound {
  public:
   explicit PyBound(std::shared_ptr<BoundRef> ref);
-  nanobind::object inputs() const;
+  nanobind::object inputs();
   nanobind::object outputs() const { return outputs_; }
   void run(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns);
   void set_shape(const std::string& name, nanobind::handle shape);
   void copy_into(const std::string& name, nanobind::handle array);
 
  private:
+  /// The first input whose shape on the lane is not the one that was set here: an infer() on this lane, or
+  /// another object that is bound to it, has changed it.
+  std::optional<std::size_t> foreign_shape() const noexcept;
+  void refresh_inputs();
+
   std::shared_ptr<BoundRef> ref_;
-  nanobind::object keeper_;  ///< the arrays' owner: a capsule that holds `ref_`
+  nanobind::object keeper_;    ///< the arrays' owner: a capsule that holds `ref_`
+  std::vector<Shape> shapes_;  ///< of the inputs, as they were set here
+  std::vector<CachedArray> cached_;
   nanobind::dict inputs_;
   nanobind::object outputs_;
 };

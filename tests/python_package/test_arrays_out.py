@@ -157,6 +157,58 @@ def test_another_shape_is_another_array(runtime, flight_set):
     assert bound.outputs["y"].shape == (3, 8)  # what was refused has changed nothing
 
 
+def infer_rows(runtime, engine, lane, rows):
+    runtime.infer(engine, {"x": np.full((rows, 8), 7, np.float32)}, lane=lane)
+
+
+def set_rows(runtime, engine, lane, rows):
+    runtime.bind(engine, lane).set_shape("x", (rows, 8))
+
+
+@pytest.mark.parametrize("change", [infer_rows, set_rows])
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_shape_that_others_gave_the_lane_is_not_run_on(runtime, flight_set, change, rows):
+    engine, lane = flight_set["dynamic"], runtime.create_lane("test")
+    bound = runtime.bind(engine, lane)
+    held = bound.inputs
+    held["x"][:] = 1
+    bound.run()
+    expected = bound.outputs["y"].copy()
+    change(runtime, engine, lane, 2)  # the control: the shape that it had
+    held["x"][:] = 1
+    bound.run()
+    assert np.array_equal(bound.outputs["y"], expected)
+
+    change(runtime, engine, lane, rows)
+    held["x"][:] = 1
+    for _ in range(2):
+        with pytest.raises(skua.InferenceError, match="set_shape again") as refused:
+            bound.run()
+        assert refused.value.reason == "shape_mismatch" and f"{rows}x8" in refused.value.message
+    assert bound.inputs["x"].shape == (rows, 8) == held["x"].shape  # what the lane really has
+    with pytest.raises(skua.InferenceError) as unread:  # and not what somebody else's run has left there
+        bound.outputs["y"]
+    assert unread.value.reason == "shape_mismatch"
+
+    bound.set_shape("x", (2, 8))
+    assert held["x"].shape == (2, 8)
+    held["x"][:] = 1
+    bound.run()
+    assert np.array_equal(bound.outputs["y"], expected)
+
+
+def test_a_run_that_succeeds_leaves_no_error_behind(runtime, flight_set):
+    engine, lane = flight_set["dynamic"], runtime.create_lane("test")
+    bound, other = runtime.bind(engine, lane), runtime.bind(engine, lane)
+    with pytest.raises(skua.InferenceError):
+        bound.run(deadline_ns=1)
+    bound.run()
+    other.set_shape("x", (2, 8))
+    with pytest.raises(skua.InferenceError, match="shapes were changed") as unread:
+        bound.outputs["y"]
+    assert unread.value.reason == "execution_failed"
+
+
 def test_a_data_dependent_output_has_the_shape_of_its_run(runtime, flight_set):
     bound = runtime.bind(flight_set["non_zero"], runtime.create_lane("test"))
     for count in (3, 0, 16, 3):
