@@ -6,7 +6,10 @@
 #include <optional>
 #include <span>
 
+#include "fields.h"
 #include "nanobind/stl/pair.h"
+#include "nanobind/stl/string.h"
+#include "values.h"
 
 namespace skua::python {
 namespace {
@@ -118,30 +121,79 @@ bool is_contiguous(const nb::ndarray<nb::ro>& array) {
 }
 
 /// Raised from what the producer itself says, where it says anything.
-[[noreturn]] void refuse_producer(nb::handle array, const ArrayRole& role, nb::handle cause) {
+[[noreturn]] void refuse_producer(nb::handle array, const ArrayRole& role, nb::handle cause,
+                                  std::string_view what = "cannot be exported") {
   const std::string type(nb::type_name(array.type()).c_str());
-  const std::string said =
-      cause.is_valid() ? ", which cannot be exported: " + std::string(nb::str(cause).c_str()) : "";
+  std::string said;
+  if (cause.is_valid()) said = ", which " + std::string(what) + ": " + nb::str(cause).c_str();
   raise_argument(Reason::kDtypeMismatch,
                  wanted(role, "a NumPy array, or one that exports DLPack") + ", found " + type + said +
                      "; pass numpy.asarray(...) of it in the dtype that the engine takes",
                  cause);
 }
 
+/// Called while `error` is handled. Producers say by exceptions of any kind that they cannot; what is none of
+/// theirs goes on.
+[[noreturn]] void refuse_raised(nb::handle array, const ArrayRole& role, const nb::python_error& error,
+                                std::string_view what = "cannot be exported") {
+  if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) throw;
+  refuse_producer(array, role, nb::object(nb::borrow(error.value())), what);
+}
+
+/// numpy's masked arrays export what lies under the mask. Asked of few: a plain array derives of nothing.
+void refuse_masked(nb::handle array, const ArrayRole& role) {
+  if (Py_TYPE(array.ptr())->tp_base == &PyBaseObject_Type) return;
+  const nb::object name = nb::str("numpy.ma");
+  const nb::object masked = nb::steal(PyImport_GetModule(name.ptr()));
+  if (!masked.is_valid()) {
+    if (PyErr_Occurred() != nullptr) throw nb::python_error();
+    return;  // never imported: there are none
+  }
+  if (!nb::isinstance(array, masked.attr("MaskedArray"))) return;
+  raise_argument(Reason::kDtypeMismatch, wanted(role, "an array") +
+                                             ", found a masked one, whose mask no network takes; pass what "
+                                             "shall stand in its place, as array.filled(0)");
+}
+
+/// Where a producer says that its memory is.
+void check_device(nb::handle array, const ArrayRole& role) {
+  const nb::object ask = optional_attribute(array, "__dlpack_device__");
+  if (!ask.is_valid()) return;
+  nb::object said;
+  try {
+    said = ask();
+  } catch (const nb::python_error& error) {
+    refuse_raised(array, role, error);
+  }
+  std::pair<int, int> device;
+  if (!nb::try_cast(said, device)) {
+    raise_argument(Reason::kInvalidArgument,
+                   wanted(role, "an array") + ", found " + nb::type_name(array.type()).c_str() +
+                       ", whose __dlpack_device__() answers " + nb::repr(said).c_str() +
+                       " and not a device type and number; pass numpy.asarray(...) of it");
+  }
+  if (device.first == nb::device::cpu::value || device.first == nb::device::cuda_host::value) return;
+  raise_argument(Reason::kDeviceMismatch,
+                 wanted(role, "an array in host memory") + ", found one on a device (DLPack device type " +
+                     std::to_string(device.first) +
+                     "); every runtime takes its inputs in host memory, which the GPU of a Jetson shares: "
+                     "copy it to the host first");
+}
+
 /// The producer's capsule. Asked for a version, it may say that the memory is read-only, which is all we
 /// need; producers that know no versions are asked without.
-nb::object capsule_of(nb::handle array, const ArrayRole& role) {
-  if (!nb::hasattr(array, "__dlpack__")) refuse_producer(array, role, {});
-  const nb::object exporter = array.attr("__dlpack__");
+nb::object capsule_of(nb::handle array, const ArrayRole& role, nb::handle cause) {
+  const nb::object exporter = optional_attribute(array, "__dlpack__");
+  if (!exporter.is_valid()) refuse_producer(array, role, cause);
   try {
     return exporter(nb::arg("max_version") = nb::make_tuple(1, 1));
-  } catch (nb::python_error& error) {
-    if (!error.matches(PyExc_TypeError)) refuse_producer(array, role, nb::object(nb::borrow(error.value())));
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_TypeError)) refuse_raised(array, role, error);
   }
   try {
     return exporter();
-  } catch (nb::python_error& error) {
-    refuse_producer(array, role, nb::object(nb::borrow(error.value())));
+  } catch (const nb::python_error& error) {
+    refuse_raised(array, role, error);
   }
 }
 
@@ -168,43 +220,59 @@ BorrowedArrays::~BorrowedArrays() {
   for (Py_buffer& buffer : buffers_) PyBuffer_Release(&buffer);
 }
 
-const Py_buffer* BorrowedArrays::take_buffer(nb::handle array, int flags) {
+const Py_buffer* BorrowedArrays::take_buffer(nb::handle array, int flags, nb::object& cause) {
   if (PyObject_CheckBuffer(array.ptr()) == 0) return nullptr;
   Py_buffer& buffer = buffers_.emplace_back();
   if (PyObject_GetBuffer(array.ptr(), &buffer, flags) == 0) return &buffer;
-  PyErr_Clear();
   buffers_.pop_back();
+  cause = take_refusal();
   return nullptr;
 }
 
 TensorView BorrowedArrays::add(nb::handle array, const ArrayRole& role) {
-  const Py_buffer* buffer = take_buffer(array, PyBUF_FORMAT | PyBUF_STRIDES);
-  return buffer != nullptr ? view_of(*buffer, role) : from_dlpack(array, role);
+  refuse_masked(array, role);
+  nb::object cause;
+  const Py_buffer* buffer = take_buffer(array, PyBUF_FORMAT | PyBUF_STRIDES, cause);
+  return buffer != nullptr ? view_of(*buffer, role) : from_dlpack(array, role, cause);
 }
 
 TensorView BorrowedArrays::add_writable(nb::handle array, const ArrayRole& role) {
-  const Py_buffer* buffer = take_buffer(array, PyBUF_FORMAT | PyBUF_STRIDES | PyBUF_WRITABLE);
+  nb::object cause;
+  const Py_buffer* buffer = take_buffer(array, PyBUF_FORMAT | PyBUF_STRIDES | PyBUF_WRITABLE, cause);
   if (buffer != nullptr) return view_of(*buffer, role);
-  raise_argument(Reason::kInvalidArgument, wanted(role, "a writable array in host memory") +
-                                               ", found one that is read-only or has no buffer; pass a NumPy "
-                                               "array of your own");
+  raise_argument(Reason::kInvalidArgument,
+                 wanted(role, "a writable array in host memory") +
+                     ", found one that is read-only or has no buffer; pass a NumPy array of your own",
+                 cause);
 }
 
-TensorView BorrowedArrays::from_dlpack(nb::handle array, const ArrayRole& role) {
-  if (nb::hasattr(array, "__dlpack_device__")) {
-    const auto device = nb::cast<std::pair<int, int>>(array.attr("__dlpack_device__")());
-    const bool is_host =
-        device.first == nb::device::cpu::value || device.first == nb::device::cuda_host::value;
-    if (!is_host) {
-      raise_argument(Reason::kDeviceMismatch, wanted(role, "an array in host memory") +
-                                                  ", found one on a device (DLPack device type " +
-                                                  std::to_string(device.first) +
-                                                  "); copy it to the host first");
-    }
+nb::object converted(nb::handle value, DType dtype, const ArrayRole& role) {
+  refuse_masked(value, role);
+  const nb::module_ numpy = nb::module_::import_("numpy");
+  const nb::object type = to_python(to_string(dtype));
+  nb::object found, ready;
+  try {
+    found = numpy.attr("asarray")(value);
+    ready = found.attr("astype")(type, nb::arg("casting") = "same_kind", nb::arg("copy") = false);
+    ready = numpy.attr("require")(ready, nb::none(), "CA");
+  } catch (const nb::python_error& error) {
+    refuse_raised(value, role, error, "copy=True does not convert");
   }
+  constexpr std::string_view kWholeNumbers = "iu";
+  const std::string kind = nb::cast<std::string>(ready.attr("dtype").attr("kind"));
+  const bool is_whole = kWholeNumbers.find(kind) != kWholeNumbers.npos;
+  if (is_whole && !nb::cast<bool>(numpy.attr("array_equal")(ready, found))) {
+    raise_argument(Reason::kDtypeMismatch, wanted(role, "an array") + ", found values that " +
+                                               std::string(to_string(dtype)) + " cannot hold");
+  }
+  return ready;
+}
+
+TensorView BorrowedArrays::from_dlpack(nb::handle array, const ArrayRole& role, nb::handle cause) {
+  check_device(array, role);
   nb::ndarray<nb::ro> imported;
-  if (!nb::try_cast(capsule_of(array, role), imported) || !imported.is_valid())
-    refuse_producer(array, role, {});
+  if (!nb::try_cast(capsule_of(array, role, cause), imported) || !imported.is_valid())
+    refuse_producer(array, role, cause);
   const auto dtype = dlpack_dtype(imported.dtype());
   if (!dtype)
     refuse_elements(role, "DLPack " + std::to_string(imported.dtype().code) + ":" +

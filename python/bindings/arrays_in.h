@@ -37,12 +37,18 @@ class BorrowedArrays {
   TensorView add_writable(nanobind::handle array, const ArrayRole& role);
 
  private:
-  const Py_buffer* take_buffer(nanobind::handle array, int flags);
-  TensorView from_dlpack(nanobind::handle array, const ArrayRole& role);
+  /// Null where there is none; `cause` is then what the array says of that.
+  const Py_buffer* take_buffer(nanobind::handle array, int flags, nanobind::object& cause);
+  /// `cause`: why it has no buffer, where it says so.
+  TensorView from_dlpack(nanobind::handle array, const ArrayRole& role, nanobind::handle cause);
 
   std::vector<Py_buffer> buffers_;  ///< never moved: a buffer may point into itself
   std::vector<nanobind::ndarray<nanobind::ro>> imported_;
 };
+
+/// `copy=True`: an array of the dtype, C-contiguous and aligned, made of whatever numpy.asarray takes. What
+/// would lose more than precision (another kind of number, whole numbers that do not fit) is refused.
+nanobind::object converted(nanobind::handle value, DType dtype, const ArrayRole& role);
 
 /// What is expected of an array, as a text: "float16 1x3x384x384"; empty where nobody can say.
 std::string expected_text(const ArrayRole& role);

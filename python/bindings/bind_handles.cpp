@@ -1,3 +1,4 @@
+#include "fields.h"
 #include "handles.h"
 #include "module.h"
 #include "nanobind/stl/string.h"
@@ -5,6 +6,14 @@
 namespace skua::python {
 
 namespace nb = nanobind;
+
+const PyEngineHandle& engine_of(nb::handle value, const char* field) {
+  return given_as<const PyEngineHandle>(value, field, "a skua.EngineHandle");
+}
+
+const PyLane& lane_of(nb::handle value, const char* field) {
+  return given_as<const PyLane>(value, field, "a lane of create_lane");
+}
 
 void bind_handles(nb::module_& module) {
   nb::class_<PyEngineHandle> handle(module, "EngineHandle",

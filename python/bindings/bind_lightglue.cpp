@@ -78,8 +78,8 @@ Error with_text(Error error) {
   return error;
 }
 
-nb::object match(const PyLightGlue& self, nb::handle a, nb::handle b, std::optional<std::uint64_t> frame,
-                 std::optional<std::int64_t> deadline_ns) {
+nb::object match(const PyLightGlue& self, nb::handle a, nb::handle b, nb::handle frame,
+                 nb::handle deadline_ns) {
   check_process();
   KeypointSets sets(2);
   const KeypointSet first = sets.add(a), second = sets.add(b);
@@ -90,8 +90,8 @@ nb::object match(const PyLightGlue& self, nb::handle a, nb::handle b, std::optio
   return answer_of(std::move(found), nb::none());
 }
 
-nb::object match_batch(const PyLightGlue& self, nb::handle as, nb::handle bs,
-                       std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns) {
+nb::object match_batch(const PyLightGlue& self, nb::handle as, nb::handle bs, nb::handle frame,
+                       nb::handle deadline_ns) {
   check_process();
   const auto first = Fields::items_of(as, "as_"), second = Fields::items_of(bs, "bs");
   KeypointSets sets(first.size() + second.size());
@@ -111,19 +111,17 @@ nb::object match_batch(const PyLightGlue& self, nb::handle as, nb::handle bs,
   return answers;
 }
 
-nb::object create(nb::object runtime, const PyEngineHandle& engine, nb::handle lanes,
-                  std::size_t warm_up_pairs, int warm_up_rounds) {
-  const auto& source = nb::cast<const PyRuntime&>(runtime);
+nb::object create(nb::object runtime, nb::handle engine, nb::handle lanes, std::size_t warm_up_pairs,
+                  int warm_up_rounds) {
+  const auto& source = given_as<const PyRuntime>(runtime, "runtime", "a skua.InferenceRuntime");
   check_open(*source.owner);
   LightGlueOptions options;
   options.warm_up_pairs = warm_up_pairs;
   options.warm_up_rounds = warm_up_rounds;
   for (const nb::object& lane : Fields::items_of(lanes, "lanes")) {
-    const PyLane* on = nullptr;
-    if (!nb::try_cast(lane, on) || on == nullptr) refuse_field("lanes", "lanes of create_lane", lane);
-    options.lanes.push_back(on->ref->lane);
+    options.lanes.push_back(lane_of(lane, "lanes").ref->lane);
   }
-  const EngineHandle handle = engine.copy();
+  const EngineHandle handle = engine_of(engine, "engine").copy();
   using Made = Result<std::unique_ptr<LightGlueRuntime>>;
   std::shared_ptr<LightGlueRuntime> lightglue = unwrap(interruptible(
       [&]() -> Made { return LightGlueRuntime::create(source.owner->runtime, handle, options); },
@@ -140,8 +138,8 @@ nb::object timings_of(const PyLightGlue& self) {
 
 void define_matching(nb::class_<PyLightGlue>& type) {
   type.def_static(
-      "create", &create, "runtime"_a, "engine"_a, "lanes"_a, nb::kw_only(), "warm_up_pairs"_a = 10,
-      "warm_up_rounds"_a = 5,
+      "create", &create, "runtime"_a.none(), "engine"_a.none(), "lanes"_a.none(), nb::kw_only(),
+      "warm_up_pairs"_a = 10, "warm_up_rounds"_a = 5,
       nb::sig("def create(runtime: InferenceRuntime, engine: EngineHandle, lanes: "
               "typing.Sequence[Lane], *, warm_up_pairs: int = 10, warm_up_rounds: int = 5) -> "
               "LightGlueRuntime"),

@@ -146,19 +146,18 @@ std::vector<GivenInput> given_inputs(nb::handle inputs) {
 /// `copy=True`: what the engine takes, made of whatever the caller has.
 void convert(const PyRuntime& self, const EngineHandle& handle, std::vector<GivenInput>& inputs) {
   const EngineInfo info = unwrap(self->info(handle));
-  const nb::object require = nb::module_::import_("numpy").attr("require");
   for (GivenInput& input : inputs) {
     for (const TensorSpec& spec : info.inputs) {
-      if (spec.name == input.name) input.array = require(input.array, to_python(to_string(spec.dtype)), "CA");
+      if (spec.name == input.name)
+        input.array = converted(input.array, spec.dtype, {"input", input.name, &*self, &handle});
     }
   }
 }
 
-nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, nb::handle inputs,
-                 std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns,
-                 const PyLane* lane, bool is_copied) {
+nb::object infer(const PyRuntime& self, nb::handle engine, nb::handle inputs, nb::handle frame,
+                 nb::handle deadline_ns, nb::handle lane, bool is_copied) {
   check_open(*self.owner);
-  const EngineHandle handle = engine.copy();
+  const EngineHandle handle = engine_of(engine).copy();
   std::vector<GivenInput> given = given_inputs(inputs);
   if (is_copied) convert(self, handle, given);
   BorrowedArrays arrays(given.size());
@@ -168,8 +167,8 @@ nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, nb::handle
     unwrap(tensors.insert(std::move(input.name), Tensor::borrow(view)));
   }
   InferOptions options = run_options(frame, deadline_ns);
-  const Lane on = lane != nullptr ? lane->ref->lane : Lane();
-  if (lane != nullptr) options.lane = &on;
+  const Lane on = lane.is_none() ? Lane() : lane_of(lane).ref->lane;
+  if (!lane.is_none()) options.lane = &on;
   TensorMap outputs = unwrap(without_gil([&] { return self->infer(handle, tensors, options); }));
   nb::dict answers;
   for (const auto& [name, tensor] : outputs) {
@@ -179,8 +178,9 @@ nb::object infer(const PyRuntime& self, const PyEngineHandle& engine, nb::handle
   return answers;
 }
 
-void release_engine(const PyRuntime& self, PyEngineHandle& engine) {
+void release_engine(const PyRuntime& self, nb::handle given) {
   check_open(*self.owner);
+  const PyEngineHandle& engine = engine_of(given);
   // The library leaves such a handle alone and says nothing; here the caller would hold it for released.
   if (engine.ref->owner != self.owner)
     raise_argument(Reason::kForeignHandle,
@@ -196,9 +196,9 @@ PyLane create_lane(const PyRuntime& self, const std::string& consumer) {
   return {make_kept<LaneRef>(self.owner, unwrap(without_gil([&] { return self->create_lane(consumer); })))};
 }
 
-nb::object info_of(const PyRuntime& self, const PyEngineHandle& engine) {
+nb::object info_of(const PyRuntime& self, nb::handle engine) {
   check_open(*self.owner);
-  const EngineHandle handle = engine.copy();
+  const EngineHandle handle = engine_of(engine).copy();
   return to_python(unwrap(without_gil([&] { return self->info(handle); })));
 }
 
@@ -225,31 +225,39 @@ void define_loading(nb::class_<PyRuntime>& runtime) {
                       "skua.types.GatePolicy) -> skua.types.EngineSet"),
               "Take-off: verifies the set, then loads every engine of it, or none.");
   runtime.def(
-      "release_engine", &release_engine, "handle"_a,
+      "release_engine", &release_engine, "handle"_a.none(),
+      nb::sig("def release_engine(self, handle: EngineHandle) -> None"),
       "Gives the engine up, for every holder, and resets the handle. Idempotent. Bound inferences that "
       "outlive it answer engine_released. Another runtime's handle: InvalidArgumentError (foreign_handle).");
 }
 
 void define_running(nb::class_<PyRuntime>& runtime) {
   runtime.def(
-      "infer", &infer, "handle"_a, "inputs"_a.none(), nb::kw_only(), "frame"_a = nb::none(),
+      "infer", &infer, "handle"_a.none(), "inputs"_a.none(), nb::kw_only(), "frame"_a = nb::none(),
       "deadline_ns"_a = nb::none(), "lane"_a = nb::none(), "copy"_a = false,
       nb::sig("def infer(self, handle: EngineHandle, inputs: typing.Mapping[str, typing.Any], *, frame: int "
               "| None "
               "= None, deadline_ns: int | None = None, lane: Lane | None = None, copy: bool = False) -> "
               "dict[str, numpy.typing.NDArray[typing.Any]]"),
-      "One run with inputs given by name: NumPy arrays, or others that export DLPack, of the engine's "
-      "dtype, C-contiguous. Nothing is converted but with copy=True. The answers own their memory.");
+      "One run with inputs given by name: NumPy arrays in host memory, or others there that export DLPack, "
+      "of "
+      "the engine's dtype, C-contiguous. Nothing is converted but with copy=True, which takes whatever "
+      "numpy.asarray takes, in any memory order, and another precision of the same kind of number, as "
+      "float64 "
+      "for float32; another kind, whole numbers that do not fit and masked arrays are refused. The answers "
+      "own their memory.");
   runtime.def(
       "bind",
-      [](const PyRuntime& self, const PyEngineHandle& engine, const PyLane& lane) {
+      [](const PyRuntime& self, nb::handle engine, nb::handle lane) {
         check_open(*self.owner);
-        return bind(self, engine, lane);
+        return bind(self, engine_of(engine), lane_of(lane));
       },
-      "handle"_a, "lane"_a, "Places memory for (engine, lane), once.");
+      "handle"_a.none(), "lane"_a.none(),
+      nb::sig("def bind(self, handle: EngineHandle, lane: Lane) -> BoundInference"),
+      "Places memory for (engine, lane), once.");
   runtime.def("create_lane", &create_lane, "consumer"_a,
               "A lane for `consumer`. After `seal()` only declared lanes are handed out.");
-  runtime.def("info", &info_of, "handle"_a,
+  runtime.def("info", &info_of, "handle"_a.none(),
               nb::sig("def info(self, handle: EngineHandle) -> skua.types.EngineInfo"),
               "Names, shapes, dtypes, profiles, device and arithmetic of an engine.");
   runtime.def(
@@ -315,10 +323,10 @@ void define_closing(nb::class_<PyRuntime>& runtime) {
 
 }  // namespace
 
-InferOptions run_options(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns) {
+InferOptions run_options(nb::handle frame, nb::handle deadline_ns) {
   InferOptions options;
-  options.frame = frame;
-  options.deadline_ns = deadline_ns;
+  if (!frame.is_none()) options.frame = read_as<std::uint64_t>(frame, "frame");
+  if (!deadline_ns.is_none()) options.deadline_ns = read_as<std::int64_t>(deadline_ns, "deadline_ns");
   return options;
 }
 

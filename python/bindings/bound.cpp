@@ -162,7 +162,7 @@ std::optional<std::size_t> PyBound::foreign_shape() const noexcept {
   return std::nullopt;
 }
 
-void PyBound::run(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns) {
+void PyBound::run(nb::handle frame, nb::handle deadline_ns) {
   check_process();
   if (const auto index = foreign_shape()) {
     // What was filled in lies elsewhere in the input's memory now, or there is less of it than will be run
@@ -260,6 +260,7 @@ void bind_bound(nb::module_& module) {
       .def_prop_ro("outputs", &PyBound::outputs, nb::sig("def outputs(self) -> BoundOutputs"),
                    "The results of the last run, without a copy; valid until this lane runs again.")
       .def("run", &PyBound::run, "frame"_a = nb::none(), "deadline_ns"_a = nb::none(),
+           nb::sig("def run(self, frame: int | None = None, deadline_ns: int | None = None) -> None"),
            "Runs once, the GIL released. `deadline_ns` is absolute, of time.monotonic_ns(). Raises "
            "InferenceError or "
            "OutOfMemoryError, and then no output is valid.")

@@ -47,7 +47,7 @@ class PyBound {
   explicit PyBound(std::shared_ptr<BoundRef> ref);
   nanobind::object inputs();
   nanobind::object outputs() const { return outputs_; }
-  void run(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns);
+  void run(nanobind::handle frame, nanobind::handle deadline_ns);
   void set_shape(const std::string& name, nanobind::handle shape);
   void copy_into(const std::string& name, nanobind::handle array);
 

@@ -26,16 +26,33 @@ nb::object text_of(const Error& error) {
       PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace"));
 }
 
+void set_error(const Error& error) {
+  const nb::object exception = exception_of(error);
+  PyErr_SetObject(exception.type().ptr(), exception.ptr());
+}
+
+void set_error(ErrorCode code, Reason reason, std::string message) {
+  set_error(make_error(code, reason, std::move(message)));
+}
+
 void translate(const std::exception_ptr& thrown, void*) {
   try {
     std::rethrow_exception(thrown);
   } catch (const SkuaError& error) {
-    const nb::object exception = exception_of(error.error());
-    PyErr_SetObject(exception.type().ptr(), exception.ptr());
+    set_error(error.error());
   } catch (const std::bad_alloc&) {
-    const nb::object exception = exception_of(
-        make_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "no memory is left for this call"));
-    PyErr_SetObject(exception.type().ptr(), exception.ptr());
+    set_error(ErrorCode::kOutOfMemory, Reason::kOutOfMemory, "no memory is left for this call");
+  } catch (const nb::python_error&) {
+    throw;  // nanobind's own, as the next
+  } catch (const nb::builtin_exception&) {
+    throw;
+  } catch (const nb::cast_error&) {
+    set_error(
+        ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+        "an argument, or an answer of an object that was given, is of another kind than this call takes");
+  } catch (const std::exception& error) {
+    set_error(ErrorCode::kInternal, Reason::kInternal,
+              std::string("an exception that nobody foresaw reached Python: ") + error.what());
   }
 }
 
@@ -63,6 +80,16 @@ void raise_error(const Error& error, nb::handle cause) {
   if (cause.is_valid()) PyException_SetCause(exception.ptr(), nb::borrow(cause).release().ptr());
   PyErr_SetObject(exception.type().ptr(), exception.ptr());
   throw nb::python_error();
+}
+
+nb::object take_refusal() {
+  if (PyErr_Occurred() == nullptr) return {};
+  const bool is_answer =
+      PyErr_ExceptionMatches(PyExc_TypeError) != 0 || PyErr_ExceptionMatches(PyExc_ValueError) != 0 ||
+      PyErr_ExceptionMatches(PyExc_BufferError) != 0 || PyErr_ExceptionMatches(PyExc_AttributeError) != 0;
+  nb::python_error raised;
+  if (!is_answer) throw raised;
+  return nb::borrow(raised.value());
 }
 
 void raise_argument(Reason reason, std::string message, nb::handle cause) {

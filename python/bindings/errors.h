@@ -22,6 +22,11 @@ nanobind::object exception_of(const Error& error);
 [[noreturn]] void raise_error(const Error& error, nanobind::handle cause = {});
 [[noreturn]] void raise_argument(Reason reason, std::string message, nanobind::handle cause = {});
 
+/// Takes what Python raised while an object was asked whether it is of a kind; null: nothing was raised. Only
+/// TypeError, ValueError, BufferError and AttributeError are answers. Anything else, as a KeyboardInterrupt
+/// or a MemoryError, goes on as it is: this throws it.
+nanobind::object take_refusal();
+
 template <typename T>
 T unwrap(Result<T> result) {
   if (!result.ok()) raise_error(result.error());

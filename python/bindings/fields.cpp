@@ -16,25 +16,38 @@ void read_number(nb::handle value, const char* field, std::string_view expected,
 
 }  // namespace
 
-void refuse_field(const char* field, std::string_view expected, nb::handle found) {
-  raise_argument(Reason::kInvalidArgument, std::string(field) + ": expected " + std::string(expected) +
-                                               ", found " + nb::repr(found).c_str());
+void refuse_field(const char* field, std::string_view expected, nb::handle found, nb::handle cause) {
+  raise_argument(
+      Reason::kInvalidArgument,
+      std::string(field) + ": expected " + std::string(expected) + ", found " + nb::repr(found).c_str(),
+      cause);
+}
+
+nb::object optional_attribute(nb::handle object, const char* name) {
+  nb::object attribute = nb::steal(PyObject_GetAttrString(object.ptr(), name));
+  if (!attribute.is_valid()) {
+    if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw nb::python_error();
+    PyErr_Clear();
+  }
+  return attribute;
 }
 
 void read(nb::handle value, const char* field, std::string& into) {
   nb::object text = nb::borrow(value);
-  if (PyUnicode_Check(value.ptr()) == 0 && nb::hasattr(value, "value")) text = value.attr("value");
+  if (PyUnicode_Check(value.ptr()) == 0) {
+    if (nb::object of_enumeration = optional_attribute(value, "value")) text = std::move(of_enumeration);
+  }
   if (!nb::try_cast(text, into)) refuse_field(field, "a text", value);
 }
 
 void read(nb::handle value, const char* field, std::filesystem::path& into) {
   const nb::object path = nb::steal(PyOS_FSPath(value.ptr()));
-  PyErr_Clear();
+  nb::object cause = take_refusal();
   const nb::object bytes = path.is_valid() && PyUnicode_Check(path.ptr()) != 0
                                ? nb::steal(PyUnicode_EncodeFSDefault(path.ptr()))
                                : path;
-  PyErr_Clear();
-  if (!bytes.is_valid()) refuse_field(field, "a path", value);
+  if (!cause.is_valid()) cause = take_refusal();
+  if (!bytes.is_valid()) refuse_field(field, "a path", value, cause);
   into = std::string(PyBytes_AsString(bytes.ptr()), static_cast<std::size_t>(PyBytes_Size(bytes.ptr())));
 }
 
@@ -47,15 +60,18 @@ void read(nb::handle value, const char* field, int& into) {
   read_number(value, field, "a whole number", into);
 }
 void read(nb::handle value, const char* field, std::uint64_t& into) {
-  read_number(value, field, "a whole number, not negative", into);
+  read_number(value, field, "a whole number, not negative and below 2**64", into);
+}
+void read(nb::handle value, const char* field, std::int64_t& into) {
+  read_number(value, field, "a whole number of 64 bits", into);
 }
 void read(nb::handle value, const char* field, double& into) { read_number(value, field, "a number", into); }
 
 void read(nb::handle value, const char* field, Shape& into) {
   constexpr std::string_view kExpected = "a shape, as a tuple of whole numbers";
   const nb::object tuple = nb::steal(PySequence_Tuple(value.ptr()));
-  PyErr_Clear();
-  if (!tuple.is_valid()) refuse_field(field, kExpected, value);
+  const nb::object cause = take_refusal();
+  if (!tuple.is_valid()) refuse_field(field, kExpected, value, cause);
   std::vector<std::int64_t> dims;
   for (const nb::handle dim : tuple) read_number(dim, field, kExpected, dims.emplace_back());
   auto shape = Shape::from(dims);
@@ -104,8 +120,8 @@ Fields::Fields(nb::handle object, const char* field, const char* type, Accepted 
     : object_(object), field_(field), type_(type) {
   if (accepted == Accepted::kAnyAlike || PyObject_IsInstance(object.ptr(), type_named(type).ptr()) == 1)
     return;
-  PyErr_Clear();
-  refuse_field(field, std::string("a skua.") + type, object);
+  const nb::object cause = take_refusal();
+  refuse_field(field, std::string("a skua.") + type, object, cause);
 }
 
 nb::object Fields::attribute(const char* name) const {
@@ -137,8 +153,8 @@ const Fields& Fields::demand(const char* name) const {
 
 std::vector<nb::object> Fields::items_of(nb::handle value, const char* name) {
   const nb::object tuple = nb::steal(PySequence_Tuple(value.ptr()));
-  PyErr_Clear();
-  if (!tuple.is_valid() || PyUnicode_Check(value.ptr()) != 0) refuse_field(name, "a sequence", value);
+  const nb::object cause = take_refusal();
+  if (!tuple.is_valid() || PyUnicode_Check(value.ptr()) != 0) refuse_field(name, "a sequence", value, cause);
   std::vector<nb::object> items;
   for (const nb::handle item : tuple) items.push_back(nb::borrow(item));
   return items;
@@ -147,8 +163,8 @@ std::vector<nb::object> Fields::items_of(nb::handle value, const char* name) {
 std::vector<std::pair<nb::object, nb::object>> mapping_items(nb::handle value, const char* field) {
   const nb::object list =
       nb::steal(PyMapping_Check(value.ptr()) != 0 ? PyMapping_Items(value.ptr()) : nullptr);
-  PyErr_Clear();
-  if (!list.is_valid()) refuse_field(field, "a mapping", value);
+  const nb::object cause = take_refusal();
+  if (!list.is_valid()) refuse_field(field, "a mapping", value, cause);
   std::vector<std::pair<nb::object, nb::object>> items;
   for (const nb::handle item : list) {
     const bool is_pair = PyTuple_Check(item.ptr()) != 0 && PyTuple_Size(item.ptr()) == 2;

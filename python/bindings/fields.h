@@ -14,8 +14,11 @@
 
 namespace skua::python {
 
-/// InvalidArgumentError: "<field>: expected <expected>, found <repr of the value>".
-[[noreturn]] void refuse_field(const char* field, std::string_view expected, nanobind::handle found);
+/// InvalidArgumentError: "<field>: expected <expected>, found <repr of the value>", raised from `cause`.
+[[noreturn]] void refuse_field(const char* field, std::string_view expected, nanobind::handle found,
+                               nanobind::handle cause = {});
+/// The attribute, or null where there is none.
+nanobind::object optional_attribute(nanobind::handle object, const char* name);
 
 void read(nanobind::handle value, const char* field,
           std::string& into);  ///< a str, or an enumeration's value
@@ -23,6 +26,7 @@ void read(nanobind::handle value, const char* field, std::filesystem::path& into
 void read(nanobind::handle value, const char* field, bool& into);
 void read(nanobind::handle value, const char* field, int& into);
 void read(nanobind::handle value, const char* field, std::uint64_t& into);
+void read(nanobind::handle value, const char* field, std::int64_t& into);
 void read(nanobind::handle value, const char* field, double& into);
 void read(nanobind::handle value, const char* field, Shape& into);
 void read(nanobind::handle value, const char* field, Sha256& into);
@@ -40,6 +44,14 @@ void read(nanobind::handle value, const char* field, ExpiryRule& into);
 void read(nanobind::handle value, const char* field, BuildConfig& into);
 void read(nanobind::handle value, const char* field, EngineCacheEntry& into);
 void read(nanobind::handle value, const char* field, GatePolicy& into);
+
+/// The object of ours that a caller gave: a handle, a lane, a runtime.
+template <typename T>
+T& given_as(nanobind::handle value, const char* field, std::string_view expected) {
+  T* found = nullptr;
+  if (!nanobind::try_cast(value, found) || found == nullptr) refuse_field(field, expected, value);
+  return *found;
+}
 
 /// The items of a mapping, each held.
 std::vector<std::pair<nanobind::object, nanobind::object>> mapping_items(nanobind::handle value,

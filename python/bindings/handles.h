@@ -34,6 +34,10 @@ struct PyRuntime {
 nanobind::object to_python(const PyRuntime& runtime, const EngineSet& set);
 
 /// What a caller says of a run, for an InferenceRuntime or a LightGlueRuntime.
-InferOptions run_options(std::optional<std::uint64_t> frame, std::optional<std::int64_t> deadline_ns);
+InferOptions run_options(nanobind::handle frame, nanobind::handle deadline_ns);
+
+/// What a caller gave as such; anything else is refused by name.
+const PyEngineHandle& engine_of(nanobind::handle value, const char* field = "handle");
+const PyLane& lane_of(nanobind::handle value, const char* field = "lane");
 
 }  // namespace skua::python

@@ -21,7 +21,11 @@ class SkuaError(Exception):
 
 
 class InvalidArgumentError(SkuaError):
-    """A caller's mistake; nothing was changed."""
+    """A caller's mistake; nothing was changed.
+
+    In the calls of the frame loop and of the stack's contract that is also an argument of the wrong type: a handle, a
+    lane, inputs, a frame number, a deadline. Elsewhere such an argument is Python's own TypeError.
+    """
 
 
 class EngineBuildError(SkuaError):

@@ -48,6 +48,40 @@ class FailsToExport(Exports):
         raise BufferError("it needs a gradient")
 
 
+class SaysOfItsDevice(Exports):
+    """`said`: what it answers, or raises, when it is asked for its device."""
+
+    def __init__(self, said):
+        super().__init__(X)
+        self.said = said
+
+    def __dlpack_device__(self):
+        if isinstance(self.said, BaseException):
+            raise self.said
+        return self.said
+
+
+class RaisesOnExport(Exports):
+    def __init__(self, said):
+        super().__init__(X)
+        self.said = said
+
+    def __dlpack__(self, **options):
+        raise self.said
+
+
+class RaisesOnAttribute:
+    def __init__(self, said):
+        self.said = said
+
+    def __getattr__(self, name):
+        raise self.said
+
+
+def masked():
+    return np.ma.masked_array(X, mask=X > 0)
+
+
 # ---- what is taken ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("make", [
@@ -157,6 +191,9 @@ REFUSED = {
     "list": (lambda: X.tolist(), "dtype_mismatch", ("found list", "numpy.asarray")),
     "none": (lambda: None, "dtype_mismatch", ("found NoneType",)),
     "device": (lambda: Exports(X, device=(2, 0)), "device_mismatch", ("host memory", "device type 2")),
+    "no device": (lambda: SaysOfItsDevice(None), "invalid_argument", ("SaysOfItsDevice", "answers None")),
+    "device fails": (lambda: SaysOfItsDevice(ValueError("no memory behind it")), "dtype_mismatch", ("no memory behind",)),
+    "masked": (masked, "dtype_mismatch", ("mask", "filled")),
     "producer fails": (lambda: FailsToExport(X), "dtype_mismatch", ("FailsToExport",)),
 }
 
@@ -180,6 +217,24 @@ def test_what_a_producer_says_is_the_cause(add_relu):
     assert isinstance(refused.value.__cause__, BufferError) and "gradient" in str(refused.value.__cause__)
 
 
+def test_what_a_device_says_is_the_cause(add_relu):
+    said = ValueError("no memory behind it")
+    with pytest.raises(skua.InvalidArgumentError) as refused:
+        add_relu(SaysOfItsDevice(said))
+    assert refused.value.__cause__ is said
+
+
+@pytest.mark.parametrize("said", [KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit])
+@pytest.mark.parametrize("make", [SaysOfItsDevice, RaisesOnExport, RaisesOnAttribute])
+def test_what_is_no_answer_of_an_array_goes_on(add_relu, make, said):
+    with pytest.raises(said):
+        add_relu(make(said()))
+    if make is not RaisesOnAttribute:  # the control: what is one is renamed, and chained
+        with pytest.raises(skua.InvalidArgumentError) as refused:
+            add_relu(make(RuntimeError("an answer")))
+        assert isinstance(refused.value.__cause__, RuntimeError)
+
+
 def test_inputs_are_named_and_complete(runtime, flight_set):
     engine = flight_set["several"]
     x = np.zeros((2, 8), np.float32)
@@ -199,6 +254,47 @@ def test_copy_makes_what_the_engine_takes(add_relu, name):
     given = REFUSED[name][0]()
     exact = np.array(given, np.float32, order="C")
     assert np.array_equal(add_relu(given, copy=True), add_relu(exact))
+
+
+NOT_CONVERTED = {
+    "complex": (lambda: X.astype(np.complex64), "same_kind"),
+    "objects": (lambda: np.array([[None] * 8]), "same_kind"),
+    "text": (lambda: np.array([["1"] * 8]), "same_kind"),
+    "ragged": (lambda: [[1.0], [1.0, 2.0]], "inhomogeneous"),
+    "masked": (masked, "mask"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_CONVERTED)
+def test_copy_loses_nothing_silently(add_relu, name):
+    make, word = NOT_CONVERTED[name]
+    with pytest.raises(skua.InvalidArgumentError, match=word) as refused:
+        add_relu(make(), copy=True)
+    assert refused.value.reason == "dtype_mismatch" and "'x'" in refused.value.message
+    assert name == "masked" or isinstance(refused.value.__cause__, (TypeError, ValueError))
+
+
+def test_copy_rounds_no_number_to_a_whole_one(runtime, flight_set):
+    def picked(a, b=(1, 2, 3, 4)):
+        flag = np.array([True] * 4)
+        return runtime.infer(flight_set["integers"], {"a": a, "b": b, "flag": flag}, copy=True)["picked"].tolist()
+
+    exact = picked(np.array([1, 2, 3, 4]))
+    assert picked([1, 2, 3, 4]) == picked(np.array([1, 2, 3, 4], np.int8)) == picked((1, 2, 3, 4)) == exact
+    for wrong in ([300.7, 2, 3, 4], np.array([1, 2, 3, 4], np.float32), np.array([2**63, 2, 3, 4], np.uint64)):
+        with pytest.raises(skua.InvalidArgumentError) as refused:
+            picked(wrong)
+        assert refused.value.reason == "dtype_mismatch"
+
+
+@pytest.mark.parametrize("said", [KeyboardInterrupt, MemoryError])
+def test_a_conversion_is_interrupted_as_any_work(add_relu, said):
+    class Raises:
+        def __array__(self, *_, **__):
+            raise said
+
+    with pytest.raises(said):
+        add_relu(Raises(), copy=True)
 
 
 @pytest.mark.parametrize("name", ["rank", "shape", "zero length", "scalar"])

@@ -75,6 +75,46 @@ except skua.AirborneBootstrapError as error:
     assert "c7_inference" in message and "BUILD_TENSORRT_RUNTIME" in cause_message
 
 
+class Raises:
+    """Asked whether it is a path, a text, a sequence or an instance, it raises."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def fail(self, *_):
+        raise self.said
+
+    __fspath__ = __iter__ = __len__ = __getitem__ = keys = items = fail
+    value = property(fail)
+
+
+QUESTIONS = {
+    "path": lambda runtime, engine, bound, value: skua.Sha256Sidecar.verify(value),
+    "sequence": lambda runtime, engine, bound, value: skua.LightGlueRuntime.create(runtime, engine, value),
+    "mapping": lambda runtime, engine, bound, value: runtime.infer(engine, value),
+    "shape": lambda runtime, engine, bound, value: bound.set_shape("x", value),
+    "name": lambda runtime, engine, bound, value: runtime.infer(engine, {value: 3}),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_only_an_answer_is_taken_for_one(runtime, flight_set, bound, question):
+    def ask(value):
+        QUESTIONS[question](runtime, flight_set["add_relu"], bound, value)
+
+    for said in (KeyboardInterrupt, SystemExit, MemoryError, ZeroDivisionError):
+        with pytest.raises(said):
+            ask(Raises(said()))
+    if question == "name":  # an attribute that is not there is no cause of anything
+        with pytest.raises(skua.InvalidArgumentError):
+            ask(Raises(AttributeError()))
+        return
+    answer = TypeError("none of these")
+    with pytest.raises(skua.InvalidArgumentError) as refused:  # the control
+        ask(Raises(answer))
+    assert refused.value.__cause__ is answer
+
+
 def test_a_path_of_any_bytes_can_be_told(runtime):
     with pytest.raises(skua.SkuaError) as refused:
         runtime.load_flight_set(b"/nowhere/\xff\xfe", skua.GatePolicy(allow_unsigned=True))

@@ -112,7 +112,7 @@ def test_it_is_made_of_what_fits(runtime, flight_set, make_runtime, place):
         with pytest.raises(error) as refused:
             create(*arguments)
         assert refused.value.reason == reason, refused.value
-    with pytest.raises(TypeError):
+    with pytest.raises(skua.InvalidArgumentError, match="runtime: expected"):
         create(None, flight_set["matcher"], [lane])
 
 
