@@ -94,13 +94,6 @@ nb::tuple PyBoundOutputs::names() const {
   return nb::tuple(list);
 }
 
-nb::dict PyBoundOutputs::all() {
-  check_process();
-  nb::dict arrays;
-  for (std::size_t i = 0; i < size(); ++i) arrays[ref_->info.outputs[i].name.c_str()] = array_of(i);
-  return arrays;
-}
-
 TensorView PyBoundOutputs::view_of(std::size_t index) const {
   const TensorView view = ref_->bound.output(index);
   Error error = ref_->last_error;
@@ -223,11 +216,41 @@ PyBound bind(const PyRuntime& runtime, const PyEngineHandle& engine, const PyLan
 
 namespace {
 
+/// A live view of collections.abc over the outputs, as any mapping has.
+nb::object view_named(const char* name, nb::handle self) {
+  return nb::module_::import_("collections.abc").attr(name)(self);
+}
+
+nb::object get_output(PyBoundOutputs& self, nb::handle name, nb::object otherwise) {
+  if (!self.names().attr("__contains__")(name).is(nb::handle(Py_True))) return otherwise;
+  return self.at(nb::cast<std::string>(name));
+}
+
+void bind_views(nb::class_<PyBoundOutputs>& outputs) {
+  outputs
+      .def(
+          "keys", [](nb::handle_t<PyBoundOutputs> self) { return view_named("KeysView", self); },
+          nb::sig("def keys(self) -> typing.KeysView[str]"))
+      .def(
+          "values", [](nb::handle_t<PyBoundOutputs> self) { return view_named("ValuesView", self); },
+          nb::sig("def values(self) -> typing.ValuesView[numpy.typing.NDArray[typing.Any]]"))
+      .def(
+          "items", [](nb::handle_t<PyBoundOutputs> self) { return view_named("ItemsView", self); },
+          nb::sig("def items(self) -> typing.ItemsView[str, numpy.typing.NDArray[typing.Any]]"));
+}
+
 void bind_outputs(nb::module_& module) {
-  nb::class_<PyBoundOutputs>(module, "BoundOutputs", "The outputs of a BoundInference, by name: a mapping.")
-      .def("__getitem__", &PyBoundOutputs::at, "name"_a,
-           nb::sig("def __getitem__(self, name: str) -> numpy.typing.NDArray[typing.Any]"),
+  nb::class_<PyBoundOutputs> outputs(
+      module, "BoundOutputs",
+      nb::sig("class BoundOutputs(typing.Mapping[str, numpy.typing.NDArray[typing.Any]])"),
+      "The outputs of a BoundInference, by name: a mapping.");
+  outputs
+      .def("__getitem__", &PyBoundOutputs::at, nb::arg(),
+           nb::sig("def __getitem__(self, name: str, /) -> numpy.typing.NDArray[typing.Any]"),
            "A read-only array, valid until this lane runs again; InferenceError where there is no result.")
+      .def("get", &get_output, nb::arg().none(), nb::arg().none() = nb::none(),
+           nb::sig("def get(self, name: str, default: typing.Any = None, /) -> typing.Any"),
+           "The default for a name that is none of an output; InferenceError where there is no result.")
       .def("__len__", &PyBoundOutputs::size)
       .def(
           "__iter__", [](const PyBoundOutputs& self) { return nb::iter(self.names()); },
@@ -235,14 +258,8 @@ void bind_outputs(nb::module_& module) {
       .def(
           "__contains__",
           [](const PyBoundOutputs& self, nb::handle name) { return self.names().attr("__contains__")(name); },
-          nb::arg().none(), nb::sig("def __contains__(self, name: object, /) -> bool"))
-      .def("keys", &PyBoundOutputs::names, nb::sig("def keys(self) -> tuple[str, ...]"))
-      .def(
-          "values", [](PyBoundOutputs& self) { return nb::tuple(self.all().values()); },
-          nb::sig("def values(self) -> tuple[numpy.typing.NDArray[typing.Any], ...]"))
-      .def(
-          "items", [](PyBoundOutputs& self) { return nb::tuple(self.all().items()); },
-          nb::sig("def items(self) -> tuple[tuple[str, numpy.typing.NDArray[typing.Any]], ...]"));
+          nb::arg().none(), nb::sig("def __contains__(self, name: object, /) -> bool"));
+  bind_views(outputs);
 }
 
 }  // namespace
@@ -265,7 +282,7 @@ void bind_bound(nb::module_& module) {
            "InferenceError or "
            "OutOfMemoryError, and then no output is valid.")
       .def("set_shape", &PyBound::set_shape, "name"_a, "shape"_a,
-           nb::sig("def set_shape(self, name: str, shape: tuple[int, ...]) -> None"),
+           nb::sig("def set_shape(self, name: str, shape: typing.Sequence[int]) -> None"),
            "Gives an input another shape inside its profile; `inputs` then has another array for it.")
       .def("copy_into", &PyBound::copy_into, "name"_a, "array"_a,
            nb::sig("def copy_into(self, name: str, array: numpy.typing.NDArray[typing.Any]) -> None"),

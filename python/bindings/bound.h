@@ -28,7 +28,6 @@ class PyBoundOutputs {
   nanobind::object at(const std::string& name);
   std::size_t size() const noexcept { return cached_.size(); }
   nanobind::tuple names() const;
-  nanobind::dict all();
   /// Copies one output into memory of the caller's; see bind_bound.
   void copy_into(const std::string& name, nanobind::handle array);
 

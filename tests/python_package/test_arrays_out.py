@@ -113,7 +113,11 @@ def test_outputs_are_a_mapping(bound):
     outputs = bound.outputs
     assert isinstance(outputs, Mapping) and list(outputs) == list(outputs.keys()) == ["y"] and len(outputs) == 1
     assert "y" in outputs and "z" not in outputs and 3 not in outputs
-    assert dict(outputs.items())["y"] is outputs.values()[0]
+    assert dict(outputs)["y"] is dict(outputs.items())["y"] is list(outputs.values())[0] is outputs.get("y")
+    assert outputs.get("z") is None and outputs.get("z", 3) == 3 and outputs.get(3, 4) == 4 and outputs.get(None) is None
+    for method in ("keys", "values", "items"):  # the very views that a mapping of Python's has
+        assert type(getattr(outputs, method)()) is type(getattr(Mapping, method)(outputs))
+    assert outputs.keys() & {"y", "z"} == {"y"} and ("z", 3) not in outputs.items()
     with pytest.raises(KeyError):
         outputs["z"]
 
@@ -122,6 +126,8 @@ def test_without_a_result_there_is_nothing_to_read(bound):
     with pytest.raises(skua.InferenceError) as unread:
         bound.outputs["y"]
     assert unread.value.reason == "execution_failed" and "has not run" in unread.value.message
+    with pytest.raises(skua.InferenceError):  # a name that is there, and no default for it
+        bound.outputs.get("y", 3)
     bound.run()
     assert bound.outputs["y"].shape == (1, 8)
     with pytest.raises(skua.InferenceError):

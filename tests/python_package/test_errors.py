@@ -75,6 +75,13 @@ except skua.AirborneBootstrapError as error:
     assert "c7_inference" in message and "BUILD_TENSORRT_RUNTIME" in cause_message
 
 
+def test_a_cast_that_fails_has_its_class():
+    """What is private to the package takes a dict: C++ throws a std::bad_cast."""
+    with pytest.raises(skua.InvalidArgumentError, match="of another kind") as refused:
+        skua._skua._build_runtime(3, "ground", None, None, False, "/")
+    assert refused.value.reason == "invalid_argument"
+
+
 class Raises:
     """Asked whether it is a path, a text, a sequence or an instance, it raises."""
 
