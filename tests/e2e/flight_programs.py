@@ -15,15 +15,14 @@ PYTHON_FLIGHT = programs.ROOT / "tests" / "e2e" / "python_flight.py"
 ALL = None  # every test of a file
 
 ON_BOTH = {
-    "test_flight.py": {"test_the_aircraft_knows_where_it_is", "test_three_hz_from_take_off_to_summary",
+    "test_flight.py": {"test_three_hz_from_take_off_to_summary",
                        "test_throttled_means_two_candidates_and_the_cheaper_covariance",
-                       "test_nothing_changes_in_flight_when_current_does", "test_check_composes_everything_and_flies_nothing",
+                       "test_nothing_changes_in_flight_when_current_does",
                        "test_a_replay_without_inference_has_nothing_to_fly", "test_environment_comes_before_the_file"},
     "test_flight_reboot.py": {"test_killed_at_any_moment_it_comes_back_with_the_same_set",
                               "test_a_reboot_in_flight_is_recognised_and_told", "test_a_crash_loop_is_an_error",
-                              "test_a_crash_loop_of_loads_is_an_error_too", "test_a_record_of_another_set_is_a_take_off_and_told",
-                              "test_integrity_is_not_skipped_in_the_air",
-                              "test_a_check_is_no_start_of_a_flight_in_progress"},
+                              "test_a_crash_loop_of_loads_is_an_error_too",
+                              "test_integrity_is_not_skipped_in_the_air"},
     "test_flight_refused.py": {"test_the_research_runtime_never_flies", "test_a_runtime_that_is_not_built",
                                "test_a_damaged_engine", "test_a_half_published_set", "test_two_flights_at_once",
                                "test_too_little_memory", "test_an_engine_that_its_consumer_cannot_use",
@@ -41,11 +40,14 @@ ONLY_CPP = {
                                                                         "test_tensorrt_flight.py": ALL},
     "a signal during a run or a load is the watcher's; test_python_flight.py has Python's": {
         "test_flight.py": {"test_a_signal_ends_the_flight_in_time_and_in_order", "test_a_signal_ends_a_load_in_time"}},
-    "what is shown is Skua's below both programs, and one start of each is enough": {
-        "test_flight.py": {"test_control_another_map_is_noticed", "test_ready_event_has_the_time_of_every_engine"},
+    "what is shown is Skua's below both programs, or another test shows it of Python; starts are dear": {
+        "test_flight.py": {"test_the_aircraft_knows_where_it_is", "test_control_another_map_is_noticed",
+                           "test_check_composes_everything_and_flies_nothing",
+                           "test_ready_event_has_the_time_of_every_engine"},
         "test_flight_adhop.py": ALL,
         "test_flight_reboot.py": {"test_control_old_starts_are_no_crash_loop", "test_a_damaged_record_is_kept_and_told",
-                                  "test_most_critical_engine_first"},
+                                  "test_a_record_of_another_set_is_a_take_off_and_told",
+                                  "test_most_critical_engine_first", "test_a_check_is_no_start_of_a_flight_in_progress"},
         "test_flight_refused.py": {"test_sets_that_cannot_be_read", "test_read_only_sets_fly",
                                    "test_a_state_folder_that_cannot_be_written"}},
     "the block flight, map, frames, report and the reading of a broken file are skua-flight's": {

@@ -28,9 +28,9 @@ class RerankConsumer:
         if len(pairs) != len(tiles):
             raise ValueError(f"{self.slug}: {len(tiles)} pairs asked, {len(pairs)} answered")
         failed = [pair.error for pair in pairs if getattr(pair, "error", None) is not None]
-        for error in failed:
-            if not is_no_result(error):
-                raise error
+        for failure in failed:
+            if not is_no_result(failure):
+                raise failure
         if failed and len(failed) == len(pairs):
             raise NoResult(reason_of(failed[0]), "rerank")
         good = [tile for tile, pair in enumerate(pairs) if getattr(pair, "error", None) is None]

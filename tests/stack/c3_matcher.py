@@ -37,10 +37,11 @@ class MatcherConsumer:
     def _check_outputs(self) -> None:
         outputs, dim = self._engine.outputs, self.lightglue.descriptor_dim()
         keypoints, descriptors = outputs.get("keypoints"), outputs.get("descriptors")
-        are_there = keypoints is not None and descriptors is not None
-        fit = (are_there and keypoints.dtype == np.float32 and keypoints.shape[-1] == 2
-               and keypoints.shape[:-1] == descriptors.shape[:-1] and descriptors.shape[-1] == dim)
-        self._engine.demand(bool(fit), "outputs 'keypoints' float32 1xNx2 or Nx2 and 'descriptors' 1xNxD or NxD with the "
+        fit = False
+        if keypoints is not None and descriptors is not None:
+            are_points = keypoints.dtype == np.float32 and keypoints.shape[-1] == 2
+            fit = are_points and descriptors.shape == (*keypoints.shape[:-1], dim)
+        self._engine.demand(fit, "outputs 'keypoints' float32 1xNx2 or Nx2 and 'descriptors' 1xNxD or NxD with the "
                             f"matcher's D = {dim}", outputs)
 
     def extract(self, picture: np.ndarray, **options: Any) -> KeypointSet:
