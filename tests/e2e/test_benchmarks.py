@@ -19,7 +19,7 @@ BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
 PATIENCE_S = 400
 GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "data set", "first result",
-          "telemetry", "events", "lightglue", "takeoff", "python"}
+          "telemetry", "events", "lightglue", "takeoff", *({"python"} if any((programs.BUILD / "python" / "skua").glob("_skua.*.so")) else ())}
 pytestmark = [pytest.mark.alone,  # the harness measures itself
               pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),
                                  reason="built without SKUA_BUILD_BENCHMARKS")]

@@ -230,8 +230,9 @@ TEST(TorchExecution, NoPageFaultsOnceMemoryIsKept) {
 }
 
 // The control: with what glibc starts with (it raises its threshold as it goes, which hides the cost of small
-// networks), large tensors go back to the kernel when they are freed. A suite of its own, for a process of its own:
-// memory that a test before it has freed and kept serves any size, whatever the thresholds are by then.
+// networks), large tensors go back to the kernel when they are freed. A suite of its own, for a process of
+// its own: memory that a test before it has freed and kept serves any size, whatever the thresholds are by
+// then.
 TEST(TorchMemoryGivenBack, ShowsAsPageFaults) {
   SKUA_SKIP_WITH_FOREIGN_ALLOCATOR;
   constexpr int kGlibcsFirstThreshold = 128 * 1024, kGlibcsMostMappings = 65536;
