@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto dry = FlightState::open(posix_file_system(), place.path(), events, true);
   fuzz::require(dry.ok(), "a damaged record stops no start", dry.ok() ? "" : dry.error().describe());
   fuzz::require(place.read(kFlightStateFile) == text, "a dry start changes nothing");
-  fuzz::require(events.count == 0 || dry->phase_for("set-1") == flight::FlightPhase::kTakeOff,
+  fuzz::require(events.count == 0 || dry->phase_for("set-1") == FlightPhase::kTakeOff,
                 "what is told as damaged is a take-off");
   return 0;
 }
