@@ -19,7 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "python_package"))
 
 import package  # noqa: E402  (tests/python_package is no package)
-import networks  # noqa: E402
+import programs  # noqa: E402
+from places import Place, tiny_networks  # noqa: E402
 
 SYSTEM = ("ld-linux", "libc.so", "libstdc++", "libpthread", "vgpreload")
 OURS = ("_skua.", "libskua")
@@ -64,7 +65,10 @@ def main() -> None:
     rounds = sys.argv[1] if len(sys.argv) > 1 else "20"
     with tempfile.TemporaryDirectory(prefix="skua-valgrind-") as scratch:
         folder = pathlib.Path(scratch)
-        place = networks.provisioned(folder)
+        place = Place(folder)
+        (folder / "home").mkdir()
+        yaml = place.set_yaml(tiny_networks(place.models))
+        programs.Programs(folder / "home").ok(*place.provision_arguments(yaml), "--json")
         report = folder / "report.xml"
         command = ["valgrind", "--quiet", "--xml=yes", f"--xml-file={report}", "--num-callers=30", "--leak-check=no",
                    sys.executable, "-c", RUN, place.current(), rounds]
@@ -78,7 +82,7 @@ def main() -> None:
         print(f"{count} places in {name}")
     ours = [error for error in errors if blamed(error.find("stack")).startswith(OURS)]
     for error in ours:
-        frames = [frame.findtext("fn") or "?" for frame in error.find("stack").iter("frame")]
+        frames = [(frame.findtext("fn") or "?")[:80] for frame in error.find("stack").iter("frame")]
         print(f"python_valgrind: {error.findtext('kind')}: {' < '.join(frames[:6])}", file=sys.stderr)
     print(f"{len(ours)} errors of ours in {rounds} rounds")
     sys.exit(1 if ours else 0)

@@ -34,7 +34,7 @@ def common_digest(build):
     """Digest of everything that any file's verdict depends on."""
     digest = hashlib.sha256(subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout)
     shared = [ROOT / ".clang-tidy", ROOT / "tests" / ".clang-tidy", *sorted(build.glob("generated/*.h"))]
-    for top in ("include", "src", "tests"):
+    for top in ("include", "src", "python", "tests"):
         shared += sorted((ROOT / top).rglob("*.h"))
     for path in shared:
         digest.update(path.read_bytes())
@@ -53,7 +53,7 @@ def sources_of(unit):
 def wanted(build, options):
     """(translation unit, the sources in it, command) each."""
     changed = changed_files() if "--changed" in options else None
-    tops = ("src/", "tests/") if "--tests" in options else ("src/",)
+    tops = ("src/", "python/", "tests/") if "--tests" in options else ("src/", "python/")
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         sources = sources_of(pathlib.Path(entry["file"]))
         if any(name.startswith(tops) and (changed is None or name in changed) for name in sources):

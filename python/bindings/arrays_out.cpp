@@ -56,7 +56,7 @@ nb::object array_owning(Tensor tensor) {
   auto kept = std::make_unique<Tensor>(std::move(tensor));
   const TensorView view = kept->view();
   const nb::capsule owner(kept.get(), [](void* memory) noexcept { delete static_cast<Tensor*>(memory); });
-  kept.release();
+  static_cast<void>(kept.release());  // the capsule's now
   return array_over(view, owner, true);
 }
 

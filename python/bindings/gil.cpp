@@ -10,11 +10,13 @@ namespace skua::python {
 namespace {
 
 // Of the process, as the interpreter is.
-std::atomic<bool> has_ended{false};
+std::atomic<bool> is_interpreter_ending{false};
 std::atomic<int> coming_back{0};
 std::atomic<std::thread::id> last_thread{};
 
-bool may_come_back() noexcept { return !has_ended || last_thread.load() == std::this_thread::get_id(); }
+bool may_come_back() noexcept {
+  return !is_interpreter_ending || last_thread.load() == std::this_thread::get_id();
+}
 
 }  // namespace
 
@@ -30,7 +32,7 @@ GilRelease::~GilRelease() {
 
 void end_coming_back() {
   last_thread = std::this_thread::get_id();
-  has_ended = true;
+  is_interpreter_ending = true;
   constexpr std::chrono::milliseconds kLook{1};
   PyThreadState* const state = PyEval_SaveThread();
   while (coming_back > 0) std::this_thread::sleep_for(kLook);

@@ -42,7 +42,7 @@ def airborne_wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module", name="ground")
 def ground_wheel(tmp_path_factory):
-    return install(tmp_path_factory.mktemp("ground"), "python", "airborne", "ground")
+    return install(tmp_path_factory.mktemp("ground"), "python", "python-ground", "airborne", "ground")
 
 
 def use(target, aircraft, tmp_path):
@@ -101,6 +101,13 @@ def test_control_a_file_that_is_no_part_of_it_is_found(airborne, tmp_path):
         (copy / "__pycache__" / f"{name}.cpython-311.pyc").write_text("anything")
     _, _, found = airborne_package.check(copy)
     assert sum("no file of an airborne package" in line for line in found) == 3, found
+
+
+def test_every_source_is_there_and_what_is_for_the_ground_does_not_fly(ground, airborne):
+    sources = package.ROOT / "python" / "skua"
+    names = {path.relative_to(sources).as_posix() for path in sources.rglob("*.py")}
+    for target, expected in ((ground, names), (airborne, {name for name in names if "/" not in name})):
+        assert {path.relative_to(target).as_posix() for path in target.rglob("*.py")} == expected
 
 
 def test_the_stub_and_the_marker_are_there(ground):
