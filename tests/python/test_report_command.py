@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -249,14 +250,14 @@ def test_it_runs_as_a_module_of_the_package(given):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "") and given.page.exists()
 
 
-def test_types_hold():
-    """mypy --strict over the package."""
+def test_types_hold(tmp_path):
+    """mypy --strict over the report alone: the package around it needs the stub of its compiled half."""
     mypy = pathlib.Path(sys.executable).with_name("mypy")
     if not mypy.exists():
         pytest.skip("mypy is not installed here")
-    command = [mypy, "--strict", "--explicit-package-bases", "--cache-dir", os.devnull, report_cases.SOURCE]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=report_cases.ROOT,
-                            env=os.environ | {"MYPYPATH": "python"})
+    report = shutil.copytree(report_cases.SOURCE, tmp_path / "skua" / "report")
+    command = [mypy, "--strict", "--explicit-package-bases", "--cache-dir", os.devnull, report]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path)
     assert result.returncode == 0, result.stdout
 
 
