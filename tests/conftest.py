@@ -1,7 +1,14 @@
 """Fixtures that folders of tests share."""
 
+import os
+
 import pytest
-import standin_set
+
+# As Skua does before it opens libtorch (docs/design/pytorch.md, Limits): the tests' own torch, and that of the scripts they
+# start, would not come back from a half convolution on some CPUs. Before anybody imports torch.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
+
+import standin_set  # noqa: E402
 
 
 @pytest.fixture(scope="session", name="nano")
