@@ -63,7 +63,8 @@ def test_the_cause_is_chained(aircraft):
     """An aircraft whose runtime cannot be had: the bootstrap's error, raised from the runtime's own."""
     told = package.run("""
 import json, sys, skua
-config = skua.AirborneConfig(inference=skua.RuntimeConfig(runtime="tensorrt", state_dir=sys.argv[1], log_sink="none"))
+config = skua.AirborneConfig(inference=skua.RuntimeConfig(torch_library="/nowhere/libtorch.so", state_dir=sys.argv[1],
+                                                         log_sink="none"))
 try:
     skua.build_pre_constructed(config)
 except skua.AirborneBootstrapError as error:
@@ -71,8 +72,8 @@ except skua.AirborneBootstrapError as error:
     print(json.dumps([error.reason, error.message, type(cause).__name__, cause.reason, cause.message]))
 """, aircraft.folder)
     reason, message, cause, cause_reason, cause_message = told
-    assert reason == cause_reason == "runtime_not_built" and cause == "RuntimeNotAvailableError"
-    assert "c7_inference" in message and "BUILD_TENSORRT_RUNTIME" in cause_message
+    assert reason == cause_reason == "sdk_missing" and cause == "RuntimeNotAvailableError"
+    assert "c7_inference" in message and "/nowhere/libtorch.so" in cause_message
 
 
 def test_a_cast_that_fails_has_its_class():
