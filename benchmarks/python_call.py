@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from python_onnxruntime import callers, golden, open_session  # beside this file
+from python_onnxruntime import callers, golden, median_of_calls, open_session  # beside this file
 
 Call = Callable[[], Any]
 ROUND_SECONDS = 0.004
@@ -45,25 +45,15 @@ def bounds_of_median(values: list[float]) -> tuple[float, float]:
     return ordered[k - 1], ordered[-k]
 
 
-def microseconds_of(call: Call, count: int) -> float:
-    """The median of `count` calls."""
-    times = []
-    for _ in range(count):
-        start = time.perf_counter_ns()
-        call()
-        times.append(time.perf_counter_ns() - start)
-    return statistics.median(times) / 1000
-
-
 def interleaved(subjects: dict[str, Call], rounds: int, most_seconds: float) -> dict[str, list[float]]:
-    counts = {name: max(1, min(1000, int(ROUND_SECONDS * 1e6 / microseconds_of(call, 5)))) for name, call in subjects.items()}
+    counts = {name: max(1, min(1000, int(ROUND_SECONDS * 1e6 / median_of_calls(call, 5)))) for name, call in subjects.items()}
     times: dict[str, list[float]] = {name: [] for name in subjects}
     order, end = random.Random(1), time.monotonic() + most_seconds
     for turn in range(rounds):
         if turn >= 6 and time.monotonic() > end:
             break
         for name in order.sample(list(subjects), len(subjects)):
-            times[name].append(microseconds_of(subjects[name], counts[name]))
+            times[name].append(median_of_calls(subjects[name], counts[name]))
     return times
 
 

@@ -52,6 +52,7 @@ def callers(session: onnxruntime.InferenceSession, inputs: dict) -> dict:
 
 
 def median_of_calls(call, count: int) -> float:
+    """In microseconds."""
     times = []
     for _ in range(count):
         start = time.perf_counter_ns()

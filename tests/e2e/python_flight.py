@@ -34,11 +34,6 @@ from protocol import ContractError
 
 STARTED_NS = time.monotonic_ns()
 FrameHook = Callable[[int], None]
-# Of design.md section 8, the most particular class first.
-STATUS = ((skua.InvalidArgumentError, 2), (skua.IoError, 2), (skua.EngineBuildError, 3), (skua.CalibrationCacheError, 4),
-          (skua.EngineDeserializeError, 5), (skua.InferenceError, 6), (skua.OutOfMemoryError, 7),
-          (skua.TelemetryUnavailableError, 8), (skua.RuntimeNotAvailableError, 9))
-DEVICE_LOST = 10
 DRAIN_S = 10.0
 
 
@@ -170,27 +165,14 @@ def fly(arguments: argparse.Namespace, signals: Signals, on_frame: FrameHook) ->
         arguments.report.write_text(json.dumps(told | loop.report(), indent=2) + "\n", "ascii")
 
 
-def operator_text(error: skua.SkuaError) -> str:
-    text, cause = f"airborne_bootstrap: {error}", error.__cause__
-    while isinstance(cause, skua.SkuaError):
-        text, cause = f"{text}; caused by {type(cause).__name__}: {cause}", cause.__cause__
-    return text
-
-
-def exit_status(error: skua.SkuaError) -> int:
-    if error.reason == "device_lost":
-        return DEVICE_LOST
-    return next((status for kind, status in STATUS if isinstance(error, kind)), 1)
-
-
 def main(on_frame: FrameHook = lambda number: None) -> int:
     signals = Signals()
     try:
         fly(read_arguments(), signals, on_frame)
         return 0
     except skua.SkuaError as error:
-        print(operator_text(error) if not signals.is_flying else f"python_flight: {error}", file=sys.stderr)
-        return exit_status(error)
+        print(skua.operator_text(error) if not signals.is_flying else f"python_flight: {error}", file=sys.stderr)
+        return skua.exit_status_of(error)
 
 
 if __name__ == "__main__":

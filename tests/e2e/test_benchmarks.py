@@ -13,13 +13,14 @@ import time
 
 import pytest
 
+import flight_programs
 import programs
 
 BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
 PATIENCE_S = 400
 GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "data set", "first result",
-          "telemetry", "events", "lightglue", "takeoff", *({"python"} if any((programs.BUILD / "python" / "skua").glob("_skua.*.so")) else ())}
+          "telemetry", "events", "lightglue", "takeoff", *({"python"} if flight_programs.HAS_PACKAGE else ())}
 pytestmark = [pytest.mark.alone,  # the harness measures itself
               pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),
                                  reason="built without SKUA_BUILD_BENCHMARKS")]
