@@ -2,9 +2,11 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -214,11 +216,18 @@ TEST(TorchExecution, LanesOfOneNetworkDoNotMeet) {
 #define SKUA_SKIP_WITH_FOREIGN_ALLOCATOR static_cast<void>(0)
 #endif
 
+// The fewest of some rounds: memory that is given back and fetched again faults in each of them, while a page
+// of code that a run sees for the first time, or one that the kernel had taken, faults in one.
 long faults_of_runs(Execution& execution) {
+  constexpr int kRounds = 5, kRuns = 50;
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(is_ok(execution.run(std::nullopt)));
-  const long before = page_faults();
-  for (int i = 0; i < 50; ++i) EXPECT_TRUE(is_ok(execution.run(std::nullopt)));
-  return page_faults() - before;
+  long fewest = std::numeric_limits<long>::max();
+  for (int round = 0; round < kRounds; ++round) {
+    const long before = page_faults();
+    for (int i = 0; i < kRuns; ++i) EXPECT_TRUE(is_ok(execution.run(std::nullopt)));
+    fewest = std::min(fewest, page_faults() - before);
+  }
+  return fewest;
 }
 
 TEST(TorchExecution, NoPageFaultsOnceMemoryIsKept) {
