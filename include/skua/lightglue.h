@@ -51,7 +51,9 @@ struct LightGlueOptions {
   /// Lanes to run on, at least one; made by the same runtime and used by nobody else. One thread of ours per
   /// lane but the first.
   std::vector<Lane> lanes;
-  /// Pairs of a batch that is timed at creation; 0: not timed, kLanes where there are several.
+  static constexpr std::size_t kMostWarmUpPairs = 1000;
+  /// Pairs of a batch that is timed at creation, at most kMostWarmUpPairs, each with memory of its own; 0:
+  /// not timed, kLanes where there are several.
   std::size_t warm_up_pairs = 10;
   /// Interleaved rounds over the possible modes; at least 1. Slow engines get fewer: none is begun after two
   /// seconds once each mode has a figure.
@@ -67,9 +69,9 @@ class LightGlueRuntime {
  public:
   /// Checks the engine against the contract, binds every lane, and measures which way of running a batch is
   /// the fastest here. `runtime` is shared, never built here. InvalidArgumentError: null runtime, empty or
-  /// foreign handle, no lane; EngineDeserializeError (contract_mismatch) naming the tensor, expected and
-  /// found; a run that fails at warm-up: its own error with the engine's name. Cost: batches of
-  /// `warm_up_pairs` in each possible mode, two and then `warm_up_rounds` times.
+  /// foreign handle, no lane, options beyond their limits; EngineDeserializeError (contract_mismatch) naming
+  /// the tensor, expected and found; a run that fails at warm-up: its own error with the engine's name. Cost:
+  /// batches of `warm_up_pairs` in each possible mode, two and then `warm_up_rounds` times.
   static Result<std::unique_ptr<LightGlueRuntime>> create(std::shared_ptr<InferenceRuntime> runtime,
                                                           const EngineHandle& engine,
                                                           const LightGlueOptions& options);

@@ -47,6 +47,12 @@ Status check_options(const std::shared_ptr<InferenceRuntime>& runtime, const Lig
     return argument_error(Reason::kInvalidArgument,
                           "expected the shared runtime, found null; give it the one under 'c7_inference'");
   }
+  if (options.warm_up_pairs > LightGlueOptions::kMostWarmUpPairs) {
+    return argument_error(Reason::kInvalidArgument, "warm_up_pairs: expected at most " +
+                                                        std::to_string(LightGlueOptions::kMostWarmUpPairs) +
+                                                        ", found " + std::to_string(options.warm_up_pairs) +
+                                                        "; give the pairs of a frame");
+  }
   if (options.warm_up_pairs > 0 && options.warm_up_rounds < 1) {
     return argument_error(Reason::kInvalidArgument, "warm_up_rounds: expected at least 1, found " +
                                                         std::to_string(options.warm_up_rounds) +

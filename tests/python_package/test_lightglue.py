@@ -38,6 +38,12 @@ def test_what_it_says_of_itself(runtime, matcher):
     assert matcher.source is runtime
 
 
+@pytest.mark.parametrize("options", [{"warm_up_pairs": 1001}, {"warm_up_pairs": 2**62}, {"warm_up_rounds": 0}])
+def test_warm_up_has_limits(runtime, flight_set, options):
+    with pytest.raises(skua.InvalidArgumentError, match=next(iter(options))):
+        skua.LightGlueRuntime.create(runtime, flight_set["matcher"], [runtime.create_lane("lane")], **options)
+
+
 def test_a_pair_is_matched(matcher):
     found = matcher.match(features(), features(ORDERS[0]), frame=3)
     assert found.indices.dtype == np.int64 and found.scores.dtype == np.float32 and found.error is None

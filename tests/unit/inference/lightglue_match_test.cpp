@@ -208,6 +208,9 @@ TEST_F(LightGlueTest, CreationRefusesWhatItCannotRunOn) {
   options.warm_up_rounds = 0;
   EXPECT_EQ(creation_refusal(runtime_, engine_, options), Reason::kInvalidArgument);
   options.warm_up_rounds = 1;
+  options.warm_up_pairs = LightGlueOptions::kMostWarmUpPairs + 1;
+  EXPECT_EQ(creation_refusal(runtime_, engine_, options), Reason::kInvalidArgument);
+  options.warm_up_pairs = 1;
   options.lanes[1] = options.lanes[0];
   EXPECT_EQ(creation_refusal(runtime_, engine_, options), Reason::kInvalidArgument);
   options.lanes[1] = foreign->create_lane("match_9").value();
