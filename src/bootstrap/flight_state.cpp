@@ -173,9 +173,13 @@ void FlightState::end() noexcept {
   try {
     Status removed = lock_.folder().remove(kFlightStateFile);
     if (removed.ok()) removed = lock_.folder().sync();
-    if (!removed.ok() && removed.error().reason != Reason::kNotFound)
+    if (!removed.ok() && removed.error().reason != Reason::kNotFound) {
       warn("the flight's record cannot be removed: " + removed.error().message +
            "; the next start will count as a reboot in flight");
+      return;
+    }
+    found_.reset();
+    is_noted_ = false;
   } catch (const std::exception&) {
     // No memory for a text: the record stays, and the next start is a reboot.
   }

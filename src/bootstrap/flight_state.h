@@ -60,7 +60,8 @@ class FlightState {
   /// old record stands, so that is a WARN alone: a full disk must not end a flight. Returns how often this
   /// flight was started.
   Result<int> begin(std::string_view set_id, const BootMoment& now);
-  /// The flight ended in order: the record goes. Errors are told as a WARN.
+  /// The flight ended in order: the record goes, and what begins next is a take-off. Errors are told as a
+  /// WARN.
   void end() noexcept;
 
  private:

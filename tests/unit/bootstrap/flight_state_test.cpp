@@ -98,6 +98,20 @@ TEST_F(FlightStateTest, AnOrderlyEndMakesTheNextStartATakeOff) {
   EXPECT_TRUE(events_.events.empty());
 }
 
+/// A process may fly more than once.
+TEST_F(FlightStateTest, WhatBeginsAfterAnOrderlyEndIsATakeOffToo) {
+  auto state = open().value();
+  for (int flight = 0; flight < 2; ++flight) {
+    const auto starts = state.begin("set-1", {"boot-a", 100});
+    ASSERT_TRUE(is_ok(starts));
+    EXPECT_EQ(*starts, 1);
+    EXPECT_EQ(state.set_in_flight(), "set-1");
+    state.end();
+    EXPECT_EQ(state.set_in_flight(), "");
+  }
+  EXPECT_TRUE(events_.events.empty());
+}
+
 TEST_F(FlightStateTest, EveryRestartIsCountedAndTold) {
   for (int i = 1; i <= 4; ++i) EXPECT_EQ(start("set-1", {"boot-a", 1000 * i}), i);
   EXPECT_EQ(events_.count("c7.reboot_in_flight"), 3U);
