@@ -24,7 +24,7 @@ void refuse_field(const char* field, std::string_view expected, nb::handle found
 }
 
 nb::object optional_attribute(nb::handle object, const char* name) {
-  nb::object attribute = nb::steal(PyObject_GetAttrString(object.ptr(), name));
+  nb::object attribute = attribute_or_null(object, name);
   if (!attribute.is_valid()) {
     if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw nb::python_error();
     PyErr_Clear();
@@ -125,7 +125,7 @@ Fields::Fields(nb::handle object, const char* field, const char* type, Accepted 
 }
 
 nb::object Fields::attribute(const char* name) const {
-  const nb::object found = nb::steal(PyObject_GetAttrString(object_.ptr(), name));
+  nb::object found = attribute_or_null(object_, name);
   if (found.is_valid()) return found;
   if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw nb::python_error();
   PyErr_Clear();

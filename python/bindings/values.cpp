@@ -20,8 +20,18 @@ nb::object member(const char* type, std::string_view value) { return type_named(
 
 }  // namespace
 
+nb::object attribute_or_null(nb::handle object, const char* name) {
+  // PyObject_GetAttrString makes a text each time, and Python's cache of attributes keeps thousands of them.
+  const nb::object key = nb::steal(PyUnicode_InternFromString(name));
+  return nb::steal(key.is_valid() ? PyObject_GetAttr(object.ptr(), key.ptr()) : nullptr);
+}
+
 void register_types() { types_module() = nb::module_::import_("skua.types").release().ptr(); }
-nb::object type_named(const char* name) { return nb::handle(types_module()).attr(name); }
+nb::object type_named(const char* name) {
+  nb::object type = attribute_or_null(types_module(), name);
+  if (!type.is_valid()) throw nb::python_error();
+  return type;
+}
 
 nb::object to_python(std::string_view text) {
   // Paths and messages may hold any bytes.

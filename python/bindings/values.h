@@ -13,6 +13,8 @@
 
 namespace skua::python {
 
+/// The attribute, or null with Python's error set.
+nanobind::object attribute_or_null(nanobind::handle object, const char* name);
 /// Looks up skua.types. Called once, by the module.
 void register_types();
 /// A class of skua.types.

@@ -87,7 +87,7 @@ from .types import (
     Tolerance,
 )
 
-_Mapping.register(BoundOutputs)
+_Mapping.register(BoundOutputs)  # type: ignore[arg-type]  # nobody can make one
 
 __all__ = [
     "AIRBORNE_REQUIRED_PRE_CONSTRUCTED_KEYS",

@@ -13,7 +13,7 @@ FOLDER = pathlib.Path(os.environ.get("SKUA_PYTHON_PACKAGE") or BUILD / "python")
 CPU = {"runtime": "onnx_trt_ep", "execution_provider": "cpu"}
 PATIENCE_S = 120
 
-for _folder in (FOLDER, ROOT / "tests" / "e2e", ROOT / "tests" / "support"):
+for _folder in (FOLDER, *(ROOT / "tests" / name for name in ("e2e", "stack", "support"))):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
