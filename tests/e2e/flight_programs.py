@@ -10,8 +10,6 @@ import sys
 import programs
 
 CPP, PYTHON = "skua-flight", "python"
-HAS_PACKAGE = any((programs.BUILD / "python" / "skua").glob("_skua.*.so"))
-NO_PACKAGE = "built with SKUA_BUILD_PYTHON=OFF"
 SKUA_FLIGHT = programs.BUILD / "bin" / "skua-flight"
 PYTHON_FLIGHT = programs.ROOT / "tests" / "e2e" / "python_flight.py"
 ALL = None  # every test of a file
@@ -73,7 +71,7 @@ def programs_of(file, test):
     if has(ON_BOTH) + has(ONLY_PYTHON) + len(reasons) != 1:
         raise LookupError(f"{file}::{test} flies, and stands {'in several tables' if reasons else 'in no table'} of "
                           "tests/e2e/flight_programs.py: say whether it flies both programs, or why not")
-    return (PYTHON,) if has(ONLY_PYTHON) else (CPP,) if reasons or not HAS_PACKAGE else (CPP, PYTHON)
+    return (PYTHON,) if has(ONLY_PYTHON) else (CPP,) if reasons else (CPP, PYTHON)
 
 
 def python_environment(package):

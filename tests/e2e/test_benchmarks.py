@@ -20,7 +20,7 @@ BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
 PATIENCE_S = 400
 GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "data set", "first result",
-          "telemetry", "events", "lightglue", "takeoff", *({"python"} if flight_programs.HAS_PACKAGE else ())}
+          "telemetry", "events", "lightglue", "takeoff", "python"}
 pytestmark = [pytest.mark.alone,  # the harness measures itself
               pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),
                                  reason="built without SKUA_BUILD_BENCHMARKS")]

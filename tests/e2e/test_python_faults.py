@@ -6,12 +6,9 @@ As test_flight_faults.py has it for skua-flight; what a fault is taken for is Sk
 import shutil
 
 import faulty_runtime
-import flight_programs
 import programs
 import pytest
 from flights import in_flight
-
-pytestmark = pytest.mark.skipif(not flight_programs.HAS_PACKAGE, reason=flight_programs.NO_PACKAGE)
 
 RERANKED = 10  # pairs of a frame, before those that are matched
 FRAMES = 3

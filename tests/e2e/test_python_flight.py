@@ -13,8 +13,6 @@ import programs
 import pytest
 from flights import in_flight, wait_for
 
-pytestmark = pytest.mark.skipif(not flight_programs.HAS_PACKAGE, reason=flight_programs.NO_PACKAGE)
-
 HERE = programs.ROOT / "tests" / "e2e"
 LAUNCHER = HERE / "python_flight_ends.py"
 EXITED = 3  # the status of sys.exit and os._exit there

@@ -10,9 +10,13 @@ import sys
 
 import counts
 import numpy as np
+import package
 import pytest
 
 import skua
+
+
+pytestmark = pytest.mark.skipif(not package.counts_memory(), reason="the sanitizer's malloc does not count")
 
 
 class MallInfo(ctypes.Structure):
