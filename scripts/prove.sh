@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
 
-scripts/setup.sh test
+scripts/setup.sh lanes
 cmake --preset dev >/dev/null
 cmake --build --preset dev --parallel 2
 export SKUA_DEPTH=prove SKUA_BUILD_DIR=$PWD/build/dev

@@ -2,7 +2,7 @@
 # Builds both wheels of the Python package and tries each in a fresh environment: scripts/python_wheels.sh [PYTHON...]
 #
 # PYTHON is an interpreter; default: python3. The first is tried as far as a machine without the aircraft's sets can:
-# the ten lines of the README on the demo networks, the airborne checker. One that is not there is told and skipped, for
+# the ten lines of the README on a tiny network, the airborne checker. One that is not there is told and skipped, for
 # CI has the machine's own version alone: nobody has tried the others. Wheels are left in out/wheels.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -16,19 +16,18 @@ if [ -f out/results/dev.failed ]; then  # no programs: the end-to-end tests woul
 fi
 
 export SKUA_BUILD_DIR=$PWD/build/dev
-folders=()
-for folder in tests/include_checker tests/python tests/python_package tests/e2e; do
-  compgen -G "$folder/test_*.py" >/dev/null && folders+=("$folder")
-done
-# Two files of tests at a time; those that are about time (marked `alone`) afterwards, one by one.
 pytest_run() {
   local name=$1
   shift
-  .venv/bin/python -m pytest -q --junitxml="out/results/$name.xml" "$@" "${folders[@]}" || status=1
+  .venv/bin/python -m pytest -q --junitxml="out/results/$name.xml" "$@" || status=1
   [ -s "out/results/$name.xml" ] || echo 'pytest' >"out/results/$name.failed"
 }
+# Two files of tests at a time; those that are about time (marked `alone`) afterwards, one by one. The Python package is imported in
+# processes of its own (pytest.ini).
 pytest_run pytest -m 'not alone' -n 2 --dist loadfile
+pytest_run python-package -m 'not alone' -n 2 --dist loadfile tests/python_package
 pytest_run pytest-alone -m alone
+pytest_run python-package-alone -m alone tests/python_package
 
 .venv/bin/python scripts/tally.py out/results || status=1
 exit "$status"

@@ -1,12 +1,17 @@
 """Fixtures that folders of tests share."""
 
 import os
+import signal
 
 import pytest
 
 # As Skua does before it opens libtorch (docs/design/pytorch.md, Limits): the tests' own torch, and that of the scripts they
 # start, would not come back from a half convolution on some CPUs. Before anybody imports torch.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
+
+# Started in the background of a shell, Python finds SIGINT ignored, and so would every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import standin_set  # noqa: E402
 

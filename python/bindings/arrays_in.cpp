@@ -155,7 +155,16 @@ void refuse_masked(nb::handle array, const ArrayRole& role) {
                                              "shall stand in its place, as array.filled(0)");
 }
 
-/// Where a producer says that its memory is.
+void check_device(int device_type, const ArrayRole& role) {
+  if (device_type == nb::device::cpu::value || device_type == nb::device::cuda_host::value) return;
+  raise_argument(Reason::kDeviceMismatch,
+                 wanted(role, "an array in host memory") + ", found one on a device (DLPack device type " +
+                     std::to_string(device_type) +
+                     "); every runtime takes its inputs in host memory, which the GPU of a Jetson shares: "
+                     "copy it to the host first");
+}
+
+/// Where a producer says that its memory is: asked before anything is exported.
 void check_device(nb::handle array, const ArrayRole& role) {
   const nb::object ask = optional_attribute(array, "__dlpack_device__");
   if (!ask.is_valid()) return;
@@ -172,12 +181,7 @@ void check_device(nb::handle array, const ArrayRole& role) {
                        ", whose __dlpack_device__() answers " + nb::repr(said).c_str() +
                        " and not a device type and number; pass numpy.asarray(...) of it");
   }
-  if (device.first == nb::device::cpu::value || device.first == nb::device::cuda_host::value) return;
-  raise_argument(Reason::kDeviceMismatch,
-                 wanted(role, "an array in host memory") + ", found one on a device (DLPack device type " +
-                     std::to_string(device.first) +
-                     "); every runtime takes its inputs in host memory, which the GPU of a Jetson shares: "
-                     "copy it to the host first");
+  check_device(device.first, role);
 }
 
 /// The producer's capsule. Asked for a version, it may say that the memory is read-only, which is all we
@@ -246,6 +250,32 @@ TensorView BorrowedArrays::add_writable(nb::handle array, const ArrayRole& role)
                  cause);
 }
 
+/// NumPy's "same_kind" makes floats of whole numbers, which rounds large ones, and infinity of what is too
+/// large.
+void check_kept(const nb::object& ready, const nb::object& found, const ArrayRole& role) {
+  const auto kind_of = [](const nb::object& array) {
+    const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
+    return kind == "u" ? std::string("i") : kind;
+  };
+  const auto dtype_of = [](const nb::object& array) {
+    return std::string(nb::str(nb::handle(nb::object(array.attr("dtype")))).c_str());
+  };
+  if (kind_of(ready) != kind_of(found)) {
+    raise_argument(Reason::kDtypeMismatch,
+                   wanted(role, "an array") + ", found " + dtype_of(found) +
+                       ", another kind of number; copy=True changes precision and order alone");
+  }
+  const nb::module_ numpy = nb::module_::import_("numpy");
+  const nb::object is_equal = numpy.attr("array_equal");
+  const bool is_kept =
+      kind_of(ready) == "f"
+          ? nb::cast<bool>(is_equal(numpy.attr("isfinite")(ready), numpy.attr("isfinite")(found)))
+          : nb::cast<bool>(is_equal(ready, found));
+  if (is_kept) return;
+  raise_argument(Reason::kDtypeMismatch,
+                 wanted(role, "an array") + ", found values that " + dtype_of(ready) + " cannot hold");
+}
+
 nb::object converted(nb::handle value, DType dtype, const ArrayRole& role) {
   refuse_masked(value, role);
   const nb::module_ numpy = nb::module_::import_("numpy");
@@ -258,13 +288,7 @@ nb::object converted(nb::handle value, DType dtype, const ArrayRole& role) {
   } catch (const nb::python_error& error) {
     refuse_raised(value, role, error, "copy=True does not convert");
   }
-  constexpr std::string_view kWholeNumbers = "iu";
-  const std::string kind = nb::cast<std::string>(ready.attr("dtype").attr("kind"));
-  const bool is_whole = kWholeNumbers.find(kind) != kWholeNumbers.npos;
-  if (is_whole && !nb::cast<bool>(numpy.attr("array_equal")(ready, found))) {
-    raise_argument(Reason::kDtypeMismatch, wanted(role, "an array") + ", found values that " +
-                                               std::string(to_string(dtype)) + " cannot hold");
-  }
+  check_kept(ready, found, role);
   return ready;
 }
 
@@ -273,6 +297,7 @@ TensorView BorrowedArrays::from_dlpack(nb::handle array, const ArrayRole& role, 
   nb::ndarray<nb::ro> imported;
   if (!nb::try_cast(capsule_of(array, role, cause), imported) || !imported.is_valid())
     refuse_producer(array, role, cause);
+  check_device(imported.device_type(), role);  // what was exported counts, not what was said
   const auto dtype = dlpack_dtype(imported.dtype());
   if (!dtype)
     refuse_elements(role, "DLPack " + std::to_string(imported.dtype().code) + ":" +

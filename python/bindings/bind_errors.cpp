@@ -1,4 +1,6 @@
 // What a program says of an error at its end: skua.operator_text and skua.exit_status_of.
+#include <vector>
+
 #include "core/exit_status.h"
 #include "errors.h"
 #include "fields.h"
@@ -11,6 +13,13 @@ namespace {
 
 namespace nb = nanobind;
 using nb::literals::operator""_a;
+
+bool is_skua_error(nb::handle given) {
+  const nb::object base = nb::module_::import_("skua.errors").attr("SkuaError");
+  const int is_instance = PyObject_IsInstance(given.ptr(), base.ptr());
+  if (is_instance < 0) throw nb::python_error();
+  return is_instance == 1;
+}
 
 /// By the nearest class of skua.errors that it is an instance of.
 ErrorCode code_of(nb::handle error) {
@@ -34,27 +43,34 @@ Reason reason_of(nb::handle error) {
   return Reason::kNone;
 }
 
-/// As it was before it became an exception; causes that are not Skua's are left out.
+/// Without its causes.
 Error error_of(nb::handle given) {
-  const nb::object base = nb::module_::import_("skua.errors").attr("SkuaError");
-  if (PyObject_IsInstance(given.ptr(), base.ptr()) != 1) refuse_field("error", "a skua.SkuaError", given);
-  Error error =
-      make_error(code_of(given), reason_of(given), read_as<std::string>(given.attr("message"), "message"),
-                 read_as<int>(given.attr("native_code"), "native_code"));
-  const nb::object cause = given.attr("__cause__");
-  if (PyObject_IsInstance(cause.ptr(), base.ptr()) == 1)
-    error.cause = std::make_shared<const Error>(error_of(cause));
-  return error;
+  if (!is_skua_error(given)) refuse_field("error", "a skua.SkuaError", given);
+  return make_error(code_of(given), reason_of(given), read_as<std::string>(given.attr("message"), "message"));
+}
+
+/// The error and those that it was raised from, the last first. Python keeps no chain from closing, so their
+/// number has an end; the first that is not Skua's is one, too.
+std::string text_of(nb::handle given) {
+  constexpr std::size_t kMostCauses = 16;
+  std::vector<Error> chain{error_of(given)};
+  nb::object cause = given.attr("__cause__");
+  while (chain.size() <= kMostCauses && is_skua_error(cause)) {
+    chain.push_back(error_of(cause));
+    cause = cause.attr("__cause__");
+  }
+  for (std::size_t i = chain.size() - 1; i > 0; --i)
+    chain[i - 1].cause = std::make_shared<const Error>(std::move(chain[i]));
+  return operator_text(chain.front());
 }
 
 }  // namespace
 
 void bind_errors(nb::module_& module) {
-  module.def(
-      "operator_text", [](nb::handle error) { return operator_text(error_of(error)); }, "error"_a,
-      nb::sig("def operator_text(error: skua.errors.SkuaError) -> str"),
-      "What an operator reads on stderr where the airborne program cannot start: "
-      "\"airborne_bootstrap: <message> [<reason>]\", with the causes behind it.");
+  module.def("operator_text", &text_of, "error"_a,
+             nb::sig("def operator_text(error: skua.errors.SkuaError) -> str"),
+             "What an operator reads on stderr where the airborne program cannot start: "
+             "\"airborne_bootstrap: <message> [<reason>]\", with the causes behind it.");
   module.def(
       "exit_status_of", [](nb::handle error) { return exit_status_of(error_of(error)); }, "error"_a,
       nb::sig("def exit_status_of(error: skua.errors.SkuaError) -> int"),

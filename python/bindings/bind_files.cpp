@@ -20,8 +20,8 @@ class Bytes {
  public:
   explicit Bytes(nb::handle object) {
     if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) == 0) return;
-    PyErr_Clear();
-    refuse_field("payload", "bytes", object);
+    const nb::object cause = take_refusal();
+    refuse_field("payload", "bytes", object, cause);
   }
   Bytes(const Bytes&) = delete;
   Bytes& operator=(const Bytes&) = delete;

@@ -146,12 +146,13 @@ void define_matching(nb::class_<PyLightGlue>& type) {
       "Checks the engine against the contract, binds every lane, and measures which way of running a "
       "batch is the fastest here.");
   type.def(
-      "match", &match, "a"_a, "b"_a, nb::kw_only(), "frame"_a = nb::none(), "deadline_ns"_a = nb::none(),
+      "match", &match, "a"_a.none(), "b"_a.none(), nb::kw_only(), "frame"_a = nb::none(),
+      "deadline_ns"_a = nb::none(),
       nb::sig("def match(self, a: skua.types.KeypointSet, b: skua.types.KeypointSet, *, frame: int | None = "
               "None, deadline_ns: int | None = None) -> skua.types.CorrespondenceSet"),
       "Matches one pair. A call that comes while another is running is refused: InferenceError (lane_busy).");
   type.def(
-      "match_batch", &match_batch, "as_"_a, "bs"_a, nb::kw_only(), "frame"_a = nb::none(),
+      "match_batch", &match_batch, "as_"_a.none(), "bs"_a.none(), nb::kw_only(), "frame"_a = nb::none(),
       "deadline_ns"_a = nb::none(),
       nb::sig(
           "def match_batch(self, as_: typing.Sequence[skua.types.KeypointSet], bs: "

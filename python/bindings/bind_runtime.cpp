@@ -213,11 +213,11 @@ void define_loading(nb::class_<PyRuntime>& runtime) {
       "Loads one engine; the engine gate judges it. Ground: from the engine cache. Airborne: the loaded "
       "flight "
       "set's engine of equal SHA-256.";
-  runtime.def("deserialize_engine", &deserialize_engine, "entry"_a,
+  runtime.def("deserialize_engine", &deserialize_engine, "entry"_a.none(),
               nb::sig("def deserialize_engine(self, entry: skua.types.EngineCacheEntry) -> EngineHandle"),
               kDeserialize);
   runtime.def(
-      "deserialize_cached_engine", &deserialize_engine, "entry"_a,
+      "deserialize_cached_engine", &deserialize_engine, "entry"_a.none(),
       nb::sig("def deserialize_cached_engine(self, entry: skua.types.EngineCacheEntry) -> EngineHandle"),
       "The same as deserialize_engine.");
   runtime.def("load_flight_set", &load_flight_set, "set_dir"_a, "policy"_a,
@@ -244,7 +244,7 @@ void define_running(nb::class_<PyRuntime>& runtime) {
       "the engine's dtype, C-contiguous. Nothing is converted but with copy=True, which takes whatever "
       "numpy.asarray takes, in any memory order, and another precision of the same kind of number, as "
       "float64 "
-      "for float32; another kind, whole numbers that do not fit and masked arrays are refused. The answers "
+      "for float32; another kind, numbers that do not fit and masked arrays are refused. The answers "
       "own their memory.");
   runtime.def(
       "bind",

@@ -29,7 +29,7 @@ nb::object plain_number(nb::handle value) {
   const bool is_number = is_whole || PyFloat_Check(value.ptr()) != 0 || nb::hasattr(value, "__float__");
   if (!is_number) return {};
   nb::object number = nb::steal(is_whole ? PyNumber_Index(value.ptr()) : PyNumber_Float(value.ptr()));
-  PyErr_Clear();
+  static_cast<void>(take_refusal());
   return number;
 }
 
@@ -37,7 +37,7 @@ nb::object plain_number(nb::handle value) {
 std::string field_text(nb::handle value, const char* field) {
   if (PyBool_Check(value.ptr()) != 0) return value.ptr() == Py_True ? "true" : "false";
   if (PyUnicode_Check(value.ptr()) != 0) return read_as<std::string>(value, field);
-  if (const nb::object number = plain_number(value); number.is_valid()) return nb::repr(number).c_str();
+  if (const nb::object number = plain_number(value); number.is_valid()) return shown(number);
   if (!nb::hasattr(value, "__fspath__") && PyBytes_Check(value.ptr()) == 0)
     refuse_field(field, kind_of(field), value);
   return read_as<std::filesystem::path>(value, field).string();
@@ -88,7 +88,9 @@ AirborneConfig airborne_config_from(nb::handle given) {
   AirborneConfig config;
   config.mode = mode_from(fields.attribute("mode"));
   fields("has_inference_block", config.has_inference_block)("consumers", config.consumers);
-  config.inference = config_from(nb::object(fields.attribute("inference").attr("__dict__")));
+  const nb::object inference = fields.attribute("inference");
+  static_cast<void>(Fields(inference, "inference", "RuntimeConfig"));  // and nothing that only looks alike
+  config.inference = config_from(nb::object(inference.attr("__dict__")));
   return config;
 }
 

@@ -16,11 +16,19 @@ void read_number(nb::handle value, const char* field, std::string_view expected,
 
 }  // namespace
 
+std::string shown(nb::handle value) {
+  try {
+    return nb::repr(value).c_str();
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_Exception) || error.matches(PyExc_MemoryError)) throw;
+  }
+  return std::string("a ") + nb::type_name(value.type()).c_str() + " that cannot be shown";
+}
+
 void refuse_field(const char* field, std::string_view expected, nb::handle found, nb::handle cause) {
-  raise_argument(
-      Reason::kInvalidArgument,
-      std::string(field) + ": expected " + std::string(expected) + ", found " + nb::repr(found).c_str(),
-      cause);
+  raise_argument(Reason::kInvalidArgument,
+                 std::string(field) + ": expected " + std::string(expected) + ", found " + shown(found),
+                 cause);
 }
 
 nb::object optional_attribute(nb::handle object, const char* name) {

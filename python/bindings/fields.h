@@ -17,6 +17,8 @@ namespace skua::python {
 /// InvalidArgumentError: "<field>: expected <expected>, found <repr of the value>", raised from `cause`.
 [[noreturn]] void refuse_field(const char* field, std::string_view expected, nanobind::handle found,
                                nanobind::handle cause = {});
+/// Its repr, or its type where it has none, as a number of thousands of digits.
+std::string shown(nanobind::handle value);
 /// The attribute, or null where there is none.
 nanobind::object optional_attribute(nanobind::handle object, const char* name);
 

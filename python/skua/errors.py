@@ -10,6 +10,10 @@ class SkuaError(Exception):
     own status, 0 when there is none. What an error was raised from is its `__cause__`.
     """
 
+    message: str = ""
+    reason: str = "none"
+    native_code: int = 0
+
     def __init__(self, message: str = "", *, reason: str = "none", native_code: int = 0) -> None:
         super().__init__(message)
         self.message = message

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from . import _skua
 from ._skua import FlightState, InferenceRuntime, LightGlueRuntime
+from .errors import InvalidArgumentError
 from .types import AirborneConfig, EngineSet, FlightRecord, HostTuple, PathLike, Role, RuntimeConfig
 
 # Nothing of ours may call into an interpreter that is going.
@@ -37,6 +38,17 @@ def read_airborne_config(file: PathLike, *, environment: Mapping[str, str] | Non
     return _skua._read_airborne_config(file, None if environment is None else dict(environment))
 
 
+def _fields_of(config: object) -> dict[str, Any]:
+    """Of nothing else: what is left out of an object that only looks alike would be another runtime."""
+    if isinstance(config, RuntimeConfig):
+        return dict(vars(config))
+    if isinstance(config, Mapping):
+        return dict(config)
+    raise InvalidArgumentError(
+        f"config: expected a skua.RuntimeConfig, a mapping of its fields or a path, found a {type(config).__name__}",
+        reason="invalid_argument")
+
+
 def build_inference_runtime(
     config: RuntimeConfig | Mapping[str, Any] | PathLike,
     *,
@@ -57,8 +69,7 @@ def build_inference_runtime(
     """
     if isinstance(config, (str, os.PathLike)):
         config = read_config(config)
-    fields = dict(config) if isinstance(config, Mapping) else dict(vars(config))
-    return _skua._build_runtime(fields, role, host, recorder, log, thermal_root)
+    return _skua._build_runtime(_fields_of(config), role, host, recorder, log, thermal_root)
 
 
 class PreConstructed(dict[str, InferenceRuntime | LightGlueRuntime]):

@@ -42,15 +42,20 @@ def start(code, *arguments, env=None, **options):
                             stdin=subprocess.DEVNULL, cwd="/", **options)
 
 
+def end_of(process):
+    """What it printed until its end: (stdout, stderr). One that does not end is killed."""
+    try:
+        return process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        stdout, stderr = process.communicate()
+        raise AssertionError(f"still ran after {PATIENCE_S} s\n{stdout}\n{stderr}") from None
+
+
 def run(code, *arguments, env=None, status=0):
     """Runs `code` to its end. Returns what it printed, as JSON where it is some."""
     with start(code, *arguments, env=env) as process:
-        try:
-            stdout, stderr = process.communicate(timeout=PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            stdout, stderr = process.communicate()
-            raise AssertionError(f"still ran after {PATIENCE_S} s\n{stdout}\n{stderr}") from None
+        stdout, stderr = end_of(process)
     assert process.returncode == status, f"status {process.returncode}\n{stdout}\n{stderr}"
     try:
         return json.loads(stdout)

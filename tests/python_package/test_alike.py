@@ -90,6 +90,35 @@ def test_numbers_of_numpy_are_numbers(field, value):
     assert skua.build_inference_runtime({**package.CPU, field: value}, role="ground")
 
 
+def test_a_value_that_is_interrupted_goes_on():
+    class Interrupted:
+        def __index__(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        skua.build_inference_runtime({**package.CPU, "intra_op_threads": Interrupted()}, role="ground")
+
+
+@pytest.mark.parametrize("value", [10**5000, -(10**5000), 2**64], ids=["long", "negative", "65 bits"])
+def test_a_number_beyond_all_bounds_is_told_of_its_field(value):
+    with pytest.raises(skua.InvalidArgumentError, match="intra_op_threads"):
+        skua.build_inference_runtime({**package.CPU, "intra_op_threads": value}, role="ground")
+
+
+class OnlyLooksAlike:
+    __slots__ = ()
+    runtime, execution_provider = "onnx_trt_ep", "cpu"
+
+
+@pytest.mark.parametrize("config", [None, 3, OnlyLooksAlike(), types.SimpleNamespace(**package.CPU)])
+def test_a_configuration_is_one_and_nothing_alike(config):
+    """What an object keeps in its class would be left out, and another runtime built."""
+    with pytest.raises(skua.InvalidArgumentError, match="config: expected a skua.RuntimeConfig"):
+        skua.build_inference_runtime(config, role="ground")
+    with pytest.raises(skua.InvalidArgumentError, match="inference: expected a skua.RuntimeConfig"):
+        skua.build_pre_constructed(skua.AirborneConfig(inference=config))
+
+
 @pytest.mark.parametrize("field, value, expected", [
     ("intra_op_threads", None, "a whole number"), ("thermal_poll_hz", None, "a number"),
     ("per_frame_debug_log", None, "True or False"), ("engine_cache_dir", None, "a text or a path"),
@@ -112,6 +141,32 @@ def test_what_an_operator_reads():
     assert "caused by" not in skua.operator_text(cause)
     with pytest.raises(skua.InvalidArgumentError, match="skua.SkuaError"):
         skua.operator_text(ValueError("not ours"))
+
+
+def test_causes_that_have_no_end_are_told_so_far():
+    first, second = skua.EngineBuildError("first"), skua.IoError("second")
+    first.__cause__, second.__cause__ = second, first
+    text = skua.operator_text(first)
+    assert text.startswith("airborne_bootstrap: first") and "second" in text and len(text) < 2000
+    assert skua.exit_status_of(first) == 3
+
+
+def test_errors_of_whatever_make():
+    class Bare(skua.InferenceError):
+        def __init__(self):
+            pass
+
+    class NoClass:
+        @property
+        def __class__(self):
+            raise RuntimeError("no class")
+
+    large = skua.InferenceError("large", reason="device_lost", native_code=2**40)
+    assert skua.exit_status_of(Bare()) == 6 and skua.exit_status_of(large) == 10
+    assert "[none]" in skua.operator_text(Bare()) and "large [device_lost]" in skua.operator_text(large)
+    for call in (skua.operator_text, skua.exit_status_of):
+        with pytest.raises(RuntimeError, match="no class"):
+            call(NoClass())
 
 
 def test_what_a_program_ends_with():

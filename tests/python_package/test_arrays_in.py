@@ -78,6 +78,23 @@ class RaisesOnAttribute:
         raise self.said
 
 
+class OnADevice:
+    """Exports memory of a device (CUDA), whatever it says of it, if it says anything."""
+
+    DEVICE_TYPE = 8  # bytes into a DLManagedTensor, behind the pointer to its data
+
+    def __init__(self, said=None):
+        if said is not None:
+            self.__dlpack_device__ = lambda: said
+
+    def __dlpack__(self):
+        capsule = X.copy().__dlpack__()
+        pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+        pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+        ctypes.c_int32.from_address(pointer_of(capsule, b"dltensor") + self.DEVICE_TYPE).value = 2
+        return capsule
+
+
 def masked():
     return np.ma.masked_array(X, mask=X > 0)
 
@@ -191,6 +208,8 @@ REFUSED = {
     "list": (lambda: X.tolist(), "dtype_mismatch", ("found list", "numpy.asarray")),
     "none": (lambda: None, "dtype_mismatch", ("found NoneType",)),
     "device": (lambda: Exports(X, device=(2, 0)), "device_mismatch", ("host memory", "device type 2")),
+    "a device in silence": (OnADevice, "device_mismatch", ("host memory", "device type 2")),
+    "a device in disguise": (lambda: OnADevice((1, 0)), "device_mismatch", ("host memory", "device type 2")),
     "no device": (lambda: SaysOfItsDevice(None), "invalid_argument", ("SaysOfItsDevice", "answers None")),
     "device fails": (lambda: SaysOfItsDevice(ValueError("no memory behind it")), "dtype_mismatch", ("no memory behind",)),
     "masked": (masked, "dtype_mismatch", ("mask", "filled")),
@@ -262,16 +281,28 @@ NOT_CONVERTED = {
     "text": (lambda: np.array([["1"] * 8]), "same_kind"),
     "ragged": (lambda: [[1.0], [1.0, 2.0]], "inhomogeneous"),
     "masked": (masked, "mask"),
+    "whole numbers": (lambda: np.ones((1, 8), np.int64), "int64, another kind"),
+    "flags": (lambda: np.ones((1, 8), np.bool_), "bool, another kind"),
+    "too large": (lambda: np.full((1, 8), 1e300), "float32 cannot hold"),
 }
+KEPT = {"infinity": np.inf, "no number": np.nan, "a number between two": 0.1}
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize("name", NOT_CONVERTED)
 def test_copy_loses_nothing_silently(add_relu, name):
     make, word = NOT_CONVERTED[name]
     with pytest.raises(skua.InvalidArgumentError, match=word) as refused:
         add_relu(make(), copy=True)
     assert refused.value.reason == "dtype_mismatch" and "'x'" in refused.value.message
-    assert name == "masked" or isinstance(refused.value.__cause__, (TypeError, ValueError))
+    ours = ("masked", "whole numbers", "flags", "too large")
+    assert name in ours or isinstance(refused.value.__cause__, (TypeError, ValueError))
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_copy_takes_what_another_precision_has_too(add_relu, name):
+    given = np.full((1, 8), KEPT[name])
+    assert np.array_equal(add_relu(given, copy=True), add_relu(given.astype(np.float32)), equal_nan=True)
 
 
 def test_copy_rounds_no_number_to_a_whole_one(runtime, flight_set):

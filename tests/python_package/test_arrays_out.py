@@ -60,6 +60,15 @@ def test_an_answer_is_an_exporter(runtime, flight_set):
     assert np.shares_memory(again, answer) and memoryview(answer).format == "f"
 
 
+def test_bound_outputs_are_exporters_to_who_takes_read_only_memory(bound):
+    bound.run()
+    output = bound.outputs["y"]
+    again = np.from_dlpack(output)
+    assert np.shares_memory(again, output) and not again.flags.writeable
+    with pytest.raises(BufferError):  # what an older consumer asks could not say that nobody may write
+        output.__dlpack__()
+
+
 def test_a_data_dependent_answer_has_the_shape_of_its_run(runtime, flight_set):
     for count in (0, 1, 16):
         x = np.zeros(16, np.float32)

@@ -155,7 +155,7 @@ def test_control_c_ends_a_build_and_leaves_the_cache_as_it_was(tmp_path):
         time.sleep(0.3)  # inside of it
         at_the_signal = trees.tree(cache)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=package.PATIENCE_S)
+        stdout, stderr = package.end_of(process)
     assert process.returncode == 0, f"{stdout}\n{stderr}"
     said, compiled = stdout.splitlines()
     assert json.loads(said)[0] == "interrupted", f"{stdout}\n{stderr}"

@@ -51,7 +51,7 @@ def test_control_another_key_is_refused(signed_set, tmp_path):
     programs.Programs(tmp_path / "home").ok("keygen", tmp_path / "other")
     code = f"import runpy, sys; sys.argv[0] = {str(EXAMPLE)!r}; runpy.run_path(sys.argv[0])"
     with package.start(code, signed_set.current(), "add_relu", tmp_path / "other.pub") as process:
-        stderr = process.communicate(timeout=package.PATIENCE_S)[1]
+        stderr = package.end_of(process)[1]
     assert process.returncode == 1 and "ManifestError" in stderr and "signature_key_unknown" in stderr
 
 
