@@ -14,7 +14,8 @@ import skua
 folder = pathlib.Path(skua.__file__).parent
 told = {"folder": str(folder)}
 runtime = skua.build_inference_runtime({"runtime": "pytorch_fp16", "engine_cache_dir": sys.argv[1]}, role="ground")
-told["mapped"] = sorted({line.split()[-1] for line in open("/proc/self/maps") if "skua" in line.split()[-1]})
+mapped = {line.split()[-1] for line in open("/proc/self/maps")}
+told["mapped"] = sorted(path for path in mapped if "skua" in os.path.basename(path))  # the tree's folder may be skua, too
 for role in ("airborne", "ground"):
     runtime = skua.build_inference_runtime({"runtime": "pytorch_fp16", "engine_cache_dir": sys.argv[1]}, role=role)
     try:
