@@ -1,5 +1,5 @@
 // What a program says of an error at its end: skua.operator_text and skua.exit_status_of.
-#include <vector>
+#include <memory>
 
 #include "core/exit_status.h"
 #include "errors.h"
@@ -43,36 +43,30 @@ Reason reason_of(nb::handle error) {
   return Reason::kNone;
 }
 
-/// Without its causes.
-Error error_of(nb::handle given) {
-  if (!is_skua_error(given)) refuse_field("error", "a skua.SkuaError", given);
-  return make_error(code_of(given), reason_of(given), read_as<std::string>(given.attr("message"), "message"));
-}
+constexpr int kMostCauses = 16;
 
-/// The error and those that it was raised from, the last first. Python keeps no chain from closing, so their
-/// number has an end; the first that is not Skua's is one, too.
-std::string text_of(nb::handle given) {
-  constexpr std::size_t kMostCauses = 16;
-  std::vector<Error> chain{error_of(given)};
-  nb::object cause = given.attr("__cause__");
-  while (chain.size() <= kMostCauses && is_skua_error(cause)) {
-    chain.push_back(error_of(cause));
-    cause = cause.attr("__cause__");
-  }
-  for (std::size_t i = chain.size() - 1; i > 0; --i)
-    chain[i - 1].cause = std::make_shared<const Error>(std::move(chain[i]));
-  return operator_text(chain.front());
+/// As it was before it became an exception; causes that are not Skua's are left out. Python lets a chain of
+/// causes close, so their number has an end.
+Error error_of(nb::handle given, int most_causes) {
+  if (!is_skua_error(given)) refuse_field("error", "a skua.SkuaError", given);
+  Error error =
+      make_error(code_of(given), reason_of(given), read_as<std::string>(given.attr("message"), "message"));
+  const nb::object cause = given.attr("__cause__");
+  if (most_causes > 0 && is_skua_error(cause))
+    error.cause = std::make_shared<const Error>(error_of(cause, most_causes - 1));
+  return error;
 }
 
 }  // namespace
 
 void bind_errors(nb::module_& module) {
-  module.def("operator_text", &text_of, "error"_a,
-             nb::sig("def operator_text(error: skua.errors.SkuaError) -> str"),
-             "What an operator reads on stderr where the airborne program cannot start: "
-             "\"airborne_bootstrap: <message> [<reason>]\", with the causes behind it.");
   module.def(
-      "exit_status_of", [](nb::handle error) { return exit_status_of(error_of(error)); }, "error"_a,
+      "operator_text", [](nb::handle error) { return operator_text(error_of(error, kMostCauses)); },
+      "error"_a, nb::sig("def operator_text(error: skua.errors.SkuaError) -> str"),
+      "What an operator reads on stderr where the airborne program cannot start: "
+      "\"airborne_bootstrap: <message> [<reason>]\", with the causes behind it.");
+  module.def(
+      "exit_status_of", [](nb::handle error) { return exit_status_of(error_of(error, 0)); }, "error"_a,
       nb::sig("def exit_status_of(error: skua.errors.SkuaError) -> int"),
       "What a program ends with, as Skua's own do: 1 to 10. 10, device_lost: start the program again.");
 }

@@ -133,11 +133,8 @@ Fields::Fields(nb::handle object, const char* field, const char* type, Accepted 
 }
 
 nb::object Fields::attribute(const char* name) const {
-  nb::object found = attribute_or_null(object_, name);
-  if (found.is_valid()) return found;
-  if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) throw nb::python_error();
-  PyErr_Clear();
-  return default_of(name);
+  nb::object found = optional_attribute(object_, name);
+  return found.is_valid() ? found : default_of(name);
 }
 
 nb::object Fields::default_of(const char* name) const {

@@ -13,7 +13,6 @@ import time
 
 import pytest
 
-import flight_programs
 import programs
 
 BENCHMARKS = programs.BUILD / "benchmarks"
