@@ -7,6 +7,7 @@ asked stands in tests/counts.txt, for the depth of SKUA_DEPTH.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -23,6 +24,7 @@ import counts  # noqa: E402  (its folder is only known from here on)
 
 FAULT = "build/dev/tests/fault_real --gtest_filter="
 TOLD_LINES = 60  # of a step that failed
+STEPS_AT_A_TIME = 2  # most of them keep one core busy
 CACHE = "build/dev/tests/unit_cache --gtest_filter="
 
 # What is run, and the rows that it must reach: "row of tests/counts.txt": "what it counts".
@@ -86,9 +88,9 @@ def main():
         parser.error(f"unknown steps: {', '.join(sorted(unknown))}; there are: {', '.join(STEPS)}")
     OUT.mkdir(parents=True, exist_ok=True)
     lines, started = [], time.monotonic()
-    for name in chosen:
-        command, rows = STEPS[name]
-        lines += judge(rows, *run_step(name, command))
+    with concurrent.futures.ThreadPoolExecutor(STEPS_AT_A_TIME) as pool:
+        for name, found in zip(chosen, pool.map(lambda name: run_step(name, STEPS[name][0]), chosen)):
+            lines += judge(STEPS[name][1], *found)
     print(f"{'row':<22} {'asked':>9} {'reached':>9}  verdict")
     for row, what, asked, found, verdict in lines:
         print(f"{row:<22} {asked:>9} {found:>9}  {verdict:<8} {what}")
