@@ -20,6 +20,7 @@ class Declaration:
     doc: str
     line: int
     is_fallible: bool = False
+    enumerators: list[tuple[str, str]] = field(default_factory=list)  # name with its value, comment
     is_special: bool = False  # what the language defines: copies, moves, destructors, comparisons, defaulted and deleted ones
 
 
@@ -52,6 +53,12 @@ def without_templates(text: str) -> str:
 def is_function(text: str) -> bool:
     plain = without_templates(text)
     return "(" in plain and ("=" not in plain[:plain.index("(")] or "operator" in text)
+
+
+def enumerators(body: str) -> list[tuple[str, str]]:
+    """Of an enumeration's braces: each with the `///<` behind it."""
+    found = re.findall(r"(?<!\w)(k[A-Z]\w*(?: = \w+)?) *[,}\n] *(?:///< *([^\n]*))?", body)
+    return [(name, doc) for name, doc in found]
 
 
 class Reader:
@@ -135,12 +142,15 @@ class Reader:
         elif found and not is_function(text):
             self.emit("type", found["name"], text)
             if found["kind"].startswith("enum"):
+                begin = self.at
                 self.skip_block()
+                if self.header.declarations:
+                    self.header.declarations[-1].enumerators = enumerators(self.text[begin:self.at])
             else:
                 self.scopes.append(Scope(found["kind"], found["name"], found["kind"] == "struct"))
                 self.at += 1
             self.buffer, self.pending = "", []
-        elif is_function(text):
+        elif is_function(text) and text.count("(") == text.count(")"):
             self.skip_block()
             self.declared(text)
         else:

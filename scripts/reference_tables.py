@@ -1,4 +1,4 @@
-"""The generated blocks of docs/reference, by name: each gets the block's argument and what stands there, and returns the new text."""
+"""The generated blocks of docs/reference, by name: each gets its argument and what stands there, and returns the new text."""
 
 import functools
 import json
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import reference_api
 import reference_blocks
 import reference_help
 
@@ -61,7 +62,8 @@ def reasons(sources: Sources, title: str, body: str) -> str:
 
 
 def fields(sources: Sources, _: str, body: str) -> str:
-    rows = [[code(row["field"]), code(row["variable"]), code(row["default"]), row["expected"]] for row in sources.tables["fields"]]
+    rows = [[code(row["field"]), code(row["variable"]), code(row["default"]), row["expected"]]
+            for row in sources.tables["fields"]]
     return reference_blocks.table(["field", "variable", "default", "expected", "meaning"], rows, body)
 
 
@@ -96,6 +98,15 @@ def usage(sources: Sources, command: str, _: str) -> str:
     return f"```text\n{sources.help(command).rstrip()}\n```"
 
 
+def header(_: Sources, name: str, __: str) -> str:
+    return reference_api.cpp(ROOT / "include" / name)
+
+
+def python(sources: Sources, name: str, _: str) -> str:
+    package = sources.build / "python/skua"
+    return reference_api.python(package / name, reference_api.exported_names(package))
+
+
 def leaves(sources: Sources, command: str) -> list[str]:
     """The command, or every one below it that has none below it."""
     below = reference_help.subcommands(sources.help(command))
@@ -103,7 +114,7 @@ def leaves(sources: Sources, command: str) -> list[str]:
 
 
 MAKERS = {"reasons": reasons, "fields": fields, "events": events, "options": options, "common options": common,
-          "commands": commands, "usage": usage}
+          "commands": commands, "usage": usage, "header": header, "python": python}
 
 
 def expected_blocks(sources: Sources) -> dict[str, list[str]]:
@@ -114,7 +125,9 @@ def expected_blocks(sources: Sources) -> dict[str, list[str]]:
             "docs/reference/configuration.md": ["fields"],
             "docs/reference/events.md": ["events"],
             "docs/reference/cli.md": ["commands: skua", "common options: skua doctor", "usage: python -m skua.report",
-                                      *(f"options: {program}" for program in programs)]}
+                                      *(f"options: {program}" for program in programs)],
+            "docs/reference/cpp.md": [f"header: skua/{path.name}" for path in sorted((ROOT / "include/skua").glob("*.h"))],
+            "docs/reference/python.md": [f"python: {name}" for name in reference_api.PYTHON_FILES]}
 
 
 def make(sources: Sources, name: str, body: str) -> str:
