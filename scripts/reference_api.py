@@ -36,7 +36,7 @@ def cpp(header: Path) -> str:
     for made in found.declarations:
         is_free = made.kind != "type" and "::" not in made.name
         if is_free and owner:
-            parts.append("\nOutside of it:\n")
+            parts.append("\nBeside it:\n")
         owner = "" if is_free else made.name
         parts += cpp_entry(made)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts).strip())

@@ -4,6 +4,7 @@ A link in docs/ is written for a repository browser, `../../benchmarks/README.md
 a page of the site, below repository/: Markdown as it is, all else as its text. Links are rewritten to match.
 """
 
+import html
 import posixpath
 import re
 from pathlib import Path
@@ -13,8 +14,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
-# A paragraph (its first line is no item of a list and is not indented) whose next line is the first item of one.
-LIST_BELOW_TEXT = re.compile(r"(?:^|\n\n)(?![ \t]|[-*+] |\d+\. |[|#<])(?:[^\n]+\n)*?[^\n]+\n(?=[-*+] \S|1\. \S)")
+LONGEST_WORD = 20
+JOINT = re.compile(r"([_/]|::)(?=.)")
 PICTURES = {".png", ".svg", ".jpg"}
 LANGUAGES = {".cpp": "cpp", ".h": "cpp", ".py": "python", ".sh": "bash", ".yaml": "yaml", ".yml": "yaml", ".json": "json",
              ".toml": "toml", ".service": "ini"}
@@ -96,8 +97,6 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     root = root_of(config)
     pages = [f"docs/{file.src_uri}" for file in files.documentation_pages()]
-    for file in [file for file in files if site_name(f"docs/{file.src_uri}") != file.src_uri]:
-        files.remove(file)  # an example, say: its page shows it
     for name, path in sorted(reached(root, pages).items()):
         if files.get_file_from_path(name) is None:
             files.append(made(root, name, path, config))
@@ -117,13 +116,20 @@ def made(root: Path, name: str, path: str, config: MkDocsConfig) -> File:
 
 def apart(markdown: str) -> str:
     """A list that begins right below a line of text, with the blank line that the site's reader of Markdown wants there."""
-    fences = [range(*match.span()) for match in markdown_pages.FENCED.finditer(markdown)]
-    done, parts = 0, []
-    for match in LIST_BELOW_TEXT.finditer(markdown):
-        if not any(match.start() in fence for fence in fences):
-            parts += [markdown[done:match.end()], "\n"]
-            done = match.end()
-    return "".join([*parts, markdown[done:]])
+    fenced = {line for fence in markdown_pages.FENCED.finditer(markdown)
+              for line in range(markdown.count("\n", 0, fence.start()), markdown.count("\n", 0, fence.end()) + 1)}
+    lines = []
+    is_text = is_list = False
+    for number, line in enumerate(markdown.split("\n")):
+        if number in fenced or not line.strip() or line.startswith(("#", "|", "<")):
+            is_text = is_list = False
+        elif re.match(r"[-*+] \S|1\. \S", line):
+            lines += [""] if is_text and not is_list else []
+            is_list = True
+        elif not is_list and not line.startswith((" ", "\t")):
+            is_text = True
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -140,3 +146,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         parts += [markdown[done:begin], written]
         done = end
     return apart("".join([*parts, markdown[done:]]))
+
+
+def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Code within text: a short word stays on one line (`--config` has no break behind its dashes), a long one breaks at its joints."""
+    def joined(match: re.Match[str]) -> str:
+        word = match[1]
+        if " " not in word and len(html.unescape(word)) <= LONGEST_WORD:
+            return f'<code class="word">{word}</code>'
+        return "<code>" + JOINT.sub(r"\1<wbr>", word) + "</code>"
+    return re.sub(r"<code>([^<\n]+)</code>", joined, content)
