@@ -1,6 +1,7 @@
 """Reads the public headers as their readers do: every declaration with its comment.
 
-Not a C++ parser. It knows the forms that clang-format leaves in include/skua: `///` in front of a declaration or `///<` behind it.
+Not a C++ parser. It knows the forms that clang-format leaves in include/skua: `///` in front of a declaration, or `///<`
+behind it.
 """
 
 import re
@@ -211,7 +212,8 @@ class Reader:
             return
         owners = [scope.name for scope in self.scopes if scope.kind != "namespace"]
         plain = re.sub(r"^(?:\[\[\w+\]\] |explicit |static |inline |virtual |constexpr |friend |template <.*?> )*", "", text)
-        made = Declaration(kind, "::".join([*owners, name]), text, " ".join(self.pending), self.text.count("\n", 0, self.at) + 1)
+        line = self.text.count("\n", 0, self.at) + 1
+        made = Declaration(kind, "::".join([*owners, name]), text, " ".join(self.pending), line)
         made.is_fallible = kind == "function" and re.match(r"(?:Result<|Status\b)", plain) is not None
         made.is_special = kind == "function" and (
             "~" in name or re.search(r"= (?:default|delete)$", text) is not None or re.match(r"operator\W", name) is not None

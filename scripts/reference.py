@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """docs/reference, the parts that code decides: reference.py [--write] [--build DIR]
 
-Compares the generated parts of docs/reference with what the programs of a build say now (their `--help`, and the tables of
-reasons, configuration fields and events that they were compiled with), and prints what differs: status 1. With --write the pages are
-brought up to date; columns that people write stay, and one that is empty and may not be is a complaint. `make reference` builds
-what this needs.
+Compares the generated parts of docs/reference with what the code says now: each program's `--help`, the tables of reasons,
+configuration fields and events that a build was compiled with, headers and docstrings. Prints what differs: status 1. With
+--write the pages are brought up to date; columns that people write stay, and one that is empty and may not be is a complaint.
+`make reference` builds what this needs.
 """
 
 import argparse

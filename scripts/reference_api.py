@@ -47,25 +47,31 @@ def signature(node: ast.FunctionDef) -> str:
     return f"{node.name}({ast.unparse(node.args)}){returns}"
 
 
-def first_paragraph(node: ast.AST) -> str:
-    return ast.get_docstring(node) or ""  # type: ignore[arg-type]
+def doc_of(node: ast.ClassDef | ast.FunctionDef) -> str:
+    return ast.get_docstring(node) or ""
+
+
+def text_of(node: ast.stmt | None) -> str:
+    """The text that stands alone as a statement, which documents the field before it."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return node.value.value
+    return ""
 
 
 def python_class(node: ast.ClassDef) -> Iterator[str]:
     bases = f"({', '.join(ast.unparse(base) for base in node.bases)})" if node.bases else ""
-    yield f"\n### class {node.name}{bases}\n\n{plain(first_paragraph(node))}\n"
+    yield f"\n### class {node.name}{bases}\n\n{plain(doc_of(node))}\n"
     body = node.body
     for at, item in enumerate(body):
         if isinstance(item, ast.AnnAssign) and not ast.unparse(item.target).startswith("_"):
             after = body[at + 1] if at + 1 < len(body) else None
-            is_doc = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str)
-            yield line(ast.unparse(item), after.value.value if is_doc else "")  # type: ignore[union-attr]
+            yield line(ast.unparse(item), text_of(after))
         elif isinstance(item, ast.Assign) and not ast.unparse(item.targets[0]).startswith("_"):
             yield line(ast.unparse(item), "")
         elif isinstance(item, ast.FunctionDef) and (not item.name.startswith("_") or ast.get_docstring(item)):
             is_property = any(ast.unparse(decorator) == "property" for decorator in item.decorator_list)
             returns = f": {ast.unparse(item.returns)}" if item.returns else ""
-            yield line(f"{item.name}{returns}" if is_property else signature(item), first_paragraph(item))
+            yield line(f"{item.name}{returns}" if is_property else signature(item), doc_of(item))
 
 
 def python(file: Path, exported: set[str]) -> str:
@@ -76,7 +82,7 @@ def python(file: Path, exported: set[str]) -> str:
         if isinstance(node, ast.ClassDef) and node.name in exported:
             parts += list(python_class(node))
         elif isinstance(node, ast.FunctionDef) and node.name in exported:
-            parts += [f"\n### {node.name}\n", f"```python\n{signature(node)}\n```\n", paragraphs(ast.get_docstring(node) or "")]
+            parts += [f"\n### {node.name}\n", f"```python\n{signature(node)}\n```\n", paragraphs(doc_of(node))]
         elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in exported:
             parts += [f"\n### {ast.unparse(node.target)}\n", f"```python\n{ast.unparse(node)}\n```\n"]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts).strip())

@@ -67,8 +67,8 @@ def allowed(text: str) -> str:
 
 
 def sections(help_text: str) -> dict[str, list[tuple[str, str]]]:
-    """{heading: [(left, description)]} of the indented parts. A description is one line: beside the left part where that is short
-    enough, else below it."""
+    """{heading: [(left, description)]} of the indented parts. A description is one line: beside the left part where that
+    is short enough, else below it."""
     found: dict[str, list[tuple[str, str]]] = {}
     heading = above = ""
     for line in help_text.splitlines():

@@ -149,7 +149,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Code within text: a short word stays on one line (`--config` has no break behind its dashes), a long one breaks at its joints."""
+    """Code within text: a short word stays on one line (`--config` has no break behind its dashes), a long one breaks at
+    its joints."""
     def joined(match: re.Match[str]) -> str:
         word = match[1]
         if " " not in word and len(html.unescape(word)) <= LONGEST_WORD:

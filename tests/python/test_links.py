@@ -25,11 +25,13 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text("{}")
     page = tmp_path / "page.md"
     page.write_text("# A title\n"
-                    "[a](page.md) [b](gone.md) [c](#a-title) [d](#no-title) [e](other.md#skua-run-once-or-often) [f](other.md#gone)\n"
-                    "[g](other.md#a-link-in-it) [h](data.json#part) [`code`](gone.json) ![picture](gone.png) [i](/page.md)\n"
-                    "[j](https://example.org/a?b=c#d) [k](https:/example.org) [l](https://) [m](mailto:a@example.org) [n](ftp://a.b)\n"
+                    "[a](page.md) [b](gone.md) [c](#a-title) [d](#no-title) [e](other.md#skua-run-once-or-often)\n"
+                    "[f](other.md#gone)\n[g](other.md#a-link-in-it) [h](data.json#part) [`code`](gone.json)\n"
+                    "![picture](gone.png) [i](/page.md)\n"
+                    "[j](https://example.org/a?b=c#d) [k](https:/example.org) [l](https://) [m](mailto:a@example.org)\n"
+                    "[n](ftp://a.b)\n"
                     "`[o](in-code.md)` ``[p](in ` code.md)``\n\n```\n[q](inside-a-fence)\n# A comment\n```\n[r](#a-comment)\n"
                     "~~~~text\n```\n[s](inside-too)\n~~~~\n[t](gone-too.md)\n")
-    assert markdown_pages.dead_links(page) == ["gone.md", "#no-title", "other.md#gone", "data.json#part", "gone.json", "gone.png",
-                                               "/page.md", "https:/example.org", "https://", "ftp://a.b", "#a-comment",
-                                               "gone-too.md"]
+    assert markdown_pages.dead_links(page) == [
+        "gone.md", "#no-title", "other.md#gone", "data.json#part", "gone.json", "gone.png", "/page.md", "https:/example.org",
+        "https://", "ftp://a.b", "#a-comment", "gone-too.md"]

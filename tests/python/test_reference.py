@@ -90,11 +90,13 @@ def test_every_form_of_an_argument_is_read() -> None:
     text = ("what it does\nUsage: x [OPTIONS]\n\nPositionals:\n  FILE TEXT ... REQUIRED      files\n\nOptions:\n"
             "  -h,--help                   Print this\n  --runtime TEXT=pytorch_fp16 one of three\n"
             "  --keep UINT:INT in [0 - 9] Needs: --watch\n                              how many\n"
-            "  --mode TEXT:{a,b} Excludes: --keep\n                              which\n\nSubcommands:\n  dump                        print\n")
+            "  --mode TEXT:{a,b} Excludes: --keep\n                              which\n\n"
+            "Subcommands:\n  dump                        print\n")
     assert [(o.name, o.value(), o.text) for o in reference_help.options(text)] == [
         ("FILE", "text, required, repeated", "files"), ("--help", "", "Print this"),
         ("--runtime", "text, default `pytorch_fp16`", "one of three"),
-        ("--keep", "whole number 0 to 9, with `--watch`", "how many"), ("--mode", "one of `a`, `b`, not with `--keep`", "which")]
+        ("--keep", "whole number 0 to 9, with `--watch`", "how many"),
+        ("--mode", "one of `a`, `b`, not with `--keep`", "which")]
     assert reference_help.subcommands(text) == {"dump": "print"}
     with pytest.raises(ValueError, match="--odd 9 x"):
         reference_help.options("Options:\n  --odd 9 x                   y\n")

@@ -19,8 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOWN = ("h1", "h2", "h3", "h4", "h5", "h6", "li", "table", "tr", "pre", "img")
 FOREIGN_IN_SHEET = re.compile(r"""(?:@import|url\()\s*["']?(?:https?:)?//""")
 PARTS = ["mkdocs.yml", "docs/site.css", "scripts/site_hooks.py", "scripts/markdown_pages.py"]
-PAGES = {"README.md": "# Outside\n[in](docs/README.md)\n", "docs/README.md": "# Start\n[out](../README.md) [next](concepts.md#a-word)\n",
-         "docs/concepts.md": "# Concepts\n## A word\n[code](../scripts/markdown_pages.py)\n", "docs/where-to-change.md": "# Where\n",
+PAGES = {"README.md": "# Outside\n[in](docs/README.md)\n",
+         "docs/README.md": "# Start\n[out](../README.md) [next](concepts.md#a-word)\n",
+         "docs/concepts.md": "# Concepts\n## A word\n[code](../scripts/markdown_pages.py)\n",
+         "docs/where-to-change.md": "# Where\n",
          "docs/formats/README.md": "# Formats\n", "docs/decisions/README.md": "# Decisions\n[all](../formats)\n",
          "docs/howto/one.md": "# One\nText:\n- an item\n- another\n\n1. first\n   more of it\n2. second\n"}
 
@@ -114,7 +116,8 @@ def test_the_site_needs_no_network(site: Path, pages: dict[str, Page], tmp_path:
     assert len(sheets) > 1 and [name for name, text in sheets.items() if FOREIGN_IN_SHEET.search(text)] == []
     assert FOREIGN_IN_SHEET.search("@import 'https://a.b/c.css'") and FOREIGN_IN_SHEET.search('src: url("//a.b/c.woff")')
     control = tmp_path / "control.html"
-    control.write_text('<link href="https://fonts.example.org/a.css"><script src="//cdn.example.org/b.js"></script><img src="c.png">')
+    control.write_text('<link href="https://fonts.example.org/a.css"><script src="//cdn.example.org/b.js"></script>'
+                       '<img src="c.png">')
     assert foreign(Page(control)) == ["https://fonts.example.org/a.css", "//cdn.example.org/b.js"]
 
 
@@ -141,7 +144,8 @@ def test_every_link_of_the_site_leads_somewhere(site: Path, pages: dict[str, Pag
 
 
 def test_the_site_shows_what_a_repository_browser_shows(pages: dict[str, Page]) -> None:
-    written = [str(file.relative_to(ROOT)) for file in [*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"), *ROOT.glob("*/README.md")]]
+    files = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"), *ROOT.glob("*/README.md")]
+    written = [str(file.relative_to(ROOT)) for file in files]
     compared = {name: (shown_by_a_repository_browser((ROOT / name).read_text("utf-8")), pages[built_name(name)].shown)
                 for name in written if built_name(name) in pages}
     assert {"README.md", "CONTRIBUTING.md", "docs/README.md", "docs/howto/operate.md", "benchmarks/README.md"} <= set(compared)

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-import check_text
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "docs/where-to-change.md", *sorted((ROOT / "docs/decisions").glob("*.md"))]
 CITED = re.compile(r"\]\((?P<file>[^)#\s]+)(?:#[^)\s]*)?\)(?P<names>(?:,?\s+`[^`\n]+`)+)")
@@ -52,6 +50,10 @@ def test_every_page_of_decisions_has_its_parts() -> None:
         text = page.read_text("utf-8")
         parts = re.findall(r"^\*\*(.+?)\.\*\*", text, re.MULTILINE)
         assert parts == (["Context", "Decision", "Consequence", "In the code"] if page.name != "README.md" else [])
-    index = (ROOT / "docs/decisions/README.md").read_text("utf-8")
-    assert [page.name for page in PAGES[1:] if page.name != "README.md" and f"]({page.name})" not in index] == []
-    assert "docs/where-to-change.md" in check_text.tree_files()
+
+
+@pytest.mark.parametrize("folder", ["docs/decisions", "docs/formats"])
+def test_the_index_of_a_folder_names_every_page(folder: str) -> None:
+    index = (ROOT / folder / "README.md").read_text("utf-8")
+    pages = [page.name for page in (ROOT / folder).glob("*.md") if page.name != "README.md"]
+    assert pages and [name for name in pages if f"]({name})" not in index] == []
