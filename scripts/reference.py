@@ -48,7 +48,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="bring the pages up to date")
     parser.add_argument("--build", type=Path, default=reference_tables.default_build(), help="a build of preset dev")
     arguments = parser.parse_args()
-    wrong = check(Sources(arguments.build.resolve()), ROOT, arguments.write)
+    build = arguments.build.resolve()
+    if not (build / "tests/reference_tables").exists():
+        sys.exit(f"{build}/tests/reference_tables: expected the program that prints the tables, found none; run `make reference`")
+    wrong = check(Sources(build), ROOT, arguments.write)
     print("\n".join(wrong), end="\n" if wrong else "")
     if wrong:
         sys.exit("docs/reference differs from the code: run `make reference`, and write what it asks for")
