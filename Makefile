@@ -1,12 +1,12 @@
 # Entry points. Each does its own set-up (scripts/setup.sh), which costs nothing when everything is in place.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test sil bench parity lint faults prove clean
+.PHONY: help setup build demo test sil bench parity docs reference lint faults prove clean
 
 PRESET ?= release
 comma := ,
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what programs, tests and lint need
 	scripts/setup.sh lanes
@@ -30,6 +30,12 @@ bench: ## measure beside the raw SDK (ONLY=control,call,python,torch,load,teleme
 
 parity: ## how far the runtimes are apart: writes docs/reference/parity.md
 	scripts/parity.sh
+
+docs: ## the documentation as a site, in out/site
+	scripts/docs.sh
+
+reference: ## bring docs/reference up to date with the code
+	scripts/reference.sh
 
 lint: ## format, static analysis, include directions, sizes
 	scripts/lint.sh

@@ -32,6 +32,7 @@ tidy() {
 }
 
 check include-directions .venv/bin/python scripts/check_includes.py
+check headers .venv/bin/python scripts/check_headers.py
 check format format
 for rule in ascii todo size python; do check "$rule" .venv/bin/python scripts/check_text.py "$rule"; done
 check shell shell_syntax

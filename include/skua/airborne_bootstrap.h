@@ -19,6 +19,7 @@
 
 namespace skua {
 
+/// A runtime that may fly, and the CMake option that builds it.
 struct AirborneBuildFlag {
   std::string_view runtime;     ///< label
   std::string_view build_flag;  ///< CMake option
@@ -41,6 +42,7 @@ inline constexpr std::array<RequiredKeys, 4> AIRBORNE_REQUIRED_PRE_CONSTRUCTED_K
      {"c3_matcher", {kInferenceKey, kLightGlueKey}},
      {"c3_5_adhop", {kInferenceKey, kLightGlueKey}}}};
 
+/// `mode` of the stack's configuration: a flight, or a recorded one that is played again.
 enum class FlightMode : std::uint8_t { kLive, kReplay };
 
 /// What the bootstrap reads of the stack's configuration. Frozen once read.
@@ -108,11 +110,13 @@ struct Injected {
 class Consumer {
  public:
   virtual ~Consumer() = default;
+  /// What the configuration calls it, e.g. "c2_vpr".
   virtual std::string_view slug() const noexcept = 0;
   /// The runtime it holds; for the check that everybody holds the same.
   virtual const InferenceRuntime* inference() const noexcept = 0;
 };
 
+/// How compose_root makes one kind of consumer.
 struct ConsumerFactory {
   std::string_view slug;
   std::function<Result<std::unique_ptr<Consumer>>(const Injected&)> create;

@@ -35,6 +35,7 @@ class EngineHandle {
 class Lane {
  public:
   Lane() = default;
+  /// Whose lane it is; empty for a default-constructed one.
   std::string_view consumer() const noexcept;
 
  private:
@@ -43,6 +44,7 @@ class Lane {
   std::shared_ptr<LaneState> state_;
 };
 
+/// What one run may be told.
 struct InferOptions {
   std::optional<std::uint64_t> frame;       ///< for log records
   std::optional<std::int64_t> deadline_ns;  ///< absolute, Clock::monotonic_ns
@@ -57,11 +59,14 @@ class BoundInference {
   BoundInference& operator=(BoundInference&&) noexcept;
   ~BoundInference();
 
+  /// How many inputs and outputs the engine has.
   std::size_t input_count() const noexcept;
+  /// See input_count.
   std::size_t output_count() const noexcept;
   /// Where to write input `index` before `run()`. Valid as long as this object; its shape follows
   /// `set_shape`. Requires index < input_count().
   TensorView input(std::size_t index) const noexcept;
+  /// The same by name; InvalidArgumentError (unknown_name) where the engine has none of it.
   Result<TensorView> input(std::string_view name) const;
   /// Gives an input another shape inside its profile; InvalidArgumentError (shape_mismatch) otherwise, and
   /// then nothing has changed. May allocate inside the SDK; not for the hot path when shapes can be fixed.
@@ -74,6 +79,7 @@ class BoundInference {
   /// The result of the last successful run; valid until this lane runs again. A data-dependent output has the
   /// shape of that run. After a failed run its data is nullptr. Requires index < output_count().
   TensorView output(std::size_t index) const noexcept;
+  /// The same by name; InvalidArgumentError (unknown_name) where the engine has none of it.
   Result<TensorView> output(std::string_view name) const;
 
  private:

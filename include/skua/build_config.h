@@ -22,7 +22,9 @@ struct OptimizationProfile {
 
 /// Which tool builds a TensorRT engine. Other runtimes have only kBuilder.
 enum class BuildRoute : std::uint8_t { kBuilder, kTrtexec, kPolygraphy };
+/// "builder", "trtexec", "polygraphy".
 std::string_view to_string(BuildRoute route) noexcept;
+/// Reads `to_string`'s form; InvalidArgumentError listing the names for anything else.
 Result<BuildRoute> build_route_from_string(std::string_view name);
 
 /// How an output is compared with its golden values.
@@ -61,6 +63,7 @@ struct AccuracyLimits {
   friend bool operator==(const AccuracyLimits&, const AccuracyLimits&) = default;
 };
 
+/// What one artifact is to be: everything but the model and the machine.
 struct BuildConfig {
   Precision precision = Precision::kFp16;
   int workspace_mb = 1024;  ///< upper bound of the builder's scratch memory, MiB
@@ -98,6 +101,7 @@ struct BuildConfig {
 /// `config.model_name`, or the stem of `model_path`; InvalidArgumentError when it is no legal model name
 /// (a-z, 0-9, `_`; 1..64 characters; no double underscore).
 Result<std::string> effective_model_name(const BuildConfig& config, const std::filesystem::path& model_path);
+/// Whether `name` may stand in an engine's file name: the rule of effective_model_name.
 bool is_legal_model_name(std::string_view name) noexcept;
 
 }  // namespace skua

@@ -19,7 +19,9 @@ struct EngineFilenameSchema {
   Precision precision = Precision::kFp16;
   std::string extension = "engine";  ///< engine, onnx, pt
 
+  /// The file name; the error above where a part is not one that parse() would read back.
   Result<std::string> build() const;
+  /// The parts of a file name, without a folder; the error above for anything else.
   static Result<EngineFilenameSchema> parse(std::string_view file_name);
   /// Whether SM, JetPack and TensorRT are this host's. Precision is compared by the gate, with the record.
   bool matches_host(const HostTuple& host) const noexcept;

@@ -59,6 +59,7 @@ struct EngineLoadTimes {
 
 /// All engines of a flight set, resident and proven.
 struct EngineSet {
+  /// One engine, by its logical name.
   struct Item {
     std::string model;
     EngineHandle handle;

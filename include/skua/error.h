@@ -56,7 +56,9 @@ Error make_error(ErrorCode code, Reason reason, std::string message, int native_
 /// Base of every exception that `Result::value()` throws. Carries the whole Error.
 class SkuaError : public std::runtime_error {
  public:
+  /// `what()` is `error.describe()`.
   explicit SkuaError(Error error);
+  /// The whole error: reason, native code and cause too.
   const Error& error() const noexcept { return error_; }
 
  private:
@@ -64,20 +66,35 @@ class SkuaError : public std::runtime_error {
 };
 
 // clang-format off
+/// A caller's mistake.
 class InvalidArgumentError       : public SkuaError { using SkuaError::SkuaError; };
+/// Compiling failed: take-off is blocked until somebody acts.
 class EngineBuildError           : public SkuaError { using SkuaError::SkuaError; };
+/// No calibration cache could be trusted: take-off is blocked.
 class CalibrationCacheError      : public SkuaError { using SkuaError::SkuaError; };
+/// An engine or a set is refused at load: no take-off. The four below say why more closely.
 class EngineDeserializeError     : public SkuaError { using SkuaError::SkuaError; };
+/// ... because its name is malformed or names another kind of machine.
 class EngineSchemaMismatchError  : public EngineDeserializeError { using EngineDeserializeError::EngineDeserializeError; };
+/// ... because it lies there without its `.sha256`.
 class EngineSidecarMissingError  : public EngineDeserializeError { using EngineDeserializeError::EngineDeserializeError; };
+/// ... because its bytes are not those that sidecar, manifest or record name.
 class EngineHashMismatchError    : public EngineDeserializeError { using EngineDeserializeError::EngineDeserializeError; };
+/// ... because of the set as a whole: its manifest, signature, age or files.
 class ManifestError              : public EngineDeserializeError { using EngineDeserializeError::EngineDeserializeError; };
+/// This frame has no result.
 class InferenceError             : public SkuaError { using SkuaError::SkuaError; };
+/// Memory ran out: no take-off, or no result for this frame.
 class OutOfMemoryError           : public SkuaError { using SkuaError::SkuaError; };
+/// No thermal sensor answers.
 class TelemetryUnavailableError  : public SkuaError { using SkuaError::SkuaError; };
+/// The configured runtime is not built, or its library is not there.
 class RuntimeNotAvailableError   : public SkuaError { using SkuaError::SkuaError; };
+/// The airborne program cannot be composed; an operator can act on the message.
 class AirborneBootstrapError     : public RuntimeNotAvailableError { using RuntimeNotAvailableError::RuntimeNotAvailableError; };
+/// A file or folder could not be read or written.
 class IoError                    : public SkuaError { using SkuaError::SkuaError; };
+/// A defect of Skua.
 class InternalError              : public SkuaError { using SkuaError::SkuaError; };
 // clang-format on
 

@@ -36,6 +36,7 @@ class FlightRecorder {
   virtual ~FlightRecorder() = default;
   /// For messages about it, e.g. "flight recorder".
   virtual std::string_view name() const noexcept = 0;
+  /// Keeps one record, or counts it as lost.
   virtual void record(const FlightRecord& record) noexcept = 0;
   /// Called after each batch of records, and about every 100 ms while there are none: the moment to make
   /// records durable.
@@ -52,9 +53,13 @@ class CallbackRecorder final : public FlightRecorder {
  public:
   /// `name` is what `c7.sink_lost` calls it.
   explicit CallbackRecorder(std::function<void(const FlightRecord&)> callback, std::string name = "callback");
+  /// What the constructor was given.
   std::string_view name() const noexcept override { return name_; }
+  /// Calls the function.
   void record(const FlightRecord& record) noexcept override;
+  /// How often the function threw.
   std::uint64_t lost_count() const noexcept override { return lost_; }
+  /// The text of what it threw last; empty after a record that it took.
   std::string last_problem() const override { return problem_; }
 
  private:

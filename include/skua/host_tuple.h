@@ -15,6 +15,7 @@ enum class Precision : std::uint8_t { kFp16, kInt8, kMixed, kFp32 };
 
 /// "fp16", "int8", "mixed", "fp32".
 std::string_view to_string(Precision precision) noexcept;
+/// Reads `to_string`'s form; InvalidArgumentError listing the names for anything else.
 Result<Precision> precision_from_string(std::string_view name);
 
 /// The machine. The first three fields travel in the engine's file name; the others are finer facts that the

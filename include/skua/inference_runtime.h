@@ -44,6 +44,7 @@ struct RuntimeEnvironment {
   const std::atomic<bool>* cancel_requested = nullptr;
 };
 
+/// What every consumer holds: one strategy behind one set of rules (see the top of this file).
 class InferenceRuntime {
  public:
   InferenceRuntime(const InferenceRuntime&) = delete;
@@ -68,17 +69,23 @@ class InferenceRuntime {
 
   /// One run with inputs given by name (all of them, of the engine's dtype, inside its profile); outputs are
   /// the caller's. Copies inputs in and outputs out; allocates the outputs. Consumers who run every frame use
-  /// `bind`.
+  /// `bind`. InvalidArgumentError (missing_input, unknown_name, dtype_mismatch, shape_mismatch,
+  /// device_mismatch, foreign_handle, and those of `bind` for the lane), InferenceError and OutOfMemoryError
+  /// as BoundInference::run.
   Result<TensorMap> infer(const EngineHandle& handle, const TensorMap& inputs,
                           const InferOptions& options = {});
 
   /// Places memory for (engine, lane), once. Before the seal any lane will do; after it only what load has
-  /// prepared.
+  /// prepared. InvalidArgumentError (foreign_handle for a handle or a lane that is empty or of another
+  /// runtime, lane_not_declared after the seal); before the seal OutOfMemoryError where the lane's memory
+  /// does not fit, or the error of its first run.
   Result<BoundInference> bind(const EngineHandle& handle, const Lane& lane);
 
-  /// A lane for `consumer`. After `seal()` only declared lanes are handed out.
+  /// A lane for `consumer`; the same one each time. After `seal()` only declared lanes are handed out:
+  /// InvalidArgumentError (lane_not_declared). The same error class for an empty name.
   Result<Lane> create_lane(std::string_view consumer);
 
+  /// What an engine is. InvalidArgumentError (foreign_handle) for a handle that names none of this runtime's.
   Result<EngineInfo> info(const EngineHandle& handle) const;
 
   /// Gives the engine up, for every holder of a copy of this handle, and resets the handle. Idempotent. Bound
@@ -98,6 +105,7 @@ class InferenceRuntime {
   /// process that uses it.
   ThermalState thermal_state() const noexcept;
 
+  /// The strategy's label, e.g. "onnx_trt_ep". As long as the runtime.
   std::string_view current_runtime_label() const noexcept;
 
   /// From here on nothing is created any more. Idempotent.

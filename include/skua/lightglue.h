@@ -47,6 +47,7 @@ struct BatchTiming {
   std::int64_t median_ns = 0;  ///< of one batch of `pairs`
 };
 
+/// What a matcher runs on, and how its ways of running a batch are timed.
 struct LightGlueOptions {
   /// Lanes to run on, at least one; made by the same runtime and used by nobody else. One thread of ours per
   /// lane but the first.
@@ -102,6 +103,7 @@ class LightGlueRuntime {
 
   /// D: values per descriptor.
   std::size_t descriptor_dim() const noexcept;
+  /// Their element type, as the engine has it.
   DType descriptor_dtype() const noexcept;
   /// N of an engine that takes exactly so many keypoints; 0: any number within the profile.
   std::size_t fixed_keypoint_count() const noexcept;
@@ -109,6 +111,7 @@ class LightGlueRuntime {
   std::size_t max_matches() const noexcept;
   /// The way that was measured to be the fastest; kOneLane only where it was faster by 5 %.
   BatchMode batch_mode() const noexcept;
+  /// What warm-up measured, a row a mode. As long as this object.
   std::span<const BatchTiming> batch_timings() const noexcept;
   /// Of the last match or match_batch: time inside the runtime's runs; with several lanes, of the lane that
   /// ran longest. What a call took beyond it is ours.

@@ -19,6 +19,7 @@ namespace skua {
 class Clock {
  public:
   virtual ~Clock() = default;
+  /// Nanoseconds since some moment that stays the same until the machine is started again.
   virtual std::int64_t monotonic_ns() const noexcept = 0;
   virtual std::int64_t utc_us() const noexcept = 0;  ///< microseconds since 1970
 };
@@ -26,13 +27,16 @@ class Clock {
 /// The machine's clocks (CLOCK_MONOTONIC, CLOCK_REALTIME).
 Clock& system_clock() noexcept;
 
+/// How grave an event is, the gravest last.
 enum class Level : std::uint8_t { kDebug, kInfo, kWarn, kError };
+/// "DEBUG", "INFO", "WARN", "ERROR".
 std::string_view to_string(Level level) noexcept;
 
 /// One thing that happened. `kind` is a dotted tag, e.g. "c7.engine_refused"; `fields` keep their order.
 /// Tensors and images cannot be a field, by type.
 struct Event {
   using Value = std::variant<std::int64_t, double, bool, std::string>;
+  /// A name and its value.
   struct Field {
     std::string key;
     Value value;
@@ -45,6 +49,7 @@ struct Event {
 
 /// What one run tells: fixed size and no heap memory, so that the frame loop can post it. Trivially copyable.
 struct FrameEvent {
+  /// Which of the frame loop's events it is; to_event() gives each its name.
   enum class Kind : std::uint8_t { kInferenceFailed, kOutOfMemory, kTiming, kFrameDropped };
   Kind kind = Kind::kInferenceFailed;
   Reason reason = Reason::kNone;  ///< of a failure
@@ -63,6 +68,7 @@ Event to_event(const FrameEvent& event);
 class EventSink {
  public:
   virtual ~EventSink() = default;
+  /// Not from the frame loop: it may allocate.
   virtual void emit(const Event& event) noexcept = 0;
   /// From the frame loop. This default goes through emit() and allocates; a sink that is used in flight
   /// overrides it and does not (`EventPipeline`).

@@ -146,6 +146,7 @@ namespace skua {
   X(kMalformed,                "malformed",                 "the text is not well formed") \
   X(kInternal,                 "internal",                  "a defect of Skua")
 
+/// The reasons of the table above.
 enum class Reason : std::uint8_t {
 #define SKUA_REASON_ENUMERATOR(name, text, sentence) name,
   SKUA_REASONS(SKUA_REASON_ENUMERATOR)

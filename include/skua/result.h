@@ -18,12 +18,13 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  // Implicit on purpose: `return tensor;` and `return make_error(...)` are the two ways out of a function.
+  /// Implicit on purpose: `return tensor;` and `return make_error(...)` are the two ways out of a function.
   Result(T value)
       : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
   Result(Error error)
       : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
+  /// Whether it holds a value.
   bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
 
@@ -64,10 +65,13 @@ class [[nodiscard]] Result<void> {
   using value_type = void;
 
   Result() noexcept = default;
+  /// Implicit on purpose, as above.
   Result(Error error) : error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
+  /// Whether it holds no error.
   bool ok() const noexcept { return !error_.has_value(); }
   explicit operator bool() const noexcept { return ok(); }
+  /// Nothing, or the typed exception of the error.
   void value() const {
     if (!ok()) throw_error(*error_);
   }
@@ -83,7 +87,9 @@ using Status = Result<void>;
 
 }  // namespace skua
 
+/// Of the macros below.
 #define SKUA_CONCAT_INNER(a, b) a##b
+/// Of the macros below.
 #define SKUA_CONCAT(a, b) SKUA_CONCAT_INNER(a, b)
 
 /// Leaves the function with the error of `expression` (a Status or Result) when it has one.
@@ -97,6 +103,7 @@ using Status = Result<void>;
 /// `SKUA_ASSIGN_OR_RETURN(auto x, f());` - x is f's value, or the function leaves with f's error.
 #define SKUA_ASSIGN_OR_RETURN(lhs, expression) \
   SKUA_ASSIGN_OR_RETURN_IMPL(SKUA_CONCAT(skua_result_, __LINE__), lhs, expression)
+/// Of SKUA_ASSIGN_OR_RETURN.
 #define SKUA_ASSIGN_OR_RETURN_IMPL(result, lhs, expression) \
   auto result = (expression);                               \
   if (!result.ok()) return std::move(result).error();       \

@@ -10,12 +10,13 @@
 
 namespace skua {
 
+/// The 32 bytes.
 struct Sha256 {
   std::array<std::uint8_t, 32> bytes{};
 
   /// 64 lower-case hex digits.
   std::string hex() const;
-  /// Reads exactly 64 lower-case hex digits; anything else is kMalformed.
+  /// Reads exactly 64 lower-case hex digits; InvalidArgumentError (malformed) for anything else.
   static Result<Sha256> from_hex(std::string_view hex);
   friend bool operator==(const Sha256&, const Sha256&) = default;
 };

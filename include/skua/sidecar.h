@@ -15,15 +15,18 @@ namespace skua {
 /// Thread-safety: no state; two writers of one path need their own order. Cost: reads whole files.
 class Sha256Sidecar {
  public:
+  /// Where the sidecar of `payload` lies. Asks no disk.
   static std::filesystem::path path_of(const std::filesystem::path& payload);
   /// SHA-256 of bytes in memory. Throws std::bad_alloc when there is none left.
   static Sha256 digest(std::span<const std::byte> bytes);
-  /// SHA-256 of a regular file, read in pieces; links are not followed.
+  /// SHA-256 of a regular file, read in pieces; links are not followed. IoError where it is none or cannot
+  /// be read, InvalidArgumentError for a path that names no file.
   static Result<Sha256> digest_file(const std::filesystem::path& file);
   /// Writes `payload` whole or not at all: a synced temporary beside the target is renamed over it, then
-  /// the folder is synced.
+  /// the folder is synced. Errors as digest_file.
   static Status write_atomic(const std::filesystem::path& payload, std::span<const std::byte> bytes);
-  /// write_atomic of the payload, then of its sidecar.
+  /// write_atomic of the payload, then of its sidecar. Errors as write_atomic; between the two the payload
+  /// has an old sidecar or none.
   static Status write_atomic_and_sidecar(const std::filesystem::path& payload,
                                          std::span<const std::byte> bytes);
   /// Payload missing: false. Sidecar missing: EngineSidecarMissingError; malformed: EngineDeserializeError.

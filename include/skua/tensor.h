@@ -37,6 +37,7 @@ enum class DType : std::uint8_t {
 std::size_t dtype_size(DType dtype) noexcept;
 /// NumPy's name, e.g. "float16".
 std::string_view to_string(DType dtype) noexcept;
+/// Reads `to_string`'s form; InvalidArgumentError for anything else.
 Result<DType> dtype_from_string(std::string_view name);
 
 /// Up to eight dimensions, inline. A dimension of -1 is dynamic and legal in a TensorSpec only.
@@ -47,22 +48,26 @@ class Shape {
   Shape() noexcept = default;  ///< rank 0: a scalar
   /// Requires at most eight dimensions; more is a defect (use `from` for foreign data).
   Shape(std::initializer_list<std::int64_t> dims) noexcept;
-  /// Refuses more than eight dimensions and dimensions below -1.
+  /// InvalidArgumentError for more than eight dimensions and for dimensions below -1.
   static Result<Shape> from(std::span<const std::int64_t> dims);
 
+  /// Number of dimensions.
   std::size_t rank() const noexcept { return rank_; }
   std::int64_t operator[](std::size_t axis) const noexcept { return dims_[axis]; }
+  /// Changes one dimension. Requires axis < rank().
   void set(std::size_t axis, std::int64_t dim) noexcept { dims_[axis] = dim; }
+  /// All dimensions; as long as this shape.
   std::span<const std::int64_t> dims() const noexcept { return {dims_.data(), rank_}; }
+  /// Whether no dimension is dynamic.
   bool is_static() const noexcept;
   /// Product of the dimensions; an error when one is dynamic or the product overflows. Success does not
   /// allocate.
   Result<std::size_t> element_count() const;
-  /// element_count() * dtype_size, overflow-checked.
+  /// element_count() * dtype_size; the errors of element_count.
   Result<std::size_t> byte_size(DType dtype) const;
   /// "1x3x640x360"; "-1" for a dynamic dimension; "scalar" for rank 0.
   std::string to_string() const;
-  /// Reads `to_string`'s form.
+  /// Reads `to_string`'s form; InvalidArgumentError for any other spelling.
   static Result<Shape> parse(std::string_view text);
 
   friend bool operator==(const Shape& a, const Shape& b) noexcept;
@@ -75,6 +80,7 @@ class Shape {
 
 /// Where a tensor's bytes lie.
 enum class DeviceType : std::uint8_t { kCpu, kCuda };
+/// A processor and, where there are several, its number.
 struct Device {
   DeviceType type = DeviceType::kCpu;
   int index = 0;
@@ -117,8 +123,11 @@ class Tensor {
   /// A tensor over memory that the caller keeps alive for as long as this tensor is used.
   static Tensor borrow(const TensorView& view) noexcept;
 
+  /// Its bytes; as long as this tensor.
   const TensorView& view() const noexcept { return view_; }
+  /// Whether the memory is its own.
   bool is_owner() const noexcept { return storage_ != nullptr; }
+  /// The elements as T; TensorView::as.
   template <typename T>
   std::span<T> as() const noexcept {
     return view_.as<T>();
@@ -141,8 +150,11 @@ class TensorMap {
   Status insert(std::string name, Tensor tensor);
   /// nullptr when there is none.
   const Tensor* find(std::string_view name) const noexcept;
+  /// How many there are, and all of them in their order.
   std::size_t size() const noexcept { return entries_.size(); }
+  /// See size.
   std::vector<Entry>::const_iterator begin() const noexcept { return entries_.begin(); }
+  /// See size.
   std::vector<Entry>::const_iterator end() const noexcept { return entries_.end(); }
 
  private:
