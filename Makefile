@@ -1,12 +1,12 @@
 # Entry points. Each does its own set-up (scripts/setup.sh), which costs nothing when everything is in place.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test sil bench parity docs reference lint faults prove clean
+.PHONY: help setup build packages demo test sil aarch64 soak bench parity docs reference lint faults prove clean
 
 PRESET ?= release
 comma := ,
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what programs, tests and lint need
 	scripts/setup.sh lanes
@@ -24,6 +24,9 @@ test: ## all tests
 
 sil: ## runtime tensorrt without a GPU: its tests, and its programs from a model to a flight
 	scripts/sil.sh
+
+aarch64: ## cross-compile for aarch64, and run the unit tests under qemu (docs/design/aarch64.md)
+	scripts/aarch64.sh
 
 bench: ## measure beside the raw SDK (ONLY=control,call,python,torch,load,telemetry,lightglue,takeoff; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)

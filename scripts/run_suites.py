@@ -35,10 +35,16 @@ def listed(preset, arguments):
     return json.loads(done.stdout)["tests"]
 
 
+def split(command):
+    """(words before the filter, the test): a program, or an emulator with a program."""
+    at = next((at for at, word in enumerate(command) if word.startswith(FILTER)), 0)
+    return (tuple(command[:at]), command[at].removeprefix(FILTER)) if at else ((), "")
+
+
 def ours(tests):
     """Those of GoogleTest programs. One that was not built has a test without a filter, which nobody else runs."""
     found = [test for test in tests if OURS.match(test["name"])]
-    if unknown := [test["name"] for test in found if not test.get("command", [""])[1:2] or not test["command"][1].startswith(FILTER)]:
+    if unknown := [test["name"] for test in found if not split(test.get("command", []))[0]]:
         sys.exit(f"run_suites: no GoogleTest program runs {', '.join(unknown)}; was it built?")
     return found
 
@@ -50,14 +56,13 @@ def environment_of(preset):
 
 
 def suites(tests):
-    """[(name, program, folder, [test of the program])]: what one process runs each."""
+    """[(name, words that start the program, folder, [test of the program])]: what one process runs each."""
     alone = {line.partition("#")[0].strip() for line in ALONE.read_text("ascii").splitlines()} - {""}
     groups = {}
     for test in tests:
-        program, found = test["command"][:2]
-        case = found.removeprefix(FILTER)
+        program, case = split(test["command"])
         folder = next(entry["value"] for entry in test["properties"] if entry["name"] == "WORKING_DIRECTORY")
-        suite = f"{pathlib.Path(program).name}.{case.partition('.')[0]}"
+        suite = f"{pathlib.Path(program[-1]).name}.{case.partition('.')[0]}"
         groups.setdefault((test["name"] if suite in alone else suite, program, folder), []).append(case)
     return sorted(((*key, cases) for key, cases in groups.items()), key=lambda group: -len(group[3]))
 
@@ -75,7 +80,7 @@ def run(group, environment):
     name, program, folder, cases = group
     with tempfile.TemporaryDirectory() as scratch:
         report = pathlib.Path(scratch) / "report.xml"
-        command = [program, FILTER + ":".join(cases), f"--gtest_output=xml:{report}"]
+        command = [*program, FILTER + ":".join(cases), f"--gtest_output=xml:{report}"]
         try:
             done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   timeout=PATIENCE_S, check=False)

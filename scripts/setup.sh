@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Prepares a Debian 12 machine: scripts/setup.sh [build|test|lanes]
+# Prepares a Debian 12 machine: scripts/setup.sh [build|test|lanes|aarch64]
 #
 #   build  what the programs and the demo need      test  + what the tests need
 #   lanes  + g++-11, clang-format and clang-tidy, for .ci/run and lint
+#   aarch64  as test, with the cross compiler and qemu, for scripts/aarch64.sh
 #
 # Idempotent, and quick when nothing is to be done. Installs Debian packages (with sudo where not root), a Python
 # environment in .venv and the ONNX Runtime headers in .deps, says what it installs, and writes nowhere else.
@@ -17,7 +18,8 @@ case $level in
   build) levels='build' ;;
   test) levels='build test' ;;
   lanes) levels='build test lanes' ;;
-  *) echo "setup: unknown level '$level' (build, test or lanes)" >&2; exit 2 ;;
+  aarch64) levels='build test aarch64' ;;
+  *) echo "setup: unknown level '$level' (build, test, lanes or aarch64)" >&2; exit 2 ;;
 esac
 
 say() { echo "setup: $*" >&2; }

@@ -1,6 +1,7 @@
 #include "core/buffer.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,8 +15,11 @@ namespace skua {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20U;
-constexpr std::size_t kSmallPage = 4096;
 constexpr std::size_t kLargestPool = 64;
+
+// 4 KiB on x86-64 and on a Jetson, up to 64 KiB on other kernels for aarch64; what is not given back in whole
+// ones stays taken.
+std::size_t small_page() noexcept { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -44,7 +48,7 @@ std::byte* map_huge_aligned(std::size_t bytes) noexcept {
 }
 
 std::size_t capacity_for(std::size_t bytes) {
-  return bytes == 0 ? 0 : round_up(bytes, bytes >= kHugePage ? kHugePage : kSmallPage);
+  return bytes == 0 ? 0 : round_up(bytes, bytes >= kHugePage ? kHugePage : small_page());
 }
 
 }  // namespace

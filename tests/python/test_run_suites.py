@@ -52,7 +52,7 @@ def test_a_suite_is_one_process_and_one_that_is_alone_is_not(program, tmp_path, 
                                                     ("one too few", 1, 0), ("no xml", 1, 0), ("after all", 1, 0)])
 def test_every_case_has_a_verdict(program, ended, failed, skipped):
     path = program(ended)
-    _, cases, output = run_suites.run(("suite", str(path), str(path.parent), ["S.a", "S.b"]), None)
+    _, cases, output = run_suites.run(("suite", (str(path),), str(path.parent), ["S.a", "S.b"]), None)
     assert sum(case.find("failure") is not None for case in cases) == failed
     assert sum(case.find("skipped") is not None for case in cases) == skipped
     root = ElementTree.Element("testsuites")
@@ -67,3 +67,14 @@ def test_a_program_that_was_not_built_is_told(program):
     for missing in ({"name": "unit_y_NOT_BUILT", "command": ["unit_y_NOT_BUILT"]}, {"name": "fault_z_NOT_BUILT"}):
         with pytest.raises(SystemExit, match=missing["name"]):
             run_suites.ours([*good, missing])
+
+
+def test_an_emulator_stands_before_the_program(program, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_suites, "ALONE", tmp_path / "alone.txt")
+    run_suites.ALONE.write_text("")
+    tests = listed(program("well"), "One.a", "One.b")
+    for test in tests:
+        test["command"] = ["env", "A=b", *test["command"]]
+    (group,) = run_suites.suites(run_suites.ours(tests))
+    assert group[0] == "program.One" and group[1][:2] == ("env", "A=b") and group[3] == ["One.a", "One.b"]
+    assert [case.get("name") for case in run_suites.run(group, None)[1]] == ["a", "b"]

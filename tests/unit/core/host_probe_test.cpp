@@ -1,5 +1,6 @@
 #include "core/host_probe.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -173,6 +174,26 @@ TEST(HostFiles, CpuFeaturesAreThoseOfEveryCore) {
             "avx2 sse4_1");
   EXPECT_EQ(cpu_features_of("flags : sse4_1 avx2 avx512f"), "avx2 avx512f sse4_1");
   EXPECT_EQ(cpu_features_of("model name : avx2\n"), "");
+}
+
+TEST(HostFiles, CpuFeaturesOfArmAreThoseOfEveryCoreToo) {
+  EXPECT_EQ(cpu_features_of(
+                "processor\t: 0\nFeatures\t: fp asimd sha2 atomics asimdhp asimddp sve\nCPU part\t: 0xd42\n\n"
+                "processor\t: 1\nFeatures\t: fp asimd sha2 atomics asimdhp asimddp\n"),
+            "asimd asimddp asimdhp");
+}
+
+// Lane aarch64 reads from its results where this ran (scripts/aarch64_results.py).
+TEST(HostProbe, TheMachineIsTheOneThatThisIsBuiltFor) {
+  const HostTuple host = probe_host();
+  RecordProperty("machine", host.cpu_arch);
+#if defined(__aarch64__)
+  EXPECT_EQ(host.cpu_arch, "aarch64");
+  EXPECT_THAT(host.cpu_features, testing::HasSubstr("asimd"));  // no aarch64 under Linux is without
+#elif defined(__x86_64__)
+  EXPECT_EQ(host.cpu_arch, "x86_64");
+  EXPECT_THAT(host.cpu_features, testing::Not(testing::HasSubstr("asimd")));
+#endif
 }
 
 TEST(HostProbe, ThisMachineAnswersTwiceTheSame) {
