@@ -1,6 +1,6 @@
 # Entry points. Each does its own set-up (scripts/setup.sh), which costs nothing when everything is in place.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test sil bench parity lint faults prove clean
+.PHONY: help setup build demo test sil bench parity packages lint faults prove clean
 
 PRESET ?= release
 comma := ,
@@ -30,6 +30,9 @@ bench: ## measure beside the raw SDK (ONLY=control,call,python,torch,load,teleme
 
 parity: ## how far the runtimes are apart: writes docs/reference/parity.md
 	scripts/parity.sh
+
+packages: ## both Debian packages into out/packages (OPTIONS="-D..." for CMake)
+	scripts/packages.sh $(OPTIONS)
 
 lint: ## format, static analysis, include directions, sizes
 	scripts/lint.sh
