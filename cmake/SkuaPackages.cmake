@@ -20,6 +20,13 @@ skua_sdk_line(pytorch_fp16 "${BUILD_PYTORCH_FP16_RUNTIME}" libtorch "${SKUA_TORC
 skua_sdk_line(onnx_trt_ep "${BUILD_ONNX_TRT_EP_RUNTIME}" "ONNX Runtime" "${SKUA_ONNXRUNTIME_VERSION}"
               "${SKUA_ONNXRUNTIME_LIBRARY_PATH}")
 
+# TensorRT is linked, with the CUDA runtime, and found by the run path of its modules.
+set(SKUA_SDK_tensorrt_libraries "")
+if(BUILD_TENSORRT_RUNTIME)
+  list(JOIN SkuaTensorRT_RUN_PATH " " _folders)
+  set(SKUA_SDK_tensorrt_libraries "tensorrt libraries: sought in ${_folders}")
+endif()
+
 # The Python half of `skua quantize` goes with what calls it, where that is told to look for it there.
 set(_quantize_folder /opt/skua-ground/share/skua/python)
 if(SKUA_QUANTIZE_SCRIPT STREQUAL "${_quantize_folder}/quantize.py")
@@ -72,14 +79,15 @@ skua_package(
   airborne
   PREFIX /opt/skua
   SUMMARY "on-board neural-network inference for drones: what flies"
-  SDK "${SKUA_SDK_tensorrt}" "${SKUA_SDK_pytorch_fp16}" "onnx_trt_ep: not in this package, it never flies"
+  SDK "${SKUA_SDK_tensorrt}" ${SKUA_SDK_tensorrt_libraries} "${SKUA_SDK_pytorch_fp16}"
+      "onnx_trt_ep: not in this package, it never flies"
   DEPENDS passwd
   COMPONENTS ${SKUA_AIRBORNE_COMPONENT})
 skua_package(
   ground
   PREFIX /opt/skua-ground
   SUMMARY "on-board neural-network inference for drones: the ground tools"
-  SDK "${SKUA_SDK_tensorrt}" "${SKUA_SDK_pytorch_fp16}" "${SKUA_SDK_onnx_trt_ep}" "${_quantize}"
+  SDK "${SKUA_SDK_tensorrt}" ${SKUA_SDK_tensorrt_libraries} "${SKUA_SDK_pytorch_fp16}" "${SKUA_SDK_onnx_trt_ep}" "${_quantize}"
   COMPONENTS ${SKUA_AIRBORNE_COMPONENT} ${SKUA_GROUND_COMPONENT})
 
 add_custom_target(

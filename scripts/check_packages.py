@@ -116,13 +116,13 @@ def findings_of_paths(package: Package, folders: list[bytes]) -> list[str]:
 
 
 def sdk_folders(package: Package) -> list[str]:
-    """Where TensorRT is, which is linked and found by the modules' run path; CUDA lies beside it or where NVIDIA puts it."""
-    match = EXPECTED.fullmatch(package.sdk().get("tensorrt", ""))
-    return [str(pathlib.Path(match["library"]).parent)] if match else []
+    """Where TensorRT and CUDA are, which are linked and found by the modules' run path."""
+    return package.sdk().get("tensorrt libraries", "").removeprefix("sought in ").split()
 
 
 def findings_of_airborne(package: Package) -> list[str]:
-    return [f"{package.name}: {text}" for text in check_airborne.check(package.tree / NAMES[package.name])]
+    return [f"{package.name}: {text}" for text in check_airborne.check(package.tree / NAMES[package.name],
+                                                                                  sdk_folders(package))]
 
 
 def findings_of_sums(folder: pathlib.Path) -> list[str]:

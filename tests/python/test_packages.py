@@ -13,6 +13,7 @@ import pytest
 import check_packages
 import clean_root
 import try_packages
+from test_find_tensorrt import put, tensorrt_tree
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None or shutil.which("cc") is None, reason="needs dpkg-deb and cc")
 
@@ -104,6 +105,18 @@ def test_a_link_to_a_folder_of_that_machine_is_found(fakes):
 def test_a_run_path_elsewhere_is_found(fakes):
     compiled(fakes.tree("skua-ground") / "opt/skua-ground/lib/libskua_x.so", "int x;\n", "-Wl,-rpath,/somewhere/else")
     assert "skua-ground: opt/skua-ground/lib/libskua_x.so: seeks libraries in '/somewhere/else'" in fakes.findings()
+
+
+@pytest.mark.parametrize("name, is_linked", [("libskua_runtime_tensorrt.so", True), ("libskua_runtime_pytorch_fp16.so", False)])
+def test_the_one_module_that_is_linked_may_seek_its_sdk_where_the_file_says(fakes, name, is_linked):
+    sdk = SDK["skua-airborne"].replace("tensorrt: not built\n", "tensorrt: TensorRT 10.3.0 at /sdk/lib/libnvinfer.so.10, not shipped\n"
+                                       "tensorrt libraries: sought in /sdk/lib /cuda/lib\n")
+    (fakes.tree("skua-airborne") / "usr/share/doc/skua-airborne/SDK").write_text(f"What is expected.\n\n{sdk}")
+    fakes.control("skua-airborne", sdk=sdk)
+    compiled(fakes.tree("skua-airborne") / "opt/skua/lib" / name, "int skua_runtime_module;\n",
+             "-Wl,-rpath,$ORIGIN:/sdk/lib:/cuda/lib")
+    found = fakes.findings()
+    assert (found == []) == is_linked, found
 
 
 def test_a_file_in_both_is_found(fakes):
@@ -220,3 +233,33 @@ def test_the_presets_paths_are_what_a_package_expects():
     assert {name for name in found if name.endswith("_RUNTIME_PATH")} == {"SKUA_TORCH_RUNTIME_PATH",
                                                                           "SKUA_ONNXRUNTIME_RUNTIME_PATH"}
     assert all(path.startswith("/opt/") for path in found.values())
+
+
+def configured(tmp_path, *options):
+    """The files SDK, by package, of a configuration with TensorRT as on a Jetson; the SDK's files are empty."""
+    sdk = tensorrt_tree(tmp_path / "trt")
+    put(tmp_path / "cuda/include/cuda_runtime_api.h")
+    put(tmp_path / "cuda/lib64/libcudart.so")
+    command = ["cmake", "-S", check_packages.ROOT, "-B", tmp_path / "build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+               f"-DTENSORRT_ROOT={sdk}", f"-DCUDA_ROOT={tmp_path / 'cuda'}", "-DBUILD_TENSORRT_RUNTIME=ON", "-DSKUA_BUILD_TESTS=OFF",
+               "-DBUILD_PYTORCH_FP16_RUNTIME=OFF", "-DBUILD_ONNX_TRT_EP_RUNTIME=OFF", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    read = {name: (tmp_path / "build/packaging" / f"SDK-{name.removeprefix('skua-')}") for name in check_packages.NAMES}
+    return done, {name: check_packages.sdk_lines(file.read_text()) for name, file in read.items() if file.exists()}
+
+
+def test_a_jetsons_package_says_where_tensorrt_is(tmp_path):
+    done, said = configured(tmp_path)
+    assert done.returncode == 0, done.stderr
+    for lines in said.values():
+        assert lines["tensorrt"] == f"TensorRT 10.3.0 at {tmp_path}/trt/lib/libnvinfer.so.10, not shipped"
+        assert lines["tensorrt libraries"] == f"sought in {tmp_path}/trt/lib {tmp_path}/cuda/lib64"
+        assert lines["pytorch_fp16"] == "not built"
+
+
+def test_a_path_where_it_will_be_wins_and_must_be_absolute(tmp_path):
+    _, said = configured(tmp_path, "-DSKUA_TENSORRT_RUNTIME_PATH=/opt/trt/lib;/opt/cuda/lib64")
+    assert said["skua-airborne"]["tensorrt"] == "TensorRT 10.3.0 at /opt/trt/lib/libnvinfer.so.10, not shipped"
+    assert said["skua-ground"]["tensorrt libraries"] == "sought in /opt/trt/lib /opt/cuda/lib64"
+    done, _ = configured(tmp_path, "-DSKUA_TENSORRT_RUNTIME_PATH=lib")
+    assert done.returncode != 0 and "SKUA_TENSORRT_RUNTIME_PATH=lib: expected an absolute path" in " ".join(done.stderr.split())
