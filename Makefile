@@ -40,6 +40,9 @@ docs: ## the documentation as a site, in out/site
 reference: ## bring docs/reference up to date with the code
 	scripts/reference.sh
 
+packages: ## both Debian packages into out/packages (OPTIONS="-D..." for CMake)
+	scripts/packages.sh $(OPTIONS)
+
 lint: ## format, static analysis, include directions, sizes
 	scripts/lint.sh
 

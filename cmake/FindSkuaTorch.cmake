@@ -68,6 +68,8 @@ if(NOT TARGET skua::torch)
   add_library(skua::torch INTERFACE IMPORTED GLOBAL)
   target_include_directories(skua::torch SYSTEM INTERFACE ${SkuaTorch_INCLUDE_DIR}
                                                           ${SkuaTorch_INCLUDE_DIR}/torch/csrc/api/include)
+  # Its assertions name the headers they stand in: not by the folder of the machine that built Skua.
+  target_compile_options(skua::torch INTERFACE -ffile-prefix-map=${SkuaTorch_INCLUDE_DIR}=libtorch/include)
   # Needed by name alone: whoever links this is opened after the library at the configured path, which then serves.
   target_link_libraries(skua::torch INTERFACE ${SkuaTorch_LIBRARY_DIR}/libtorch_cpu.so ${SkuaTorch_LIBRARY_DIR}/libc10.so)
 endif()

@@ -2,7 +2,7 @@
 """Proves over an installed airborne package that nothing in it can build an engine.
 
     cmake --install build/release --component airborne --prefix DIR
-    scripts/check_airborne.py DIR
+    scripts/check_airborne.py DIR [SDK_FOLDER...]
 
 DIR may as well be the folder `skua` that the airborne wheel is unpacked to: the same files, and the Python package.
 
@@ -13,7 +13,8 @@ Prints one line per file with what was looked at. Exits with 1 and `file: what` 
 * a program or library, whatever its name, needs a parser's, builder's or compile half's library, has a symbol of one
   (dynamic or static, defined or not), or holds such a name as text in what is loaded of it;
 * it exports another entry than its name says: a compiler module that is called a runtime is found;
-* it seeks libraries elsewhere than beside itself ($ORIGIN).
+* it seeks libraries elsewhere than beside itself ($ORIGIN); the module of runtime tensorrt alone, which is linked to its
+  SDK, may seek them in SDK_FOLDER too.
 
 What it does not prove: libskua.so holds `compile_model`, which would start the program `skua-build`; that is not in the
 package, and `compile_engine` of an airborne runtime refuses before it gets there (unit_inference
@@ -27,9 +28,11 @@ import pathlib
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 
 PROGRAM = "bin/skua-flight"
 LIBRARY = re.compile(r"lib/libskua\.so\.\d+(\.\d+\.\d+)?")
+LINKED = "lib/libskua_runtime_tensorrt.so"  # to its SDK
 RUNTIME = re.compile(r"lib/libskua_runtime_(tensorrt|pytorch_fp16)\.so")
 BYTE_CODE = re.compile(r"__pycache__/([a-z_]+)\.cpython-\d+(?:\.opt-\d)?\.pyc")
 EXTENSION = re.compile(r"_skua\.[\w-]+\.so")  # of the Python package
@@ -95,11 +98,11 @@ def expected_entries(name: str) -> set[str]:
     return {"skua_runtime_module"} if name.startswith("lib/libskua_runtime_") else set()
 
 
-def findings_of_elf(name: str, elf: Elf) -> list[str]:
+def findings_of_elf(name: str, elf: Elf, sdk_folders: Sequence[str] = ()) -> list[str]:
     found = [f"needs {library}" for library in elf.needed if FOREIGN_LIBRARY.search(library)]
     below = "/lib" if EXTENSION.fullmatch(name) else r"(/\.\./lib)?"
     found += [f"seeks libraries in '{part}', expected this package's lib alone" for part in elf.run_path
-              if not re.fullmatch(rf"\$ORIGIN{below}/?", part)]
+              if not re.fullmatch(rf"\$ORIGIN{below}/?", part) and not (name == LINKED and part in sdk_folders)]
     for kind, names in (("symbol", elf.dynamic + elf.static), ("text", elf.texts())):
         hits = sorted({text for text in names if FORBIDDEN.search(text)})
         found += [f"{kind} {text[:120]}" for text in hits[:3]]
@@ -126,7 +129,7 @@ def findings_of_place(root: pathlib.Path, path: pathlib.Path, name: str) -> list
     return found
 
 
-def check(root: pathlib.Path) -> list[str]:
+def check(root: pathlib.Path, sdk_folders: Sequence[str] = ()) -> list[str]:
     problems = []
     paths = sorted(path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
     names = [path.relative_to(root).as_posix() for path in paths]
@@ -135,7 +138,7 @@ def check(root: pathlib.Path) -> list[str]:
         said = "link" if path.is_symlink() else "file"
         if path.is_file() and path.read_bytes()[:4] == b"\x7fELF":
             elf = Elf(path)
-            found += findings_of_elf(name, elf)
+            found += findings_of_elf(name, elf, sdk_folders)
             said = (f"needs {len(elf.needed)} libraries, {len(elf.dynamic)} dynamic and {len(elf.static)} static "
                     f"symbols, {len(elf.loaded)} bytes of loaded sections")
         print(f"{'bad ' if found else 'good'}  {name}: {said}")
@@ -146,9 +149,9 @@ def check(root: pathlib.Path) -> list[str]:
 
 
 def main() -> None:
-    if len(sys.argv) != 2 or not pathlib.Path(sys.argv[1]).is_dir():
-        sys.exit("usage: check_airborne.py DIR (an installed airborne package)")
-    problems = check(pathlib.Path(sys.argv[1]).resolve())
+    if len(sys.argv) < 2 or not pathlib.Path(sys.argv[1]).is_dir():
+        sys.exit("usage: check_airborne.py DIR (an installed airborne package) [SDK_FOLDER...]")
+    problems = check(pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:])
     for problem in problems:
         print(f"check_airborne: {problem}", file=sys.stderr)
     print(f"{len(problems)} findings" if problems else "nothing in this package can build an engine")

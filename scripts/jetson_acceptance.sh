@@ -147,6 +147,8 @@ for name in $(cat "$out/sets.txt"); do
     --cache "$out/cache" --set "trtexec_timeout_s=$build_s" --sign "$out/flight.key" --json
   step "inspect.$name" 120 "$skua" inspect "$out/sets/$name" --json
 done
+# What is left of it for others, in the layout of docs/formats/artifacts.md.
+step artifacts 300 python3 scripts/artifacts.py --skua "$skua" --out "$out/artifacts" --sets "$out/sets/flight" --trust "$out/flight.pub"
 # With golden values of its own: not every Jetson has an ONNX Runtime that could compute them.
 one=$models/demo/demo_vpr
 build_config() { printf '{"precision": "fp16", "build_route": "%s", "golden": {"file": "%s.golden", "origin": "eager PyTorch"}}\n' "$1" "$one"; }

@@ -64,6 +64,7 @@ def engines(report: Report) -> None:
             if report.step("Engines", f"set {name} read back", f"inspect.{name}") and name not in COMBINED:
                 for engine in engines_of(report.steps, name):
                     one_engine(report, engine)
+    report.step("Engines", "set flight left as an artifact, and verified there", "artifacts")
     compiles(report)
     judged_precisions(report)
     foreign(report)

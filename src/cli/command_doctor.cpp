@@ -3,6 +3,7 @@
 #include "bootstrap/config_layers.h"
 #include "bootstrap/key_files.h"
 #include "cli/commands.h"
+#include "cli/expected_sdk.h"
 #include "cli/thermal_poll.h"
 #include "cli/thermal_view.h"
 #include "core/json_strict.h"
@@ -36,6 +37,16 @@ Result<SdkInfo> probe_runtime(const RuntimeEntry& entry, const RuntimeConfig& co
   return module->probe(config);
 }
 
+/// What has to be there beside Skua for this runtime: no SDK library is shipped.
+void show_expected(const ExpectedSdk& expected, Json& json, Console& console) {
+  json["expects"] = {{"sdk", expected.name},
+                     {"version", expected.version},
+                     {"library", expected.library},
+                     {"is_shipped", false}};
+  console.line("    expects " + expected.name + " " + expected.version + " at " + expected.library +
+               ", not shipped");
+}
+
 void show_runtime(const RuntimeEntry& entry, const RuntimeConfig& config, Console& console) {
   const std::string label(entry.label);
   Json json = {{"label", label},
@@ -55,6 +66,7 @@ void show_runtime(const RuntimeEntry& entry, const RuntimeConfig& config, Consol
     json["reason"] = sdk.error().describe();
     console.line("  " + label + ": built, not loadable: " + sdk.error().describe());
   }
+  if (entry.is_built) show_expected(expected_sdk(entry.label, config), json, console);
   console.report()["runtimes"].push_back(std::move(json));
 }
 

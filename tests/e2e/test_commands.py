@@ -31,6 +31,24 @@ def test_doctor(skua):
     assert {entry["source"] for entry in report["configuration"]} == {"default"}
 
 
+def test_doctor_shows_which_sdk_is_expected_and_where(skua, place):
+    """Whether it is there or not; the configuration's path wins over the build's."""
+    report = skua.ok("doctor", "--json")
+    for entry in report["runtimes"]:
+        assert ("expects" in entry) == entry["is_built"]
+        if entry["is_loadable"] and entry["label"] != "tensorrt":  # which is linked
+            expects, sdk = entry["expects"], entry["sdk"]
+            assert expects["library"] == sdk["library"] and expects["is_shipped"] is False
+            assert sdk["version"].startswith(expects["version"].removesuffix(".x"))
+    config = place.folder / "config.yaml"
+    config.write_text("components:\n  c7_inference:\n    onnxruntime_library: /nowhere/libonnxruntime.so\n")
+    entry = next(entry for entry in skua.ok("doctor", "--config", config, "--json")["runtimes"]
+                 if entry["label"] == "onnx_trt_ep")
+    assert not entry["is_loadable"] and entry["expects"]["library"] == "/nowhere/libonnxruntime.so"
+    told = skua.ok("doctor", "--config", config).stdout
+    assert f"expects ONNX Runtime {entry['expects']['version']} at /nowhere/libonnxruntime.so, not shipped" in told
+
+
 def test_doctor_shows_where_a_value_comes_from(skua, place):
     config = place.folder / "config.yaml"
     config.write_text("components:\n  c7_inference:\n    runtime: onnx_trt_ep\n    execution_provider: cpu\n"

@@ -89,6 +89,11 @@ def not_built(place):
     return programs.NO_RUNTIME
 
 
+def no_sdk(place):
+    place.c7["torch_library"] = "/nowhere/libtorch.so"
+    return programs.NO_RUNTIME
+
+
 def mistyped(place):
     place.c7["thermal_pol_hz"] = 2
     return programs.USAGE
@@ -96,7 +101,7 @@ def mistyped(place):
 
 MISTAKES = {"current_missing": no_current, "no_trusted_key": no_key, "unsigned_set": unsigned,
             "signature_key_unknown": another_key, "signature_invalid": forged, "manifest_not_signed": edited,
-            "sidecar_hash_mismatch": damaged, "runtime_not_built": not_built, "invalid_argument": mistyped}
+            "sidecar_hash_mismatch": damaged, "runtime_not_built": not_built, "sdk_missing": no_sdk, "invalid_argument": mistyped}
 
 
 @pytest.mark.parametrize("reason", MISTAKES)

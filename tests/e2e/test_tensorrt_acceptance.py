@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+import artifacts
 import flights
 import programs
 
@@ -144,6 +145,15 @@ def test_everything_was_measured(rehearsed):
     assert silent <= {"doctor shows the provider sil", "unit tests", "conformance tests of tensorrt", "unit_tensorrt",
                       "a plan of another model of device is refused", "runtime object built", "the same for 8 hours",
                       "throttle visible within 1 s", "errors that TensorRT itself reports; a device that is really lost"}
+
+
+def test_the_set_is_left_in_the_layout_of_artifacts(rehearsed, skua):
+    """As .ci/run leaves its own; the folder is named after what the program says of this machine."""
+    folder, = (rehearsed[0] / "artifacts").iterdir()
+    assert folder.name == artifacts.tuple_of(skua.ok("doctor", "--json"))
+    assert artifacts.findings(folder) == []
+    assert {"sets", "flight.pub", "doctor.json", "inspect.json", "inspect.txt"} <= {path.name for path in folder.iterdir()}
+    assert skua.ok("verify", folder / "sets", "--trust", folder / "flight.pub", "--json")["files"]
 
 
 def test_control_a_rehearsal_does_not_pass_for_the_real_thing(out):

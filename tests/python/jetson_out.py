@@ -22,7 +22,7 @@ DEMO = ("demo_features", "demo_matcher", "demo_vpr")
 SETS = {"flight": DEMO, "stack": (*DEMO, *STANDINS), "contexts": (*DEMO, "shared"), "asked": ("asked",),
         **{name: (name,) for name in STANDINS}}
 DONE_STEPS = ("configure", "build", "install", "no_sil", "tests_unit", "tests_conformance", "route.trtexec", "load",
-              "contexts", "runtime_object")
+              "contexts", "runtime_object", "artifacts")
 FRAMES, WARM_UP_S, RATE_HZ = 300, 30, 3.0
 
 

@@ -28,7 +28,7 @@ def test_a_lane_runs_tensorrt_over_the_stand_in(name):
     assert (found.get("BUILD_TENSORRT_RUNTIME"), found.get("SKUA_TENSORRT_SIL")) == ("ON", "ON")
 
 
-@pytest.mark.parametrize("name", ["dev", "release", "bench"])
+@pytest.mark.parametrize("name", ["dev", "release", "package", "bench"])
 def test_nothing_else_has_it(name):
     assert "SKUA_TENSORRT_SIL" not in variables(name)
 

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Leaves a signed flight set, and what belongs to it, as docs/formats/artifacts.md says: below OUT/<host tuple>.
+
+    artifacts.py --skua BIN --out OUT --set SET.yaml             provisions it, with a key that is made and thrown away
+    artifacts.py --skua BIN --out OUT --sets DIR --trust KEY.pub copies what is provisioned and signed already
+
+The folder's name is what `skua doctor` says of the machine. It appears whole or not at all; one that was there before is
+replaced. Every file in it comes from a program that really ran; a private key is nowhere in it. Standard library only,
+Python 3.10: it runs on a Jetson.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PRIVATE = b"PRIVATE KEY"
+
+
+class ArtifactError(Exception):
+    """Nothing was left, and why."""
+
+
+class Skua:
+    def __init__(self, program: pathlib.Path) -> None:
+        self.program = program
+
+    def __call__(self, *arguments: object) -> str:
+        done = subprocess.run([str(self.program), *map(str, arguments)], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise ArtifactError(f"{self.program} {' '.join(map(str, arguments))}: exit status {done.returncode}\n"
+                                f"{done.stdout}{done.stderr}")
+        return done.stdout
+
+
+def tuple_of(doctor: dict) -> str:
+    """As engine files have it in their names (docs/formats/engine-file-name.md)."""
+    host = doctor["host"]
+    return f"sm{host['sm']}_jp{host['jetpack']}_trt{host['tensorrt']}"
+
+
+def provision(skua: Skua, set_yaml: pathlib.Path, folder: pathlib.Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="skua-key-") as scratch:  # the private key lives here and nowhere else
+        skua("keygen", pathlib.Path(scratch) / "flight")
+        skua("provision", set_yaml, "--out", folder / "sets", "--cache", pathlib.Path(scratch) / "cache", "--sign",
+             pathlib.Path(scratch) / "flight.key")
+        shutil.copyfile(pathlib.Path(scratch) / "flight.pub", folder / "flight.pub")
+
+
+def copy(sets: pathlib.Path, key: pathlib.Path, folder: pathlib.Path) -> None:
+    """The set that CURRENT names, and CURRENT."""
+    name = (sets / "CURRENT").read_text("ascii").strip()
+    shutil.copytree(sets / name, folder / "sets" / name)
+    shutil.copyfile(sets / "CURRENT", folder / "sets" / "CURRENT")
+    shutil.copyfile(key, folder / "flight.pub")
+
+
+def tell(skua: Skua, doctor: str, folder: pathlib.Path) -> None:
+    """What the programs say of the machine, of the set, and of both together."""
+    (folder / "doctor.json").write_text(doctor, "utf-8")
+    (folder / "inspect.json").write_text(skua("inspect", folder / "sets", "--json"), "utf-8")
+    (folder / "inspect.txt").write_text(skua("inspect", folder / "sets"), "utf-8")
+    skua("verify", folder / "sets", "--trust", folder / "flight.pub")  # go, or nothing is left
+    packages = ROOT / "out" / "packages" / "SHA256SUMS"
+    if packages.is_file():
+        shutil.copyfile(packages, folder / "packages.sha256")
+
+
+def findings(folder: pathlib.Path) -> list[str]:
+    """What must not be in such a folder, and what must."""
+    doctor = json.loads((folder / "doctor.json").read_text("utf-8"))
+    current = folder / "sets" / (folder / "sets" / "CURRENT").read_text("ascii").strip()
+    found = [f"{path}: holds a private key" for path in sorted(folder.rglob("*"))
+             if path.is_file() and PRIVATE in path.read_bytes()]
+    engines = [path.name for path in sorted(current.glob("*__*")) if path.suffix not in (".json", ".sha256")]
+    found += [f"{name}: expected an engine for {tuple_of(doctor)}" for name in engines
+              if f"__{tuple_of(doctor)}_" not in name]
+    if not engines:
+        found.append(f"{current}: no engine")
+    if not (current / "model.sig").is_file():
+        found.append(f"{current}: expected a signed set, found no model.sig")
+    return found
+
+
+def leave(skua: Skua, arguments: argparse.Namespace) -> pathlib.Path:
+    doctor = skua("doctor", "--json")
+    target = arguments.out.resolve() / tuple_of(json.loads(doctor))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        unfinished.mkdir(mode=0o755)
+        if arguments.set is not None:
+            provision(skua, arguments.set, unfinished)
+        else:
+            copy(arguments.sets, arguments.trust, unfinished)
+        tell(skua, doctor, unfinished)
+        if found := findings(unfinished):
+            raise ArtifactError("; ".join(found))
+        shutil.rmtree(target, ignore_errors=True)
+        unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return target
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="artifacts.py")
+    parser.add_argument("--skua", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "out" / "artifacts")
+    parser.add_argument("--set", type=pathlib.Path)
+    parser.add_argument("--sets", type=pathlib.Path)
+    parser.add_argument("--trust", type=pathlib.Path)
+    arguments = parser.parse_args()
+    if (arguments.set is None) == (arguments.sets is None) or (arguments.sets is None) != (arguments.trust is None):
+        parser.error("expected --set, or --sets with --trust")
+    try:
+        target = leave(Skua(arguments.skua.resolve()), arguments)
+    except (ArtifactError, OSError) as error:
+        print(f"artifacts: {error}", file=sys.stderr)
+        return 1
+    print(target)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

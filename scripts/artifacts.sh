@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Leaves the signed flight set of the demo networks below out/artifacts: scripts/artifacts.sh
+#
+# Runs the programs of SKUA_BUILD_DIR (default build/dev), which must be built. docs/formats/artifacts.md says what is left.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+
+skua=${SKUA_BUILD_DIR:-build/dev}/bin/skua
+[ -x "$skua" ] || { echo "artifacts: expected $skua to be built (scripts/lane.sh dev), found none" >&2; exit 1; }
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+.venv/bin/python scripts/demo_set.py "$scratch"
+.venv/bin/python scripts/artifacts.py --skua "$skua" --set "$scratch/SET.yaml"

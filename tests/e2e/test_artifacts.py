@@ -1,0 +1,117 @@
+"""scripts/artifacts.py: a signed set and what belongs to it, left whole or not at all (docs/formats/artifacts.md)."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import artifacts
+import programs
+import tiny_models
+
+SCRIPT = artifacts.__file__
+
+
+def start(out, *arguments, skua=programs.SKUA):
+    return subprocess.run([sys.executable, SCRIPT, "--skua", skua, "--out", out, *map(str, arguments)], capture_output=True,
+                          text=True, check=False, timeout=programs.TIMEOUT_S)
+
+
+@pytest.fixture(scope="module", name="made")
+def one_artifact(tmp_path_factory):
+    """OUT with the artifact of one tiny network, made once."""
+    folder = tmp_path_factory.mktemp("artifact")
+    (folder / "SET.yaml").write_text(json.dumps({"runtime": "onnx_trt_ep", "execution_provider": "cpu", "networks": [
+        {"name": "add_relu", "onnx": str(tiny_models.add_relu(folder / "add_relu.onnx")), "precision": "fp32"}]}))
+    result = start(folder / "out", "--set", folder / "SET.yaml")
+    assert result.returncode == 0, result.stderr
+    return folder / "out"
+
+
+@pytest.fixture(name="folder")
+def copy_of_it(made, tmp_path):
+    """The artifact's folder, for this test to damage."""
+    (name,) = (path.name for path in made.iterdir())
+    return shutil.copytree(made / name, tmp_path / "out" / name)
+
+
+def current(folder):
+    return folder / "sets" / (folder / "sets" / "CURRENT").read_text().strip()
+
+
+def test_a_set_is_left_that_verifies(made, skua):
+    (folder,) = made.iterdir()
+    assert folder.name == artifacts.tuple_of(skua.ok("doctor", "--json"))
+    assert {path.name for path in folder.iterdir()} - {"packages.sha256"} == {
+        "sets", "flight.pub", "doctor.json", "inspect.json", "inspect.txt"}
+    assert artifacts.findings(folder) == []
+    skua.ok("verify", folder / "sets", "--trust", folder / "flight.pub")
+    assert json.loads((folder / "doctor.json").read_text())["host"] == skua.ok("doctor", "--json")["host"]
+    assert "add_relu" in (folder / "inspect.txt").read_text()
+
+
+def test_a_set_that_is_signed_already_is_copied(folder, tmp_path, skua):
+    out = tmp_path / "again"
+    result = start(out, "--sets", folder / "sets", "--trust", folder / "flight.pub")
+    assert result.returncode == 0, result.stderr
+    (copy,) = out.iterdir()
+    assert copy.name == folder.name and artifacts.findings(copy) == []
+    skua.ok("verify", copy / "sets", "--trust", copy / "flight.pub")
+
+
+def damaged(folder, skua):
+    (engine,) = current(folder).glob("*.onnx")
+    content = bytearray(engine.read_bytes())
+    content[100] ^= 1
+    engine.write_bytes(content)
+    return folder / "flight.pub"
+
+
+def unsigned(folder, skua):
+    (current(folder) / "model.sig").unlink()
+    return folder / "flight.pub"
+
+
+def another_key(folder, skua):
+    skua.ok("keygen", folder / "other")
+    (folder / "other.key").unlink()
+    return folder / "other.pub"
+
+
+@pytest.mark.parametrize("mistake", [damaged, unsigned, another_key])
+def test_what_does_not_verify_is_not_left_and_what_was_there_stays(folder, tmp_path, skua, mistake):
+    out = tmp_path / "again"
+    old = out / folder.name / "what was there"
+    old.parent.mkdir(parents=True)
+    old.write_text("before")
+    key = mistake(folder, skua)
+    result = start(out, "--sets", folder / "sets", "--trust", key)
+    assert result.returncode == 1 and "skua verify" in result.stderr.replace(str(programs.SKUA), "skua"), result.stderr
+    assert [path.name for path in out.iterdir()] == [folder.name] and list((out / folder.name).iterdir()) == [old]
+
+
+def test_control_a_private_key_is_found(folder, skua):
+    assert artifacts.findings(folder) == []
+    skua.ok("keygen", folder / "sets" / "left")
+    assert artifacts.findings(folder) == [f"{folder / 'sets' / 'left.key'}: holds a private key"]
+
+
+def test_control_an_engine_of_another_machine_is_found(folder):
+    (engine,) = current(folder).glob("*.onnx")
+    other = engine.rename(engine.with_name(engine.name.replace(f"__{folder.name}_", "__sm87_jp6.2_trt10.3_")))
+    assert artifacts.findings(folder) == [f"{other.name}: expected an engine for {folder.name}"]
+
+
+def test_control_an_unsigned_or_empty_set_is_found(folder):
+    (current(folder) / "model.sig").unlink()
+    assert "expected a signed set" in artifacts.findings(folder)[0]
+    for engine in current(folder).glob("*.onnx"):
+        engine.unlink()
+    assert "no engine" in artifacts.findings(folder)[0]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--set", "a", "--sets", "b"), ("--sets", "b"), ("--set", "a", "--trust", "k")])
+def test_wrong_arguments(tmp_path, arguments):
+    assert start(tmp_path, *arguments).returncode == 2
