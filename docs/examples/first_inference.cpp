@@ -14,14 +14,14 @@ int main(int argc, char** argv) {
   environment.config.execution_provider = "cpu";
   environment.role = skua::Role::kGround;
   environment.host = skua::probe_host();
-  const auto runtime = skua::build_inference_runtime(environment).value();
+
   skua::GatePolicy policy;
   policy.trusted_keys = {skua::PublicKey::from_pem(key.str()).value()};  // refused unless it signed the set
+  const auto runtime = skua::build_inference_runtime(environment).value();
   const auto set = runtime->load_flight_set(argv[1], policy).value();
-  const auto lane = runtime->create_lane("first").value();
   const auto* engine = set.find(argv[2]);
   if (engine == nullptr) return 1;
-  auto network = runtime->bind(*engine, lane).value();
+  auto network = runtime->bind(*engine, runtime->create_lane("first").value()).value();
   for (float& value : network.input(0).as<float>()) value = 0.5F;
   network.run().value();
   std::cout << network.output(0).shape.to_string() << " " << network.output(0).as<float>()[0] << "\n";
