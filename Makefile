@@ -1,6 +1,6 @@
 # Entry points. Each does its own set-up (scripts/setup.sh), which costs nothing when everything is in place.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test sil bench parity lint faults prove clean
+.PHONY: help setup build demo test sil soak bench parity lint faults prove clean
 
 PRESET ?= release
 comma := ,
@@ -24,6 +24,9 @@ test: ## all tests
 
 sil: ## runtime tensorrt without a GPU: its tests, and its programs from a model to a flight
 	scripts/sil.sh
+
+soak: ## fly under faults and check invariants each second (MINUTES=2, SEED=n, FAST=1; CONTROL=name has to fail): out/soak
+	MINUTES='$(MINUTES)' SEED='$(SEED)' FAST='$(FAST)' CONTROL='$(CONTROL)' scripts/soak.sh
 
 bench: ## measure beside the raw SDK (ONLY=control,call,python,torch,load,telemetry,lightglue,takeoff; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)

@@ -170,10 +170,37 @@ def test_a_frame_that_is_flown_against_the_thermal_state_is_seen(book, bad):
     thermal.expect("throttled", 10.0)
     thermal.told("throttled", 10.3)
     thermal.judge(13.0)
-    thermal.judge_frame(hot_frame(14.0))
+    thermal.judge_frame(hot_frame(14.0), False)
     assert not violated(book) and book.counts["thermal"].checks == 2
-    thermal.judge_frame(hot_frame(15.0, **bad))
+    thermal.judge_frame(hot_frame(15.0, **bad), False)
     assert violated(book) == {"thermal"}
+
+
+@pytest.mark.parametrize("k, is_good", [(1, True), (2, True), (3, False)])
+def test_a_frame_that_lost_pairs_may_have_a_smaller_k_and_no_larger_one(book, k, is_good):
+    thermal = checks.Thermal(book, 2.0, 0.0)
+    thermal.expect("throttled", 10.0)
+    thermal.told("throttled", 10.3)
+    thermal.judge_frame(hot_frame(14.0, k=k), True)
+    assert violated(book) == (set() if is_good else {"thermal"})
+
+
+@pytest.mark.parametrize("done, losing, is_good", [
+    (set(), set(), True), ({"log_stalled"}, {"stdout"}, True), ({"disk_full"}, {"recorder"}, True),
+    (set(), {"stdout"}, False), (set(), {"recorder"}, False), ({"log_stalled"}, set(), False),
+    ({"disk_full"}, {"stdout"}, False)], ids=str)
+def test_losses_that_are_not_told_or_have_no_cause_are_seen(book, done, losing, is_good):
+    checks.judge_losses(book, done, losing)
+    assert violated(book) == (set() if is_good else {"losses"})
+
+
+def test_a_recorder_without_the_end_of_the_flight_is_seen(book):
+    ended = {"kind": "c7.flight_ended", "payload": {"frame_count": 7}}
+    checks.judge_last_words(book, {"frame_count": 7}, [ended])
+    assert not violated(book)
+    checks.judge_last_words(book, {"frame_count": 8}, [ended])
+    checks.judge_last_words(book, {"frame_count": 7}, [])
+    assert book.counts["recorder"].violations == 2
 
 
 def test_another_source_than_the_tree_is_seen(book):

@@ -1,4 +1,4 @@
-"""python -m soak --out DIR --minutes N [--seed S] [--fast] [--control NAME]: scripts/soak.sh starts it, in a mount namespace.
+"""python -m soak --out DIR --made DIR --minutes N [--seed S] [--fast] [--control NAME]: scripts/soak.sh starts it, in a mount namespace.
 
 Exit status 1 when an invariant did not hold or was never checked, or a kind of fault never happened.
 """
@@ -20,6 +20,7 @@ CONTROLS = ("no-restart", "set-changed", "wrong-picture")
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--made", type=Path, required=True, help="networks, keys and set; kept from one soak to the next")
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--fast", action="store_true", help="10 Hz instead of 3")
@@ -34,7 +35,7 @@ def main() -> int:
     seed = wanted.seed if wanted.seed is not None else int(time.time())
     pace = plan.FAST if wanted.fast else plan.STEADY
     print(f"soak: seed {seed}, {wanted.minutes:g} minutes at {pace.rate_hz:g} Hz", file=sys.stderr, flush=True)
-    supervisor = Supervisor(World(wanted.out), Soak(seed, wanted.minutes * 60, pace, wanted.control))
+    supervisor = Supervisor(World(wanted.made, wanted.out), Soak(seed, wanted.minutes * 60, pace, wanted.control))
     supervisor.run()
     return results.write(supervisor, wanted.out)
 

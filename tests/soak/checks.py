@@ -115,6 +115,11 @@ class Orders:
         return any(order.begin <= at <= (order.end if order.end is not None else math.inf) + self.settle_s
                    and reason in RUN_REASONS[order.kind] for order in self.orders)
 
+    def touches(self, at: float) -> bool:
+        """Whether any order may have met a frame that was answered now."""
+        return any(order.begin <= at <= (order.end if order.end is not None else math.inf) + self.settle_s
+                   for order in self.orders)
+
     def ordered_by(self, at: float, reason: str) -> Order | None:
         """The last order before this moment that this may come from."""
         fitting = [order for order in self.orders if order.begin <= at and reason in RUN_REASONS[order.kind]]
@@ -209,14 +214,17 @@ class Thermal:
     def judge_source(self, name: object) -> None:
         self.ledger.judge("thermal", name == "jetson_sysfs", "the sensors of the tree: jetson_sysfs", name)
 
-    def judge_frame(self, frame: Frame) -> None:
+    def judge_frame(self, frame: Frame, is_touched: bool) -> None:
+        """`is_touched`: a run fault may have taken pairs from it, and K with them."""
         began = frame.at - frame.ms / 1e3 - 0.5
         is_settled = self.since + self.bound_s < began and all(
             state == self.expected for at, state in self.told_states if at > began) and self.state_at(began) == self.expected
         if is_settled and frame.has_position:
             is_hot = self.expected == "throttled"
-            self.ledger.judge("thermal", frame.is_throttled == is_hot and frame.k == (2 if is_hot else 3),
-                              f"throttled {is_hot} and K {2 if is_hot else 3} in frame {frame.number}", frame)
+            wanted = 2 if is_hot else 3
+            is_right = frame.k <= wanted if is_touched else frame.k == wanted
+            self.ledger.judge("thermal", frame.is_throttled == is_hot and is_right,
+                              f"throttled {is_hot} and K {wanted} in frame {frame.number}", frame)
 
 
 class Holdings:
@@ -225,19 +233,21 @@ class Holdings:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.samples: list[Sample] = []
+        self.early: list[Sample] = []  # before the first fault, which may take sensors' files away
 
     def take(self, sample: Sample, since_ready_s: float) -> None:
         self.ledger.judge("network", not sample.sockets, "no socket that leaves the machine", sample.sockets)
         self.ledger.judge("set", not sample.children, "no child process, which could build something", sample.children)
         if since_ready_s < WARM_S:
+            self.early.append(sample)
             return
         self.samples.append(sample)
-        first = self.samples[0]
+        first, early = self.samples[0], self.early or self.samples[:1]
+        descriptors, threads = max(s.descriptors for s in early), max(s.threads for s in early)
         self.ledger.judge("memory", sample.anon_kib <= first.anon_kib + GROWTH_KIB,
                           f"at most {first.anon_kib + GROWTH_KIB} KiB of its own", sample.anon_kib)
-        self.ledger.judge("handles", sample.descriptors <= first.descriptors + MORE_DESCRIPTORS
-                          and sample.threads <= first.threads + 1,
-                          f"about {first.descriptors} descriptors and {first.threads} threads",
+        self.ledger.judge("handles", sample.descriptors <= descriptors + MORE_DESCRIPTORS
+                          and sample.threads <= threads + 1, f"about {descriptors} descriptors and {threads} threads",
                           (sample.descriptors, sample.threads))
 
     def slope_kib_s(self) -> float:
@@ -278,6 +288,19 @@ def judge_recorder(ledger: Ledger, status: int, damage: list[dict], size: int, l
     kinds = {entry["kind"] for entry in damage}
     ledger.judge("recorder", status == 0 and kinds <= {"incomplete_tail"} and size <= limit,
                  f"readable but for torn ends, at most {limit} bytes", f"status {status}, {sorted(kinds)}, {size} bytes")
+
+
+def judge_losses(ledger: Ledger, done: set[str], losing: set[str]) -> None:
+    """`done`: kinds of faults whose losses the program had time to tell; `losing`: outputs that told of losses."""
+    for kind, is_told in (("log_stalled", "stdout" in losing), ("disk_full", bool(losing - {"stdout"}))):
+        ledger.judge("losses", is_told == (kind in done), f"losses told of {kind}: {kind in done}", sorted(losing))
+
+
+def judge_last_words(ledger: Ledger, told: dict, records: list[dict]) -> None:
+    """The end that the log tells stands in the recorder, too, whatever its disk went through before."""
+    ends = [record["payload"] for record in records if record["kind"] == "c7.flight_ended"]
+    ledger.judge("recorder", bool(ends) and ends[-1].get("frame_count") == told.get("frame_count"),
+                 f"the end of the flight, of {told.get('frame_count')} frames", ends[-1:])
 
 
 def is_run_fault(kind: str) -> bool:

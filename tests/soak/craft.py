@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .world import FLIGHT, FRAME_LINES
 
-PIPE_BYTES = 4096  # as small as a pipe can be: a log that nobody reads stands after a few lines
+PIPE_BYTES, SMALL_PIPE_BYTES = 65536, 4096  # the usual, and as small as can be: full after a few lines
 
 
 @dataclass
@@ -113,7 +113,6 @@ class Craft:
             self.process = subprocess.Popen(
                 [FLIGHT, "--config", config, FRAME_LINES, self.frame_lines, "--duration", "86400"],
                 stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, env=environment)
-        fcntl.fcntl(self.process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self.log = LogReader(self.process.stdout)
         self.log.start()
         self._read, self._rest = 0, b""
@@ -131,6 +130,11 @@ class Craft:
         self._read += len(content)
         *whole, self._rest = (self._rest + content).split(b"\n")
         return [line.decode("ascii") for line in whole]
+
+    def read_log(self, is_read: bool) -> None:
+        """A log that nobody reads stands after a few lines, because its pipe is made small."""
+        fcntl.fcntl(self.process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES if is_read else SMALL_PIPE_BYTES)
+        self.log.is_reading.set() if is_read else self.log.is_reading.clear()
 
     def order(self, text: str) -> None:
         """To the SDK of the process, which reads it at once."""

@@ -101,7 +101,7 @@ class Faults:
         self._frozen = None
 
     def _begin_disk_full(self) -> None:
-        filler = os.open(self.world.recorder / "filler", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        filler = os.open(self.world.recorder / "filler", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             while True:
                 os.write(filler, bytes(4096))
@@ -115,10 +115,10 @@ class Faults:
         (self.world.recorder / "filler").unlink()
 
     def _begin_log_stalled(self) -> None:
-        self.craft.log.is_reading.clear()
+        self.craft.read_log(False)
 
     def _end_log_stalled(self) -> None:
-        self.craft.log.is_reading.set()
+        self.craft.read_log(True)
 
     # ---- endings ----
 

@@ -21,6 +21,7 @@ STATEMENTS = {
     "thermal": "throttle and telemetry are told, and flown by, as the sensors say",
     "recorder": "what the recorder wrote can be read at any time, and stays within its limit",
     "log": "every line of the log is a record, and none tells of what must not be",
+    "losses": "a full disk and a log that stands are told with what they lost; nothing else loses a record",
     "set": "no file of the set changes, and no process builds one",
     "network": "no socket but those of the machine itself",
     "watchdog": "signs of life come in the watchdog's time",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 
@@ -56,6 +57,8 @@ class Pilot:
         self.kinds: dict[str, list[dict]] = {}
         self.happened = Happened(life.number, "", life.ending, self.craft.started - began)
         self.is_standing = False
+        self.losing: set[str] = set()
+        self.done: dict[str, float] = {}  # kinds of faults that were ended, and when last
 
     # ---- what comes in ----
 
@@ -66,7 +69,7 @@ class Pilot:
             if frame is None:
                 continue
             self.happened.frames.append((frame.at - self.began, frame.ms, frame.reason or ""))
-            self.thermal.judge_frame(frame)
+            self.thermal.judge_frame(frame, self.orders.touches(frame.at))
             if frame.has_position:
                 self.recovery.position(frame.at - frame.ms / 1e3)
         self._read_log(was_killed=False, is_over=False)
@@ -84,6 +87,8 @@ class Pilot:
 
     def _told(self, at: float, record: dict) -> None:
         self.kinds.setdefault(record["kind"], []).append(record)
+        if record["kind"] == "c7.sink_lost":
+            self.losing.add(record["kv"]["sink"])
         self.orders.told(at, record)
         if record["kind"] == "c7.thermal_transition":
             self.thermal.told(record["kv"]["new_state"], at)
@@ -109,13 +114,17 @@ class Pilot:
         self.thermal.expect("normal", ready)
         return True
 
-    def act(self, now: float) -> None:
-        """Begins and ends what is due."""
+    def act(self, now: float, until: float) -> None:
+        """Begins and ends what is due; nothing is begun that the soak's end would cut short."""
         since = now - (self.craft.notified.ready_at or now)
+        if any(episode.kind == "disk_full" for episode in self.active):
+            self.faults.begin("disk_full")  # again: a recorder makes room by giving up what is old
         for episode in [entry for entry in self.active if entry.end_s <= since]:
             self._end(episode)
         for episode in [entry for entry in self.waiting if entry.begin_s <= since]:
             self.waiting.remove(episode)
+            if now + episode.end_s - episode.begin_s + self.pace.quiet_s[0] > until:
+                continue
             self.active.append(episode)
             self.happened.faults.append((episode.kind, now - self.began, now - self.began))
             if checks.is_run_fault(episode.kind):
@@ -128,7 +137,7 @@ class Pilot:
     def _end(self, episode: Episode) -> None:
         self.active.remove(episode)
         self.faults.end(episode.kind)
-        now = time.monotonic()
+        now = self.done[episode.kind] = time.monotonic()
         self.happened.faults = [(kind, begin, now - self.began if kind == episode.kind and begin == end else end)
                                 for kind, begin, end in self.happened.faults]
         for order in self.orders.orders:
@@ -159,14 +168,13 @@ class Pilot:
             self.ledger.judge("watchdog", silent <= self.pace.watchdog_s, f"a sign within {self.pace.watchdog_s} s",
                               f"none for {silent:.1f} s")
 
-    def look_at_recorder(self) -> None:
-        """As an operator does, while it is written."""
+    def look_at_recorder(self) -> list[dict]:
+        """As an operator does, while it is written. What it holds."""
         result = self.world.skua("recorder", "dump", self.world.recorder, "--json")
         size = sum(file.stat().st_size for file in self.world.recorder.glob("segment-*"))
-        from json import loads
-
-        damage = loads(result.stdout).get("damage", []) if result.returncode == 0 else []
-        checks.judge_recorder(self.ledger, result.returncode, damage, size, RECORDER_LIMIT)
+        told = json.loads(result.stdout) if result.returncode == 0 else {}
+        checks.judge_recorder(self.ledger, result.returncode, told.get("damage", []), size, RECORDER_LIMIT)
+        return told.get("records", [])
 
     def fly(self, until: float) -> None:
         """To the end of the life, or of the soak; a program that ends by itself is seen at once."""
@@ -175,7 +183,7 @@ class Pilot:
             now = time.monotonic()
             if now >= until or now - (self.craft.notified.ready_at or now) >= self.life.end_s:
                 break
-            self.act(now)
+            self.act(now, until)
             self.listen()
             if now >= next_look:
                 next_look += EACH_S
@@ -216,7 +224,15 @@ class Pilot:
             self.frames.judge_counts(told["kv"])
         self.orders.judge_frames()
         self.holdings.judge_slope()
-        self.look_at_recorder()
+        records = self.look_at_recorder()
+        for told in self.kinds.get("c7.flight_ended", []):
+            checks.judge_last_words(self.ledger, told["kv"], records)
+        # Losses are told once a second at most, and a program that is killed tells nothing more.
+        is_sudden = {kind for kind, at in self.done.items() if status < 0 and time.monotonic() - at < 3.0}
+        if not is_sudden & {"log_stalled", "disk_full"}:
+            checks.judge_losses(self.ledger, set(self.done) & {"log_stalled", "disk_full"}, self.losing)
+        log = "".join(line.text + "\n" for line in self.craft.log.lines)
+        (self.world.run / f"log{self.life.number}.jsonl").write_text(log, "utf-8")
         self.happened.ended = time.monotonic() - self.began
         self.happened.status, self.happened.missed, self.happened.slow = status, self.frames.missed(), self.orders.slow
         self.happened.slope_kib_s, self.happened.delays = self.holdings.slope_kib_s(), self.thermal.delays

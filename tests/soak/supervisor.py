@@ -50,12 +50,15 @@ class Supervisor:
         pilot = Pilot(self.world, self.ledger, self.soak.pace, life, self.began)
         pilot.happened.phase = phase
         self.lives.append(pilot.happened)
-        if pilot.wait_ready():
-            if self.soak.control:
+        try:
+            if pilot.wait_ready():
                 self.spoil(life)
-            pilot.fly(until)
-        ending = "restart" if time.monotonic() >= until else life.ending
-        status = pilot.end(ending)
+                pilot.fly(until)
+            ending = "restart" if time.monotonic() >= until else life.ending
+            status = pilot.end(ending)
+        except BaseException:
+            pilot.craft.process.kill()  # a soak that breaks off, by whatever, leaves nothing behind that flies
+            raise
         self._judge_start(pilot, phase)
         for kind, _, _ in pilot.happened.faults:
             self.happened[kind] += 1

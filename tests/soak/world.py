@@ -50,8 +50,10 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 class World:
-    def __init__(self, out: Path) -> None:
-        self.made, self.run = out / "made", out / "run"
+    """`made` has what takes long to make and never changes, `out`/run everything of one soak."""
+
+    def __init__(self, made: Path, out: Path) -> None:
+        self.made, self.run = made, out / "run"
         for part in (self.made, self.made / "home"):
             part.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.run, ignore_errors=True)
