@@ -185,12 +185,12 @@ def test_a_frame_that_lost_pairs_may_have_a_smaller_k_and_no_larger_one(book, k,
     assert violated(book) == (set() if is_good else {"thermal"})
 
 
-@pytest.mark.parametrize("done, losing, is_good", [
-    (set(), set(), True), ({"log_stalled"}, {"stdout"}, True), ({"disk_full"}, {"recorder"}, True),
-    (set(), {"stdout"}, False), (set(), {"recorder"}, False), ({"log_stalled"}, set(), False),
-    ({"disk_full"}, {"stdout"}, False)], ids=str)
-def test_losses_that_are_not_told_or_have_no_cause_are_seen(book, done, losing, is_good):
-    checks.judge_losses(book, done, losing)
+@pytest.mark.parametrize("done, losing, made_room, is_good", [
+    (set(), set(), False, True), ({"log_stalled"}, {"stdout"}, False, True), ({"disk_full"}, {"recorder"}, False, True),
+    ({"disk_full"}, set(), True, True), (set(), {"stdout"}, False, False), (set(), {"recorder"}, False, False),
+    (set(), set(), True, False), ({"log_stalled"}, set(), False, False), ({"disk_full"}, {"stdout"}, False, False)], ids=str)
+def test_losses_that_are_not_told_or_have_no_cause_are_seen(book, done, losing, made_room, is_good):
+    checks.judge_losses(book, done, losing, made_room)
     assert violated(book) == (set() if is_good else {"losses"})
 
 

@@ -1,4 +1,4 @@
-"""python -m soak --out DIR --made DIR --minutes N [--seed S] [--fast] [--control NAME]: scripts/soak.sh starts it, in a mount namespace.
+"""python -m soak --out DIR --made DIR --minutes N [--seed S] [--fast] [--control NAME], as scripts/soak.sh starts it.
 
 Exit status 1 when an invariant did not hold or was never checked, or a kind of fault never happened.
 """

@@ -180,7 +180,7 @@ class Recovery:
 
 
 class Thermal:
-    """What the sensors say, held against what the flight tells and flies by. That they are at rest is not told at a start."""
+    """What the sensors say, held against what the flight tells and flies by. Sensors at rest are not told at a start."""
 
     def __init__(self, ledger: Ledger, bound_s: float, now: float) -> None:
         self.ledger, self.bound_s = ledger, bound_s
@@ -272,7 +272,7 @@ def judge_log_line(ledger: Ledger, line: LogLine, was_killed: bool) -> None:
     ledger.judge("log", is_record or (was_killed and not line.is_whole), "a record of the log", line.text[:200])
     if not is_record:
         return
-    kind, kv = line.record["kind"], line.record["kv"]
+    kind, kv = (line.record or {})["kind"], (line.record or {})["kv"]
     is_context = kind == "c7.memory_after_seal" and kv.get("memory") == "context"
     ledger.judge("log", kind not in NEVER and (kind != "c7.memory_after_seal" or is_context),
                  "nothing that a flight must not tell", line.text[:300])
@@ -290,9 +290,11 @@ def judge_recorder(ledger: Ledger, status: int, damage: list[dict], size: int, l
                  f"readable but for torn ends, at most {limit} bytes", f"status {status}, {sorted(kinds)}, {size} bytes")
 
 
-def judge_losses(ledger: Ledger, done: set[str], losing: set[str]) -> None:
-    """`done`: kinds of faults whose losses the program had time to tell; `losing`: outputs that told of losses."""
-    for kind, is_told in (("log_stalled", "stdout" in losing), ("disk_full", bool(losing - {"stdout"}))):
+def judge_losses(ledger: Ledger, done: set[str], losing: set[str], made_room: bool) -> None:
+    """`done`: kinds of faults whose losses the program had time to tell; `losing`: outputs that told of losses; `made_room`:
+    the recorder gave up old segments for new records, and may have lost none of these."""
+    is_hurt = {"log_stalled": "stdout" in losing, "disk_full": bool(losing - {"stdout"}) or made_room}
+    for kind, is_told in is_hurt.items():
         ledger.judge("losses", is_told == (kind in done), f"losses told of {kind}: {kind in done}", sorted(losing))
 
 

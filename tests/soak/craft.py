@@ -31,7 +31,9 @@ class LogReader(threading.Thread):
 
     def __init__(self, pipe) -> None:
         super().__init__(daemon=True)
-        self.pipe, self.lines, self.is_reading = pipe, [], threading.Event()
+        self.pipe = pipe
+        self.lines: list[LogLine] = []
+        self.is_reading = threading.Event()
         self.is_reading.set()
 
     def run(self) -> None:
@@ -133,7 +135,7 @@ class Craft:
 
     def read_log(self, is_read: bool) -> None:
         """A log that nobody reads stands after a few lines, because its pipe is made small."""
-        fcntl.fcntl(self.process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES if is_read else SMALL_PIPE_BYTES)
+        fcntl.fcntl(self.log.pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES if is_read else SMALL_PIPE_BYTES)
         self.log.is_reading.set() if is_read else self.log.is_reading.clear()
 
     def order(self, text: str) -> None:
@@ -168,7 +170,7 @@ class Craft:
             self.process.wait()
         self.log.is_reading.set()
         self.log.join()
-        self.process.stdout.close()
+        self.log.pipe.close()
         self.notified.listen()
         self.notified.close()
         return self.process.returncode

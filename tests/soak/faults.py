@@ -1,4 +1,4 @@
-"""How each kind of fault is brought about, and ended. What is done is real: files, signals, a full disk, the SDK's orders."""
+"""How each kind of fault is brought about, and ended: by files, signals, a full disk, orders to the SDK."""
 
 from __future__ import annotations
 

@@ -137,9 +137,10 @@ def figures(told: dict) -> str:
             ["without a result because the machine was busy", told["slow"]],
             ["frame with a position", ", ".join(f"{name} {ms} ms" for name, ms in told["frame_ms"].items())],
             ["start to ready", f"p50 {told['ready_s']['p50']} s, max {told['ready_s']['max']} s"],
-            ["thermal change to its event", f"p50 {told['thermal_delay_s']['p50']} s, max {told['thermal_delay_s']['max']} s"],
-            ["own memory", f"{told['memory_kib']['first'] / 1024:.1f} MiB at first, {told['memory_kib']['most'] / 1024:.1f} "
-             "MiB at most"]]
+            ["thermal change to its event",
+             f"p50 {told['thermal_delay_s']['p50']} s, max {told['thermal_delay_s']['max']} s"],
+            ["own memory", f"{told['memory_kib']['first'] / 1024:.1f} MiB at first, "
+             f"{told['memory_kib']['most'] / 1024:.1f} MiB at most"]]
     return table(["figure", ""], rows)
 
 
@@ -148,7 +149,8 @@ def page_of(told: dict) -> str:
     problems = "".join(f'<p class="problem">{html.escape(text)}</p>' for text in told["problems"])
     faults = table(["fault", "what", "times"], [[kind, html.escape(KINDS[kind]), count]
                                                 for kind, count in told["faults"].items()], (2,))
-    command = f"make soak MINUTES={told['seconds'] / 60:.2g} SEED={told['seed']}" + (" FAST=1" if told["rate_hz"] > 3 else "")
+    fast = " FAST=1" if told["rate_hz"] > 3 else ""
+    command = f"make soak MINUTES={told['seconds'] / 60:.2g} SEED={told['seed']}{fast}"
     control = f" This is the control {told['control']}: it has to fail." if told["control"] else ""
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">

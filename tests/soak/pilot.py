@@ -14,6 +14,7 @@ from .plan import TELEMETRY, Episode, Life, Pace
 from .world import RECORDER_LIMIT, World
 
 TICK_S, EACH_S = 0.02, 1.0
+TELLS_LOSSES_S = 2.5
 START_BOUND_S = 90.0  # TimeoutStartSec of the unit
 END_BOUND_S = {"device_lost": 20.0, "kill": 5.0, "restart": 5.0}
 STATUS = {"device_lost": 10, "kill": -9, "restart": 0}
@@ -58,6 +59,8 @@ class Pilot:
         self.happened = Happened(life.number, "", life.ending, self.craft.started - began)
         self.is_standing = False
         self.losing: set[str] = set()
+        self.segments: set[str] = set()
+        self.made_room = False
         self.done: dict[str, float] = {}  # kinds of faults that were ended, and when last
 
     # ---- what comes in ----
@@ -131,6 +134,8 @@ class Pilot:
                 self.orders.orders.append(checks.Order(episode.kind, now))
             if episode.kind in TELEMETRY:
                 self.thermal.expect("throttled" if episode.kind == "throttle" else "unavailable", now)
+            if episode.kind == "disk_full":
+                self.segments = self.recorded()
             self.is_standing = episode.kind == "stall" or self.is_standing
             self.faults.begin(episode.kind)
 
@@ -145,6 +150,8 @@ class Pilot:
                 order.end = now
         if episode.kind in TELEMETRY:
             self.thermal.expect("normal", now)
+        elif episode.kind == "disk_full":
+            self.made_room = not self.segments <= self.recorded()
         elif episode.kind == "stall":
             self.is_standing = False
             self.thermal.disturbed(now)
@@ -167,6 +174,9 @@ class Pilot:
             silent = time.monotonic() - (self.craft.notified.alive_at or ready)
             self.ledger.judge("watchdog", silent <= self.pace.watchdog_s, f"a sign within {self.pace.watchdog_s} s",
                               f"none for {silent:.1f} s")
+
+    def recorded(self) -> set[str]:
+        return {file.name for file in self.world.recorder.glob("segment-*")}
 
     def look_at_recorder(self) -> list[dict]:
         """As an operator does, while it is written. What it holds."""
@@ -227,10 +237,10 @@ class Pilot:
         records = self.look_at_recorder()
         for told in self.kinds.get("c7.flight_ended", []):
             checks.judge_last_words(self.ledger, told["kv"], records)
-        # Losses are told once a second at most, and a program that is killed tells nothing more.
-        is_sudden = {kind for kind, at in self.done.items() if status < 0 and time.monotonic() - at < 3.0}
-        if not is_sudden & {"log_stalled", "disk_full"}:
-            checks.judge_losses(self.ledger, set(self.done) & {"log_stalled", "disk_full"}, self.losing)
+        # Losses are told once a second at most, and nobody tells them at the end.
+        untold = {kind for kind, at in self.done.items() if time.monotonic() - at < TELLS_LOSSES_S}
+        if not untold & {"log_stalled", "disk_full"}:
+            checks.judge_losses(self.ledger, set(self.done) & {"log_stalled", "disk_full"}, self.losing, self.made_room)
         log = "".join(line.text + "\n" for line in self.craft.log.lines)
         (self.world.run / f"log{self.life.number}.jsonl").write_text(log, "utf-8")
         self.happened.ended = time.monotonic() - self.began

@@ -73,7 +73,8 @@ def markdown(told: dict) -> str:
     problems = "".join(f"- {text}\n" for text in told["problems"]) or "None.\n"
     return (f"# Soak, seed {told['seed']}\n\n{told['what']}. Commit {told['commit']}; {told['machine']}.\n\n"
             f"{told['seconds']} s at {told['rate_hz']:g} Hz: {told['starts']} starts, {told['frames']} frames, "
-            f"{told['positions']} positions, {told['missed']} missed, {told['slow']} without a result for a busy machine.\n\n"
+            f"{told['positions']} positions, {told['missed']} missed, {told['slow']} without a result because the machine "
+            f"was busy.\n\n"
             f"## Problems\n{problems}\n## Faults\n| kind | times | what |\n|---|---|---|\n{faults}\n"
             f"## Invariants\n| name | checks | violations | statement |\n|---|---|---|---|\n{rows}")
 

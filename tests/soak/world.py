@@ -17,8 +17,8 @@ from . import small_networks
 from .plan import Life, Pace
 
 ROOT = Path(__file__).resolve().parents[2]
-for folder in ("tests/e2e", "tests/support"):
-    sys.path.insert(0, str(ROOT / folder))
+for beside in ("tests/e2e", "tests/support"):
+    sys.path.insert(0, str(ROOT / beside))
 import places  # noqa: E402  (folders of tests are no packages)
 import programs  # noqa: E402
 import sysfs_tree  # noqa: E402
