@@ -57,7 +57,7 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
   const bool is_done = describe(image, options, result).ok() && go_on(result).ok() &&
                        rerank(options, result).ok() && go_on(result).ok() && match(options, result).ok() &&
                        go_on(result).ok() && locate(image, options, result).ok();
-  static_cast<void>(is_done);  // what went wrong stands in the result
+  if (is_done) static_cast<void>(in_time(options, result));
   result.took(Stage::kFrame) = clock_->monotonic_ns() - start_ns;
   std::int64_t inference_ns = 0;
   for (const Stage stage : {Stage::kVpr, Stage::kFeatures, Stage::kRerank, Stage::kMatch, Stage::kAdhop})
@@ -70,6 +70,13 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
 Status FramePipeline::go_on(FrameResult& result) const noexcept {
   if (stop_requested_ == nullptr || !stop_requested_->load(std::memory_order_acquire)) return {};
   return failed_in(Stage::kFrame, Error{ErrorCode::kInference, Reason::kCancelled, 0, {}}, result);
+}
+
+/// A pair that waits until the deadline costs itself alone: what the others agree on would come too late for
+/// whoever waits for it.
+Status FramePipeline::in_time(const InferOptions& options, FrameResult& result) const noexcept {
+  if (!options.deadline_ns || clock_->monotonic_ns() <= *options.deadline_ns) return {};
+  return failed_in(Stage::kFrame, Error{ErrorCode::kInference, Reason::kDeadlineMissed, 0, {}}, result);
 }
 
 /// C2, and C3's features, which C2.5 needs already.
