@@ -57,8 +57,9 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
   const bool is_done = describe(image, options, result).ok() && go_on(result).ok() &&
                        rerank(options, result).ok() && go_on(result).ok() && match(options, result).ok() &&
                        go_on(result).ok() && locate(image, options, result).ok();
-  if (is_done) static_cast<void>(in_time(options, result));
-  result.took(Stage::kFrame) = clock_->monotonic_ns() - start_ns;
+  const std::int64_t end_ns = clock_->monotonic_ns();
+  if (is_done && result.has_position()) judge_time(end_ns, options, result);
+  result.took(Stage::kFrame) = end_ns - start_ns;
   std::int64_t inference_ns = 0;
   for (const Stage stage : {Stage::kVpr, Stage::kFeatures, Stage::kRerank, Stage::kMatch, Stage::kAdhop})
     inference_ns += result.took(stage);
@@ -74,9 +75,11 @@ Status FramePipeline::go_on(FrameResult& result) const noexcept {
 
 /// A pair that waits until the deadline costs itself alone: what the others agree on would come too late for
 /// whoever waits for it.
-Status FramePipeline::in_time(const InferOptions& options, FrameResult& result) const noexcept {
-  if (!options.deadline_ns || clock_->monotonic_ns() <= *options.deadline_ns) return {};
-  return failed_in(Stage::kFrame, Error{ErrorCode::kInference, Reason::kDeadlineMissed, 0, {}}, result);
+void FramePipeline::judge_time(std::int64_t end_ns, const InferOptions& options,
+                               FrameResult& result) const noexcept {
+  if (!options.deadline_ns || end_ns <= *options.deadline_ns) return;
+  const Error late{ErrorCode::kInference, Reason::kDeadlineMissed, 0, {}};
+  static_cast<void>(failed_in(Stage::kFrame, late, result));
 }
 
 /// C2, and C3's features, which C2.5 needs already.

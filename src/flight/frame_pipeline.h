@@ -39,7 +39,7 @@ class FramePipeline {
   FramePipeline(const FlightConsumers& consumers, const TileIndex& tiles, const InferenceRuntime& runtime,
                 const FlightSettings& settings, FrameFeatures features);
   Status go_on(FrameResult& result) const noexcept;
-  Status in_time(const InferOptions& options, FrameResult& result) const noexcept;
+  void judge_time(std::int64_t end_ns, const InferOptions& options, FrameResult& result) const noexcept;
   Status describe(const Image& image, const InferOptions& options, FrameResult& result) noexcept;
   Status rerank(const InferOptions& options, FrameResult& result) noexcept;
   Status match(const InferOptions& options, FrameResult& result) noexcept;

@@ -57,7 +57,7 @@ NO_POSITION = {"tile": None, "x": None, "y": None, "stage": "vpr", "k": 0}
     ("position", line(0, x=106.0)),  # 6 px off
     ("position", line(0, x=400.0)),  # the other frame's: stale
     ("position", line(2, reason=None, tile="r0c0.png", x=100.0, y=50.0)),  # of a picture that nobody could read
-    ("deadline", line(0, ms={"frame": 426.0})),
+    ("deadline", line(0, ms={"frame": 400.1})),
 ], ids=lambda value: value[:60])
 def test_a_bad_line_is_seen(book, name, bad):
     frames(book, bad)

@@ -12,7 +12,7 @@ from .plan import RUNS
 from .world import Slot
 
 MAX_ERROR_PX = 5.0
-OWN_MS = 25.0  # of a frame, beside its runs: more than a deadline that just held
+ROUNDED_MS = 0.001  # of a line
 LOST_REASONS = {"picture_missing": {"not_found"}, "picture_cut": {"frame_unreadable"},
                 "picture_garbage": {"frame_unreadable"}, "picture_size": {"shape_mismatch"}}
 RUN_REASONS = {"launch_error": {"execution_failed"}, "wait_error": {"execution_failed"},
@@ -74,7 +74,7 @@ class Frames:
         off = math.hypot(line["x"] - slot.position[0], line["y"] - slot.position[1])
         self.ledger.judge("position", off <= MAX_ERROR_PX, f"{where} at {slot.position}", (line["x"], line["y"]))
         took = line["ms"]["frame"]
-        self.ledger.judge("deadline", took <= self.deadline_ms + OWN_MS, f"at most {self.deadline_ms} ms in {where}", took)
+        self.ledger.judge("deadline", took <= self.deadline_ms + ROUNDED_MS, f"at most {self.deadline_ms} ms in {where}", took)
 
     def missed(self) -> int:
         """Slots before the last line that have none."""
