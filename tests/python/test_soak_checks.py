@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import socket
 import sys
 
 import pytest
@@ -283,3 +284,18 @@ def test_an_invariant_that_was_never_checked_is_a_problem(book):
     assert book.problems() == []
     book.judge("alive", False, "a start", "none")
     assert book.problems() == ["alive: expected a start, found none"]
+
+
+def own_sockets():
+    links = [str(path.readlink()) for path in pathlib.Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return craft.outside_sockets(pathlib.Path("/proc/self"), links)
+
+
+@pytest.mark.parametrize("kind, name", [(socket.SOCK_STREAM, "tcp"), (socket.SOCK_DGRAM, "udp")])
+def test_a_socket_of_this_very_process_is_seen_and_a_local_one_is_none(kind, name):
+    before = own_sockets()
+    with socket.socket(socket.AF_UNIX, kind), socket.socket(socket.AF_INET, kind) as opened:
+        opened.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            opened.listen()
+        assert sorted(own_sockets()) == sorted([*before, name])
