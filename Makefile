@@ -28,6 +28,9 @@ sil: ## runtime tensorrt without a GPU: its tests, and its programs from a model
 aarch64: ## cross-compile for aarch64, and run the unit tests under qemu (docs/design/aarch64.md)
 	scripts/aarch64.sh
 
+soak: ## fly under faults and check invariants each second (MINUTES=2, SEED=n, FAST=1; CONTROL=name has to fail): out/soak
+	MINUTES='$(MINUTES)' SEED='$(SEED)' FAST='$(FAST)' CONTROL='$(CONTROL)' scripts/soak.sh
+
 bench: ## measure beside the raw SDK (ONLY=control,call,python,torch,load,telemetry,lightglue,takeoff; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)
 

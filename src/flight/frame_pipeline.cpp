@@ -57,8 +57,9 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
   const bool is_done = describe(image, options, result).ok() && go_on(result).ok() &&
                        rerank(options, result).ok() && go_on(result).ok() && match(options, result).ok() &&
                        go_on(result).ok() && locate(image, options, result).ok();
-  static_cast<void>(is_done);  // what went wrong stands in the result
-  result.took(Stage::kFrame) = clock_->monotonic_ns() - start_ns;
+  const std::int64_t end_ns = clock_->monotonic_ns();
+  if (is_done && result.has_position()) judge_time(end_ns, options, result);
+  result.took(Stage::kFrame) = end_ns - start_ns;
   std::int64_t inference_ns = 0;
   for (const Stage stage : {Stage::kVpr, Stage::kFeatures, Stage::kRerank, Stage::kMatch, Stage::kAdhop})
     inference_ns += result.took(stage);
@@ -70,6 +71,15 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
 Status FramePipeline::go_on(FrameResult& result) const noexcept {
   if (stop_requested_ == nullptr || !stop_requested_->load(std::memory_order_acquire)) return {};
   return failed_in(Stage::kFrame, Error{ErrorCode::kInference, Reason::kCancelled, 0, {}}, result);
+}
+
+/// A pair that waits until the deadline costs itself alone: what the others agree on would come too late for
+/// whoever waits for it.
+void FramePipeline::judge_time(std::int64_t end_ns, const InferOptions& options,
+                               FrameResult& result) const noexcept {
+  if (!options.deadline_ns || end_ns <= *options.deadline_ns) return;
+  const Error late{ErrorCode::kInference, Reason::kDeadlineMissed, 0, {}};
+  static_cast<void>(failed_in(Stage::kFrame, late, result));
 }
 
 /// C2, and C3's features, which C2.5 needs already.

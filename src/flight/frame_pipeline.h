@@ -31,13 +31,15 @@ class FramePipeline {
                                       const InferenceRuntime& runtime, const FlightSettings& settings,
                                       const std::atomic<bool>* stop_requested = nullptr);
 
-  /// Answers where `image` was taken, or why it cannot say. `options`: the frame's number and deadline.
+  /// Answers where `image` was taken, or why it cannot say. `options`: the frame's number and deadline;
+  /// behind it there is no position, whichever step was late.
   FrameResult run(const Image& image, const InferOptions& options) noexcept;
 
  private:
   FramePipeline(const FlightConsumers& consumers, const TileIndex& tiles, const InferenceRuntime& runtime,
                 const FlightSettings& settings, FrameFeatures features);
   Status go_on(FrameResult& result) const noexcept;
+  void judge_time(std::int64_t end_ns, const InferOptions& options, FrameResult& result) const noexcept;
   Status describe(const Image& image, const InferOptions& options, FrameResult& result) noexcept;
   Status rerank(const InferOptions& options, FrameResult& result) noexcept;
   Status match(const InferOptions& options, FrameResult& result) noexcept;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "sil/control/function_names.h"
+#include "sil/control/orders_pipe.h"
 #include "sil/control/orders_text.h"
 #include "sil/control/settings.h"
 #include "sil/control/sil_control.h"
@@ -20,6 +21,7 @@ bool is_cuda(std::string_view function) { return function.rfind("cuda", 0) == 0;
 Faults* make_faults() {
   auto* const made = new Faults;
   follow_environment(*made);
+  follow_pipe(*made);
   return made;
 }
 

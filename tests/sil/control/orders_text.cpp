@@ -82,6 +82,12 @@ bool follow_flag(std::string_view word) {
   return false;
 }
 
+bool follow_release(std::string_view word, Faults& orders) {
+  if (word != "release") return false;
+  orders.release();
+  return true;
+}
+
 bool follow_figure(std::string_view word, std::string_view figure) {
   if (word == "memory") {
     const auto bytes = number<std::size_t>(figure);
@@ -103,7 +109,7 @@ std::string follow_orders(const std::string& text, Faults& orders) {
   for (const std::string_view entry : split(text, ';')) {
     if (entry.empty()) continue;
     const Words words = split(entry, ':');
-    if (words.size() == 1 && follow_flag(words[0])) continue;
+    if (words.size() == 1 && (follow_flag(words[0]) || follow_release(words[0], orders))) continue;
     if (words.size() == 2 && follow_figure(words[0], words[1])) continue;
     std::optional<Order> order = call_order(entry);
     if (!order) return "'" + std::string(entry) + "' is no order; the grammar is in tests/sil/README.md";

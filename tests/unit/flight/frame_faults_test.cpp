@@ -1,4 +1,6 @@
 // A network that fails costs the frame, or only the pair, and never the next frame.
+#include <thread>
+
 #include "flight_fixture.h"
 
 namespace skua::flight {
@@ -160,6 +162,26 @@ TEST_F(FrameFaultsTest, APassedDeadlineIsTheFramesReason) {
   EXPECT_EQ(pipeline_->run(pictures_[0], options).reason, Reason::kDeadlineMissed);
   options.deadline_ns = system_clock().monotonic_ns() + 60'000'000'000;
   EXPECT_TRUE(pipeline_->run(pictures_[0], options).has_position());
+}
+
+/// The second of the last pairs ends behind the deadline. The first one has an answer, which comes too late.
+TEST_F(FrameFaultsTest, APairThatIsLateLeavesNoPositionBehindTheDeadline) {
+  create();
+  InferOptions options;
+  bool is_late = true;
+  int pairs = 0;
+  of(Network::kMatcher).after_run = [&](RunOutputs&) {
+    if (++pairs != kRerankPairs + 2 || !is_late) return;
+    while (system_clock().monotonic_ns() <= *options.deadline_ns) std::this_thread::yield();
+  };
+  options.deadline_ns = system_clock().monotonic_ns() + 1'000'000'000;
+  const FrameResult late = pipeline_->run(pictures_[0], options);
+  EXPECT_EQ(late.reason, Reason::kDeadlineMissed);
+  EXPECT_EQ(late.failed_stage, Stage::kFrame) << "the first pair had an answer";
+  EXPECT_TRUE(matcher_->pairs().status(0).ok());
+  pairs = 0, is_late = false;
+  options.deadline_ns = system_clock().monotonic_ns() + 60'000'000'000;
+  expect_position(pipeline_->run(pictures_[0], options), 0, 0.0, 0.0);
 }
 
 }  // namespace

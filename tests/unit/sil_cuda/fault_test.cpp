@@ -1,6 +1,12 @@
 // Failures on command, in this process and through the environment of a child.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <string>
 #include <thread>
 
 #include "sil/control/orders_text.h"
@@ -212,6 +218,36 @@ TEST(SilEnvironmentDeathTest, AChildFollowsItsEnvironment) {
   ::setenv("SKUA_SIL_FAULTS", "fail:cudaGetDeviceCount", 1);
   EXPECT_DEATH(in_child(), "SKUA_SIL_FAULTS: 'fail:cudaGetDeviceCount' is no order");
   ::unsetenv("SKUA_SIL_FAULTS");
+}
+
+/// Names `place` to the SIL, writes `line` into it, and asks until the order came: only then does the child
+/// end with 42. The FIFO that it makes for an empty place is gone before anything can end the child.
+void in_child_with_pipe(std::string place, const std::string& line) {
+  const bool is_own = place.empty();
+  if (is_own) place = "skua-sil-orders." + std::to_string(::getpid());
+  if (is_own && ::mkfifo(place.c_str(), 0600) != 0) std::_Exit(1);
+  ::setenv("SKUA_SIL_ORDERS", place.c_str(), 1);
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) std::_Exit(2);  // nothing was ordered so far
+  const int fd = ::open(place.c_str(), O_WRONLY | O_CLOEXEC);
+  if (is_own) ::unlink(place.c_str());
+  if (::write(fd, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::_Exit(3);
+  for (int i = 0; i < 30'000; ++i) {
+    if (cudaGetDeviceCount(&count) == cudaErrorNoDevice) std::_Exit(42);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  std::_Exit(4);
+}
+
+TEST(SilEnvironmentDeathTest, AChildFollowsItsPipeWhileItRuns) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(in_child_with_pipe("", "release;fail:cudaGetDeviceCount:1:100\n"), testing::ExitedWithCode(42),
+              "");
+  EXPECT_DEATH(in_child_with_pipe("", "explode:cudaMalloc:1\n"),
+               "SKUA_SIL_ORDERS: 'explode:cudaMalloc:1' is no order");
+  EXPECT_DEATH(in_child_with_pipe("", "fail:cudaNothing:1:1\n"),
+               "SKUA_SIL_ORDERS: there is no function cudaNothing");
+  EXPECT_DEATH(in_child_with_pipe("/dev/null", "\n"), "SKUA_SIL_ORDERS: expected a FIFO .*, found /dev/null");
 }
 
 }  // namespace

@@ -1,0 +1,301 @@
+"""Every invariant of the soak, fed with what it must not let pass, and beside it with the same that is right."""
+
+import json
+import pathlib
+import socket
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from soak import checks, craft, ledger, world  # noqa: E402  (its folder is only known from here on)
+
+SLOTS = [world.Slot("frames/a.jpg", (100.0, 50.0)), world.Slot("frames/b.jpg", (400.0, 50.0)),
+         world.Slot("lost/picture_cut.jpg", None, "picture_cut")]
+
+
+@pytest.fixture(name="book")
+def empty_ledger():
+    return ledger.Ledger()
+
+
+def line(number, **changes):
+    """A good line of this slot. None takes a key out."""
+    slot = SLOTS[number % 3]
+    told = {"frame": number, "picture": slot.name, "k": 3, "throttled": False, "ms": {"frame": 40.0}}
+    told |= {"reason": "frame_unreadable", "stage": "acquire", "k": 0} if slot.lost else {
+        "tile": "r0c0.png", "x": slot.position[0] + 0.2, "y": slot.position[1]}
+    return json.dumps({key: value for key, value in (told | changes).items() if value is not None})
+
+
+def frames(book, *lines, deadline_ms=400.0):
+    taken = checks.Frames(book, SLOTS, deadline_ms)
+    for at, text in enumerate(lines):
+        taken.take(text, float(at))
+    return taken
+
+
+def violated(book):
+    return {name for name, count in book.counts.items() if count.violations}
+
+
+def test_control_what_is_right_passes(book):
+    taken = frames(book, line(0), line(1), line(2), line(4))
+    taken.judge_counts({"frame_count": 4, "no_result_count": 1, "missed_count": 1})
+    checks.Orders(book, taken, 0.5).judge_frames()
+    assert not violated(book)
+    assert all(book.counts[name].checks for name in ("slots", "picture", "position", "deadline", "reason", "slowness"))
+
+
+NO_POSITION = {"tile": None, "x": None, "y": None, "stage": "vpr", "k": 0}
+
+
+@pytest.mark.parametrize("name, bad", [
+    ("slots", "{"), ("slots", line(0, ms=None)), ("slots", line(0, reason="no_position")),
+    ("picture", line(0, picture="frames/b.jpg")),
+    ("position", line(0, x=106.0)),  # 6 px off
+    ("position", line(0, x=400.0)),  # the other frame's: stale
+    ("position", line(2, reason=None, tile="r0c0.png", x=100.0, y=50.0)),  # of a picture that nobody could read
+    ("deadline", line(0, ms={"frame": 400.1})),
+], ids=lambda value: value[:60])
+def test_a_bad_line_is_seen(book, name, bad):
+    frames(book, bad)
+    assert violated(book) == {name}
+
+
+def test_a_slot_that_comes_again_or_too_late_is_seen(book):
+    frames(book, line(0), line(1), line(1))
+    assert violated(book) == {"slots"}
+
+
+@pytest.mark.parametrize("told", [{"frame_count": 3, "no_result_count": 1, "missed_count": 0},
+                                  {"frame_count": 2, "no_result_count": 0, "missed_count": 0},
+                                  {"frame_count": 2, "no_result_count": 1, "missed_count": 0}, {}], ids=str)
+def test_counts_of_the_flight_that_are_not_the_lines_are_seen(book, told):
+    frames(book, line(0), line(4, reason="frame_unreadable", **NO_POSITION)).judge_counts(told)
+    assert violated(book) == {"slots"}
+
+
+@pytest.mark.parametrize("bad", [line(0, reason="execution_failed", **NO_POSITION),
+                                 line(2, reason="no_position"), line(2, stage="vpr")], ids=lambda value: value[:60])
+def test_a_reason_that_nothing_explains_is_seen(book, bad):
+    checks.Orders(book, frames(book, bad), 0.5).judge_frames()
+    assert violated(book) == {"reason"}
+
+
+def failed(frame, backbone="demo_vpr", reason="execution_failed"):
+    return {"kind": "c7.inference_failed", "frame_id": frame, "kv": {"backbone": backbone, "reason": reason}}
+
+
+def ordered(book, taken, told, kind="wait_error"):
+    orders = checks.Orders(book, taken, 0.5)
+    orders.orders.append(checks.Order(kind, -0.5, 0.5))
+    for record in told:
+        orders.told(0.1, record)
+    orders.judge_frames()
+    return violated(book)
+
+
+LOST = line(0, reason="execution_failed", **NO_POSITION)
+
+
+def test_control_an_ordered_fault_costs_its_frame(book):
+    assert ordered(book, frames(book, LOST), [failed(0)]) == set()
+    assert book.counts["fault_frame"].checks == 2
+
+
+def test_an_ordered_fault_that_cost_nothing_is_seen(book):
+    assert ordered(book, frames(book, line(0)), []) == {"fault_frame"}
+
+
+def test_a_fault_that_cost_two_runs_is_seen(book):
+    assert ordered(book, frames(book, LOST), [failed(0), failed(1)]) == {"fault_frame"}
+
+
+def test_a_position_in_the_frame_of_a_failed_run_is_seen(book):
+    assert ordered(book, frames(book, line(0)), [failed(0)]) == {"fault_frame"}
+
+
+def test_control_a_pair_that_failed_may_leave_the_position(book):
+    assert ordered(book, frames(book, line(0)), [failed(0, "demo_matcher")]) == set()
+
+
+def test_a_fault_of_another_kind_explains_nothing(book):
+    assert ordered(book, frames(book, LOST), [failed(0)], kind="out_of_memory") == {"reason", "fault_frame"}
+
+
+def test_a_machine_that_is_too_slow_is_seen(book):
+    slow = [line(3 * n, reason="deadline_missed", **NO_POSITION) for n in range(4)]
+    checks.Orders(book, frames(book, *slow), 0.5).judge_frames()
+    assert violated(book) == {"slowness"}
+
+
+def test_no_position_after_a_fault_is_seen(book):
+    recovery = checks.Recovery(book, 5.0)
+    recovery.fault_ended("hang", 10.0)
+    recovery.position(9.9)  # of a frame that began before the end
+    recovery.judge(14.0)
+    assert not violated(book)
+    recovery.judge(15.5)
+    assert violated(book) == {"recovers"}
+
+
+def test_control_a_position_after_a_fault_is_a_recovery(book):
+    recovery = checks.Recovery(book, 5.0)
+    recovery.fault_ended("hang", 10.0)
+    recovery.position(10.2)
+    recovery.judge(99.0)
+    assert not violated(book) and book.counts["recovers"].checks == 1
+
+
+def test_a_throttle_that_is_not_told_is_seen(book):
+    thermal = checks.Thermal(book, 2.0, 0.0)
+    thermal.judge(5.0)
+    thermal.expect("throttled", 10.0)
+    thermal.judge(11.0)
+    assert not violated(book)
+    thermal.judge(12.5)
+    assert violated(book) == {"thermal"}
+
+
+def hot_frame(at, **changes):
+    return checks.Frame(**({"number": 1, "at": at, "ms": 40.0, "has_position": True, "reason": None, "stage": None, "k": 2,
+                            "is_throttled": True} | changes))
+
+
+@pytest.mark.parametrize("bad", [{"k": 3}, {"is_throttled": False}], ids=str)
+def test_a_frame_that_is_flown_against_the_thermal_state_is_seen(book, bad):
+    thermal = checks.Thermal(book, 2.0, 0.0)
+    thermal.expect("throttled", 10.0)
+    thermal.told("throttled", 10.3)
+    thermal.judge(13.0)
+    thermal.judge_frame(hot_frame(14.0), False)
+    assert not violated(book) and book.counts["thermal"].checks == 2
+    thermal.judge_frame(hot_frame(15.0, **bad), False)
+    assert violated(book) == {"thermal"}
+
+
+@pytest.mark.parametrize("k, is_good", [(1, True), (2, True), (3, False)])
+def test_a_frame_that_lost_pairs_may_have_a_smaller_k_and_no_larger_one(book, k, is_good):
+    thermal = checks.Thermal(book, 2.0, 0.0)
+    thermal.expect("throttled", 10.0)
+    thermal.told("throttled", 10.3)
+    thermal.judge_frame(hot_frame(14.0, k=k), True)
+    assert violated(book) == (set() if is_good else {"thermal"})
+
+
+@pytest.mark.parametrize("done, losing, made_room, is_good", [
+    (set(), set(), False, True), ({"log_stalled"}, {"stdout"}, False, True), ({"disk_full"}, {"recorder"}, False, True),
+    ({"disk_full"}, set(), True, True), (set(), {"stdout"}, False, False), (set(), {"recorder"}, False, False),
+    (set(), set(), True, False), ({"log_stalled"}, set(), False, False), ({"disk_full"}, {"stdout"}, False, False)], ids=str)
+def test_losses_that_are_not_told_or_have_no_cause_are_seen(book, done, losing, made_room, is_good):
+    checks.judge_losses(book, done, losing, made_room)
+    assert violated(book) == (set() if is_good else {"losses"})
+
+
+def test_a_recorder_without_the_end_of_the_flight_is_seen(book):
+    ended = {"kind": "c7.flight_ended", "payload": {"frame_count": 7}}
+    checks.judge_last_words(book, {"frame_count": 7}, [ended])
+    assert not violated(book)
+    checks.judge_last_words(book, {"frame_count": 8}, [ended])
+    checks.judge_last_words(book, {"frame_count": 7}, [])
+    assert book.counts["recorder"].violations == 2
+
+
+def test_another_source_than_the_tree_is_seen(book):
+    checks.Thermal(book, 2.0, 0.0).judge_source("none")
+    assert violated(book) == {"thermal"}
+
+
+def sample(at, **changes):
+    return craft.Sample(**({"at": at, "anon_kib": 100_000, "descriptors": 20, "threads": 12, "children": []} | changes))
+
+
+@pytest.mark.parametrize("name, bad", [
+    ("memory", {"anon_kib": 100_000 + checks.GROWTH_KIB + 1}), ("handles", {"descriptors": 27}), ("handles", {"threads": 14}),
+    ("network", {"sockets": ["tcp"]}), ("set", {"children": [4711]})], ids=str)
+def test_a_process_that_holds_more_is_seen(book, name, bad):
+    holdings = checks.Holdings(book)
+    holdings.take(sample(4.0), 4.0)
+    holdings.take(sample(5.0), 5.0)
+    assert not violated(book)
+    holdings.take(sample(6.0, **bad), 6.0)
+    assert violated(book) == {name}
+
+
+def test_a_leak_is_seen_and_a_step_is_none(book):
+    step, leak = checks.Holdings(book), checks.Holdings(book)
+    for second in range(4, 40):
+        step.take(sample(second, anon_kib=100_000 + (9000 if second > 20 else 0)), second)
+        leak.take(sample(second, anon_kib=100_000 + 100 * second), second)
+    step.judge_slope()
+    assert not violated(book)
+    leak.judge_slope()
+    assert violated(book) == {"memory"}
+
+
+def log_line(text, is_whole=True):
+    return craft.LogReader.parsed(text.encode(), is_whole)
+
+
+def record(kind, **kv):
+    return json.dumps({"ts": "", "level": "", "component": "", "frame_id": None, "kind": kind, "msg": "", "kv": kv, "exc": None})
+
+
+@pytest.mark.parametrize("bad", ["", "{", "[]", '{"ts":""}', record("c7.engine_built"), record("c7.engine_refused"),
+                                 record("c7.memory_after_seal", memory="device")], ids=lambda text: text[:20] + text[-30:])
+def test_a_bad_line_of_the_log_is_seen(book, bad):
+    checks.judge_log_line(book, log_line(bad), was_killed=True)
+    assert violated(book) == {"log"}
+
+
+def test_control_good_lines_of_the_log(book):
+    checks.judge_log_line(book, log_line(record("c7.flight_begun")), was_killed=False)
+    checks.judge_log_line(book, log_line(record("c7.memory_after_seal", memory="context")), was_killed=False)
+    checks.judge_log_line(book, log_line('{"ts":', is_whole=False), was_killed=True)
+    assert not violated(book)
+    checks.judge_log_line(book, log_line('{"ts":', is_whole=False), was_killed=False)
+    assert violated(book) == {"log"}, "a program that ended in order cuts no line"
+
+
+@pytest.mark.parametrize("status, damage, size", [(2, [], 10), (0, [{"kind": "checksum"}], 10), (0, [], 101)])
+def test_a_bad_recorder_is_seen(book, status, damage, size):
+    checks.judge_recorder(book, 0, [{"kind": "incomplete_tail"}], 100, 100)
+    assert not violated(book)
+    checks.judge_recorder(book, status, damage, size, 100)
+    assert violated(book) == {"recorder"}
+
+
+@pytest.mark.parametrize("bad", [{"phase": "F2"}, {"start_count": 1}, {"set_id": "set-9"}], ids=str)
+def test_a_start_that_takes_itself_for_another_is_seen(book, bad):
+    told = {"phase": "F8", "start_count": 2, "set_id": "set-1"}
+    checks.judge_begun(book, told, "F8", 2, "set-1")
+    assert not violated(book)
+    checks.judge_begun(book, told | bad, "F8", 2, "set-1")
+    assert violated(book) == {"phase"}
+
+
+def test_an_invariant_that_was_never_checked_is_a_problem(book):
+    assert len(book.problems()) == len(ledger.STATEMENTS)
+    for name in ledger.STATEMENTS:
+        book.judge(name, True, "", "")
+    assert book.problems() == []
+    book.judge("alive", False, "a start", "none")
+    assert book.problems() == ["alive: expected a start, found none"]
+
+
+def own_sockets():
+    links = [str(path.readlink()) for path in pathlib.Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return craft.outside_sockets(pathlib.Path("/proc/self"), links)
+
+
+@pytest.mark.parametrize("kind, name", [(socket.SOCK_STREAM, "tcp"), (socket.SOCK_DGRAM, "udp")])
+def test_a_socket_of_this_very_process_is_seen_and_a_local_one_is_none(kind, name):
+    before = own_sockets()
+    with socket.socket(socket.AF_UNIX, kind), socket.socket(socket.AF_INET, kind) as opened:
+        opened.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            opened.listen()
+        assert sorted(own_sockets()) == sorted([*before, name])

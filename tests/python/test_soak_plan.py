@@ -1,0 +1,81 @@
+"""The soak's plan of faults, and what its page says of what came of it."""
+
+import itertools
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from soak import page, plan  # noqa: E402  (its folder is only known from here on)
+from soak.ledger import Ledger  # noqa: E402
+
+PACES = {"steady": plan.STEADY, "fast": plan.FAST}
+
+
+def first(seed, pace, count=40):
+    return list(itertools.islice(plan.lives(seed, pace), count))
+
+
+@pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
+def test_a_seed_gives_the_same_plan_and_another_one_another(pace):
+    assert first(7, pace) == first(7, pace)
+    assert first(7, pace) != first(8, pace)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_two_minutes_at_high_speed_have_every_kind(seed):
+    """With five seconds for each start, which is twice what a start takes."""
+    at_s, seen = 0.0, set()
+    for life in plan.lives(seed, plan.FAST):
+        at_s += 5.0
+        seen |= {episode.kind for episode in life.episodes if at_s + episode.end_s < 120}
+        at_s += life.end_s
+        if at_s >= 120:
+            break
+        seen.add(life.ending)
+    assert seen == set(plan.KINDS)
+
+
+@pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
+def test_faults_of_a_life_stand_apart(pace):
+    for life in first(3, pace):
+        edges = [plan.WARM_UP_S, *(edge for e in life.episodes for edge in (e.begin_s, e.end_s)), life.end_s]
+        assert edges == sorted(edges)
+        gaps = [after.begin_s - before.end_s for before, after in zip(life.episodes, life.episodes[1:])]
+        assert all(gap >= pace.quiet_s[0] for gap in gaps)
+
+
+def test_a_full_disk_and_a_log_that_stands_have_something_to_write():
+    episodes = (plan.Episode("disk_full", 2.0, 4.0), plan.Episode("picture_cut", 6.0, 7.0), plan.Episode("hang", 8.0, 9.0))
+    life = plan.Life(0, episodes, "kill", 10.0)
+    assert [life.loses_picture(at) for at in (1.0, 2.0, 3.9, 4.0, 6.5, 8.5)] == [
+        None, "picture_missing", "picture_missing", None, "picture_cut", None]
+
+
+def told(problems=()):
+    ledger = Ledger()
+    ledger.judge("alive", not problems, "a start", "none")
+    life = {"number": 0, "phase": "F2", "ending": "kill", "started": 0.0, "ready": 2.0, "ended": 20.0, "status": -9,
+            "faults": [["hang", 5.0, 6.0]], "frames": [[3.0, 50.0, ""], [5.5, 400.0, "deadline_missed"]],
+            "memory": [[4.0, 120_000], [5.0, 120_100]]}
+    return {"what": "a <b>test</b>", "commit": "abc", "machine": "none", "seed": 5, "control": "", "rate_hz": 3.0,
+            "deadline_ms": 400.0, "seconds": 20.0, "starts": 1, "frames": 2, "positions": 1,
+            "no_result": {"deadline_missed": 1}, "missed": 0, "slow": 0, "frame_ms": {"p50": 50.0},
+            "ready_s": {"p50": 2.0, "max": 2.0}, "thermal_delay_s": {"p50": 0.1, "max": 0.2},
+            "memory_kib": {"first": 120_000, "most": 120_100}, "faults": dict.fromkeys(plan.KINDS, 1),
+            "invariants": {name: vars(count) for name, count in ledger.counts.items()}, "problems": list(problems),
+            "lives": [life]}
+
+
+def test_the_page_says_what_it_is_and_needs_nothing_else():
+    text = page.page_of(told())
+    assert "a &lt;b&gt;test&lt;/b&gt;" in text and "SEED=5" in text
+    assert "<script" not in text and "src=" not in text and "http" not in text.replace("http-equiv", "")
+    assert "FAILED" in text, "invariants that were never checked have not held"
+
+
+def test_the_page_shows_a_problem():
+    assert "alive: expected &lt;a start&gt;" in page.page_of(told(["alive: expected <a start>"]))

@@ -1,0 +1,190 @@
+"""The program under its supervisor: started as systemd starts it, listened to, measured, and ended."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .world import FLIGHT, FRAME_LINES
+
+PIPE_BYTES, SMALL_PIPE_BYTES = 65536, 4096  # the usual, and as small as can be: full after a few lines
+
+
+@dataclass
+class LogLine:
+    at: float
+    text: str
+    record: dict | None  # None: no JSON object
+    is_whole: bool = True
+
+
+class LogReader(threading.Thread):
+    """Reads the log's pipe on a thread, unless told not to."""
+
+    def __init__(self, pipe) -> None:
+        super().__init__(daemon=True)
+        self.pipe = pipe
+        self.lines: list[LogLine] = []
+        self.is_reading = threading.Event()
+        self.is_reading.set()
+
+    def run(self) -> None:
+        rest = b""
+        while True:
+            self.is_reading.wait()
+            read = os.read(self.pipe.fileno(), 512)
+            if not read:
+                break
+            *whole, rest = (rest + read).split(b"\n")
+            self.lines.extend(self.parsed(line) for line in whole)
+        if rest:
+            self.lines.append(self.parsed(rest, is_whole=False))
+
+    @staticmethod
+    def parsed(line: bytes, is_whole: bool = True) -> LogLine:
+        text = line.decode("utf-8", "replace")
+        try:
+            record = json.loads(text)
+        except ValueError:
+            record = None
+        return LogLine(time.monotonic(), text, record if isinstance(record, dict) else None, is_whole)
+
+
+class Notified:
+    """The other end of NOTIFY_SOCKET."""
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+        self.ready_at: float | None = None
+        self.alive_at: float | None = None
+
+    def listen(self) -> None:
+        while True:
+            try:
+                message = self.socket.recv(4096).decode("utf-8", "replace")
+            except BlockingIOError:
+                return
+            now = time.monotonic()
+            if "READY=1" in message:
+                self.ready_at = self.alive_at = now
+            if "WATCHDOG=1" in message:
+                self.alive_at = now
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+@dataclass
+class Sample:
+    """What the process holds."""
+
+    at: float
+    anon_kib: int
+    descriptors: int
+    threads: int
+    children: list[int]
+    sockets: list[str] = field(default_factory=list)  # those that leave the machine
+
+
+class Craft:
+    """One process."""
+
+    def __init__(self, world, config: Path, watchdog_s: float) -> None:
+        run = world.run
+        self.frame_lines, self.orders = run / "frames.jsonl", run / "orders"
+        self.frame_lines.unlink(missing_ok=True)
+        self.orders.unlink(missing_ok=True)
+        os.mkfifo(self.orders)
+        self.notified = Notified(run / "notify")
+        self.errors = run / "stderr.txt"
+        environment = {**world.environment(), "NOTIFY_SOCKET": str(run / "notify"),
+                       "WATCHDOG_USEC": str(int(watchdog_s * 1e6)), "SKUA_SIL_ORDERS": str(self.orders)}
+        self.started = time.monotonic()
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [FLIGHT, "--config", config, FRAME_LINES, self.frame_lines, "--duration", "86400"],
+                stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, env=environment)
+        self.log = LogReader(self.process.stdout)
+        self.log.start()
+        self._read, self._rest = 0, b""
+
+    pid = property(lambda self: self.process.pid)
+
+    def new_frame_lines(self) -> list[str]:
+        """Whole lines since the last call."""
+        try:
+            with self.frame_lines.open("rb") as file:
+                file.seek(self._read)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        self._read += len(content)
+        *whole, self._rest = (self._rest + content).split(b"\n")
+        return [line.decode("ascii") for line in whole]
+
+    def read_log(self, is_read: bool) -> None:
+        """A log that nobody reads stands after a few lines, because its pipe is made small."""
+        fcntl.fcntl(self.log.pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES if is_read else SMALL_PIPE_BYTES)
+        self.log.is_reading.set() if is_read else self.log.is_reading.clear()
+
+    def order(self, text: str) -> None:
+        """To the SDK of the process, which reads it at once."""
+        descriptor = os.open(self.orders, os.O_WRONLY | os.O_NONBLOCK)
+        os.write(descriptor, text.encode("ascii") + b"\n")
+        os.close(descriptor)
+
+    def sample(self) -> Sample:
+        proc = Path("/proc") / str(self.pid)
+        status = dict(line.split(":", 1) for line in (proc / "status").read_text("ascii").splitlines())
+        links = []
+        for descriptor in (proc / "fd").iterdir():
+            try:
+                links.append(os.readlink(descriptor))
+            except FileNotFoundError:
+                continue  # closed meanwhile
+        children = [int(child) for task in (proc / "task").iterdir()
+                    for child in (task / "children").read_text("ascii").split()]
+        return Sample(time.monotonic(), int(status["RssAnon"].split()[0]), len(links), int(status["Threads"]), children,
+                      outside_sockets(proc, links))
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self, timeout_s: float = 30.0) -> int:
+        """Waits for the end; the log is whole then. A process that does not end is killed: its status says so."""
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.is_reading.set()
+        self.log.join()
+        self.log.pipe.close()
+        self.notified.listen()
+        self.notified.close()
+        return self.process.returncode
+
+
+def outside_sockets(proc: Path, links: list[str]) -> list[str]:
+    """Sockets of the process that are of no family that stays in the machine."""
+    own = {link[len("socket:["):-1] for link in links if link.startswith("socket:[")}
+    found = []
+    for name in ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6", "packet"):
+        try:
+            lines = (proc / "net" / name).read_text("ascii").splitlines()[1:]
+        except OSError:
+            continue
+        column = 8 if name == "packet" else 9
+        found += [name for line in lines if len(line.split()) > column and line.split()[column] in own]
+    return found

@@ -1,0 +1,248 @@
+"""One life of the program: what is done to it at its time, what is looked at each second, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+
+from . import checks
+from .craft import Craft
+from .faults import Faults
+from .ledger import Ledger
+from .plan import TELEMETRY, Episode, Life, Pace
+from .world import RECORDER_LIMIT, World
+
+TICK_S, EACH_S = 0.02, 1.0
+TELLS_LOSSES_S = 2.5
+START_BOUND_S = 90.0  # TimeoutStartSec of the unit
+END_BOUND_S = {"device_lost": 20.0, "kill": 5.0, "restart": 5.0}
+STATUS = {"device_lost": 10, "kill": -9, "restart": 0}
+
+
+@dataclass
+class Happened:
+    """What a life was, for the page. Times are seconds of the soak."""
+
+    number: int
+    phase: str
+    ending: str
+    started: float
+    ready: float = 0.0
+    ended: float = 0.0
+    status: int | None = None
+    faults: list[tuple[str, float, float]] = field(default_factory=list)
+    frames: list[tuple[float, float, str]] = field(default_factory=list)  # when, ms, reason or nothing
+    memory: list[tuple[float, int]] = field(default_factory=list)
+    missed: int = 0
+    slow: int = 0
+    slope_kib_s: float = 0.0
+    delays: list[tuple[str, float]] = field(default_factory=list)
+
+
+class Pilot:
+    """Flies one life. `until`: when the soak is over."""
+
+    def __init__(self, world: World, ledger: Ledger, pace: Pace, life: Life, began: float) -> None:
+        self.world, self.ledger, self.pace, self.life, self.began = world, ledger, pace, life, began
+        self.slots = world.slots(life, pace)
+        self.craft = Craft(world, world.configuration(pace, self.slots), pace.watchdog_s)
+        self.faults = Faults(world, self.craft)
+        self.frames = checks.Frames(ledger, self.slots, pace.deadline_ms)
+        self.orders = checks.Orders(ledger, self.frames, settle_s=pace.deadline_ms / 1e3 + 1.0)
+        self.recovery = checks.Recovery(ledger, max(5.0, 12 / pace.rate_hz))
+        self.holdings = checks.Holdings(ledger)
+        self.thermal = checks.Thermal(ledger, pace.thermal_bound_s, time.monotonic())
+        self.waiting, self.active = list(life.episodes), list[Episode]()
+        self.read_log = 0
+        self.kinds: dict[str, list[dict]] = {}
+        self.happened = Happened(life.number, "", life.ending, self.craft.started - began)
+        self.is_standing = False
+        self.losing: set[str] = set()
+        self.segments: set[str] = set()
+        self.made_room = False
+        self.done: dict[str, float] = {}  # kinds of faults that were ended, and when last
+
+    # ---- what comes in ----
+
+    def listen(self) -> None:
+        self.craft.notified.listen()
+        for text in self.craft.new_frame_lines():
+            frame = self.frames.take(text, time.monotonic())
+            if frame is None:
+                continue
+            self.happened.frames.append((frame.at - self.began, frame.ms, frame.reason or ""))
+            self.thermal.judge_frame(frame, self.orders.touches(frame.at))
+            if frame.has_position:
+                self.recovery.position(frame.at - frame.ms / 1e3)
+        self._read_log(was_killed=False, is_over=False)
+
+    def _read_log(self, was_killed: bool, is_over: bool) -> None:
+        lines = self.craft.log.lines
+        while self.read_log < len(lines):
+            line = lines[self.read_log]
+            if not line.is_whole and not is_over:
+                return
+            self.read_log += 1
+            checks.judge_log_line(self.ledger, line, was_killed)
+            if line.record is not None and "kind" in line.record:
+                self._told(line.at, line.record)
+
+    def _told(self, at: float, record: dict) -> None:
+        self.kinds.setdefault(record["kind"], []).append(record)
+        if record["kind"] == "c7.sink_lost":
+            self.losing.add(record["kv"]["sink"])
+        self.orders.told(at, record)
+        if record["kind"] == "c7.thermal_transition":
+            self.thermal.told(record["kv"]["new_state"], at)
+        elif record["kind"] == "c7.engines_ready":
+            self.thermal.judge_source(record["kv"]["thermal_source"])
+        elif record["kind"] == "c7.telemetry_unavailable":
+            self.thermal.told("unavailable", at)
+
+    # ---- what is done ----
+
+    def wait_ready(self) -> bool:
+        while self.craft.notified.ready_at is None and self.craft.process.poll() is None:
+            if time.monotonic() - self.craft.started > START_BOUND_S:
+                break
+            self.listen()
+            time.sleep(TICK_S)
+        ready = self.craft.notified.ready_at
+        self.ledger.judge("alive", ready is not None, f"ready within {START_BOUND_S:.0f} s",
+                          f"status {self.craft.process.poll()}: {self.craft.errors.read_text('utf-8')[-500:]}")
+        if ready is None:
+            return False
+        self.happened.ready = ready - self.began
+        self.thermal.expect("normal", ready)
+        return True
+
+    def act(self, now: float, until: float) -> None:
+        """Begins and ends what is due; nothing is begun that the soak's end would cut short."""
+        since = now - (self.craft.notified.ready_at or now)
+        if any(episode.kind == "disk_full" for episode in self.active):
+            self.faults.begin("disk_full")  # again: a recorder makes room by giving up what is old
+        for episode in [entry for entry in self.active if entry.end_s <= since]:
+            self._end(episode)
+        for episode in [entry for entry in self.waiting if entry.begin_s <= since]:
+            self.waiting.remove(episode)
+            if now + episode.end_s - episode.begin_s + self.pace.quiet_s[0] > until:
+                continue
+            self.active.append(episode)
+            self.happened.faults.append((episode.kind, now - self.began, now - self.began))
+            if checks.is_run_fault(episode.kind):
+                self.orders.orders.append(checks.Order(episode.kind, now))
+            if episode.kind in TELEMETRY:
+                self.thermal.expect("throttled" if episode.kind == "throttle" else "unavailable", now)
+            if episode.kind == "disk_full":
+                self.segments = self.recorded()
+            self.is_standing = episode.kind == "stall" or self.is_standing
+            self.faults.begin(episode.kind)
+
+    def _end(self, episode: Episode) -> None:
+        self.active.remove(episode)
+        self.faults.end(episode.kind)
+        now = self.done[episode.kind] = time.monotonic()
+        self.happened.faults = [(kind, begin, now - self.began if kind == episode.kind and begin == end else end)
+                                for kind, begin, end in self.happened.faults]
+        for order in self.orders.orders:
+            if order.kind == episode.kind and order.end is None:
+                order.end = now
+        if episode.kind in TELEMETRY:
+            self.thermal.expect("normal", now)
+        elif episode.kind == "disk_full":
+            self.made_room = not self.segments <= self.recorded()
+        elif episode.kind == "stall":
+            self.is_standing = False
+            self.thermal.disturbed(now)
+            self.craft.notified.alive_at = now  # who stands still by order gives no sign of life
+        self.recovery.fault_ended(episode.kind, now)
+
+    def look(self, now: float) -> None:
+        """Once a second."""
+        sample = self.craft.sample()
+        ready = self.craft.notified.ready_at or now
+        self.ledger.judge("alive", True, "", "")
+        self.holdings.take(sample, now - ready)
+        self.happened.memory.append((now - self.began, sample.anon_kib))
+        self.recovery.judge(now)
+        self.look_at_recorder()
+        is_quiet = self.craft.log.is_reading.is_set()
+        if is_quiet and not self.is_standing:
+            self.thermal.judge(now)
+        if not self.is_standing:
+            silent = time.monotonic() - (self.craft.notified.alive_at or ready)
+            self.ledger.judge("watchdog", silent <= self.pace.watchdog_s, f"a sign within {self.pace.watchdog_s} s",
+                              f"none for {silent:.1f} s")
+
+    def recorded(self) -> set[str]:
+        return {file.name for file in self.world.recorder.glob("segment-*")}
+
+    def look_at_recorder(self) -> list[dict]:
+        """As an operator does, while it is written. What it holds."""
+        result = self.world.skua("recorder", "dump", self.world.recorder, "--json")
+        size = sum(file.stat().st_size for file in self.world.recorder.glob("segment-*"))
+        told = json.loads(result.stdout) if result.returncode == 0 else {}
+        checks.judge_recorder(self.ledger, result.returncode, told.get("damage", []), size, RECORDER_LIMIT)
+        return told.get("records", [])
+
+    def fly(self, until: float) -> None:
+        """To the end of the life, or of the soak; a program that ends by itself is seen at once."""
+        next_look = time.monotonic() + EACH_S
+        while self.craft.process.poll() is None:
+            now = time.monotonic()
+            if now >= until or now - (self.craft.notified.ready_at or now) >= self.life.end_s:
+                break
+            self.act(now, until)
+            self.listen()
+            if now >= next_look:
+                next_look += EACH_S
+                try:
+                    self.look(now)
+                except (FileNotFoundError, ProcessLookupError, KeyError):
+                    continue  # it has just ended: the loop sees that
+            time.sleep(TICK_S)
+
+    # ---- the end ----
+
+    def end(self, ending: str) -> int:
+        """What was going on is taken back first; then the end of this life, which is judged."""
+        is_alive = self.craft.process.poll() is None
+        for episode in list(self.active):
+            self._end(episode)
+        if is_alive:
+            self.happened.ending = ending
+            now = time.monotonic()
+            self.happened.faults.append((ending, now - self.began, now - self.began))
+            if ending == "device_lost":
+                self.orders.orders.append(checks.Order(ending, now))
+            self.faults.begin(ending)
+        status = self.craft.end(END_BOUND_S[ending])
+        self.ledger.judge("exit_status", is_alive and status == STATUS[ending],
+                          f"status {STATUS[ending]} by {ending}" if is_alive else "a program that goes on",
+                          f"status {status}: {self.craft.errors.read_text('utf-8')[-500:]}")
+        self._judge_end(status)
+        return status
+
+    def _judge_end(self, status: int) -> None:
+        for text in self.craft.new_frame_lines():
+            frame = self.frames.take(text, time.monotonic())
+            if frame is not None:
+                self.happened.frames.append((frame.at - self.began, frame.ms, frame.reason or ""))
+        self._read_log(was_killed=status < 0, is_over=True)
+        for told in self.kinds.get("c7.flight_ended", []):
+            self.frames.judge_counts(told["kv"])
+        self.orders.judge_frames()
+        self.holdings.judge_slope()
+        records = self.look_at_recorder()
+        for told in self.kinds.get("c7.flight_ended", []):
+            checks.judge_last_words(self.ledger, told["kv"], records)
+        # Losses are told once a second at most, and nobody tells them at the end.
+        untold = {kind for kind, at in self.done.items() if time.monotonic() - at < TELLS_LOSSES_S}
+        if not untold & {"log_stalled", "disk_full"}:
+            checks.judge_losses(self.ledger, set(self.done) & {"log_stalled", "disk_full"}, self.losing, self.made_room)
+        log = "".join(line.text + "\n" for line in self.craft.log.lines)
+        (self.world.run / f"log{self.life.number}.jsonl").write_text(log, "utf-8")
+        self.happened.ended = time.monotonic() - self.began
+        self.happened.status, self.happened.missed, self.happened.slow = status, self.frames.missed(), self.orders.slow
+        self.happened.slope_kib_s, self.happened.delays = self.holdings.slope_kib_s(), self.thermal.delays
