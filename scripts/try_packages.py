@@ -236,6 +236,14 @@ class Trial:
         print("\n".join(f"      {line}" for line in (made + judged).splitlines()))
         return "" if judged.startswith("go ") else f"skua verify: {judged}"
 
+    def quantize(self) -> str:
+        """It needs a Python that no package brings, and says where."""
+        done = self.root.run("skua", "quantize", "/var/lib/skua/models/demo_vpr.onnx", "--precision", "fp16", "--out", "/tmp/q.onnx")
+        said = check_packages.sdk_lines(self.root.path("/usr/share/doc/skua-ground/SDK").read_text("ascii"))["skua quantize"]
+        place = said.removeprefix("Python at ").split()[0]
+        good = done.returncode == USAGE and "[builder_missing]" in done.stderr and place in done.stderr
+        return "" if good else f"expected a refusal that names {place}, found {done.returncode}: {done.stderr}"
+
     def flies(self) -> str:
         """With the page's configuration; what is judged is that it answers, also on a busy machine."""
         self.install_key()
@@ -313,6 +321,7 @@ def run(trial: Trial) -> None:
     check("doctor_with_sdk", trial.place_sdk)
     check("refused_no_set", trial.no_set)
     check("provision_and_verify", trial.provision)
+    check("quantize_says_what_it_needs", trial.quantize)
     check("refused_no_key_file", trial.no_key_file)
     check("refused_no_key", trial.no_key)
     check("flies", trial.flies)

@@ -28,13 +28,14 @@ constexpr std::size_t kMaxResponseBytes = 4 * calibration::kMaxCacheBytes;
 constexpr std::size_t kMaxResponseValues = 4 * calibration::kMaxCacheTensors;
 
 Error tool_missing(const std::filesystem::path& path, std::string_view what, int native = 0) {
-  return make_error(ErrorCode::kInvalidArgument, Reason::kBuilderMissing,
-                    "the " + std::string(what) + " of the precision tools, " + path.string() +
-                        ", is not there or cannot be used" +
-                        (native == 0 ? "" : std::string(" (") + std::strerror(native) + ")") +
-                        "; run scripts/setup.sh, or configure Skua with "
-                        "-DSKUA_PYTHON=/absolute/path of a Python with the packages of requirements.txt",
-                    native);
+  return make_error(
+      ErrorCode::kInvalidArgument, Reason::kBuilderMissing,
+      "the " + std::string(what) + " of the precision tools, " + path.string() +
+          ", is not there or cannot be used" +
+          (native == 0 ? "" : std::string(" (") + std::strerror(native) + ")") +
+          "; put a Python with the packages of requirements.txt there (scripts/setup.sh does for a "
+          "source tree), or configure Skua with -DSKUA_PYTHON=/absolute/path of one",
+      native);
 }
 
 Status check_tool(const QuantizeTool& tool) {
