@@ -115,7 +115,7 @@ class Reader:
     def run(self, script, status=0):
         environment = programs.environment(self.home)
         environment["PATH"] = f"{self.bin}{os.pathsep}{programs.SKUA.parent}{os.pathsep}{environment['PATH']}"
-        environment["PYTHONPATH"] = str(programs.BUILD / "python")
+        environment |= {"PYTHONPATH": str(programs.BUILD / "python"), "MPLCONFIGDIR": str(self.folder / "matplotlib")}
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", self.local(script)], cwd=self.folder, env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               timeout=programs.TIMEOUT_S, check=False)
