@@ -36,7 +36,7 @@ BELOW = {
     "cli": BOOTSTRAP | {"bench", "onnx"},
     "flight": BOOTSTRAP,
 }
-GENERATED = {"skua_build_flags.h", "skua_build_id.h", "skua_sdk_paths.h"}
+GENERATED = {"skua_build_flags.h", "skua_build_id.h", "skua_runtimes.h", "skua_sdk_paths.h"}
 REGISTRY = "src/bootstrap/registry.cpp"
 SDK = re.compile(r"^(onnxruntime|core/session/onnxruntime|NvInfer|NvOnnx|cuda|cudnn|nvml|torch/|ATen/|c10/)")
 FOREIGN_NAMES = re.compile(r"\b(nlohmann|spdlog|fmt|YAML|CLI|nvinfer1|nvonnxparser|at|c10|torch)::|\b(EVP_|Ort[A-Z])")

@@ -2,7 +2,7 @@
 """Tries both Debian packages in a clean root (clean_root.py): try_packages.py FOLDER. scripts/try_packages.sh starts it.
 
 First as they are: what is installed, that nothing of it can build an engine, what `skua doctor` says, what refuses to start
-and how. Then with the SDK libraries of .venv where the packages expect them: the demo networks become a signed set and fly.
+and how: what docs/howto/operate.md shows. Then with the SDK libraries of .venv where the packages expect them: the demo networks become a signed set and fly.
 At last they are removed and purged. One line a check, and out/results/packages.checks.
 """
 

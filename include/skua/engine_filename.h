@@ -17,7 +17,7 @@ struct EngineFilenameSchema {
   int sm = 0;
   std::string jetpack, tensorrt;  ///< dotted digits
   Precision precision = Precision::kFp16;
-  std::string extension = "engine";  ///< engine, onnx, pt
+  std::string extension = "engine";  ///< engine, onnx, pt: one for each runtime
 
   /// The file name; the error above where a part is not one that parse() would read back.
   Result<std::string> build() const;

@@ -41,7 +41,9 @@ Status check_not_after(const SetSpec& spec, const Clock& clock) {
 Status check_sources(const SetSpec& spec, std::string_view runtime_label) {
   for (const NetworkSpec& network : spec.networks) {
     SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const auto source, source_file(network, runtime_label));
-    if (network.onnx && network.pt) SKUA_RETURN_IF_ERROR(check_same_model(*network.onnx, *network.pt));
+    const auto onnx = network.sources.find("onnx"), pt = network.sources.find("pt");
+    if (onnx == network.sources.end() || pt == network.sources.end()) continue;
+    SKUA_RETURN_IF_ERROR(check_same_model(onnx->second, pt->second));
   }
   return {};
 }

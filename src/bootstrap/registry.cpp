@@ -12,13 +12,14 @@ namespace {
 
 constexpr std::string_view kSwitchedOff = "switched off when Skua was built";
 
+constexpr RuntimeEntry entry(std::string_view label, std::string_view build_flag, bool is_built) {
+  return {label, build_flag, is_built, is_built ? "" : kSwitchedOff};
+}
+
 constexpr std::array kRuntimes{
-    RuntimeEntry{"tensorrt", "BUILD_TENSORRT_RUNTIME", BUILD_TENSORRT_RUNTIME != 0,
-                 BUILD_TENSORRT_RUNTIME != 0 ? "" : kSwitchedOff},
-    RuntimeEntry{"pytorch_fp16", "BUILD_PYTORCH_FP16_RUNTIME", BUILD_PYTORCH_FP16_RUNTIME != 0,
-                 BUILD_PYTORCH_FP16_RUNTIME != 0 ? "" : kSwitchedOff},
-    RuntimeEntry{"onnx_trt_ep", "BUILD_ONNX_TRT_EP_RUNTIME", BUILD_ONNX_TRT_EP_RUNTIME != 0,
-                 BUILD_ONNX_TRT_EP_RUNTIME != 0 ? "" : kSwitchedOff},
+    entry("tensorrt", "BUILD_TENSORRT_RUNTIME", BUILD_TENSORRT_RUNTIME != 0),
+    entry("pytorch_fp16", "BUILD_PYTORCH_FP16_RUNTIME", BUILD_PYTORCH_FP16_RUNTIME != 0),
+    entry("onnx_trt_ep", "BUILD_ONNX_TRT_EP_RUNTIME", BUILD_ONNX_TRT_EP_RUNTIME != 0),
 };
 
 Error not_available(Reason reason, std::string message) {

@@ -5,6 +5,7 @@
 #include "bootstrap/set_yaml_network.h"
 #include "cache/manifest.h"
 #include "cache/utc_text.h"
+#include "core/known_runtimes.h"
 #include "core/text.h"
 #include "yaml/yaml_fields.h"
 
@@ -12,6 +13,8 @@ namespace skua {
 namespace {
 
 constexpr std::size_t kMaxNetworks = 256;
+/// An option of every runtime: of the session that runs an engine, not of the engine.
+constexpr std::string_view kThreads = "intra_op_threads";
 
 /// Checks options by setting them, so that SET.yaml is refused at the line that is wrong.
 void add_option(YamlFields& fields, const std::string& file, const std::string& key, const YAML::Node& node,
@@ -92,13 +95,20 @@ Result<SetSpec> set_of(const YAML::Node& root, const std::filesystem::path& file
 }  // namespace
 
 std::vector<std::string_view> set_option_keys() {
-  return {"execution_provider", "device", "arithmetic", "intra_op_threads"};
+  std::vector<std::string_view> keys;
+  for (const KnownRuntime& runtime : known_runtimes()) {
+    for (const std::string_view key : engine_options_of(runtime.label)) {
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+    }
+  }
+  keys.push_back(kThreads);
+  return keys;
 }
 
 std::vector<std::string_view> set_option_keys_of(std::string_view runtime_label) {
-  if (runtime_label == "onnx_trt_ep") return {"execution_provider", "intra_op_threads"};
-  if (runtime_label == "pytorch_fp16") return {"device", "arithmetic", "intra_op_threads"};
-  return {"intra_op_threads"};
+  std::vector<std::string_view> keys = engine_options_of(runtime_label);
+  keys.push_back(kThreads);
+  return keys;
 }
 
 Result<SetSpec> parse_set_yaml(const std::string& text, const std::filesystem::path& file) {
@@ -112,13 +122,13 @@ Result<SetSpec> read_set_yaml(const std::filesystem::path& file) {
 }
 
 Result<std::filesystem::path> source_file(const NetworkSpec& network, std::string_view runtime_label) {
-  const bool wants_pt = runtime_label == "pytorch_fp16";
-  const auto& file = wants_pt ? network.pt : network.onnx;
-  if (file) return *file;
+  const KnownRuntime* runtime = find_known_runtime(runtime_label);
+  const std::string key(runtime == nullptr ? std::string_view() : runtime->model_key);
+  const auto file = network.sources.find(key);
+  if (file != network.sources.end()) return file->second;
   return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
                     "network '" + network.name + "': the runtime " + std::string(runtime_label) +
-                        " compiles from '" + (wants_pt ? "pt" : "onnx") +
-                        ":', which SET.yaml does not give; add it");
+                        " compiles from '" + key + ":', which SET.yaml does not give; add it");
 }
 
 }  // namespace skua

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,9 +17,9 @@ namespace skua {
 /// One network of the set. Paths are absolute, or relative to the working folder: SET.yaml's own folder is in
 /// them.
 struct NetworkSpec {
-  std::string name;                           ///< logical name; also build.model_name
-  std::optional<std::filesystem::path> onnx;  ///< at least one of the two is given
-  std::optional<std::filesystem::path> pt;
+  std::string name;  ///< logical name; also build.model_name
+  /// Model files by their keys ("onnx", "pt": KnownRuntime::model_key); at least one.
+  std::map<std::string, std::filesystem::path> sources;
   BuildConfig build;
   std::uint64_t criticality = 0;  ///< 0 is loaded first; default: the position in the list
 };

@@ -1,7 +1,9 @@
 #include "bootstrap/set_yaml_network.h"
 
+#include <set>
 #include <utility>
 
+#include "core/known_runtimes.h"
 #include "core/text.h"
 #include "yaml/yaml_fields.h"
 
@@ -25,6 +27,25 @@ std::optional<std::filesystem::path> path_of(YamlFields& fields, std::string_vie
   if (!text) return std::nullopt;
   if (text->empty()) fields.fail(*fields.node(key), place.where + "." + std::string(key) + " is empty");
   return place.resolve(*text);
+}
+
+std::map<std::string, std::filesystem::path> read_sources(YamlFields& fields, const Place& place) {
+  std::map<std::string, std::filesystem::path> sources;
+  for (const KnownRuntime& runtime : known_runtimes()) {
+    const std::string key(runtime.model_key);
+    if (sources.count(key) != 0) continue;
+    if (auto path = path_of(fields, key, place)) sources.emplace(key, *std::move(path));
+  }
+  return sources;
+}
+
+/// "'onnx' or 'pt'"
+std::string model_keys() {
+  std::set<std::string_view> keys;
+  for (const KnownRuntime& runtime : known_runtimes()) keys.insert(runtime.model_key);
+  std::string text;
+  for (const std::string_view key : keys) text += (text.empty() ? "" : " or ") + quote(key);
+  return text;
 }
 
 Result<Shape> shape_of(const YAML::Node& node, const Place& place, const std::string& what) {
@@ -163,10 +184,9 @@ Result<NetworkSpec> network_from_yaml(const YAML::Node& node, const std::filesys
     fields.fail(*fields.node("name"), where + ".name: " + quote(network.name) +
                                           " is no legal model name (a-z, 0-9, _; no double _; at most 64)");
   }
-  network.onnx = path_of(fields, "onnx", place);
-  network.pt = path_of(fields, "pt", place);
-  if (!network.onnx && !network.pt)
-    fields.fail(node, where + ": neither 'onnx' nor 'pt' names the network's file");
+  network.sources = read_sources(fields, place);
+  if (network.sources.empty())
+    fields.fail(node, where + ": no key names the network's file; expected " + model_keys());
   network.build.model_name = network.name;
   read_precision(fields, network.build);
   network.build.workspace_mb = static_cast<int>(

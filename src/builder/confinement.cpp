@@ -107,8 +107,8 @@ Confinement confinement_for(const CompileRequest& request) {
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const bool is_tensorrt = request.runtime_label == "tensorrt";
   const std::string torch_device = config.device.empty() ? SKUA_TORCH_DEVICE : config.device;
-  const bool is_cpu =
-      (request.runtime_label == "pytorch_fp16" ? torch_device : config.execution_provider) == "cpu";
+  const bool is_torch_on_gpu = request.runtime_label == "pytorch_fp16" && torch_device != "cpu";
+  const bool is_onnx_on_gpu = request.runtime_label == "onnx_trt_ep" && config.execution_provider != "cpu";
   Confinement needed;
   needed.staging = request.staging_dir;
   needed.memory_bytes = static_cast<std::uint64_t>(config.build_memory_mb) * kMib;
@@ -118,7 +118,7 @@ Confinement confinement_for(const CompileRequest& request) {
   const std::int64_t seconds = (std::int64_t{config.trtexec_timeout_s} + kSlackS) * cores;
   needed.cpu_seconds = static_cast<int>(std::min<std::int64_t>(seconds, std::numeric_limits<int>::max()));
   needed.may_start_programs = is_tensorrt;  // trtexec, polygraphy, and the build of the reference
-  needed.may_use_device = is_tensorrt || !is_cpu;
+  needed.may_use_device = is_tensorrt || is_torch_on_gpu || is_onnx_on_gpu;  // no other runtime has one
   return needed;
 }
 

@@ -5,6 +5,7 @@
 #include "cache/json_fields.h"
 #include "core/hash.h"
 #include "core/json_strict.h"
+#include "core/known_runtimes.h"
 #include "skua/sidecar.h"
 
 namespace skua {
@@ -75,10 +76,9 @@ Result<Json> build_to_key(const BuildConfig& build) {
 Json runtime_to_key(const RuntimeConfig& config) {
   Json json = Json::object();
   json["label"] = config.runtime;
-  if (config.runtime == "onnx_trt_ep") json["execution_provider"] = config.execution_provider;
-  if (config.runtime == "pytorch_fp16") {
-    json["device"] = config.device;
-    json["arithmetic"] = config.arithmetic;
+  const auto options = engine_options_of(config.runtime);
+  for (const auto& [key, value] : fields_of(config)) {
+    if (std::find(options.begin(), options.end(), key) != options.end()) json[key] = value;
   }
   return json;
 }

@@ -1,9 +1,11 @@
 #include "skua/engine_filename.h"
 
+#include "skua_runtimes.h"
+
 #include <algorithm>
-#include <array>
 #include <charconv>
 
+#include "core/known_runtimes.h"
 #include "core/text.h"
 #include "skua/build_config.h"
 
@@ -13,8 +15,7 @@ namespace {
 constexpr int kMaxSm = 9999;
 constexpr std::size_t kMaxVersionParts = 4;
 constexpr std::size_t kMaxVersionDigits = 5;
-constexpr std::array<std::string_view, 3> kExtensions = {"engine", "onnx", "pt"};
-constexpr std::string_view kForm = "<model>__sm<SM>_jp<JP>_trt<TRT>_<precision>.<engine|onnx|pt>";
+constexpr std::string_view kForm = "<model>__sm<SM>_jp<JP>_trt<TRT>_<precision>.<extension>";
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -33,10 +34,6 @@ bool is_version(std::string_view text) noexcept {
     if (dot == std::string_view::npos) return true;
     text.remove_prefix(dot + 1);
   }
-}
-
-bool is_extension(std::string_view text) noexcept {
-  return std::find(kExtensions.begin(), kExtensions.end(), text) != kExtensions.end();
 }
 
 Error malformed(std::string_view name, const std::string& what) {
@@ -69,8 +66,8 @@ Status check_parts(std::string_view name, const EngineFilenameSchema& parts) {
     return malformed(name, "JetPack " + quote(parts.jetpack) + " is not dotted digits");
   if (!is_version(parts.tensorrt))
     return malformed(name, "TensorRT " + quote(parts.tensorrt) + " is not dotted digits");
-  if (!is_extension(parts.extension)) {
-    return malformed(name, "the extension " + quote(parts.extension) + " is not engine, onnx or pt");
+  if (!is_engine_extension(parts.extension)) {
+    return malformed(name, "the extension " + quote(parts.extension) + " is not " SKUA_ENGINE_EXTENSIONS);
   }
   return {};
 }

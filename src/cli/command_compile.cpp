@@ -1,3 +1,5 @@
+#include "skua_runtimes.h"
+
 #include <memory>
 #include <optional>
 
@@ -149,8 +151,7 @@ void add_compile(CLI::App& app, Action& action) {
   auto a = std::make_shared<CompileArguments>();
   CLI::App* command = app.add_subcommand("compile", "compile one model into an engine cache");
   command->add_option("MODEL", a->model, "network file (.onnx, .pt)")->required();
-  command->add_option("--runtime", a->runtime, "tensorrt, pytorch_fp16 or onnx_trt_ep")
-      ->capture_default_str();
+  command->add_option("--runtime", a->runtime, SKUA_RUNTIME_LABELS)->capture_default_str();
   command->add_option("--out", a->out, "engine cache folder")->required();
   add_build_options(command, a.get());
   command->add_option("--name", a->name, "logical name (default: the file's stem)");

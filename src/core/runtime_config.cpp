@@ -1,5 +1,7 @@
 #include "skua/runtime_config.h"
 
+#include "skua_runtimes.h"
+
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -7,6 +9,7 @@
 #include <type_traits>
 
 #include "core/config_fields.h"
+#include "core/known_runtimes.h"
 #include "core/text.h"
 #include "skua/build_config.h"
 
@@ -20,7 +23,6 @@ bool is_one_of(const std::string& text, const std::array<std::string_view, N>& a
   return std::find(allowed.begin(), allowed.end(), text) != allowed.end();
 }
 
-constexpr std::array<std::string_view, 3> kRuntimes = {"tensorrt", "pytorch_fp16", "onnx_trt_ep"};
 constexpr std::array<std::string_view, 3> kProviders = {"tensorrt", "cuda", "cpu"};
 constexpr std::array<std::string_view, 3> kDevices = {"", "cpu", "cuda"};
 constexpr std::array<std::string_view, 3> kArithmetics = {"", "widened", "native"};
@@ -63,8 +65,9 @@ bool is_tensor_list(std::string_view list) {
 }
 
 const std::array kFields = {
-    ConfigField{"runtime", &Config::runtime, [](const Config& c) { return is_one_of(c.runtime, kRuntimes); },
-                "tensorrt, pytorch_fp16 or onnx_trt_ep"},
+    ConfigField{"runtime", &Config::runtime,
+                [](const Config& c) { return find_known_runtime(c.runtime) != nullptr; },
+                SKUA_RUNTIME_LABELS},
     ConfigField{"engine_cache_dir", &Config::engine_cache_dir,
                 [](const Config& c) { return c.engine_cache_dir.is_absolute(); }, "an absolute path"},
     ConfigField{

@@ -7,6 +7,7 @@
 #include "cache/publish.h"
 #include "cache/staged_copy.h"
 #include "cache/utc_text.h"
+#include "core/known_runtimes.h"
 #include "core/text.h"
 #include "inference/compile_job.h"
 #include "inference/compile_process.h"
@@ -23,11 +24,10 @@ Error build_error(Reason reason, std::string message) {
   return make_error(ErrorCode::kEngineBuild, reason, std::move(message));
 }
 
-/// The file extension of a runtime's artifacts.
+/// The file extension of a runtime's artifacts; none, which no name may have, for an unknown one.
 std::string extension_of(std::string_view runtime_label) {
-  if (runtime_label == "onnx_trt_ep") return "onnx";
-  if (runtime_label == "pytorch_fp16") return "pt";
-  return "engine";
+  const KnownRuntime* runtime = find_known_runtime(runtime_label);
+  return runtime == nullptr ? std::string() : std::string(runtime->engine_extension);
 }
 
 fs::path build_executable(const CompileContext& context) {

@@ -29,6 +29,7 @@ struct RuntimeUnderTest {
   std::string extension;  ///< of model files
   std::function<void(RuntimeConfig&)> configure;
   std::function<Scenario()> add_relu;  ///< float32 x[1,64] -> y = max(x + 0.5, 0)
+  /// Empty, as the next one, where no network of the runtime can be like this: what needs it is skipped.
   std::function<Scenario()>
       dynamic_rows;  ///< float32 x[1..4 rows, 4] -> y[rows, 3] = x W, W(i, j) = 3 i + j + 1
   std::function<Scenario()>

@@ -101,7 +101,12 @@ RuntimeUnderTest tensorrt() {
 }  // namespace
 
 std::vector<RuntimeUnderTest> runtimes_under_test() {
-  return {onnx_cpu(), torch_cpu("widened"), torch_cpu("native"), tensorrt()};
+  return {
+      onnx_cpu(),
+      torch_cpu("widened"),
+      torch_cpu("native"),
+      tensorrt(),
+  };
 }
 
 std::string runtime_name(const ::testing::TestParamInfo<RuntimeUnderTest>& info) { return info.param.name; }

@@ -1,5 +1,6 @@
 """scripts/jetson_acceptance.sh: refuses where no Jetson is, leaves a report however it ends, and is rehearsed over the
-software-in-the-loop SDK, whose report claims nothing. What its report says of what: tests/python/test_jetson_report.py."""
+software-in-the-loop SDK, whose report claims nothing. What its report says of what: tests/python/test_jetson_report.py.
+Its models are made as docs/howto/build-on-a-jetson.md says, at a smaller scale."""
 
 import json
 import pathlib

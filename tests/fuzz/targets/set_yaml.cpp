@@ -20,9 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const NetworkSpec& network : spec->networks) {
     fuzz::require(is_legal_model_name(network.name), "a legal name", network.name);
     fuzz::require(names.insert(network.name).second, "no name twice", network.name);
-    fuzz::require(network.onnx || network.pt, "at least one source", network.name);
-    for (const auto* source : {&network.onnx, &network.pt})
-      fuzz::require(!*source || (*source)->is_absolute(), "paths count from SET.yaml's folder");
+    fuzz::require(!network.sources.empty(), "at least one source", network.name);
+    for (const auto& [key, source] : network.sources)
+      fuzz::require(source.is_absolute(), "paths count from SET.yaml's folder", key);
   }
   return 0;
 }

@@ -57,7 +57,7 @@ class Provisioning : public ::testing::Test {
   static NetworkSpec network(const fs::path& folder, const std::string& name, std::uint64_t criticality) {
     NetworkSpec network;
     network.name = name;
-    network.onnx = folder / (name + ".onnx");
+    network.sources["onnx"] = folder / (name + ".onnx");
     network.build.precision = Precision::kFp32;
     network.build.model_name = name;
     network.criticality = criticality;

@@ -230,8 +230,7 @@ TEST_F(Provisioning, SetBeyondTheLimitIsRefused) {
 }
 
 TEST_F(Provisioning, NetworkWithoutTheRuntimesFileIsRefusedBeforeAnythingIsCompiled) {
-  spec_.networks[1].pt = spec_.networks[1].onnx;
-  spec_.networks[1].onnx.reset();
+  spec_.networks[1].sources = {{"pt", spec_.networks[1].sources.at("onnx")}};
   const auto report = run();
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.error().code, ErrorCode::kInvalidArgument);

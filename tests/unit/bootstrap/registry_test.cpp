@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/known_runtimes.h"
 #include "skua/runtime_factory.h"
 
 namespace skua {
@@ -29,6 +30,14 @@ TEST(Registry, ListsEveryRuntimeWithItsFlagBuiltOrNot) {
   EXPECT_THAT(labels, ElementsAre("tensorrt", "pytorch_fp16", "onnx_trt_ep"));
   EXPECT_THAT(flags, ElementsAre("BUILD_TENSORRT_RUNTIME", "BUILD_PYTORCH_FP16_RUNTIME",
                                  "BUILD_ONNX_TRT_EP_RUNTIME"));
+}
+
+/// One line in CMakeLists.txt and one in registry.cpp: neither without the other.
+TEST(Registry, ListsWhatTheBuildKnows) {
+  std::vector<std::string_view> labels, known;
+  for (const RuntimeEntry& entry : runtime_registry()) labels.push_back(entry.label);
+  for (const KnownRuntime& runtime : known_runtimes()) known.push_back(runtime.label);
+  EXPECT_EQ(labels, known);
 }
 
 TEST(Registry, EachLabelIsFoundOrRefusedByItsFlag) {

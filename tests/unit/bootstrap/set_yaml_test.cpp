@@ -45,7 +45,7 @@ TEST(SetYaml, MinimalSetHasDefaultsAndResolvedPaths) {
   EXPECT_THAT(spec->options, ElementsAre(Pair("execution_provider", "cpu")));
   EXPECT_FALSE(spec->set_id || spec->release_sequence);
   ASSERT_EQ(spec->networks.size(), 1U);
-  EXPECT_EQ(*spec->networks[0].onnx, "/data/models/demo_vpr.onnx");
+  EXPECT_EQ(spec->networks[0].sources.at("onnx"), "/data/models/demo_vpr.onnx");
   EXPECT_EQ(spec->networks[0].build.precision, Precision::kFp32);
   EXPECT_EQ(spec->networks[0].build.model_name, "demo_vpr");
   EXPECT_EQ(spec->networks[0].criticality, 0U);
@@ -75,7 +75,7 @@ networks:
   EXPECT_EQ(spec->release_sequence, 7U);
   const NetworkSpec& a = spec->networks[0];
   EXPECT_EQ(a.criticality, 3U);
-  EXPECT_EQ(*a.pt, "/data/a.pt");
+  EXPECT_EQ(a.sources.at("pt"), "/data/a.pt");
   EXPECT_EQ(a.build.workspace_mb, 64);
   EXPECT_THAT(a.build.keep_fp32, ElementsAre("/head/*", "Soft?ax"));
   EXPECT_EQ(a.build.optimization_profiles.at(0),
@@ -149,7 +149,7 @@ TEST(SetYaml, KeysAreShortAndPrintable) {
 
 TEST(SetYaml, MissingKeysAreNamed) {
   expect_refused(replaced(kGood, "    precision: fp32\n", ""), "4:5", "networks[0].precision is missing");
-  expect_refused(replaced(kGood, "    onnx: models/demo_vpr.onnx\n", ""), "4:5", "neither 'onnx' nor 'pt'");
+  expect_refused(replaced(kGood, "    onnx: models/demo_vpr.onnx\n", ""), "4:5", "expected 'onnx' or 'pt'");
   expect_refused("runtime: onnx_trt_ep\n", "1:1", "networks is missing");
   expect_refused("runtime: onnx_trt_ep\nnetworks: []\n", "2:11", "expected 1 to 256 entries, found 0");
 }
@@ -254,7 +254,7 @@ TEST(SetYaml, ReadsFilesAndNamesMissingOnes) {
   const test::TempFolder folder;
   const auto spec = read_set_yaml(folder.write("SET.yaml", kGood));
   ASSERT_TRUE(spec.ok()) << spec.error().message;
-  EXPECT_EQ(*spec->networks[0].onnx, folder.path() / "models/demo_vpr.onnx");
+  EXPECT_EQ(spec->networks[0].sources.at("onnx"), folder.path() / "models/demo_vpr.onnx");
   EXPECT_EQ(read_set_yaml(folder.path() / "none.yaml").error().reason, Reason::kNotFound);
   const auto large = read_set_yaml(folder.write("large.yaml", kGood + std::string(1U << 20U, '#')));
   ASSERT_FALSE(large.ok());

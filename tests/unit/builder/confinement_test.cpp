@@ -264,6 +264,10 @@ TEST(ConfinementFor, EachBuildGetsWhatItNeeds) {
   EXPECT_FALSE(onnx.may_start_programs || onnx.may_use_device);
   const Confinement torch = builder::confinement_for(request_of("pytorch_fp16"));
   EXPECT_FALSE(torch.may_start_programs || torch.may_use_device);
+  CompileRequest another = request_of("another");  // no line of confinement.cpp names it
+  another.config.device = another.config.execution_provider = "cuda";
+  EXPECT_FALSE(builder::confinement_for(another).may_use_device);
+  EXPECT_FALSE(builder::confinement_for(another).may_start_programs);
   const Confinement tensorrt = builder::confinement_for(request_of("tensorrt"));
   EXPECT_TRUE(tensorrt.may_start_programs && tensorrt.may_use_device);
   CompileRequest on_gpu = request_of("pytorch_fp16");

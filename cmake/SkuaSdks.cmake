@@ -1,0 +1,60 @@
+# The SDKs of runtimes that are ON. One that is missing stops the configuration; nothing turns itself OFF.
+
+# Where the SDK will be on the machine that runs this. A package is used elsewhere than it is built.
+set(SKUA_ONNXRUNTIME_RUNTIME_PATH "" CACHE STRING "libonnxruntime.so that is opened at run time; empty: the one found here")
+set(SKUA_TORCH_RUNTIME_PATH "" CACHE STRING "libtorch.so that is opened at run time; empty: the one found here")
+set(SKUA_TENSORRT_RUNTIME_PATH "" CACHE STRING "Folders of libnvinfer and libcudart at run time; empty: those found here")
+
+# skua_runtime_path(OUT variable found...): what the cache variable says, else what was found.
+function(skua_runtime_path OUT VARIABLE)
+  set(paths ${${VARIABLE}})
+  foreach(path IN LISTS paths)
+    if(NOT IS_ABSOLUTE "${path}")
+      message(FATAL_ERROR "${VARIABLE}=${path}: expected an absolute path; a library is opened from where it is known to be, "
+                          "and never searched for")
+    endif()
+  endforeach()
+  if(NOT paths)
+    set(paths ${ARGN})
+  endif()
+  set(${OUT} "${paths}" PARENT_SCOPE)
+endfunction()
+
+set(SKUA_ONNXRUNTIME_LIBRARY_PATH "")
+set(SKUA_ONNXRUNTIME_VERSION "")
+if(BUILD_ONNX_TRT_EP_RUNTIME)
+  find_package(SkuaOnnxRuntime REQUIRED)
+  skua_runtime_path(SKUA_ONNXRUNTIME_LIBRARY_PATH SKUA_ONNXRUNTIME_RUNTIME_PATH ${SkuaOnnxRuntime_LIBRARY})
+  # The series that the module accepts, and no other.
+  file(STRINGS ${PROJECT_SOURCE_DIR}/src/runtimes/onnxruntime/ort_library.h _line REGEX "kSeries = \"")
+  string(REGEX REPLACE ".*kSeries = \"([0-9.]+)\".*" "\\1.x" SKUA_ONNXRUNTIME_VERSION "${_line}")
+endif()
+
+if(SKUA_TENSORRT_SIL AND NOT BUILD_TENSORRT_RUNTIME)
+  message(FATAL_ERROR "SKUA_TENSORRT_SIL=ON without BUILD_TENSORRT_RUNTIME=ON: there is nothing to run over it")
+endif()
+set(SKUA_TENSORRT_LIBRARY_PATH "")
+set(SKUA_TENSORRT_VERSION "")
+if(BUILD_TENSORRT_RUNTIME)
+  find_package(SkuaTensorRT REQUIRED)
+  skua_runtime_path(SkuaTensorRT_RUN_PATH SKUA_TENSORRT_RUNTIME_PATH ${SkuaTensorRT_RUN_PATH})
+  set(SKUA_TENSORRT_VERSION ${SkuaTensorRT_VERSION})
+  list(GET SkuaTensorRT_RUN_PATH 0 SKUA_TENSORRT_LIBRARY_PATH)
+  string(REGEX MATCH "^[0-9]+" _major "${SkuaTensorRT_VERSION}")
+  string(APPEND SKUA_TENSORRT_LIBRARY_PATH "/libnvinfer.so.${_major}")
+  if(SKUA_TENSORRT_SIL)
+    set(SKUA_TENSORRT_LIBRARY_PATH "$ORIGIN/../sil")
+  endif()
+endif()
+
+set(SKUA_TORCH_LIBRARY_PATH "")
+set(SKUA_TORCH_DEVICE_NAME "")
+set(SKUA_TORCH_VERSION "")
+if(BUILD_PYTORCH_FP16_RUNTIME)
+  find_package(SkuaTorch REQUIRED)
+  skua_runtime_path(SKUA_TORCH_LIBRARY_PATH SKUA_TORCH_RUNTIME_PATH ${SkuaTorch_LIBRARY})
+  set(SKUA_TORCH_VERSION ${SkuaTorch_VERSION})
+  set(SKUA_TORCH_DEVICE_NAME ${SkuaTorch_DEVICE})
+endif()
+
+configure_file(${PROJECT_SOURCE_DIR}/cmake/skua_sdk_paths.h.in ${SKUA_GENERATED_DIR}/skua_sdk_paths.h)
