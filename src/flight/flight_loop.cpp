@@ -85,10 +85,10 @@ void FlightLoop::account(const FrameResult& result) noexcept {
   progress_.missed.store(schedule_.missed_count(), std::memory_order_relaxed);
   memory_.sample(result.frame);
   if (!result.has_position()) post_dropped(result);
-  if (parts_.trace != nullptr) {
+  if (parts_.lines != nullptr) {
     const std::string_view tile =
         result.has_position() ? parts_.tiles->tile(result.tile).name : std::string_view();
-    parts_.trace->write(result, parts_.frames->name(result.frame), tile);
+    parts_.lines->write(result, parts_.frames->name(result.frame), tile);
   }
   parts_.supervisor->alive(now_ns());
 }

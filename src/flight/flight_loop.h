@@ -6,13 +6,13 @@
 #include <optional>
 
 #include "flight/flight_statistics.h"
+#include "flight/frame_lines_writer.h"
 #include "flight/frame_pipeline.h"
 #include "flight/frame_schedule.h"
 #include "flight/frame_source.h"
 #include "flight/memory_watch.h"
 #include "flight/signal_watcher.h"
 #include "flight/supervisor.h"
-#include "flight/trace_writer.h"
 #include "skua/ports.h"
 
 namespace skua::flight {
@@ -35,7 +35,7 @@ struct LoopParts {
   const SignalWatcher* signals = nullptr;
   Supervisor* supervisor = nullptr;
   EventSink* events = nullptr;
-  TraceWriter* trace = nullptr;  ///< null: none
+  FrameLinesWriter* lines = nullptr;  ///< null: none
 };
 
 /// The picture size that the loop demands of every frame.

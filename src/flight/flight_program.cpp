@@ -69,7 +69,7 @@ class Flight {
   std::unique_ptr<EventPipeline> events_;
   std::optional<FlightState> state_;
   std::optional<FrameSource> frames_;
-  std::optional<TraceWriter> trace_;
+  std::optional<FrameLinesWriter> lines_;
   TileMap map_;
   PreConstruction built_;
   std::shared_ptr<InferenceRuntime> runtime_;
@@ -180,9 +180,9 @@ Status Flight::open_inputs() {
   frames_.emplace(std::move(frames));
   SKUA_ASSIGN_OR_RETURN(map_, read_tile_map(settings_.map));
   SKUA_RETURN_IF_ERROR(check_report_folder(arguments_.report));
-  if (arguments_.trace.empty()) return {};
-  SKUA_ASSIGN_OR_RETURN(TraceWriter trace, TraceWriter::open(arguments_.trace));
-  trace_.emplace(std::move(trace));
+  if (arguments_.frame_lines.empty()) return {};
+  SKUA_ASSIGN_OR_RETURN(FrameLinesWriter lines, FrameLinesWriter::open(arguments_.frame_lines));
+  lines_.emplace(std::move(lines));
   return {};
 }
 
@@ -255,7 +255,7 @@ Status Flight::fly() {
   SKUA_ASSIGN_OR_RETURN(FramePipeline pipeline, FramePipeline::create(consumers_, *tiles_, *runtime_,
                                                                       settings_, &signals_.requested()));
   const LoopParts parts{
-      &pipeline, &*frames_, &*tiles_, &signals_, &supervisor_, events_.get(), trace_ ? &*trace_ : nullptr};
+      &pipeline, &*frames_, &*tiles_, &signals_, &supervisor_, events_.get(), lines_ ? &*lines_ : nullptr};
   const FrameFormat format{consumers_.matcher->width(), consumers_.matcher->height(), channels_};
   const auto loop = std::make_unique<FlightLoop>(parts, format, settings_);  // its histograms are large
   phase_ = state_->phase_for(set_id);
@@ -293,7 +293,7 @@ Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
   if (end != FlightEnd::kDeviceLost) state_->end();
   FlownFlight flown{built_, *runtime_, *lightglue_,  settings_, config_.inference.lightglue_model,
                     loop,   phase_,    start_count_, end};
-  flown.trace_lines_lost = trace_ ? trace_->lost() : 0;
+  flown.frame_lines_lost = lines_ ? lines_->lost() : 0;
   flown.ready_ns = ready_ns_;
   Status reported =
       arguments_.report.empty() ? Status() : write_report(arguments_.report, report_text(flown));

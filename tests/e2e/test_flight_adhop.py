@@ -38,7 +38,7 @@ ANSWERS = {"adhop_sure": Refinement(SHIFT, 0.9), "adhop_unsure": Refinement(SHIF
 
 def by_picture(flown):
     """The position of every frame that has one."""
-    return {line["picture"]: np.array([line["x"], line["y"]]) for line in flown.trace if "tile" in line}
+    return {line["picture"]: np.array([line["x"], line["y"]]) for line in flown.lines if "tile" in line}
 
 
 @pytest.fixture(scope="module", name="sets")
@@ -76,7 +76,7 @@ def positions_without_adhop(flight_place):
 def test_a_sure_answer_moves_the_position_by_what_it_says(without, fly_with):
     """A point of the map is seen SHIFT px further right than the matches said: the frame's centre is further left."""
     flown = fly_with("adhop_sure")
-    found, refined = by_picture(flown), [line for line in flown.trace if line.get("refined")]
+    found, refined = by_picture(flown), [line for line in flown.lines if line.get("refined")]
     assert len(refined) >= 1 and flown.report["refined"] == len(refined), flown.explain()
     assert flown.report["stages"]["adhop"]["count"] >= len(refined) and not flown.report["no_result"]
     shared = [line["picture"] for line in refined if line["picture"] in without]

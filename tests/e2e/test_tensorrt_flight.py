@@ -41,7 +41,7 @@ def place_of_a_flight_on_plans(plans, flight_place):
 def test_it_flies_on_plans_and_says_what_they_are(tensorrt_place):
     flown = tensorrt_place.ok("--duration", FRAMES / HZ)
     assert flown.report["runtime"] == "tensorrt" and flown.report["positions"] == flown.report["frames"] > 0
-    right, off = tensorrt_place.errors(flown.trace)
+    right, off = tensorrt_place.errors(flown.lines)
     assert right.all() and (off <= MAX_ERROR_PX).all()
     told = flown.told("c7.engine_deserialized")
     assert told and all("sil" in record["kv"]["device"] for record in told), flown.explain()

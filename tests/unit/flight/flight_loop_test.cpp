@@ -32,24 +32,24 @@ class FlightLoopTest : public FlightFixture {
   }
   void open_frames(const std::string& place) {
     frames_ = FrameSource::open(root_.path() / place).value();
-    trace_.emplace(TraceWriter::open(root_.path() / "trace").value());
+    lines_.emplace(FrameLinesWriter::open(root_.path() / "lines").value());
   }
   static std::string name(std::size_t frame) {
     return std::string(1, static_cast<char>('0' + frame / 10)) + static_cast<char>('0' + frame % 10) + ".png";
   }
   FlightEnd fly(double rate_hz = 100.0, std::optional<std::int64_t> duration_ns = std::nullopt) {
     const LoopParts parts{&*pipeline_,   &*frames_, &*tiles_, signals_.get(),
-                          &*supervisor_, &events_,  &*trace_};
+                          &*supervisor_, &events_,  &*lines_};
     FlightSettings settings = settings_;
     settings.rate_hz = rate_hz;
     settings.deadline_ms = deadline_ms_;
     loop_.emplace(parts, FrameFormat{kSide, kSide, 1}, settings);
     return loop_->run(duration_ns);
   }
-  /// What the trace says of each frame.
+  /// What the lines say of each frame.
   std::vector<Json> lines() const {
     std::vector<Json> all;
-    std::istringstream text(root_.read("trace"));
+    std::istringstream text(root_.read("lines"));
     for (std::string line; std::getline(text, line);) all.push_back(parse_json(line).value());
     return all;
   }
@@ -62,7 +62,7 @@ class FlightLoopTest : public FlightFixture {
   std::unique_ptr<SignalWatcher> signals_;
   std::optional<Supervisor> supervisor_ = Supervisor::connect("", "").value();
   std::optional<FrameSource> frames_;
-  std::optional<TraceWriter> trace_;
+  std::optional<FrameLinesWriter> lines_;
   std::optional<FlightLoop> loop_;
 };
 

@@ -44,7 +44,7 @@ class FlightReportTest : public FlightFixture {
     FlownFlight flight{
         built_, *runtime_, *injected_.lightglue, settings_, lightglue_model_, *loop_, FlightPhase::kReboot,
         3,      end_};
-    flight.trace_lines_lost = 2;
+    flight.frame_lines_lost = 2;
     flight.ready_ns = 7'250'000;
     return flight;
   }
