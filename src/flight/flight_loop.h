@@ -70,6 +70,7 @@ class FlightLoop {
  private:
   Status acquire(std::uint64_t slot) noexcept;
   FrameResult work_up(std::uint64_t slot, std::uint64_t acquired, Status& picture) noexcept;
+  bool wait_due(std::uint64_t slot) noexcept;
   std::int64_t begin_ns(bool repeats) const noexcept;
   void account(const FrameResult& result) noexcept;
   void post_dropped(const FrameResult& result) noexcept;

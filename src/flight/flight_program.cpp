@@ -8,6 +8,7 @@
 #include "bootstrap/event_setup.h"
 #include "bootstrap/flight_state.h"
 #include "core/host_probe.h"
+#include "core/trace_session.h"
 #include "flight/flight_report.h"
 #include "flight/last_words.h"
 #include "flight/tile_map.h"
@@ -49,6 +50,7 @@ class Flight {
   Status compose_and_fly();
   Status check_consumers() const;
   Status open_inputs();
+  Status open_outputs();
   Status compose();
   Status tell_nothing_to_fly();
   Status index_map();
@@ -67,6 +69,7 @@ class Flight {
   AirborneConfig config_;
   FlightSettings settings_;
   std::unique_ptr<EventPipeline> events_;
+  std::unique_ptr<TraceSession> trace_;
   std::optional<FlightState> state_;
   std::optional<FrameSource> frames_;
   std::optional<FrameLinesWriter> lines_;
@@ -139,6 +142,7 @@ Status Flight::tell_nothing_to_fly() {
 Status Flight::compose_and_fly() {
   if (!config_.uses_inference()) return tell_nothing_to_fly();
   SKUA_RETURN_IF_ERROR(open_inputs());
+  const Span span(SpanKind::kTakeOff);
   if (!arguments_.check_only) state_->note_restart(boot_moment());
   AirborneSurroundings surroundings;
   surroundings.host = probe_host();
@@ -179,7 +183,18 @@ Status Flight::open_inputs() {
   SKUA_ASSIGN_OR_RETURN(FrameSource frames, FrameSource::open(settings_.frames));
   frames_.emplace(std::move(frames));
   SKUA_ASSIGN_OR_RETURN(map_, read_tile_map(settings_.map));
+  return open_outputs();
+}
+
+Status Flight::open_outputs() {
   SKUA_RETURN_IF_ERROR(check_report_folder(arguments_.report));
+  if (!arguments_.trace.empty()) {
+    TraceOptions options;
+    options.file = arguments_.trace;
+    options.process = "skua-flight";
+    options.events = events_.get();
+    SKUA_ASSIGN_OR_RETURN(trace_, TraceSession::start(std::move(options)));
+  }
   if (arguments_.frame_lines.empty()) return {};
   SKUA_ASSIGN_OR_RETURN(FrameLinesWriter lines, FrameLinesWriter::open(arguments_.frame_lines));
   lines_.emplace(std::move(lines));
@@ -198,6 +213,7 @@ Result<const EngineHandle*> named_engine(const EngineSet& set, std::string_view 
 }
 
 Status Flight::compose() {
+  const Span span(SpanKind::kCompose);
   const EngineSet& set = built_.engines;
   const std::size_t most = settings_.candidates;
   const std::array<ConsumerFactory, 4> factories{
@@ -242,6 +258,7 @@ Status Flight::index_map() {
                        "x" + std::to_string(matcher.height()) + ", what " + settings_.features_model +
                        " takes: cut the map anew");
   }
+  const Span span(SpanKind::kIndexMap);
   channels_ = std::max(consumers_.vpr->channels(), matcher.channels());
   SKUA_ASSIGN_OR_RETURN(TileIndex tiles, TileIndex::build(map_, *consumers_.vpr, *consumers_.matcher,
                                                           channels_, consumers_.adhop != nullptr,
@@ -294,6 +311,8 @@ Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
   FlownFlight flown{built_, *runtime_, *lightglue_,  settings_, config_.inference.lightglue_model,
                     loop,   phase_,    start_count_, end};
   flown.frame_lines_lost = lines_ ? lines_->lost() : 0;
+  if (trace_) trace_->stop();
+  flown.trace_spans_lost = trace_ ? trace_->counts().lost : 0;
   flown.ready_ns = ready_ns_;
   Status reported =
       arguments_.report.empty() ? Status() : write_report(arguments_.report, report_text(flown));

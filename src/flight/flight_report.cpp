@@ -128,6 +128,7 @@ std::string report_text(const FlownFlight& flight) {
   report["late"] = flight.loop.late_count();
   report["missed"] = flight.loop.missed_count();
   report["frame_lines_lost"] = flight.frame_lines_lost;
+  report["trace_spans_lost"] = flight.trace_spans_lost;
   report["throttled"] = statistics.throttled();
   report["refined"] = statistics.refined();
   report["stages"] = stages_of(flight);

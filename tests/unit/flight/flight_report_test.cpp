@@ -45,6 +45,7 @@ class FlightReportTest : public FlightFixture {
         built_, *runtime_, *injected_.lightglue, settings_, lightglue_model_, *loop_, FlightPhase::kReboot,
         3,      end_};
     flight.frame_lines_lost = 2;
+    flight.trace_spans_lost = 3;
     flight.ready_ns = 7'250'000;
     return flight;
   }
