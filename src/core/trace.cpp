@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "core/trace_session.h"
 #include "skua/ports.h"
@@ -68,7 +69,7 @@ std::string_view category_of(SpanKind kind) noexcept {
 }
 
 void Span::begin(SpanKind kind, const SpanSubject& subject) noexcept {
-  details_ = {subject, Reason::kNone, kind};
+  std::construct_at(&details_, Details{subject, Reason::kNone, kind});
   begin_ns_ = system_clock().monotonic_ns();
 }
 

@@ -50,9 +50,9 @@ void TraceWriter::drain() noexcept {
 void TraceWriter::put_losses() noexcept {
   overrun_.store(overrun(), std::memory_order_relaxed);
   const std::uint64_t lost = counts().lost;
-  if (lost == shown_lost_) return;
+  if (lost == buffered_lost_) return;
   put(TraceLine::lost(origin_, trace_now_ns(), lost));
-  shown_lost_ = lost;
+  buffered_lost_ = lost;
   if (overrun() > 0)
     tell_once(is_overrun_told_, "its disk is slower than the spans come: trace to another one");
 }
@@ -76,8 +76,10 @@ void TraceWriter::flush() noexcept {
   if (size_ == 0) return;
   if (write_out()) {
     written_.fetch_add(buffered_, std::memory_order_relaxed);
+    shown_lost_ = buffered_lost_;
   } else {
     refused_.fetch_add(buffered_, std::memory_order_relaxed);
+    buffered_lost_ = shown_lost_;  // that line went too: the next batch says it again
   }
   size_ = 0;
   buffered_ = 0;

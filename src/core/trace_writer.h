@@ -46,9 +46,10 @@ class TraceWriter {
   std::uint64_t dropped_before_;  ///< of the ring, by earlier traces
   std::array<char, kBufferBytes> buffer_{};
   std::size_t size_ = 0;
-  std::uint64_t buffered_ = 0;    ///< spans in the buffer
-  std::uint64_t shown_lost_ = 0;  ///< as the file says
-  bool is_broken_ = false;        ///< the file ends in a piece of a line
+  std::uint64_t buffered_ = 0;       ///< spans in the buffer
+  std::uint64_t buffered_lost_ = 0;  ///< as the buffer's end says
+  std::uint64_t shown_lost_ = 0;     ///< as the file says
+  bool is_broken_ = false;           ///< the file ends in a piece of a line
   bool is_overrun_told_ = false, is_refusal_told_ = false;
   std::atomic<std::uint64_t> written_{0}, refused_{0}, overrun_{0};
 };

@@ -142,7 +142,7 @@ Status Flight::tell_nothing_to_fly() {
 Status Flight::compose_and_fly() {
   if (!config_.uses_inference()) return tell_nothing_to_fly();
   SKUA_RETURN_IF_ERROR(open_inputs());
-  const Span span(SpanKind::kTakeOff);
+  Span take_off(SpanKind::kTakeOff);
   if (!arguments_.check_only) state_->note_restart(boot_moment());
   AirborneSurroundings surroundings;
   surroundings.host = probe_host();
@@ -154,6 +154,7 @@ Status Flight::compose_and_fly() {
   runtime_ = std::get<std::shared_ptr<InferenceRuntime>>(built_.entries.at(std::string(kInferenceKey)));
   lightglue_ = std::get<std::shared_ptr<LightGlueRuntime>>(built_.entries.at(std::string(kLightGlueKey)));
   SKUA_RETURN_IF_ERROR(index_map());
+  take_off.end();
   ready_ns_ = system_clock().monotonic_ns() - surroundings_.started_ns;
   return arguments_.check_only ? Status() : fly();
 }

@@ -10,13 +10,12 @@
 #include <fstream>
 #include <map>
 #include <mutex>
-#include <sstream>
 #include <thread>
 #include <vector>
 
 #include "child_process.h"
-#include "core/json_strict.h"
 #include "hot_path_counters.h"
+#include "kept_trace.h"
 #include "temp_folder.h"
 #include "verdicts.h"
 
@@ -27,7 +26,11 @@ using namespace std::chrono_literals;
 using skua::test::count_hot_path;
 using skua::test::in_child;
 using skua::test::is_error;
+using skua::test::is_within;
+using skua::test::spans_named;
+using skua::test::spans_of;
 using skua::test::TempFolder;
+using skua::test::trace_events;
 
 class KeptEvents final : public EventSink {
  public:
@@ -45,43 +48,6 @@ class KeptEvents final : public EventSink {
   std::vector<Event> events_;
 };
 
-/// What a reader makes of a file, with its end or without: an array whose elements stand on lines of their
-/// own. The bound on values of our own parser is for untrusted files; a trace may hold more.
-std::vector<Json> parsed(const std::string& text) {
-  std::vector<Json> all;
-  std::istringstream lines(text);
-  std::string line;
-  EXPECT_TRUE(std::getline(lines, line) && line == "[");
-  for (bool has_more = true; has_more && std::getline(lines, line) && line != "]";) {
-    has_more = line.ends_with(',');
-    if (has_more) line.pop_back();
-    auto event = parse_json(line);
-    EXPECT_TRUE(event.ok()) << line;
-    if (event.ok()) all.push_back(*std::move(event));
-  }
-  while (std::getline(lines, line)) EXPECT_EQ(line, "]");
-  return all;
-}
-
-std::vector<Json> named(const std::vector<Json>& all, std::string_view name) {
-  std::vector<Json> found;
-  for (const Json& one : all) {
-    if (one["name"] == name) found.push_back(one);
-  }
-  return found;
-}
-
-std::size_t spans_in(const std::vector<Json>& all) {
-  std::size_t count = 0;
-  for (const Json& one : all) count += one["ph"] == "X" ? 1 : 0;
-  return count;
-}
-
-bool is_within(const Json& inner, const Json& outer) {
-  const double begin = inner["ts"], end = begin + inner["dur"].get<double>(), from = outer["ts"];
-  return inner["tid"] == outer["tid"] && begin >= from && end <= from + outer["dur"].get<double>() + 0.0005;
-}
-
 class TraceTest : public ::testing::Test {
  protected:
   std::unique_ptr<TraceSession> start(std::chrono::milliseconds interval = 1ms) {
@@ -96,7 +62,7 @@ class TraceTest : public ::testing::Test {
     options.interval = interval;
     return TraceSession::start(std::move(options)).value();
   }
-  std::vector<Json> written() const { return parsed(folder_.read("trace.json")); }
+  std::vector<Json> written() const { return trace_events(folder_.read("trace.json")); }
 
   TempFolder folder_;
   KeptEvents events_;
@@ -112,7 +78,8 @@ TEST_F(TraceTest, SpansStandAsTheyRanWithWhatTheyAreAbout) {
   }
   trace->stop();
   const auto all = written();
-  const auto load = named(all, "load_set"), run = named(all, "run"), inner = named(all, "sdk_run");
+  const auto load = spans_named(all, "load_set"), run = spans_named(all, "run"),
+             inner = spans_named(all, "sdk_run");
   ASSERT_TRUE(load.size() == 1 && run.size() == 1 && inner.size() == 1);
   EXPECT_TRUE(is_within(run[0], load[0]) && is_within(inner[0], run[0])) << folder_.read("trace.json");
   EXPECT_FALSE(is_within(load[0], inner[0])) << "control";
@@ -131,12 +98,12 @@ TEST_F(TraceTest, TheFileSaysWhoseItIsAndHowItEnded) {
   { const Span span(SpanKind::kFrame, {{}, {}, 0}); }
   trace->stop();
   const auto all = written();
-  ASSERT_EQ(named(all, "process_name").size(), 1U);
-  EXPECT_EQ(named(all, "process_name")[0]["args"]["name"], "a test");
-  EXPECT_EQ(named(all, "trace_begun").at(0)["args"]["version"], TraceSession::kFormatVersion);
+  ASSERT_EQ(spans_named(all, "process_name").size(), 1U);
+  EXPECT_EQ(spans_named(all, "process_name")[0]["args"]["name"], "a test");
+  EXPECT_EQ(spans_named(all, "trace_begun").at(0)["args"]["version"], TraceSession::kFormatVersion);
   EXPECT_EQ(all.back()["name"], "trace_ended");
   EXPECT_EQ(all.back()["args"], parse_json(R"({"spans":1,"lost":0})").value());
-  EXPECT_EQ(named(all, "frame").at(0)["args"]["frame"], 0);
+  EXPECT_EQ(spans_named(all, "frame").at(0)["args"]["frame"], 0);
   for (const Json& one : all) {
     EXPECT_TRUE(one.contains("ph") && one["pid"] == static_cast<int>(::getpid()) && one.contains("tid"))
         << one;
@@ -153,10 +120,10 @@ TEST_F(TraceTest, EveryThreadHasItsName) {
   }).join();
   trace->stop();
   const auto all = written();
-  const auto names = named(all, "thread_name");
+  const auto names = spans_named(all, "thread_name");
   ASSERT_EQ(names.size(), 2U) << "once for each";
   EXPECT_EQ(names[1]["args"]["name"], "skua-match-1");
-  EXPECT_EQ(names[1]["tid"], named(all, "run").at(0)["tid"]);
+  EXPECT_EQ(names[1]["tid"], spans_named(all, "run").at(0)["tid"]);
   EXPECT_NE(names[0]["tid"], names[1]["tid"]);
 }
 
@@ -166,7 +133,7 @@ TEST_F(TraceTest, OffNothingIsKept) {
   const auto trace = start();
   trace->stop();
   { const Span after(SpanKind::kRun); }
-  EXPECT_EQ(spans_in(written()), 0U);
+  EXPECT_EQ(spans_of(written()).size(), 0U);
 }
 
 TEST_F(TraceTest, TheNextTraceHoldsNothingOfTheLast) {
@@ -174,15 +141,15 @@ TEST_F(TraceTest, TheNextTraceHoldsNothingOfTheLast) {
   { const Span span(SpanKind::kRun); }
   Span across(SpanKind::kWarmUp);
   trace.reset();
-  EXPECT_EQ(spans_in(written()), 1U);
+  EXPECT_EQ(spans_of(written()).size(), 1U);
   trace = start();
   across.end();
   { const Span span(SpanKind::kFrame); }
   trace.reset();
   const auto all = written();
-  EXPECT_EQ(spans_in(all), 1U);
-  EXPECT_EQ(named(all, "frame").size(), 1U);
-  EXPECT_EQ(named(all, "thread_name").size(), 1U) << "told again";
+  EXPECT_EQ(spans_of(all).size(), 1U);
+  EXPECT_EQ(spans_named(all, "frame").size(), 1U);
+  EXPECT_EQ(spans_named(all, "thread_name").size(), 1U) << "told again";
 }
 
 /// Hot path: neither off nor on does a span allocate or lock.
@@ -223,12 +190,12 @@ TEST_F(TraceTest, WhatAFullRingPushesOutIsCountedAndTold) {
   }
   trace->stop();
   const auto all = written();
-  EXPECT_EQ(spans_in(all), TraceSession::kCapacity);
-  EXPECT_EQ(named(all, "run").front()["args"]["frame"], kMore) << "the oldest goes";
+  EXPECT_EQ(spans_of(all).size(), TraceSession::kCapacity);
+  EXPECT_EQ(spans_named(all, "run").front()["args"]["frame"], kMore) << "the oldest goes";
   EXPECT_EQ(trace->counts().written, TraceSession::kCapacity);
   EXPECT_EQ(trace->counts().lost, kMore + 1) << "and the thread's name";
-  ASSERT_EQ(named(all, "spans_lost").size(), 1U);
-  EXPECT_EQ(named(all, "spans_lost")[0]["args"]["count"], kMore + 1);
+  ASSERT_EQ(spans_named(all, "spans_lost").size(), 1U);
+  EXPECT_EQ(spans_named(all, "spans_lost")[0]["args"]["count"], kMore + 1);
   EXPECT_EQ(all.back()["args"]["lost"], kMore + 1);
   const auto told = events_.all();
   ASSERT_EQ(told.size(), 1U);
@@ -283,11 +250,11 @@ TEST_F(TraceTest, HalfABatchOfAFullDiskIsTakenBack) {
   EXPECT_EQ(in_child([&] { return trace_on_a_small_disk(folder_.path() / "trace.json"); }),
             "written 2, lost 1");
   const auto all = written();
-  const auto runs = named(all, "run");
+  const auto runs = spans_named(all, "run");
   ASSERT_EQ(runs.size(), 2U);
   EXPECT_EQ(runs[0]["args"]["model"], "first");
   EXPECT_EQ(runs[1]["args"]["model"], "last");
-  EXPECT_EQ(named(all, "spans_lost").at(0)["args"]["count"], 1);
+  EXPECT_EQ(spans_named(all, "spans_lost").at(0)["args"]["count"], 1);
 }
 
 TEST_F(TraceTest, WhoIsKilledLeavesAFileThatIsReadWithoutItsEnd) {
@@ -305,8 +272,8 @@ TEST_F(TraceTest, WhoIsKilledLeavesAFileThatIsReadWithoutItsEnd) {
             "");
   ASSERT_FALSE(folder_.read("trace.json").ends_with("]\n"));
   const auto all = written();
-  EXPECT_EQ(spans_in(all), 100U);
-  EXPECT_TRUE(named(all, "trace_ended").empty());
+  EXPECT_EQ(spans_of(all).size(), 100U);
+  EXPECT_TRUE(spans_named(all, "trace_ended").empty());
 }
 
 TEST_F(TraceTest, WhateverANetworkIsCalledTheFileIsStrictJson) {
@@ -315,7 +282,7 @@ TEST_F(TraceTest, WhateverANetworkIsCalledTheFileIsStrictJson) {
   for (int byte = 1; byte < 256; ++byte) names.push_back("x" + std::string(1, static_cast<char>(byte)) + "y");
   for (const std::string& name : names) const Span span(SpanKind::kRun, {name, name, 1});
   trace->stop();
-  EXPECT_EQ(named(written(), "run").size(), names.size());
+  EXPECT_EQ(spans_named(written(), "run").size(), names.size());
 }
 
 TEST_F(TraceTest, WhereNoFileCanBeIsRefusedByName) {
@@ -359,7 +326,7 @@ TEST_F(TraceTest, ManyThreadsLoseNothingInSilence) {
   }
   trace->stop();
   const auto counts = trace->counts();
-  EXPECT_EQ(spans_in(written()), counts.written);
+  EXPECT_EQ(spans_of(written()).size(), counts.written);
   // A thread's name that is pushed out counts as well.
   EXPECT_GE(counts.written + counts.lost, static_cast<std::uint64_t>(kThreads * kSpans));
   EXPECT_LE(counts.written + counts.lost, static_cast<std::uint64_t>(kThreads * (kSpans + 1)));
