@@ -32,6 +32,7 @@ TEST(OrtExecution, ComputesAddRelu) {
 
 TEST(OrtExecution, ATraceShowsWhatARunConsistsOf) {
   CompileCase add_relu(add_relu_model()), rows = rows_case();
+  rows.request.build.optimization_profiles = {rows_profile()};
   Loaded fixed = load(add_relu), dynamic = load(rows);
   KeptTrace trace;
   ASSERT_TRUE(is_ok(fixed.execution->run(std::nullopt)));
