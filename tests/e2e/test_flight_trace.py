@@ -72,6 +72,13 @@ def test_a_trace_has_the_load_and_every_frame_with_its_consumers(flight_place, t
     assert trace.ended() == {"spans": len(trace.spans), "lost": 0} and flown.report["trace_spans_lost"] == 0
 
 
+def test_a_check_leaves_the_trace_of_its_load(flight_place, trace_file):
+    flight_place.ok("--check", "--trace", trace_file)
+    trace = Trace(trace_file)
+    check_load(trace)
+    assert trace.ended() == {"spans": len(trace.spans), "lost": 0} and not trace.named("frame")
+
+
 def test_a_disk_that_takes_nothing_costs_no_frame(flight_place):
     flown = flight_place.ok("--duration", 1, "--trace", "/dev/full")
     assert flown.report["positions"] == flown.report["frames"] > 0
