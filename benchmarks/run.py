@@ -218,6 +218,7 @@ def measure_telemetry(run: Run) -> list[str]:
     tree = SysfsTree("jetson_orin_nano_jp6", machine)
     reads = 101_000 if run.is_quick else 10_000_000
     return [run.program("bench_telemetry", "telemetry", "--root", tree.root, "--reads", reads),
+            run.program("bench_trace", "trace", "--batches", 6 if run.is_quick else 101),
             run.program("bench_events", "events", "--rounds", 6 if run.is_quick else 101)]
 
 

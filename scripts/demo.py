@@ -305,27 +305,27 @@ flight:
 
 
 def fly() -> tuple[dict, list[dict]]:
-    """A short flight of skua-flight: its report, and its trace, a frame each."""
+    """A short flight of skua-flight: its report, and a line of each frame."""
     maker = [sys.executable, str(ROOT / "models" / "make_flight.py"), "--out", str(OUT / "flight")]
     subprocess.run([*maker, "--frames", str(FLIGHT_FRAMES)], check=True)
-    report, trace = OUT / "flight-report.json", OUT / "flight-trace.jsonl"
+    report, file = OUT / "flight-report.json", OUT / "flight-frames.jsonl"
     command = [program("skua-flight"), "--config", flight_config(), "--duration", FLIGHT_S, "--report", report,
-               "--trace", trace]
+               "--frame-lines", file]
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise DemoFailure(f"skua-flight: exit status {result.returncode}\n{result.stderr}")
-    return json.loads(report.read_text()), [json.loads(line) for line in trace.read_text().splitlines()]
+    return json.loads(report.read_text()), [json.loads(line) for line in file.read_text().splitlines()]
 
 
 def show_flight() -> None:
     """Where the aircraft thought it was, beside where it was."""
-    report, trace = fly()
+    report, lines = fly()
     truth = {entry["picture"]: entry for entry in json.loads((OUT / "flight" / "truth.json").read_text())}
     print(f"  set {report['set_id']} ready {report['ready_ms'] / 1e3:.1f} s after the start; "
           f"{report['frames']} frames at {report['rate_hz']:g} Hz, {report['missed']} missed, {report['late']} late")
     print("  frame   found on   position, px (sigma)                      true position     error    frame time")
     right = near = 0
-    for line in trace:
+    for line in lines:
         known = truth[line["picture"]]
         if "tile" not in line:
             print(f"  {line['frame']:5}   no result: {line['reason']}")
@@ -338,8 +338,8 @@ def show_flight() -> None:
     for name, stage in report["stages"].items():
         print(f"  {name:9} p50 {stage['p50_ms']:7.2f}  p95 {stage['p95_ms']:7.2f}  max {stage['max_ms']:7.2f} ms   "
               f"{stage.get('backbone', '')}")
-    if len(trace) < FLIGHT_FRAMES // 2 or right < MIN_TILES * len(trace) or near < MIN_POSITIONS * len(trace):
-        raise DemoFailure(f"of {len(trace)} frames {right} are on the right tile and {near} within "
+    if len(lines) < FLIGHT_FRAMES // 2 or right < MIN_TILES * len(lines) or near < MIN_POSITIONS * len(lines):
+        raise DemoFailure(f"of {len(lines)} frames {right} are on the right tile and {near} within "
                           f"{MAX_POSITION_ERROR_PX:g} px")
 
 

@@ -226,7 +226,7 @@ configuration contexts '[{consumer: first, engine: shared}, {consumer: second, e
 fly() {
   local name=$1
   shift
-  "$flight" --config "$out/flight.yaml" --report "$out/$name.report.json" --trace "$out/$name.trace.jsonl" "$@"
+  "$flight" --config "$out/flight.yaml" --report "$out/$name.report.json" --frame-lines "$out/$name.frames.jsonl" "$@"
 }
 # Killed at some point of its start or flight, to be started again, as systemd does.
 killed() {

@@ -70,8 +70,8 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def trace_lines(steps: Steps, name: str) -> list[dict]:
-    file = steps.out / f"{name}.trace.jsonl"
+def frame_lines(steps: Steps, name: str) -> list[dict]:
+    file = steps.out / f"{name}.frames.jsonl"
     return [line for line in map(document, file.read_text().splitlines()) if line] if file.exists() else []
 
 
@@ -96,7 +96,7 @@ def flight(report: Report, minutes: float, warm_up_s: float) -> None:
 def frames(report: Report, flown: dict, warm_up_s: float) -> None:
     """Demo networks alone cannot show that the stack keeps its budgets; where they break one, it does."""
     skipped = int(warm_up_s * flown["rate_hz"])
-    later = [line for line in trace_lines(report.steps, "flight") if line["frame"] >= skipped]
+    later = [line for line in frame_lines(report.steps, "flight") if line["frame"] >= skipped]
     times = [line["ms"]["frame"] for line in later]
     slots = flown["frames"] + flown["missed"] - skipped
     if not times or slots <= 0:

@@ -6,6 +6,7 @@
 #include "cache/plan_header.h"
 #include "cache/safe_file.h"
 #include "cache/sidecar_file.h"
+#include "core/trace.h"
 #include "skua/engine_filename.h"
 
 namespace skua {
@@ -48,6 +49,7 @@ Status check_tuple(const EngineFilenameSchema& name, const EngineExpectation& ex
 /// given memory.
 Status read_into_memory(ReadFile& file, const EngineExpectation& expected, BufferPool& pool, Reading reading,
                         EngineBytes& engine) {
+  const Span span(SpanKind::kReadAndHash);
   const bool is_wanted = expected.record.has_value() && expected.record->size_bytes == engine.size_bytes &&
                          engine.size_bytes > 0;
   if (!is_wanted) {
@@ -168,6 +170,7 @@ std::vector<std::string_view> engine_gate_stages() { return {kStages.begin(), kS
 
 Result<VerifiedEngine> EngineGate::admit(Folder& folder, const EngineExpectation& expected, BufferPool& pool,
                                          Reading reading) {
+  Span span(SpanKind::kEngineGate, {expected.record ? expected.record->model : expected.file});
   const auto read = [&](ReadFile& file, EngineBytes& engine) {
     return read_into_memory(file, expected, pool, reading, engine);
   };

@@ -9,6 +9,7 @@
 #include "cache/utc_text.h"
 #include "core/hash.h"
 #include "core/text.h"
+#include "core/trace.h"
 
 namespace skua {
 namespace {
@@ -41,6 +42,7 @@ Result<std::unique_ptr<Folder>> open_set(FileSystem& files, const fs::path& set_
 /// Stage 1. A signature that is there is judged, also where unsigned sets are allowed; nothing: there is
 /// none, and the policy allows that.
 Result<std::optional<JudgedSignature>> check_signature(Folder& folder, const GatePolicy& policy) {
+  const Span span(SpanKind::kSignature);
   using Judged = std::optional<JudgedSignature>;
   const Result<FileInfo> there = folder.info(kSignatureName);
   if (there.ok()) {
@@ -190,6 +192,7 @@ Status check_total(const Manifest& manifest, std::uint64_t limit_bytes, const st
 
 /// Stage 6.
 Status check_files(Folder& folder, const Manifest& manifest, std::uint64_t limit_bytes) {
+  const Span span(SpanKind::kFileList);
   SKUA_RETURN_IF_ERROR(check_unlisted(folder, "", manifest));
   for (const ManifestFile& listed : manifest.files) SKUA_RETURN_IF_ERROR(check_listed(folder, listed));
   return check_total(manifest, limit_bytes, folder.path().string());
@@ -204,6 +207,7 @@ Error current_malformed(const std::string& where) {
 /// Stages 2 and 3.
 Result<AdmittedSet> read_set(std::unique_ptr<Folder> folder, const std::string& set_name,
                              const std::optional<JudgedSignature>& judged) {
+  const Span span(SpanKind::kManifest);
   SKUA_RETURN_IF_ERROR(check_safe_folder(*folder));
   SKUA_ASSIGN_OR_RETURN(const std::string text, read_manifest(*folder));
   AdmittedSet set;

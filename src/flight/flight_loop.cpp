@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <new>
 
+#include "core/trace.h"
+
 namespace skua::flight {
 namespace {
 
@@ -37,6 +39,7 @@ FlightLoop::FlightLoop(const LoopParts& parts, const FrameFormat& format, const 
 
 /// The picture of a slot, before it is due where there is time.
 Status FlightLoop::acquire(std::uint64_t slot) noexcept {
+  Span span(SpanKind::kAcquire, {{}, {}, slot});
   const std::int64_t start_ns = now_ns();
   Status read;
   try {
@@ -45,6 +48,7 @@ Status FlightLoop::acquire(std::uint64_t slot) noexcept {
     read = Error{ErrorCode::kOutOfMemory, Reason::kOutOfMemory, 0, {}};
   }
   acquire_ns_ = now_ns() - start_ns;
+  if (!read.ok()) span.failed(read.error().reason);
   return read;
 }
 
@@ -85,10 +89,10 @@ void FlightLoop::account(const FrameResult& result) noexcept {
   progress_.missed.store(schedule_.missed_count(), std::memory_order_relaxed);
   memory_.sample(result.frame);
   if (!result.has_position()) post_dropped(result);
-  if (parts_.trace != nullptr) {
+  if (parts_.lines != nullptr) {
     const std::string_view tile =
         result.has_position() ? parts_.tiles->tile(result.tile).name : std::string_view();
-    parts_.trace->write(result, parts_.frames->name(result.frame), tile);
+    parts_.lines->write(result, parts_.frames->name(result.frame), tile);
   }
   parts_.supervisor->alive(now_ns());
 }
@@ -97,6 +101,11 @@ void FlightLoop::account(const FrameResult& result) noexcept {
 /// with the first ones: the last slot lasts until it is flown.
 std::int64_t FlightLoop::begin_ns(bool repeats) const noexcept {
   return repeats ? now_ns() : std::min(now_ns(), schedule_.due_ns(parts_.frames->size()) - 1);
+}
+
+bool FlightLoop::wait_due(std::uint64_t slot) noexcept {
+  const Span span(SpanKind::kWaitDue, {{}, {}, slot});
+  return parts_.signals->sleep_until(schedule_.due_ns());
 }
 
 FlightEnd FlightLoop::run(std::optional<std::int64_t> duration_ns) noexcept {
@@ -109,7 +118,7 @@ FlightEnd FlightLoop::run(std::optional<std::int64_t> duration_ns) noexcept {
     if (duration_ns && schedule_.due_ns() >= start_ns + *duration_ns) return FlightEnd::kDuration;
     if (!duration_ns && wanted >= parts_.frames->size()) return FlightEnd::kFrames;
     Status picture = acquire(wanted);
-    if (!parts_.signals->sleep_until(schedule_.due_ns())) return FlightEnd::kSignal;
+    if (!wait_due(wanted)) return FlightEnd::kSignal;
     const std::uint64_t slot = schedule_.begin(begin_ns(duration_ns.has_value()));
     const FrameResult result = work_up(slot, wanted, picture);
     schedule_.end();

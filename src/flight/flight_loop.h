@@ -6,13 +6,13 @@
 #include <optional>
 
 #include "flight/flight_statistics.h"
+#include "flight/frame_lines_writer.h"
 #include "flight/frame_pipeline.h"
 #include "flight/frame_schedule.h"
 #include "flight/frame_source.h"
 #include "flight/memory_watch.h"
 #include "flight/signal_watcher.h"
 #include "flight/supervisor.h"
-#include "flight/trace_writer.h"
 #include "skua/ports.h"
 
 namespace skua::flight {
@@ -35,7 +35,7 @@ struct LoopParts {
   const SignalWatcher* signals = nullptr;
   Supervisor* supervisor = nullptr;
   EventSink* events = nullptr;
-  TraceWriter* trace = nullptr;  ///< null: none
+  FrameLinesWriter* lines = nullptr;  ///< null: none
 };
 
 /// The picture size that the loop demands of every frame.
@@ -70,6 +70,7 @@ class FlightLoop {
  private:
   Status acquire(std::uint64_t slot) noexcept;
   FrameResult work_up(std::uint64_t slot, std::uint64_t acquired, Status& picture) noexcept;
+  bool wait_due(std::uint64_t slot) noexcept;
   std::int64_t begin_ns(bool repeats) const noexcept;
   void account(const FrameResult& result) noexcept;
   void post_dropped(const FrameResult& result) noexcept;

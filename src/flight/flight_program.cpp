@@ -8,6 +8,7 @@
 #include "bootstrap/event_setup.h"
 #include "bootstrap/flight_state.h"
 #include "core/host_probe.h"
+#include "core/trace_session.h"
 #include "flight/flight_report.h"
 #include "flight/last_words.h"
 #include "flight/tile_map.h"
@@ -49,6 +50,7 @@ class Flight {
   Status compose_and_fly();
   Status check_consumers() const;
   Status open_inputs();
+  Status open_outputs();
   Status compose();
   Status tell_nothing_to_fly();
   Status index_map();
@@ -67,9 +69,10 @@ class Flight {
   AirborneConfig config_;
   FlightSettings settings_;
   std::unique_ptr<EventPipeline> events_;
+  std::unique_ptr<TraceSession> trace_;
   std::optional<FlightState> state_;
   std::optional<FrameSource> frames_;
-  std::optional<TraceWriter> trace_;
+  std::optional<FrameLinesWriter> lines_;
   TileMap map_;
   PreConstruction built_;
   std::shared_ptr<InferenceRuntime> runtime_;
@@ -139,6 +142,7 @@ Status Flight::tell_nothing_to_fly() {
 Status Flight::compose_and_fly() {
   if (!config_.uses_inference()) return tell_nothing_to_fly();
   SKUA_RETURN_IF_ERROR(open_inputs());
+  Span take_off(SpanKind::kTakeOff);
   if (!arguments_.check_only) state_->note_restart(boot_moment());
   AirborneSurroundings surroundings;
   surroundings.host = probe_host();
@@ -150,6 +154,7 @@ Status Flight::compose_and_fly() {
   runtime_ = std::get<std::shared_ptr<InferenceRuntime>>(built_.entries.at(std::string(kInferenceKey)));
   lightglue_ = std::get<std::shared_ptr<LightGlueRuntime>>(built_.entries.at(std::string(kLightGlueKey)));
   SKUA_RETURN_IF_ERROR(index_map());
+  take_off.end();
   ready_ns_ = system_clock().monotonic_ns() - surroundings_.started_ns;
   return arguments_.check_only ? Status() : fly();
 }
@@ -179,10 +184,21 @@ Status Flight::open_inputs() {
   SKUA_ASSIGN_OR_RETURN(FrameSource frames, FrameSource::open(settings_.frames));
   frames_.emplace(std::move(frames));
   SKUA_ASSIGN_OR_RETURN(map_, read_tile_map(settings_.map));
+  return open_outputs();
+}
+
+Status Flight::open_outputs() {
   SKUA_RETURN_IF_ERROR(check_report_folder(arguments_.report));
-  if (arguments_.trace.empty()) return {};
-  SKUA_ASSIGN_OR_RETURN(TraceWriter trace, TraceWriter::open(arguments_.trace));
-  trace_.emplace(std::move(trace));
+  if (!arguments_.trace.empty()) {
+    TraceOptions options;
+    options.file = arguments_.trace;
+    options.process = "skua-flight";
+    options.events = events_.get();
+    SKUA_ASSIGN_OR_RETURN(trace_, TraceSession::start(std::move(options)));
+  }
+  if (arguments_.frame_lines.empty()) return {};
+  SKUA_ASSIGN_OR_RETURN(FrameLinesWriter lines, FrameLinesWriter::open(arguments_.frame_lines));
+  lines_.emplace(std::move(lines));
   return {};
 }
 
@@ -198,6 +214,7 @@ Result<const EngineHandle*> named_engine(const EngineSet& set, std::string_view 
 }
 
 Status Flight::compose() {
+  const Span span(SpanKind::kCompose);
   const EngineSet& set = built_.engines;
   const std::size_t most = settings_.candidates;
   const std::array<ConsumerFactory, 4> factories{
@@ -242,6 +259,7 @@ Status Flight::index_map() {
                        "x" + std::to_string(matcher.height()) + ", what " + settings_.features_model +
                        " takes: cut the map anew");
   }
+  const Span span(SpanKind::kIndexMap);
   channels_ = std::max(consumers_.vpr->channels(), matcher.channels());
   SKUA_ASSIGN_OR_RETURN(TileIndex tiles, TileIndex::build(map_, *consumers_.vpr, *consumers_.matcher,
                                                           channels_, consumers_.adhop != nullptr,
@@ -255,7 +273,7 @@ Status Flight::fly() {
   SKUA_ASSIGN_OR_RETURN(FramePipeline pipeline, FramePipeline::create(consumers_, *tiles_, *runtime_,
                                                                       settings_, &signals_.requested()));
   const LoopParts parts{
-      &pipeline, &*frames_, &*tiles_, &signals_, &supervisor_, events_.get(), trace_ ? &*trace_ : nullptr};
+      &pipeline, &*frames_, &*tiles_, &signals_, &supervisor_, events_.get(), lines_ ? &*lines_ : nullptr};
   const FrameFormat format{consumers_.matcher->width(), consumers_.matcher->height(), channels_};
   const auto loop = std::make_unique<FlightLoop>(parts, format, settings_);  // its histograms are large
   phase_ = state_->phase_for(set_id);
@@ -293,7 +311,9 @@ Status Flight::finish(const FlightLoop& loop, FlightEnd end) {
   if (end != FlightEnd::kDeviceLost) state_->end();
   FlownFlight flown{built_, *runtime_, *lightglue_,  settings_, config_.inference.lightglue_model,
                     loop,   phase_,    start_count_, end};
-  flown.trace_lines_lost = trace_ ? trace_->lost() : 0;
+  flown.frame_lines_lost = lines_ ? lines_->lost() : 0;
+  if (trace_) trace_->stop();
+  flown.trace_spans_lost = trace_ ? trace_->counts().lost : 0;
   flown.ready_ns = ready_ns_;
   Status reported =
       arguments_.report.empty() ? Status() : write_report(arguments_.report, report_text(flown));

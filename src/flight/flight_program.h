@@ -16,8 +16,8 @@ struct FlightArguments {
   std::filesystem::path config;
   std::filesystem::path frames;  ///< empty: flight.frames of the configuration
   std::optional<double> duration_s;
-  std::filesystem::path report, trace;  ///< empty: none
-  bool check_only = false;              ///< compose everything, fly nothing
+  std::filesystem::path report, frame_lines, trace;  ///< empty: none
+  bool check_only = false;                           ///< compose everything, fly nothing
 };
 
 /// What the process was started with.

@@ -127,7 +127,8 @@ std::string report_text(const FlownFlight& flight) {
   report["no_result"] = failures_of(statistics);
   report["late"] = flight.loop.late_count();
   report["missed"] = flight.loop.missed_count();
-  report["trace_lines_lost"] = flight.trace_lines_lost;
+  report["frame_lines_lost"] = flight.frame_lines_lost;
+  report["trace_spans_lost"] = flight.trace_spans_lost;
   report["throttled"] = statistics.throttled();
   report["refined"] = statistics.refined();
   report["stages"] = stages_of(flight);

@@ -22,7 +22,7 @@ struct FlownFlight {
   FlightPhase phase;
   int start_count;
   FlightEnd end;
-  std::uint64_t trace_lines_lost = 0;
+  std::uint64_t frame_lines_lost = 0, trace_spans_lost = 0;
   std::int64_t ready_ns = 0;  ///< from the program's start to engines warm and consumers composed
 };
 

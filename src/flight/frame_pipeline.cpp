@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/trace.h"
+
 namespace skua::flight {
 namespace {
 
@@ -52,6 +54,7 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
   FrameResult result;
   result.frame = options.frame.value_or(0);
   result.is_throttled = runtime_->thermal_state().thermal_throttle_active;
+  Span span(SpanKind::kFrame, {{}, {}, result.frame});
   result.covariance = result.is_throttled ? CovarianceMode::kJacobian : CovarianceMode::kMarginals;
   const std::int64_t start_ns = clock_->monotonic_ns();
   const bool is_done = describe(image, options, result).ok() && go_on(result).ok() &&
@@ -59,6 +62,7 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
                        go_on(result).ok() && locate(image, options, result).ok();
   const std::int64_t end_ns = clock_->monotonic_ns();
   if (is_done && result.has_position()) judge_time(end_ns, options, result);
+  span.failed(result.reason);
   result.took(Stage::kFrame) = end_ns - start_ns;
   std::int64_t inference_ns = 0;
   for (const Stage stage : {Stage::kVpr, Stage::kFeatures, Stage::kRerank, Stage::kMatch, Stage::kAdhop})
@@ -85,12 +89,15 @@ void FramePipeline::judge_time(std::int64_t end_ns, const InferOptions& options,
 /// C2, and C3's features, which C2.5 needs already.
 Status FramePipeline::describe(const Image& image, const InferOptions& options,
                                FrameResult& result) noexcept {
+  Span vpr(SpanKind::kVpr);
   Status embedded = consumers_.vpr->embed(image, descriptor_, options);
   result.took(Stage::kVpr) = consumers_.vpr->last_inference_ns();
   SKUA_RETURN_IF_ERROR(failed_in(Stage::kVpr, std::move(embedded), result));
   nearest_.resize(settings_.candidates);  // within its capacity
   nearest_.resize(tiles_->nearest(descriptor_, nearest_, similarity_));
+  vpr.end();
   SKUA_RETURN_IF_ERROR(go_on(result));
+  const Span features(SpanKind::kFeatures);
   Status extracted = consumers_.matcher->extract(image, features_, options);
   result.took(Stage::kFeatures) = consumers_.matcher->last_extract_ns();
   SKUA_RETURN_IF_ERROR(failed_in(Stage::kFeatures, std::move(extracted), result));
@@ -101,6 +108,7 @@ Status FramePipeline::describe(const Image& image, const InferOptions& options,
 
 /// C2.5: the candidates by how many keypoints they share with the frame, the best K.
 Status FramePipeline::rerank(const InferOptions& options, FrameResult& result) noexcept {
+  const Span span(SpanKind::kRerank);
   const std::size_t k = result.is_throttled ? settings_.matches_throttled : settings_.matches;
   for (std::size_t i = 0; i < nearest_.size(); ++i) sets_[i] = tiles_->features(nearest_[i]);
   const auto best = consumers_.rerank->best(features_.view(), {sets_.data(), nearest_.size()},
@@ -115,6 +123,7 @@ Status FramePipeline::rerank(const InferOptions& options, FrameResult& result) n
 
 /// C3 over the chosen tiles. A pair that failed is dropped; all of them: no result.
 Status FramePipeline::match(const InferOptions& options, FrameResult& result) noexcept {
+  const Span span(SpanKind::kMatch);
   for (std::size_t i = 0; i < chosen_.size(); ++i) sets_[i] = tiles_->features(chosen_[i]);
   Status ran = consumers_.matcher->match(features_.view(), {sets_.data(), chosen_.size()}, options);
   result.took(Stage::kMatch) = consumers_.matcher->pairs().last_inference_ns();
@@ -170,6 +179,7 @@ void FramePipeline::refine(const Image& image, const InferOptions& options, Fram
   const bool is_allowed = last_adhop_ns_ == 0 || static_cast<double>(now_ns - last_adhop_ns_) >=
                                                      settings_.adhop_min_period_s * kNsPerSecond;
   if (consumers_.adhop == nullptr || !is_poor || !is_allowed) return;
+  const Span span(SpanKind::kAdhop);
   last_adhop_ns_ = now_ns;
   Status status;
   result.is_refined = consumers_.adhop->refine(image, tiles_->picture(result.tile), fit.map, status, options);
@@ -183,8 +193,10 @@ void FramePipeline::refine(const Image& image, const InferOptions& options, Fram
 Status FramePipeline::locate(const Image& image, const InferOptions& options, FrameResult& result) noexcept {
   const std::int64_t start_ns = clock_->monotonic_ns();
   HomographyFit fit;
+  Span span(SpanKind::kSolve);
   if (!solve_best(result, fit)) return failed_in(Stage::kSolve, no_position(), result);
   result.took(Stage::kSolve) = clock_->monotonic_ns() - start_ns;
+  span.end();
   refine(image, options, result, fit);
   const Point centre{(image.width - 1) / 2.0, (image.height - 1) / 2.0};
   const Point on_tile = map_point(fit.map, centre);

@@ -29,7 +29,8 @@ void add_options(CLI::App& app, FlightArguments& arguments) {
   app.add_option("--duration", arguments.duration_s, "seconds to fly; frames begin again at their end")
       ->check(CLI::Range(0.001, 1e6));
   app.add_option("--report", arguments.report, "write what the flight adds up to, as JSON");
-  app.add_option("--trace", arguments.trace, "write one JSON line per frame");
+  app.add_option("--frame-lines", arguments.frame_lines, "write one JSON line per frame");
+  app.add_option("--trace", arguments.trace, "write take-off and frames as a trace that Perfetto opens");
   app.add_flag("--check", arguments.check_only,
                "verify, load and compose everything, then end without flying");
 }

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "core/trace.h"
+
 namespace skua {
 namespace {
 
@@ -105,6 +107,7 @@ Status compare_outputs(const EngineRecord& record, const Execution& execution, c
 
 /// Runs the golden inputs on one lane.
 Status prove(const EngineRecord& record, ExecutionSlot& slot, const GoldenVectors& golden) {
+  const Span span(SpanKind::kGoldenCheck, {record.model, slot.lane->consumer});
   SKUA_RETURN_IF_ERROR(feed_golden(record, *slot.execution, golden));
   Status ran = slot.execution->run(std::nullopt);
   if (!ran.ok()) {
@@ -210,12 +213,16 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
   }
 
   const std::int64_t start_ns = clock.monotonic_ns();
+  Span deserialise(SpanKind::kDeserialise, {engine->record.model});
   SKUA_ASSIGN_OR_RETURN(engine->loaded, steps.deserialize(std::move(verified)));
+  deserialise.end();
   engine->report = engine->loaded->report();
   SKUA_RETURN_IF_ERROR(check_contract(engine->record, engine->report));
+  Span place(SpanKind::kPlaceLanes, {engine->record.model});
   for (const auto& lane : lanes) {
     SKUA_ASSIGN_OR_RETURN([[maybe_unused]] ExecutionSlot * slot, add_slot(runtime, *engine, lane));
   }
+  place.end();
   const std::int64_t placed_ns = clock.monotonic_ns();
   for (const auto& slot : engine->slots) SKUA_RETURN_IF_ERROR(prove(engine->record, *slot, golden));
   times.deserialize_ns = placed_ns - start_ns;
@@ -224,6 +231,7 @@ Result<std::shared_ptr<EngineState>> admit_engine(RuntimeState& runtime, const A
 }
 
 Result<std::int64_t> warm_up(const RuntimeState& runtime, const EngineRecord& record, ExecutionSlot& slot) {
+  const Span span(SpanKind::kWarmUp, {record.model, slot.lane->consumer});
   const Clock& clock = *runtime.environment.clock;
   const std::int64_t start_ns = clock.monotonic_ns();
   if (Status warmed = slot.execution->warm_up(record); !warmed.ok()) {

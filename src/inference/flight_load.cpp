@@ -8,6 +8,7 @@
 #include "cache/set_files.h"
 #include "cache/set_gate.h"
 #include "cache/set_signature.h"
+#include "core/trace.h"
 #include "inference/load_events.h"
 #include "inference/set_loader.h"
 
@@ -95,12 +96,14 @@ Status check_policy(const RuntimeState& runtime, const GatePolicy& policy) {
 
 Result<AdmittedSet> admit_whole_set(const RuntimeState& runtime, const std::filesystem::path& set_dir,
                                     const GatePolicy& policy) {
+  const Span span(SpanKind::kSetGate);
   SKUA_RETURN_IF_ERROR(check_policy(runtime, policy));
   SKUA_ASSIGN_OR_RETURN(AdmittedSet set,
                         admit_set(posix_file_system(), set_dir, policy, *runtime.environment.clock));
   if (set.is_unsigned) report_unsigned(runtime, set.manifest.set_id);
   if (set.is_expired) report_expired(runtime, set.manifest);
   SKUA_RETURN_IF_ERROR(check_set_matches(runtime, set.manifest));
+  const Span files(SpanKind::kListedFiles);
   SKUA_RETURN_IF_ERROR(verify_listed_files(set));
   return set;
 }
@@ -151,6 +154,7 @@ Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, cons
                                                      bool uses_gpu, const EngineCacheEntry& entry) {
   SKUA_RETURN_IF_ERROR(check_not_sealed(runtime));
   const std::string file = entry.engine_path.filename().string();
+  const Span span(SpanKind::kLoadEngine, {file});
   EngineLoadTimes times;
   const auto load = [&]() -> Result<std::shared_ptr<EngineState>> {
     SKUA_ASSIGN_OR_RETURN(auto folder, posix_file_system().open_folder(entry.engine_path.parent_path()));
@@ -194,11 +198,15 @@ Result<std::shared_ptr<EngineState>> find_in_flight_set(RuntimeState& runtime,
 
 Result<LoadedSet> load_set(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
                            const std::filesystem::path& set_dir, const GatePolicy& policy) {
+  Span span(SpanKind::kLoadSet);
   SKUA_RETURN_IF_ERROR(check_may_load(runtime));
   const Clock& clock = *runtime.environment.clock;
   const std::int64_t start_ns = clock.monotonic_ns();
   auto loaded = load_admitted(runtime, steps, uses_gpu, set_dir, policy);
-  if (!loaded.ok()) return std::move(loaded).error();
+  if (!loaded.ok()) {
+    span.failed(loaded.error().reason);
+    return std::move(loaded).error();
+  }
   loaded->total_ns = clock.monotonic_ns() - start_ns;
   {
     const std::lock_guard lock(runtime.table_mutex);

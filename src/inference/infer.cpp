@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/trace.h"
 #include "inference/frame_events.h"
 #include "inference/runtime_state.h"
 #include "inference/slot_access.h"
@@ -67,6 +68,7 @@ Status check_apart(const EngineRecord& record, const Execution& execution, const
 }
 
 Status copy_inputs(const EngineRecord& record, Execution& execution, const TensorMap& inputs) {
+  const Span span(SpanKind::kCopyIn);
   for (std::size_t i = 0; i < record.inputs.size(); ++i) {
     const TensorView& source = inputs.find(record.inputs[i].name)->view();
     if (execution.input(i).shape != source.shape)
@@ -80,6 +82,7 @@ Status copy_inputs(const EngineRecord& record, Execution& execution, const Tenso
 }
 
 Result<TensorMap> copy_outputs(const EngineRecord& record, const Execution& execution) {
+  const Span span(SpanKind::kCopyOut);
   TensorMap outputs;
   for (std::size_t i = 0; i < record.outputs.size(); ++i) {
     const TensorView source = execution.output(i);
@@ -114,6 +117,7 @@ Result<TensorMap> InferenceRuntime::infer(const EngineHandle& handle, const Tens
                                           const InferOptions& options) {
   SKUA_RETURN_IF_ERROR(check_handle(*state_, handle.state_.get()));
   EngineState& engine = *handle.state_;
+  const Span span(SpanKind::kInfer, {engine.record.model, {}, options.frame.value_or(kNoFrame)});
   SKUA_RETURN_IF_ERROR(check_inputs(engine.record, inputs));
   const auto lane = options.lane != nullptr ? options.lane->state_ : default_lane(*state_);
   SKUA_ASSIGN_OR_RETURN(ExecutionSlot* const slot, slot_for(*state_, engine, lane));

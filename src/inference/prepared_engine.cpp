@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/trace.h"
 #include "inference/engine_folder.h"
 
 namespace skua {
@@ -16,6 +17,7 @@ PreparedEngine prepare_engine(Result<VerifiedEngine> engine, Folder& golden, con
                               std::int64_t start_ns) {
   Result<GoldenVectors> vectors = GoldenVectors();
   if (engine.ok()) {
+    const Span span(SpanKind::kGoldenFile);
     BufferPool pool(0);
     vectors = read_golden(golden, engine->record().golden, pool);
   }

@@ -74,6 +74,15 @@ bool is_past(const InferOptions& options, const Clock& clock) noexcept {
   return options.deadline_ns.has_value() && clock.monotonic_ns() > *options.deadline_ns;
 }
 
+Status run_in_time(EngineState& engine, ExecutionSlot& slot, const InferOptions& options,
+                   const Clock& clock) noexcept {
+  if (!is_usable(engine)) return bare_error(Reason::kEngineReleased);
+  if (is_past(options, clock)) return bare_error(Reason::kDeadlineMissed);
+  Status status = slot.execution->run(options.deadline_ns);
+  if (status.ok() && is_past(options, clock)) return bare_error(Reason::kDeadlineMissed);
+  return status;
+}
+
 }  // namespace
 
 bool is_usable(const EngineState& engine) noexcept {
@@ -83,13 +92,11 @@ bool is_usable(const EngineState& engine) noexcept {
 
 Status run_slot(EngineState& engine, ExecutionSlot& slot, const InferOptions& options,
                 const Clock& clock) noexcept {
+  Span span(SpanKind::kRun, {engine.record.model, slot.lane->consumer, options.frame.value_or(kNoFrame)});
   slot.has_result = false;
-  if (!is_usable(engine)) return bare_error(Reason::kEngineReleased);
-  if (is_past(options, clock)) return bare_error(Reason::kDeadlineMissed);
-  Status status = slot.execution->run(options.deadline_ns);
-  if (!status.ok()) return status;
-  if (is_past(options, clock)) return bare_error(Reason::kDeadlineMissed);
-  slot.has_result = true;
+  Status status = run_in_time(engine, slot, options, clock);
+  slot.has_result = status.ok();
+  if (!status.ok()) span.failed(status.error().reason);
   return status;
 }
 

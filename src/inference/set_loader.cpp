@@ -1,7 +1,11 @@
 #include "inference/set_loader.h"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstdio>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -9,6 +13,7 @@
 #include "cache/safe_file.h"
 #include "cache/set_files.h"
 #include "core/parallel.h"
+#include "core/trace.h"
 #include "inference/load_events.h"
 
 namespace skua {
@@ -46,6 +51,14 @@ std::uint64_t largest_bytes(const Manifest& manifest) noexcept {
   for (const ManifestArtifact& artifact : manifest.artifacts)
     largest = std::max(largest, artifact.engine.size_bytes);
   return largest;
+}
+
+/// For a debugger, and the threads of a trace. Worker 0 is the caller.
+void name_loader(std::size_t worker) noexcept {
+  if (worker == 0) return;
+  std::array<char, 16> name{};  // the longest that Linux takes
+  std::snprintf(name.data(), name.size(), "skua-load-%u", static_cast<unsigned>(worker % 1000));
+  ::pthread_setname_np(::pthread_self(), name.data());
 }
 
 /// The state of one flight-set load. `step` may run on several threads at once, with different indices.
@@ -99,10 +112,14 @@ class SetLoader {
   }
 
   void run() {
-    for_each_index(slots_.size(), workers_, [this](std::size_t, std::size_t index) { step(index); });
+    for_each_index(slots_.size(), workers_, [this](std::size_t worker, std::size_t index) {
+      name_loader(worker);
+      step(index);
+    });
     if (first_refused_.load() < slots_.size()) return;
     std::vector<WarmUp> tasks = warm_ups();
-    for_each_index(tasks.size(), workers_, [&](std::size_t, std::size_t task) {
+    for_each_index(tasks.size(), workers_, [&](std::size_t worker, std::size_t task) {
+      name_loader(worker);
       tasks[task].took_ns = warm_up(runtime_, record_of(tasks[task].index), *tasks[task].lane);
     });
     for (WarmUp& task : tasks) settle(task);
@@ -178,11 +195,13 @@ class SetLoader {
 
   void step(std::size_t index) {
     const ManifestArtifact& artifact = set_.manifest.artifacts[index];
+    Span span(SpanKind::kLoadEngine, {artifact.name});
     Slot& slot = slots_[index];
     slot.times.model = artifact.name;
     slot.times.size_bytes = artifact.engine.size_bytes;
     auto engine = judge(index, slot.times);
     if (!engine.ok()) {
+      span.failed(engine.error().reason);
       refuse(index, std::move(engine).error());
       return;
     }

@@ -33,13 +33,13 @@ class Tardy(FlightDataRecorder):
 class _Slow(FlightDataRecorder):
     """Stands still in its first record of a failed frame, and writes how many frames were flown meanwhile."""
 
-    def __init__(self, file: str, trace: str, told: str) -> None:
+    def __init__(self, file: str, lines: str, told: str) -> None:
         super().__init__(file)
-        self._trace, self._told = pathlib.Path(trace), pathlib.Path(told)
+        self._lines, self._told = pathlib.Path(lines), pathlib.Path(told)
         self._is_told = False
 
     def _frames(self) -> int:
-        return self._trace.read_text("ascii").count("\n")
+        return self._lines.read_text("ascii").count("\n")
 
     def enqueue(self, record: Any) -> None:
         super().enqueue(record)

@@ -54,13 +54,14 @@ def demo_networks(models):
 
 
 class Flown:
-    """What a flight left: exit status, log records, stderr, report and trace."""
+    """What a flight left: exit status, log records, stderr, report and frame lines."""
 
     def __init__(self, status, stdout, stderr, place):
         self.status, self.stdout, self.stderr = status, stdout, stderr
         self.log = [json.loads(line) for line in stdout.splitlines()]
         self.report = json.loads(place.report.read_text()) if place.report.exists() else None
-        self.trace = [json.loads(line) for line in place.trace.read_text().splitlines()] if place.trace.exists() else []
+        text = place.frame_lines.read_text() if place.frame_lines.exists() else ""
+        self.lines = [json.loads(line) for line in text.splitlines()]
 
     def told(self, kind):
         return [record for record in self.log if record["kind"] == kind]
@@ -81,7 +82,7 @@ class FlightPlace:
         self.state, self.recorder = self.folder / "state", self.folder / "recorder"
         self.state.mkdir(exist_ok=True)
         self.recorder.mkdir(exist_ok=True)
-        self.report, self.trace = self.folder / "report.json", self.folder / "trace.jsonl"
+        self.report, self.frame_lines = self.folder / "report.json", self.folder / "frames.jsonl"
         self.flight_block = {"map": self.map, "frames": self.frames, "vpr_model": "demo_vpr",
                              "features_model": "demo_features",
                              "deadline_ms": 5000}  # what is judged is the answer, also on a busy machine
@@ -116,15 +117,15 @@ class FlightPlace:
         return path
 
     def command(self, *args):
-        return [*self.interpreter, str(self.program), "--config", str(self.config()), "--report", str(self.report), "--trace", str(self.trace),
-                *map(str, args)]
+        return [*self.interpreter, str(self.program), "--config", str(self.config()), "--report", str(self.report),
+                "--frame-lines", str(self.frame_lines), *map(str, args)]
 
     def environment(self, more=None):
         own = flight_programs.python_environment(self.package) if self.is_python else {}
         return {**programs.environment(self.home), **own, **(more or {})}
 
     def start(self, *args, prefix=(), env=None):
-        for old in (self.report, self.trace):
+        for old in (self.report, self.frame_lines):
             old.unlink(missing_ok=True)
         return subprocess.Popen([*map(str, prefix), *self.command(*args)], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True, env=self.environment(env), stdin=subprocess.DEVNULL)
@@ -157,9 +158,9 @@ class FlightPlace:
             return flown.told("c7.flight_begun")[0]["kv"]
         return {key: flown.report[key] for key in ("set_id", "runtime", "phase", "start_count")}
 
-    def errors(self, trace):
+    def errors(self, lines):
         """Of every frame with a position: whether the tile is right, and how far the position is off, in pixels."""
-        found = [line for line in trace if "tile" in line]
+        found = [line for line in lines if "tile" in line]
         right = [line["tile"] == self.truth[line["picture"]]["tile"] for line in found]
         off = [float(np.hypot(line["x"] - self.truth[line["picture"]]["x"],
                               line["y"] - self.truth[line["picture"]]["y"])) for line in found]

@@ -1,6 +1,6 @@
 """An airborne program in Python: what skua-flight is in C++, as the flight stack has it.
 
-    python python_flight.py --config FILE [--frames DIR] [--duration S] [--report FILE] [--trace FILE] [--check]
+    python python_flight.py --config FILE [--frames DIR] [--duration S] [--report FILE] [--frame-lines FILE] [--check]
 
 `import skua` builds the runtime, loads the set and keeps the record of the flight; everything else is the stack's: the
 consumers of tests/stack, and the frame loop of python_frames.py. The configuration is JSON, which YAML contains. Component
@@ -66,7 +66,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--frames", type=pathlib.Path)
     parser.add_argument("--duration", type=float)
     parser.add_argument("--report", type=pathlib.Path)
-    parser.add_argument("--trace", type=pathlib.Path)
+    parser.add_argument("--frame-lines", type=pathlib.Path)
     parser.add_argument("--check", action="store_true")
     return parser.parse_args()
 
@@ -155,7 +155,7 @@ def fly(arguments: argparse.Namespace, signals: Signals, on_frame: FrameHook) ->
             "engines": [{"model": times.model, "golden_ms": times.golden_ns / 1e6} for times in built.engines.times]}
     signals.is_flying = True
     told["start_count"] = built.flight.begin(built.set_id)
-    loop = python_frames.FlightLoop(pipeline, settings, signals, arguments.trace, on_frame)
+    loop = python_frames.FlightLoop(pipeline, settings, signals, arguments.frame_lines, on_frame)
     try:
         told["cause"] = loop.run(arguments.duration)
     finally:  # whichever way it ends, what was told of it is waited for

@@ -145,7 +145,7 @@ class FlightLoop:
     pipeline: FramePipeline
     settings: Settings
     signals: Any
-    trace: pathlib.Path | None
+    frame_lines: pathlib.Path | None
     on_frame: Callable[[int], None]
     lines: list[dict[str, Any]] = field(default_factory=list)
     late: int = 0
@@ -156,7 +156,9 @@ class FlightLoop:
         self._files = sorted(path for path in self.settings.frames.iterdir() if path.suffix in (".jpg", ".jpeg", ".png"))
         self._start_ns = time.monotonic_ns() + LEAD_NS
         with contextlib.ExitStack() as stack:
-            trace = stack.enter_context(self.trace.open("w", encoding="ascii")) if self.trace is not None else None
+            file = None
+            if self.frame_lines is not None:
+                file = stack.enter_context(self.frame_lines.open("w", encoding="ascii"))
             slot = 0
             while (cause := self._over(slot, duration_s)) is None:
                 picture = self._acquire(slot)
@@ -168,8 +170,8 @@ class FlightLoop:
                 self.missed += begun - slot
                 self.late += time.monotonic_ns() - self._due_ns(begun) > LATE_NS
                 self.lines.append(self._frame(begun, picture))
-                if trace is not None:
-                    print(json.dumps(self.lines[-1]), file=trace, flush=True)
+                if file is not None:
+                    print(json.dumps(self.lines[-1]), file=file, flush=True)
                 self.on_frame(begun)
                 slot = begun + 1
         return cause

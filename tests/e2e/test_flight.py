@@ -17,12 +17,12 @@ STAGES = ("vpr", "features", "rerank", "match", "solve", "own", "frame", "acquir
 MIN_TILES, MIN_POSITIONS, MAX_ERROR_PX = 0.95, 0.90, 5.0
 
 
-def check_positions(place, trace):
+def check_positions(place, lines):
     """Most frames are found on the right tile, and to within a few pixels."""
-    right, off = place.errors(trace)
-    assert right.sum() >= MIN_TILES * len(trace), trace
-    assert (off <= MAX_ERROR_PX).sum() >= MIN_POSITIONS * len(trace), off
-    for line in (line for line in trace if "tile" in line):
+    right, off = place.errors(lines)
+    assert right.sum() >= MIN_TILES * len(lines), lines
+    assert (off <= MAX_ERROR_PX).sum() >= MIN_POSITIONS * len(lines), off
+    for line in (line for line in lines if "tile" in line):
         assert 0 < line["sigma_x"] < 1 and 0 < line["sigma_y"] < 1, line
     return right
 
@@ -30,14 +30,14 @@ def check_positions(place, trace):
 def test_the_aircraft_knows_where_it_is(flight_place):
     flight_place.flight_block["map"] = flight_place.whole_map
     flown = flight_place.ok()  # every frame once
-    count = len(flown.trace)
+    count = len(flown.lines)
     assert count >= 0.8 * flights.FRAMES, flown.explain()  # a busy machine may miss slots
-    right = check_positions(flight_place, flown.trace)
+    right = check_positions(flight_place, flown.lines)
     report = flown.report
     assert report["cause"] == "frames" and report["frames"] == count and report["phase"] == "F2"
     assert report["positions"] == len(right) and report["missed"] == flights.FRAMES - count
     assert set(STAGES) <= set(report["stages"])
-    for line in flown.trace:
+    for line in flown.lines:
         assert line["k"] == 3 and line["covariance"] == "marginals" and not line["throttled"]
 
 
@@ -51,7 +51,7 @@ def test_control_another_map_is_noticed(flight_place, tmp_path):
         tile["x"] += 640
     (other / "map.json").write_text(json.dumps(document))
     flight_place.flight_block["map"] = other
-    _, off = flight_place.errors(flight_place.ok("--duration", 0.5).trace)
+    _, off = flight_place.errors(flight_place.ok("--duration", 0.5).lines)
     assert len(off) and (off > MAX_ERROR_PX).all()
 
 
@@ -80,7 +80,7 @@ def test_three_hz_from_take_off_to_summary(flight_place):
             break
     assert report["cause"] == "duration" and report["frames"] == 3 * seconds, report
     assert report["missed"] == 0 and not report["no_result"], report
-    check_positions(flight_place, flown.trace)
+    check_positions(flight_place, flown.lines)
     own, frame = report["stages"]["own"], report["stages"]["frame"]
     with_matcher = {name: f"p50 {s['p50_ms']:.2f} p95 {s['p95_ms']:.2f} max {s['max_ms']:.2f}"
                     for name, s in report["stages"].items()}
@@ -113,9 +113,9 @@ def test_throttled_means_two_candidates_and_the_cheaper_covariance(flight_place,
     flight_place.c7.update(thermal_source="replay", thermal_replay=replay)
     flown = flight_place.ok("--duration", 1)
     assert flown.report["throttled"] == flown.report["frames"] > 0, flown.explain()
-    for line in flown.trace:
+    for line in flown.lines:
         assert line["throttled"] and line["k"] == 2 and line["covariance"] == "jacobian"
-    right, off = flight_place.errors(flown.trace)
+    right, off = flight_place.errors(flown.lines)
     assert right.all() and (off <= MAX_ERROR_PX).all()
 
 
@@ -124,7 +124,7 @@ def test_a_signal_ends_the_flight_in_time_and_in_order(flight_place, signal_numb
     """Between two steps of a frame the program ends by itself, with its report; out of a long run the watcher ends it. The
     summary is told either way, once, and the flight's record is gone."""
     process = flight_place.start("--duration", 600)
-    wait_for(lambda: flight_place.trace.exists() and flight_place.trace.read_text().count("\n") >= 2, "frames", process)
+    wait_for(lambda: flight_place.frame_lines.exists() and flight_place.frame_lines.read_text().count("\n") >= 2, "frames", process)
     sent = time.monotonic()
     process.send_signal(signal_number)
     flown = flight_place.end(process)

@@ -9,6 +9,7 @@ import programs
 import tiny_torchscripts as tiny
 import trees
 from places import Place
+from traces import Trace
 
 SIDE = 32  # of the patch that the network sees
 SHIFT = 8.0
@@ -38,7 +39,7 @@ ANSWERS = {"adhop_sure": Refinement(SHIFT, 0.9), "adhop_unsure": Refinement(SHIF
 
 def by_picture(flown):
     """The position of every frame that has one."""
-    return {line["picture"]: np.array([line["x"], line["y"]]) for line in flown.trace if "tile" in line}
+    return {line["picture"]: np.array([line["x"], line["y"]]) for line in flown.lines if "tile" in line}
 
 
 @pytest.fixture(scope="module", name="sets")
@@ -62,7 +63,7 @@ def flight_with_adhop(flight_place, sets):
         flight_place.c7["flight_sets_dir"] = sets
         flight_place.components["c3_5_adhop"] = {}
         flight_place.flight_block.update(adhop_model=name, adhop_below_share=1.0, adhop_min_period_s=0.001)
-        return flight_place.ok("--duration", DURATION_S)
+        return flight_place.ok("--duration", DURATION_S, "--trace", flight_place.folder / "trace.json")
     return fly
 
 
@@ -73,12 +74,14 @@ def positions_without_adhop(flight_place):
     return by_picture(flown)
 
 
-def test_a_sure_answer_moves_the_position_by_what_it_says(without, fly_with):
+def test_a_sure_answer_moves_the_position_by_what_it_says(without, fly_with, flight_place):
     """A point of the map is seen SHIFT px further right than the matches said: the frame's centre is further left."""
     flown = fly_with("adhop_sure")
-    found, refined = by_picture(flown), [line for line in flown.trace if line.get("refined")]
+    found, refined = by_picture(flown), [line for line in flown.lines if line.get("refined")]
     assert len(refined) >= 1 and flown.report["refined"] == len(refined), flown.explain()
     assert flown.report["stages"]["adhop"]["count"] >= len(refined) and not flown.report["no_result"]
+    asked = [span for frame in Trace(flight_place.folder / "trace.json").named("frame") for span in frame.below("adhop")]
+    assert len(asked) == flown.report["stages"]["adhop"]["count"] and all(span.below("run") for span in asked)
     shared = [line["picture"] for line in refined if line["picture"] in without]
     assert shared
     for picture in shared:

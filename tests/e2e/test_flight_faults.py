@@ -62,12 +62,12 @@ def recorded(skua, place, kind):
 
 
 def without_result(flown):
-    return {line["frame"]: line for line in flown.trace if "tile" not in line}
+    return {line["frame"]: line for line in flown.lines if "tile" not in line}
 
 
 def test_control_the_library_in_between_changes_nothing(faulty):
     flown = faulty.fly(None)
-    assert flown.status == programs.DONE and len(flown.trace) == FRAMES, flown.explain()
+    assert flown.status == programs.DONE and len(flown.lines) == FRAMES, flown.explain()
     assert not without_result(flown) and not flown.told("c7.inference_failed"), flown.explain()
     assert flown.report["positions"] == FRAMES and not in_flight(faulty.place)
 
@@ -79,7 +79,7 @@ def test_a_lost_device_ends_the_program_for_a_restart(faulty, skua, model, nth, 
     flown = faulty.fly(f"{model}:{nth}:device_lost")
     assert flown.status == programs.DEVICE_LOST, flown.explain()
     assert "[device_lost]" in flown.stderr and "700" in flown.stderr, flown.stderr
-    assert [line["frame"] for line in flown.trace][-1] == frame and set(without_result(flown)) == {frame}, flown.explain()
+    assert [line["frame"] for line in flown.lines][-1] == frame and set(without_result(flown)) == {frame}, flown.explain()
     assert flown.report["cause"] == "device_lost"
     (why,) = recorded(skua, place, "c7.runtime_faulted")
     assert why == {"runtime": "pytorch_fp16", "reason": "device_lost"}
@@ -106,7 +106,7 @@ def test_one_failed_run_is_one_frame_without_a_result(faulty, skua, model, what,
     assert list(missing) == [1] and missing[1]["reason"] == reason, flown.explain()
     told = recorded(skua, faulty.place, kind)
     assert told == [{"backbone": model, "reason": reason, "native_code": 0, "frame_id": 1}]
-    assert [line["frame"] for line in flown.trace] == list(range(FRAMES)), flown.explain()
+    assert [line["frame"] for line in flown.lines] == list(range(FRAMES)), flown.explain()
     assert flown.report["positions"] == FRAMES - 1
     assert flown.report["no_result"] == {reason: 1} and not in_flight(faulty.place)
 
@@ -116,7 +116,7 @@ def test_one_failed_run_is_one_frame_without_a_result(faulty, skua, model, what,
 def test_one_failed_pair_is_dropped_and_the_frame_stands(faulty, skua, what, kind, pair):
     """Of the ten that are ranked, or of the three that are matched."""
     flown = faulty.fly(f"demo_matcher:{RERANKED + MATCHED + pair}:{what}")
-    assert flown.status == programs.DONE and len(flown.trace) == FRAMES, flown.explain()
+    assert flown.status == programs.DONE and len(flown.lines) == FRAMES, flown.explain()
     assert flown.report["positions"] == FRAMES, flown.explain()
     told = recorded(skua, faulty.place, kind)
     assert told == [{"backbone": "demo_matcher", "reason": what, "native_code": 0, "frame_id": 1}]
@@ -124,7 +124,7 @@ def test_one_failed_pair_is_dropped_and_the_frame_stands(faulty, skua, what, kin
 
 def test_a_signal_ends_a_flight_that_hangs_in_a_run(faulty):
     process = faulty.start("demo_features:3:hang")
-    wait_for(lambda: faulty.place.trace.exists() and faulty.place.trace.read_text().count("\n") >= 2, "frames", process)
+    wait_for(lambda: faulty.place.frame_lines.exists() and faulty.place.frame_lines.read_text().count("\n") >= 2, "frames", process)
     time.sleep(1.5 / HZ)  # into the run that hangs
     process.send_signal(signal.SIGTERM)
     sent = time.monotonic()
@@ -134,7 +134,7 @@ def test_a_signal_ends_a_flight_that_hangs_in_a_run(faulty):
     assert len(flown.told("c7.flight_cut_short")) == 1, flown.explain()
     (ended,) = flown.told("c7.flight_ended")  # the summary is told all the same
     assert ended["kv"]["cause"] == "signal" and ended["kv"]["frame_count"] == 2
-    assert len(flown.trace) == 2 and not in_flight(faulty.place), "an order to end is no reboot in flight"
+    assert len(flown.lines) == 2 and not in_flight(faulty.place), "an order to end is no reboot in flight"
 
 
 class Supervisor:
@@ -165,7 +165,7 @@ def test_a_flight_that_hangs_gives_no_sign_of_life(faulty, tmp_path, fault):
     """systemd's watchdog ends what no signal is sent to. The control is a flight that goes on."""
     supervisor = Supervisor(tmp_path)
     process = faulty.start(fault, supervisor.variables())
-    wait_for(lambda: faulty.place.trace.exists() and faulty.place.trace.read_text().count("\n") >= 3, "frames", process)
+    wait_for(lambda: faulty.place.frame_lines.exists() and faulty.place.frame_lines.read_text().count("\n") >= 3, "frames", process)
     time.sleep(1.5 / HZ)
     before = supervisor.listen(0.05)
     after = supervisor.listen(HANG_S)

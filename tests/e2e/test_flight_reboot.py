@@ -100,7 +100,7 @@ def test_a_reboot_in_flight_is_recognised_and_told(flight_place, skua):
     kills = 1 if flight_place.is_python else 3
     for count in range(1, kills + 1):
         process = flight_place.start("--duration", 600)
-        wait_for(lambda: flight_place.trace.exists() and flight_place.trace.stat().st_size, "a frame", process)
+        wait_for(lambda: flight_place.frame_lines.exists() and flight_place.frame_lines.stat().st_size, "a frame", process)
         assert json.loads((flight_place.state / "in_flight.json").read_text())["start_count"] == count
         flights.kill(process)
     flown = flight_place.ok("--duration", 0.3)

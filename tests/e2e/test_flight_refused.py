@@ -59,7 +59,7 @@ def test_sets_that_cannot_be_read(flight_place, own_sets):
         for name in ("state", "recorder"):
             (public / name).mkdir()
             (public / name).chmod(0o777)
-        flight_place.report, flight_place.trace = public / "report.json", public / "trace.jsonl"
+        flight_place.report, flight_place.frame_lines = public / "report.json", public / "frames.jsonl"
         flight_place.c7.update(state_dir=public / "state", recorder_dir=public / "recorder")
         own_sets.parent.chmod(0o700)
         flown = flight_place.fly("--check", prefix=confined.as_other_user())
@@ -172,13 +172,13 @@ def test_bad_frames_are_dropped_and_the_next_one_flies(flight_place, tmp_path):
     (tmp_path / "replay.txt").write_text("# good and bad in turn\n" + "".join(f"{line}\n" for line in lines))
     flight_place.flight_block.update(frames=tmp_path / "replay.txt")
     flown = flight_place.ok()
-    assert len(flown.trace) >= len(lines) - 2  # a busy machine may miss a slot
-    for line in flown.trace:
+    assert len(flown.lines) >= len(lines) - 2  # a busy machine may miss a slot
+    for line in flown.lines:
         reason = bad.get(pathlib.Path(lines[line["frame"]]).name, "good")
         assert ("tile" in line) == (reason == "good"), line
         assert reason in ("good", None) or line["reason"] == reason, line
     dropped = flown.told("c7.frame_dropped")
-    flown_bad = [line["frame"] for line in flown.trace if "tile" not in line]
+    flown_bad = [line["frame"] for line in flown.lines if "tile" not in line]
     assert [record["frame_id"] for record in dropped] == flown_bad
     assert sum(flown.report["no_result"].values()) == len(flown_bad) >= len(bad) - 2
 
@@ -194,8 +194,8 @@ def test_frames_of_somewhere_else_have_no_position(flight_place, tmp_path):
     flight_place.flight_block.update(frames=tmp_path / "else")
     flown = flight_place.ok()
     assert flown.report["positions"] == 0 and flown.report["frames"] == 2, flown.report
-    assert {line["reason"] for line in flown.trace} <= {"no_position", "execution_failed"}
-    assert len(flown.told("c7.frame_dropped")) == len(flown.trace), "none of them goes untold"
+    assert {line["reason"] for line in flown.lines} <= {"no_position", "execution_failed"}
+    assert len(flown.told("c7.frame_dropped")) == len(flown.lines), "none of them goes untold"
 
 
 def test_a_report_that_cannot_be_written(flight_place, tmp_path):

@@ -31,12 +31,12 @@ def flight_over_it(flight_place, package):
 
 
 def without_result(flown):
-    return {line["frame"]: line["reason"] for line in flown.trace if "tile" not in line}
+    return {line["frame"]: line["reason"] for line in flown.lines if "tile" not in line}
 
 
 def test_control_the_library_in_between_changes_nothing(flight_place, fly):
     flown = fly(None)
-    assert flown.status == programs.DONE and flown.trace and not without_result(flown), flown.explain()
+    assert flown.status == programs.DONE and flown.lines and not without_result(flown), flown.explain()
     assert not in_flight(flight_place)
 
 
@@ -44,7 +44,7 @@ def test_a_lost_device_ends_the_program_for_a_restart(flight_place, fly):
     """It is no frame without a result: every consumer passes it on."""
     flown = fly("demo_features:2:device_lost")
     assert flown.status == programs.DEVICE_LOST and "[device_lost]" in flown.stderr, flown.explain()
-    assert len(flown.trace) == 1 and in_flight(flight_place), "the next start must know that it is in the air"
+    assert len(flown.lines) == 1 and in_flight(flight_place), "the next start must know that it is in the air"
     again = flight_place.ok("--duration", 0.3)
     assert (again.report["phase"], again.report["start_count"]) == ("F8", 2) and not in_flight(flight_place)
     assert again.report["positions"] == again.report["frames"] > 0
@@ -54,7 +54,7 @@ def test_a_lost_device_ends_the_program_for_a_restart(flight_place, fly):
 def test_one_failed_run_is_one_frame_without_a_result(fly, model):
     flown = fly(f"{model}:2:execution_failed")
     assert flown.status == programs.DONE, flown.explain()
-    second = flown.trace[1]["frame"]
+    second = flown.lines[1]["frame"]
     assert without_result(flown) == {second: "execution_failed"}, flown.explain()
     assert [record["frame_id"] for record in flown.told("c7.inference_failed")] == [second]
 
@@ -64,4 +64,4 @@ def test_one_failed_pair_is_dropped_and_the_frame_stands(fly, pair):
     flown = fly(f"demo_matcher:{pair}:execution_failed")
     assert flown.status == programs.DONE and not without_result(flown), flown.explain()
     (told,) = flown.told("c7.inference_failed")
-    assert told["kv"]["backbone"] == "demo_matcher" and told["frame_id"] == flown.trace[0]["frame"]
+    assert told["kv"]["backbone"] == "demo_matcher" and told["frame_id"] == flown.lines[0]["frame"]

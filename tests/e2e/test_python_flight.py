@@ -62,8 +62,8 @@ def test_log_and_recorders_are_complete_whichever_way_it_ends(place, skua, how):
     status, is_left = ENDS[how]
     flown = place.fly("--duration", 0.5) if how == "nothing" else ended(place, how)
     assert flown.status == status, flown.explain()
-    frames = [line["frame"] for line in flown.trace]
-    assert len(frames) >= (1 if how == "nothing" else FRAME) and {line["reason"] for line in flown.trace} == {"deadline_missed"}
+    frames = [line["frame"] for line in flown.lines]
+    assert len(frames) >= (1 if how == "nothing" else FRAME) and {line["reason"] for line in flown.lines} == {"deadline_missed"}
     assert failed_in(flown.log) == frames
     kept = kept_by_c13(place)
     recorded = skua.ok("recorder", "dump", place.recorder, "--json")["records"]
@@ -79,14 +79,14 @@ def test_infer_tells_every_run_of_a_frame(place):
     place.flight_block["deadline_ms"] = 60000
     flown = place.ok("--duration", 0.5)
     told = [record["frame_id"] for record in flown.told("c7.infer")]
-    assert told == [None] * flights.SMALL + [line["frame"] for line in flown.trace]  # the map's tiles, then the frames
+    assert told == [None] * flights.SMALL + [line["frame"] for line in flown.lines]  # the map's tiles, then the frames
 
 
 @pytest.mark.parametrize("how", ["os_exit", "sigkill"])
 def test_an_end_that_nobody_can_tell_is_a_reboot_in_flight(place, skua, how):
     flown = ended(place, how)
     assert flown.status == (EXITED if how == "os_exit" else -9), flown.explain()
-    assert len(flown.trace) == FRAME and in_flight(place)
+    assert len(flown.lines) == FRAME and in_flight(place)
     assert len(failed_in(kept_by_c13(place))) < FRAME  # a control: what nobody waits for is lost
     again = place.ok("--duration", 0.1)
     assert place.begun(again)["phase"] == "F8" and place.begun(again)["start_count"] == 2
@@ -100,13 +100,13 @@ def test_a_signal_before_the_first_frame_ends_it_and_leaves_no_flight(place):
     wait_for(lambda: any((place.recorder).iterdir()), "the recorder", process)
     process.terminate()
     flown = place.end(process)
-    assert flown.status == programs.DONE and not flown.trace and not in_flight(place), flown.explain()
+    assert flown.status == programs.DONE and not flown.lines and not in_flight(place), flown.explain()
 
 
 def test_a_recorder_that_raises_costs_its_records_and_no_frame(place, skua):
     record_with(place, "bad_recorders:Raising")
     flown = place.ok("--duration", 0.5)
-    frames = [line["frame"] for line in flown.trace]
+    frames = [line["frame"] for line in flown.lines]
     assert failed_in(flown.log) == frames
     lost = flown.told("c7.sink_lost")
     assert lost and lost[0]["kv"]["sink"] == "python recorder" and "no room for" in lost[0]["kv"]["problem"]
@@ -119,7 +119,7 @@ def test_a_recorder_that_raises_costs_its_records_and_no_frame(place, skua):
 def test_a_slow_recorder_holds_up_nobody_but_its_thread(place, recorder, waits):
     """Frames are flown while it stands still; the control holds the interpreter itself, and then none is."""
     told = place.folder / "meanwhile"
-    record_with(place, f"bad_recorders:{recorder}", file=place.c13, trace=place.trace, told=told)
+    record_with(place, f"bad_recorders:{recorder}", file=place.c13, lines=place.frame_lines, told=told)
     process = place.start("--duration", 600)
     wait_for(lambda: told.exists() and told.read_text(), "the recorder to go on", process)
     process.terminate()
@@ -127,7 +127,7 @@ def test_a_slow_recorder_holds_up_nobody_but_its_thread(place, recorder, waits):
     assert flown.status == programs.DONE, flown.explain()
     meanwhile = int(told.read_text())
     assert meanwhile <= 1 if waits else meanwhile >= 3, meanwhile
-    assert failed_in(kept_by_c13(place)) == [line["frame"] for line in flown.trace]
+    assert failed_in(kept_by_c13(place)) == [line["frame"] for line in flown.lines]
 
 
 def test_every_test_that_flies_has_chosen_its_programs():

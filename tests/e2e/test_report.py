@@ -55,7 +55,7 @@ def test_a_refused_set_then_a_flight_with_a_throttle_and_misses(flight_place, tm
     flown = flight_place.ok("--duration", 4)
     for name, text in (("refused", refused.stdout), ("late", late.stdout), ("flown", flown.stdout)):
         (tmp_path / f"{name}.log").write_text(text)
-    page = page_of(tmp_path, flight_place.recorder, "--flight-report", flight_place.report, "--trace", flight_place.trace,
+    page = page_of(tmp_path, flight_place.recorder, "--flight-report", flight_place.report, "--frame-lines", flight_place.frame_lines,
                    "--manifest", flight_place.current(), *(word for name in ("refused", "late", "flown")
                                                            for word in ("--log", tmp_path / f"{name}.log")))
     judge_verdicts(page, engine.name, refused)
@@ -89,7 +89,7 @@ def judge_latencies(page, flown):
     rows = {row[0].split()[0]: row for row in rows_of(page, "latencies", 8)}
     assert set(rows) == set(flown.report["stages"])
     for stage, told in flown.report["stages"].items():
-        values = [line["ms"][stage] for line in flown.trace if line["ms"][stage] > 0]
+        values = [line["ms"][stage] for line in flown.lines if line["ms"][stage] > 0]
         row = rows[stage]
         assert row[0] == (f"{stage} ({told['backbone']})" if "backbone" in told else stage)
         assert int(row[1]) == told["count"] == len(values)
@@ -98,7 +98,7 @@ def judge_latencies(page, flown):
         assert float(row[6]) == pytest.approx(told["max_ms"], rel=0.006, abs=0.006)
     frame = page.traces("figure-timeline-1")["frame"]
     begun = float(rows_of(page, "verdicts", 12)[1][1])
-    assert frame["x"][0] == pytest.approx(begun + flown.trace[0]["frame"] / 3, abs=0.01)
+    assert frame["x"][0] == pytest.approx(begun + flown.lines[0]["frame"] / 3, abs=0.01)
 
 
 def judge_the_rest(page, flown):
@@ -120,11 +120,11 @@ def judge_the_rest(page, flown):
 @pytest.mark.alone
 def test_a_flight_that_was_killed_leaves_a_page(flight_place, tmp_path):
     process = flight_place.start("--duration", 600)
-    flights.wait_for(lambda: flight_place.trace.exists() and flight_place.trace.read_text().count("\n") >= 3, "frames",
+    flights.wait_for(lambda: flight_place.frame_lines.exists() and flight_place.frame_lines.read_text().count("\n") >= 3, "frames",
                      process)
     flights.kill(process)
     assert not flight_place.report.exists()
-    page = page_of(tmp_path, flight_place.recorder, "--trace", flight_place.trace)
+    page = page_of(tmp_path, flight_place.recorder, "--frame-lines", flight_place.frame_lines)
     flight, = rows_of(page, "verdicts", 12)
     assert flight[2] == "no end recorded" and "figure-frames" in page.figures
     assert int(rows_of(page, "latencies", 8)[0][1]) >= 3

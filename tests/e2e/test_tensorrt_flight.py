@@ -9,6 +9,7 @@ import sil_build
 from flights import in_flight
 from places import Place
 from sil_build import ILLEGAL_ADDRESS, LATER_THAN_LOADING
+from traces import Trace
 
 pytestmark = pytest.mark.alone  # it is about time
 
@@ -38,10 +39,24 @@ def place_of_a_flight_on_plans(plans, flight_place):
     return flight_place
 
 
-def test_it_flies_on_plans_and_says_what_they_are(tensorrt_place):
-    flown = tensorrt_place.ok("--duration", FRAMES / HZ)
+def check_runs(trace, flown):
+    """Each run of a frame is launched and waited for: as a graph that holds its copies, or copied in, enqueued, copied out."""
+    ways = {("graph_launch", "wait"), ("copy_in", "enqueue", "copy_out", "wait")}
+    for frame in trace.named("frame"):
+        runs = frame.below("run")
+        assert {run.args["model"] for run in runs} == set(flights.DEMO)
+        assert {tuple(span.name for span in run.inner) for run in runs} <= ways, frame.args
+    # Of the warm-up the first run is enqueued, and the last is the graph's.
+    for warm_up in trace.named("warm_up"):
+        assert all(warm_up.below(name) for name in ("copy_in", "enqueue", "wait", "copy_out")), warm_up.args
+    assert trace.ended()["lost"] == 0 and len(trace.named("frame")) == len(flown.lines) > 0
+
+
+def test_it_flies_on_plans_and_says_what_they_are(tensorrt_place, tmp_path):
+    flown = tensorrt_place.ok("--duration", FRAMES / HZ, "--trace", tmp_path / "trace.json")
+    check_runs(Trace(tmp_path / "trace.json"), flown)
     assert flown.report["runtime"] == "tensorrt" and flown.report["positions"] == flown.report["frames"] > 0
-    right, off = tensorrt_place.errors(flown.trace)
+    right, off = tensorrt_place.errors(flown.lines)
     assert right.all() and (off <= MAX_ERROR_PX).all()
     told = flown.told("c7.engine_deserialized")
     assert told and all("sil" in record["kv"]["device"] for record in told), flown.explain()

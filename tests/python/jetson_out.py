@@ -63,10 +63,10 @@ class Left:
     def file(self, name, document):
         (self.out / name).write_text(json.dumps(document))
 
-    def trace(self, frame_ms=120.0, without=()):
+    def frame_lines(self, frame_ms=120.0, without=()):
         lines = [{"frame": n, "ms": {"frame": frame_ms}} | ({"reason": "deadline_missed"} if n in without else {})
                  for n in range(FRAMES)]
-        (self.out / "flight.trace.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (self.out / "flight.frames.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def flight(self, models=SETS["stack"], log="", resident_bytes=300 << 20):
         told = "".join(record("c7.backbone_resident", resident_bytes=resident_bytes) for _ in models)
@@ -125,7 +125,7 @@ def good(out):
     judged(left)
     left.refused("foreign", "host_fact_mismatch")
     left.flight()
-    left.trace()
+    left.frame_lines()
     left.memory((4_000_000, 3_900_000), (2_000_000, 3_900_000))
     for number in (1, 2):
         left.start(number)

@@ -94,11 +94,11 @@ CASES = [
      lambda left: (left.out / "steps" / "bench.adhop.graph.out").write_text("{}")),
     (OBJECT, FAIL, lambda left: left.object_built(200.0)),
     (OBJECT, FAIL, lambda left: (left.out / "runtime_object.json").unlink()),
-    ("frame: p95 <= 400 ms", FAIL, lambda left: left.trace(frame_ms=401.0)),
-    ("frames dropped: <= 10 %", FAIL, lambda left: left.trace(without=range(90, 112))),
-    ("frames dropped: <= 10 %", NOT_SHOWN, lambda left: left.trace(without=range(0, 111))),  # 21 after the warm-up
+    ("frame: p95 <= 400 ms", FAIL, lambda left: left.frame_lines(frame_ms=401.0)),
+    ("frames dropped: <= 10 %", FAIL, lambda left: left.frame_lines(without=range(90, 112))),
+    ("frames dropped: <= 10 %", NOT_SHOWN, lambda left: left.frame_lines(without=range(0, 111))),  # 21 after the warm-up
     ("report of the flight", FAIL, lambda left: (left.out / "flight.report.json").unlink()),
-    ("frames after the warm-up", FAIL, lambda left: (left.out / "flight.trace.jsonl").unlink()),
+    ("frames after the warm-up", FAIL, lambda left: (left.out / "flight.frames.jsonl").unlink()),
     (RESIDENT, FAIL, lambda left: left.flight(resident_bytes=700 << 20)),
     (RESIDENT, FAIL, lambda left: left.flight(models=jetson_out.DEMO)),
     (MEMORY, FAIL, lambda left: left.memory((4_000_000, 3_900_000), (300_000, 3_900_000))),

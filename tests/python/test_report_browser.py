@@ -47,10 +47,10 @@ def made(given, *names):
     return page.page_of(content_of.gather(paths_of(given, *names)))
 
 
-ALL = ("report", "trace", "manifest", "log", "bench")
+ALL = ("report", "frame_lines", "manifest", "log", "bench")
 
 
-@pytest.mark.parametrize("names", [ALL, ("trace",), ()], ids=["everything", "a trace alone", "the recorder alone"])
+@pytest.mark.parametrize("names", [ALL, ("frame_lines",), ()], ids=["everything", "frame lines alone", "the recorder alone"])
 def test_every_figure_is_drawn_and_the_console_is_empty(given, names):
     content = made(given, *names)
     dom, console = opened(content, given.folder)

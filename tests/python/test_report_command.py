@@ -69,7 +69,7 @@ def pixels(content):
 
 
 def drawn(given, *names):
-    options = {"report": given.report, "trace": given.trace, "manifest": given.manifest, "bench": given.bench}
+    options = {"report": given.report, "frame_lines": given.frame_lines, "manifest": given.manifest, "bench": given.bench}
     paths = content_of.Paths(given.recorder, **{name: options[name] for name in names})
     return pixels(picture.picture_of(content_of.gather(paths)))
 
@@ -81,12 +81,12 @@ def close(image, colour):
 
 def test_the_picture_shows_what_it_was_given(given):
     features, band = (213, 94, 0), (248, 229, 214)  # the line of stage features; the shade of a throttle on white
-    whole, bare = drawn(given, "report", "trace"), drawn(given)
+    whole, bare = drawn(given, "report", "frame_lines"), drawn(given)
     assert close(whole, features) > 200 and close(whole, band) > 5000
     assert close(bare, features) == 0 and close(bare, band) < 1000  # control; the edges of red letters have that shade
     given.recorder = folder_of(given.folder / "cool", (BOOT_A, [line for line in report_cases.flown_records()
                                                                if "thermal_transition" not in line]))
-    cool = drawn(given, "report", "trace")
+    cool = drawn(given, "report", "frame_lines")
     assert close(cool, features) > 200 and close(cool, band) < 1000
 
 
@@ -94,14 +94,14 @@ def test_hostile_texts_and_numbers_are_drawn_as_they_are(given):
     """Dollars are no formulas, and no letter is missing from a font."""
     hostile(given)
     given.recorder = folder_of(given.folder / "r", (BOOT_A, [ready(1.0, set_id="$\\frac{$ \u202e\x07" + HOSTILE)]))
-    result = report_cases.start(*given.arguments("trace", "bench"), "--png", given.picture)
+    result = report_cases.start(*given.arguments("frame_lines", "bench"), "--png", given.picture)
     assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_dump_gives_the_page_that_the_segments_give_but_for_the_damage(given):
     dump = given.folder / "dump.jsonl"
     dump.write_text("\n".join(report_cases.flown_records()) + "\n")
-    result = report_cases.start(dump, "--flight-report", given.report, "--trace", given.trace, "-o", given.page)
+    result = report_cases.start(dump, "--flight-report", given.report, "--frame-lines", given.frame_lines, "-o", given.page)
     assert result.returncode == 0, result.stderr
     text = given.page.read_text("utf-8")
     assert "A dump does not tell what was damaged" in text and "this page&#x27;s" in text
@@ -120,7 +120,7 @@ def test_inputs_that_are_not_what_they_should_be(given):
     refused(folder, "is no record", other, *out)
     refused(folder, "regular file", fifo, *out)
     refused(folder, "regular file", "/dev/zero", *out)
-    for option, words in (("--flight-report", "flight report"), ("--trace", "holds no frame"),
+    for option, words in (("--flight-report", "flight report"), ("--frame-lines", "holds no frame"),
                           ("--manifest", "flight manifest"), ("--log", "log record")):
         for wrong in (text, other, given.bench):
             refused(folder, "expected", given.recorder, option, wrong, *out)
@@ -138,10 +138,10 @@ BAD_DOCUMENTS = {
     "NaN": ("report", '"ready_ms": 900.0', '"ready_ms": NaN', "NaN"),
     "too large": ("report", '"ready_ms": 900.0', '"ready_ms": 1e300', "ready_ms"),
     "key twice": ("report", '"late": 1', '"late": 1, "late": 2', "twice"),
-    "frames back": ("trace", '"frame": 6', '"frame": 3', "line 7"),
-    "frame of 60 bits": ("trace", '"frame": 11', '"frame": 1152921504606846976', "53 bits"),
-    "cut in the middle": ("trace", '"frame": 6,', '"frame": 6\n,', "line 7"),
-    "no time": ("trace", '"vpr": 13.0', '"vpr": "13.0"', "vpr"),
+    "frames back": ("frame_lines", '"frame": 6', '"frame": 3', "line 7"),
+    "frame of 60 bits": ("frame_lines", '"frame": 11', '"frame": 1152921504606846976', "53 bits"),
+    "cut in the middle": ("frame_lines", '"frame": 6,', '"frame": 6\n,', "line 7"),
+    "no time": ("frame_lines", '"vpr": 13.0', '"vpr": "13.0"', "vpr"),
     "another set": ("manifest", '"set_id": "set-1-abc"', '"set_id": "set-2"', "set-1-abc"),
     "verdict of nobody": ("bench", '"verdict": "reached"', '"verdict": "good"', "good"),
     "another flight's": ("log", "2026-03-01", "2026-03-02", "no event in common"),
@@ -158,10 +158,10 @@ def test_a_field_that_is_wrong_is_named(given, case):
     refused(given.folder, words, *given.arguments(name), "-o", given.page, "--png", given.picture)
 
 
-def test_a_trace_whose_last_line_was_cut_is_taken_without_it(given):
-    given.trace.write_text(given.trace.read_text()[:-5])
-    result = report_cases.start(*given.arguments("trace"), "-o", given.page)
-    assert result.returncode == 0 and "last line was cut" in given.page.read_text("utf-8")
+def test_a_file_whose_last_line_was_cut_is_taken_without_it(given):
+    given.frame_lines.write_text(given.frame_lines.read_text()[:-5])
+    result = report_cases.start(*given.arguments("frame_lines"), "-o", given.page)
+    assert result.returncode == 0 and "last frame line was cut" in given.page.read_text("utf-8")
 
 
 def test_nothing_to_write_and_unknown_options(given):
@@ -177,10 +177,10 @@ def test_an_input_is_never_written_over(given):
     segment = next(given.recorder.iterdir())
     link, hard = given.folder / "link.html", given.folder / "hard.html"
     link.symlink_to(given.report)
-    os.link(given.trace, hard)
+    os.link(given.frame_lines, hard)
     everything = given.all()
-    for output in (given.report, given.trace, given.manifest, given.log, given.bench, segment, link, hard,
-                   given.recorder / "new.html", given.folder / "recorder" / ".." / "trace.jsonl"):
+    for output in (given.report, given.frame_lines, given.manifest, given.log, given.bench, segment, link, hard,
+                   given.recorder / "new.html", given.folder / "recorder" / ".." / "frames.jsonl"):
         refused(given.folder, "would write over", *everything, "-o", output)
         refused(given.folder, "would write over", *everything, "-o", given.page, "--png", output)
     refused(given.folder, "would write over", segment, "-o", segment)

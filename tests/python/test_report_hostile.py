@@ -9,7 +9,7 @@ from report_cases import (BOOT_A, HOSTILE, Given, Page, begun, ended, folder_of,
 
 content_of = report_cases.module("content")
 page = report_cases.module("page")
-ALL = ("report", "trace", "manifest", "log", "bench")
+ALL = ("report", "frame_lines", "manifest", "log", "bench")
 
 
 @pytest.fixture(name="given")
@@ -66,7 +66,7 @@ def test_the_same_input_gives_the_same_bytes(given):
 def test_plotly_knows_every_property_of_every_figure(whole, given):
     plotly = pytest.importorskip("plotly.graph_objects")
     drawn = dict(whole.figures)
-    drawn |= {f"alone {name}": figure for name, figure in made(given, "trace").figures.items()}
+    drawn |= {f"alone {name}": figure for name, figure in made(given, "frame_lines").figures.items()}
     for name, figure in drawn.items():
         plotly.Figure(figure)  # raises ValueError on an unknown property or a bad value
     with pytest.raises(ValueError):
@@ -80,9 +80,9 @@ def test_numbers_at_their_limits_are_drawn_or_refused(given):
         transition(3.0, "normal", "throttled", gpu=1e308, cpu=None, clock=0).replace("1e+308", "1e308"),
         ended(4.0, 1 << 62)]))
     limits = [5e-324, 1e18, 1.0]
-    given.trace.write_text("".join(json.dumps({"frame": (1 << 52) + n, "picture": "", "k": 0, "throttled": False, "ms": {
+    given.frame_lines.write_text("".join(json.dumps({"frame": (1 << 52) + n, "picture": "", "k": 0, "throttled": False, "ms": {
         "frame": ms, "vpr": 0.0}, "reason": "x", "stage": "y"}) + "\n" for n, ms in enumerate(limits)))
-    found = made(given, "trace")
+    found = made(given, "frame_lines")
     assert found.figures["figure-frames"]["data"][0]["y"][1] == 1e18
 
 

@@ -12,7 +12,7 @@ from report_cases import (BOOT_A, BOOT_B, Given, begun, ended, failed, folder_of
 content_of = report_cases.module("content")
 
 SECTIONS = ("verdicts", "misses", "timeline", "latencies", "thermal", "gates", "bench", "warnings", "versions", "sources")
-REMEDIES = {"timeline": "skua-flight --report FILE --trace FILE", "latencies": "skua-flight --report FILE --trace FILE",
+REMEDIES = {"timeline": "skua-flight --report FILE --frame-lines FILE", "latencies": "skua-flight --report FILE --frame-lines FILE",
             "bench": "skua bench SET_DIR --output-dir DIR", "versions": "--manifest SET_DIR", "verdicts": "--log LOG"}
 
 
@@ -23,7 +23,7 @@ def one_of_everything(tmp_path):
 
 @pytest.fixture(name="whole")
 def page_of_everything(given):
-    return made(given, "report", "trace", "manifest", "log", "bench")
+    return made(given, "report", "frame_lines", "manifest", "log", "bench")
 
 
 # ---- what it says ------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def test_percentiles_are_numpys_over_the_same_figures(whole):
         expected = [np.mean(values), *np.percentile(values, (50, 95, 99)), np.max(values)]
         assert int(row[0]) == len(flown)
         assert [float(cell) for cell in row[1:6]] == [pytest.approx(value, abs=0.051) for value in expected]
-        assert row[6] == "trace, every frame"
+        assert row[6] == "frame lines, every frame"
     drawn = whole.traces("figure-percentiles")
     for name, q in (("p50", 50), ("p95", 95), ("p99", 99)):
         expected = [np.percentile([report_cases.frame_ms(n)[stage] for n in flown], q) for stage in
@@ -51,7 +51,7 @@ def test_percentiles_are_numpys_over_the_same_figures(whole):
         assert drawn[name]["x"] == pytest.approx(expected, rel=1e-12)
 
 
-def test_percentiles_of_the_flight_report_where_there_is_no_trace(given):
+def test_percentiles_of_the_flight_report_where_there_are_no_frame_lines(given):
     rows = {row[0]: row[1:] for row in made(given, "report").tables["latencies"][1:]}
     assert rows["vpr (net_a)"] == ["11", "1.00", "1.00", "2.00", "3.00", "4.00", "flight report, histogram (at most 1/64 above)"]
 
@@ -81,7 +81,7 @@ def test_misses_are_counted_by_everybody_who_counted_them(whole):
         ["recorder", "run", "net_a", "deadline_missed", "1"], ["recorder", "run", "net_b", "deadline_missed", "1"],
         ["recorder", "frame", "features", "deadline_missed", "1"], ["recorder", "frame", "solve", "no_position", "1"],
         ["flight report", "frame", "", "deadline_missed", "1"], ["flight report", "frame", "", "no_position", "1"],
-        ["trace", "frame", "features", "deadline_missed", "1"], ["trace", "frame", "solve", "no_position", "1"]]
+        ["frame lines", "frame", "features", "deadline_missed", "1"], ["frame lines", "frame", "solve", "no_position", "1"]]
     assert "Deadline misses1 frame" in whole.texts[""].replace("\u2717 ", "")
 
 
@@ -137,14 +137,14 @@ def test_every_figure_states_device_and_arithmetic(whole, given):
     told = "net_a, net_b: cpu, fp16 weights, fp32 arithmetic (told by manifest and log)"
     for name in ("timeline", "latencies", "gates", "versions"):
         assert told in whole.texts[name].replace("net_b, net_a", "net_a, net_b"), name
-    nobody = made(given, "report", "trace")
+    nobody = made(given, "report", "frame_lines")
     for name in ("timeline", "latencies", "gates", "versions"):
         assert re.search(r"not told for net_[ab], net_[ab]: give --manifest SET_DIR or --log LOG", nobody.texts[name]), name
 
 
 def test_sources_that_contradict_each_other_are_both_quoted(given):
     given.manifest.write_text(json.dumps(report_cases.manifest_document(arithmetic="fp16")))
-    text = made(given, "report", "trace", "manifest", "log").texts["latencies"]
+    text = made(given, "report", "frame_lines", "manifest", "log").texts["latencies"]
     assert "cpu, fp16 (told by manifest); cpu, fp16 weights, fp32 arithmetic (told by log)" in text
 
 
@@ -240,14 +240,14 @@ def test_the_report_finds_its_flight_among_others(given):
     other, mine = ready(50.0, total_ns=40_999_999), ready(70.0)
     flights = [other, begun(51.0), ended(55.0, 11, 2, 1, 1), mine, begun(72.0), ended(76.0, 11, 2, 1, 1)]
     given.recorder = folder_of(given.folder / "r", (BOOT_A, flights))
-    found = made(given, "report", "trace")
+    found = made(given, "report", "frame_lines")
     assert found.traces("figure-timeline-1")["frame"]["x"][0] == 22.0
     assert [row[-1] for row in found.tables["verdicts"] if len(row) == 12] == ["", "", "this page's"]
 
 
 def test_a_report_of_no_flight_of_the_recorder_is_not_placed(given):
     given.report.write_text(json.dumps(report_cases.report_document(load_ms=41.5)))
-    found = made(given, "report", "trace")
+    found = made(given, "report", "frame_lines")
     assert "could not be matched with exactly one" in found.texts["verdicts"]
     assert "figure-frames" in found.figures and found.traces("figure-frames")["frame"]["x"][:2] == [0.0, 1.0]
     assert "take-off" not in found.texts[""]  # the recorder's own flight is not this page's
@@ -257,18 +257,18 @@ def test_a_report_of_no_flight_of_the_recorder_is_not_placed(given):
 def test_two_flights_that_a_report_fits_are_told_apart_by_nobody(given):
     twice = [ready(50.0), begun(51.0), ended(55.0, 11), ready(70.0), begun(72.0), ended(76.0, 11)]
     given.recorder = folder_of(given.folder / "r", (BOOT_A, twice))
-    assert "could not be matched with exactly one" in made(given, "report", "trace").texts["verdicts"]
+    assert "could not be matched with exactly one" in made(given, "report", "frame_lines").texts["verdicts"]
 
 
-def test_a_trace_that_does_not_fit_its_report_is_told(given):
-    assert "are they of one flight?" not in made(given, "report", "trace").texts["verdicts"]
-    given.trace.write_text("".join(given.trace.read_text().splitlines(keepends=True)[:-2]))
-    assert "the trace holds 9 lines: are they of one flight?" in made(given, "report", "trace").texts["verdicts"]
+def test_frame_lines_that_do_not_fit_their_report_are_told(given):
+    assert "are they of one flight?" not in made(given, "report", "frame_lines").texts["verdicts"]
+    given.frame_lines.write_text("".join(given.frame_lines.read_text().splitlines(keepends=True)[:-2]))
+    assert "the file holds 9 lines: are they of one flight?" in made(given, "report", "frame_lines").texts["verdicts"]
 
 
 def test_a_short_flight_in_a_long_recording_is_what_is_seen_first(given):
     given.recorder = folder_of(given.folder / "r", (BOOT_A, [*report_cases.flown_records(), record(900.0, "c7.test")]))
-    found = made(given, "report", "trace")
+    found = made(given, "report", "frame_lines")
     begin, end = found.figures["figure-timeline-1"]["layout"]["xaxis"]["range"]
     assert begin < 1.0 and 6.0 < end < 30.0 and "a double click shows the whole boot" in found.texts["timeline"]
     assert made(given).figures["figure-timeline-1"]["layout"]["xaxis"]["range"][1] > 900.0
@@ -282,11 +282,11 @@ def test_a_lost_device_is_a_bad_end(given):
     assert classes[0] == "card bad" and classes[-2:] == ["badge bad", "badge bad"]
 
 
-def test_a_trace_alone_is_drawn_over_frame_numbers_under_its_own_throttle(given):
-    found = made(given, "trace")
+def test_frame_lines_alone_are_drawn_over_frame_numbers_under_their_own_throttle(given):
+    found = made(given, "frame_lines")
     shapes = found.figures["figure-frames"]["layout"]["shapes"]
     assert [(s["x0"], s["x1"]) for s in shapes] == [(3.5, 6.5)]
-    assert "names neither its flight nor its rate" in found.texts["verdicts"]
+    assert "name neither their flight nor its rate" in found.texts["verdicts"]
 
 
 def test_calls_of_infer_from_a_debug_log(given):

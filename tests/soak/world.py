@@ -28,7 +28,7 @@ TILES = 6
 RECORDER_LIMIT, RECORDER_DISK = 1 << 20, 6 << 20
 MACHINE = "jetson_orin_nano_jp6"
 FLIGHT = programs.BUILD / "bin" / "skua-flight"
-FRAME_LINES = "--trace"  # the option of skua-flight that writes one JSON line a frame
+FRAME_LINES = "--frame-lines"  # the option of skua-flight that writes one JSON line a frame
 
 
 @dataclass(frozen=True)

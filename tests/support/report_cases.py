@@ -1,4 +1,4 @@
-"""Hand-made recordings, flight reports, traces and logs for the tests of python/skua/report, and ways to start it.
+"""Hand-made recordings, flight reports, frame lines and logs for the tests of python/skua/report, and ways to start it.
 
 The package is loaded from the source tree under another name: importing `skua` itself would need the compiled extension."""
 
@@ -122,7 +122,7 @@ def frame_ms(number):
             "adhop": 0.0, "solve": 0.1, "own": 1.0, "frame": 130.0 + 4.0 * number, "acquire": 0.5}
 
 
-def trace_lines(frames=FRAMES):
+def frame_lines(frames=FRAMES):
     lines = []
     for number in range(frames):
         if number in MISSED:
@@ -161,7 +161,7 @@ def report_document(load_ms=41.0):
             "cause": "frames", "rate_hz": 3.0, "flown_s": 4.0, "ready_ms": 900.0, "load_ms": load_ms,
             "engines": [{"model": "net_a", **engine}, {"model": "net_b", **engine}], "matcher": {}, "frames": FRAMES - 1,
             "positions": FRAMES - 3, "no_result": {"deadline_missed": 1, "no_position": 1}, "late": 1, "missed": 1,
-            "trace_lines_lost": 0, "throttled": 3, "refined": 0, "stages": stages, "memory": {}}
+            "frame_lines_lost": 0, "throttled": 3, "refined": 0, "stages": stages, "memory": {}}
 
 
 def manifest_document(set_id=SET, arithmetic="fp16 weights, fp32 arithmetic"):
@@ -195,11 +195,11 @@ class Given:
     def __init__(self, folder):
         self.folder = folder
         self.recorder = folder_of(folder / "recorder", (BOOT_A, flown_records()))
-        self.report, self.trace, self.manifest, self.log, self.bench = (
-            folder / name for name in ("report.json", "trace.jsonl", "flight-manifest.json", "flight.log", "bench.json"))
+        self.report, self.frame_lines, self.manifest, self.log, self.bench = (
+            folder / name for name in ("report.json", "frames.jsonl", "flight-manifest.json", "flight.log", "bench.json"))
         self.page, self.picture = folder / "page.html", folder / "page.png"
         self.report.write_text(json.dumps(report_document()))
-        self.trace.write_text(trace_lines())
+        self.frame_lines.write_text(frame_lines())
         self.manifest.write_text(json.dumps(manifest_document()))
         self.bench.write_text(json.dumps(bench_document()))
         self.log.write_text(log_line(0.0, "c7.engine_refused", msg="engine net_a: expected SHA-256 aa, found bb") + "".join(
@@ -209,12 +209,12 @@ class Given:
 
     def arguments(self, *names):
         """--flight-report and so on for these files; the page's options are the test's."""
-        options = {"report": ("--flight-report", self.report), "trace": ("--trace", self.trace),
+        options = {"report": ("--flight-report", self.report), "frame_lines": ("--frame-lines", self.frame_lines),
                    "manifest": ("--manifest", self.manifest), "log": ("--log", self.log), "bench": (self.bench,)}
         return [self.recorder, *(word for name in names for word in options[name])]
 
     def all(self):
-        return self.arguments("bench", "report", "trace", "manifest", "log")
+        return self.arguments("bench", "report", "frame_lines", "manifest", "log")
 
 
 class Page(html.parser.HTMLParser):
@@ -260,7 +260,7 @@ class Page(html.parser.HTMLParser):
 
 
 def paths_of(given, *names):
-    known = {"report": given.report, "trace": given.trace, "manifest": given.manifest, "bench": given.bench}
+    known = {"report": given.report, "frame_lines": given.frame_lines, "manifest": given.manifest, "bench": given.bench}
     return module("content").Paths(given.recorder, **{name: known[name] for name in names if name in known},
                             logs=(given.log,) if "log" in names else ())
 
@@ -293,7 +293,7 @@ def hostile(given):
     report["stages"][HOSTILE] = report["stages"]["vpr"] | {"backbone": HOSTILE}
     report["stages"]["vpr"]["backbone"] = HOSTILE
     given.report.write_text(json.dumps(report))
-    given.trace.write_text(trace_lines().replace("deadline_missed", json.dumps(HOSTILE)[1:-1]))
+    given.frame_lines.write_text(frame_lines().replace("deadline_missed", json.dumps(HOSTILE)[1:-1]))
     quoted = json.dumps(HOSTILE)[1:-1]
     manifest = manifest_document(set_id=HOSTILE, arithmetic=HOSTILE)
     given.manifest.write_text(json.dumps(manifest).replace("net_a", quoted))

@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-o", "--output", type=Path, metavar="REPORT.html", help="the page")
     made.add_argument("--png", type=Path, metavar="FILE", help="the same as a picture")
     made.add_argument("--flight-report", type=Path, metavar="FILE", help="what skua-flight --report wrote")
-    made.add_argument("--trace", type=Path, metavar="FILE", help="what skua-flight --trace wrote")
+    made.add_argument("--frame-lines", type=Path, metavar="FILE", help="what skua-flight --frame-lines wrote")
     made.add_argument("--manifest", type=Path, metavar="SET", help="the set that flew, or its flight-manifest.json")
     made.add_argument("--log", type=Path, metavar="FILE", action="append", default=[],
                       help="a program's log, one JSON object a line; may be repeated, one for each start")
@@ -33,7 +33,7 @@ def make(arguments: argparse.Namespace) -> None:
     outputs = [path for path in (arguments.output, arguments.png) if path is not None]
     if not outputs:
         raise ReportError("nothing to write: name a page with -o REPORT.html, or a picture with --png FILE")
-    paths = Paths(arguments.recorder, arguments.bench, arguments.flight_report, arguments.trace, arguments.manifest,
+    paths = Paths(arguments.recorder, arguments.bench, arguments.flight_report, arguments.frame_lines, arguments.manifest,
                   tuple(arguments.log))
     check_outputs(outputs, paths.all())
     content = gather(paths)

@@ -27,12 +27,12 @@ class Paths:
     recorder: Path
     bench: Path | None = None
     report: Path | None = None
-    trace: Path | None = None
+    frame_lines: Path | None = None
     manifest: Path | None = None
     logs: tuple[Path, ...] = ()
 
     def all(self) -> list[Path]:
-        single = (self.recorder, self.bench, self.report, self.trace, self.manifest)
+        single = (self.recorder, self.bench, self.report, self.frame_lines, self.manifest)
         return [path for path in (*single, *self.logs) if path is not None]
 
 
@@ -69,7 +69,7 @@ class Content:
         return self.story.loads[-1] if self.story.loads else None
 
     def networks(self) -> list[str]:
-        """The networks of the latencies; where a trace names none, those that were loaded."""
+        """The networks of the latencies; where frame lines name none, those that were loaded."""
         named = [row.backbone for row in self.latencies.rows if row.backbone]
         return named or ([engine.model for engine in self.load.engines] if self.load else [])
 
@@ -89,8 +89,8 @@ class Content:
         return f"{len(records)} records, {span}, {counted(boots, 'boot')}"
 
     def dropped(self) -> list[tuple[float, Frame]]:
-        """Frames of the trace without a result, with their place on its axis."""
-        frames = self.given.trace.frames if self.given.trace else []
+        """Frames of the lines without a result, with their place on its axis."""
+        frames = self.given.frame_lines.frames if self.given.frame_lines else []
         return [(frame_seconds(frame, self.given, self.latencies.flight), frame) for frame in frames if frame.reason]
 
     # ---- in six words --------------------------------------------------------------------------------------------
@@ -158,4 +158,4 @@ class Content:
 
 def gather(paths: Paths) -> Content:
     recording = read_recording(paths.recorder)
-    return Content(recording, read_given(paths.report, paths.trace, paths.manifest, paths.bench, list(paths.logs)))
+    return Content(recording, read_given(paths.report, paths.frame_lines, paths.manifest, paths.bench, list(paths.logs)))

@@ -21,29 +21,29 @@ Draw = Callable[[Drawn], str]
 def timeline(content: Content, draw: Draw) -> list[str]:
     placed = [series for series in content.latencies.series if series.boot is not None]
     flight = content.latencies.flight
-    boot_of_trace = flight.begun.boot if flight and flight.begun else None
-    dropped = content.dropped() if boot_of_trace is not None else []
+    boot_of_lines = flight.begun.boot if flight and flight.begun else None
+    dropped = content.dropped() if boot_of_lines is not None else []
     boots, parts = list(range(len(content.recording.boots))), []
     for first in range(0, len(boots), BOOTS_SIDE_BY_SIDE):
         shown = Timeline(content.recording, boots[first:first + BOOTS_SIDE_BY_SIDE])
-        shown.add_latency(placed, dropped, boot_of_trace)
+        shown.add_latency(placed, dropped, boot_of_lines)
         shown.add_thermal(content.story)
         shown.add_events(content.story)
         parts.append(draw(shown.drawn(f"timeline-{first // BOOTS_SIDE_BY_SIDE + 1}", _zoom(content))))
-    parts.append(caption(*_timeline_texts(content, placed, boot_of_trace is not None)))
+    parts.append(caption(*_timeline_texts(content, placed, boot_of_lines is not None)))
     if not placed:
         parts.append(missing("No latency can be placed in time: the recorder keeps none. "
-                             f"`{FLIGHT_COMMAND}` writes them; give both, with --flight-report and --trace, or give the "
-                             "DEBUG log of a program that calls infer() with per_frame_debug_log, with --log."))
+                             f"`{FLIGHT_COMMAND}` writes them; give both, with --flight-report and --frame-lines, or give "
+                             "the DEBUG log of a program that calls infer() with per_frame_debug_log, with --log."))
     return parts
 
 
-def _timeline_texts(content: Content, placed: list[Series], has_trace: bool) -> list[str]:
+def _timeline_texts(content: Content, placed: list[Series], has_lines: bool) -> list[str]:
     texts = ["Time runs on the monotonic clock.", _boots_text(content)]
     if _zoom(content):
         texts.append("The reported flight is shown; a double click shows the whole boot.")
-    if has_trace:
-        texts.append("Frames of a trace stand where their slot was due, good to some tens of milliseconds; a slot without a "
+    if has_lines:
+        texts.append("Frame lines stand where their slot was due, good to some tens of milliseconds; a slot without a "
                      "frame is a hole in the line.")
     texts.append(_view_text(placed))
     if content.story.transitions:
@@ -90,7 +90,7 @@ def latencies(content: Content, draw: Draw) -> list[str]:
     rows = content.latencies.rows
     if not rows:
         return [missing(f"No latency is known: the recorder keeps none. `{FLIGHT_COMMAND}` writes percentiles and a line a "
-                        "frame, for --flight-report and --trace.")]
+                        "frame, for --flight-report and --frame-lines.")]
     parts = []
     if any(row.stage in figures.SHOWN_STAGES for row in rows):
         parts.append(draw(figures.percentile_figure(rows)))
@@ -102,15 +102,15 @@ def latencies(content: Content, draw: Draw) -> list[str]:
                          "before the frame is due.", device))
     unplaced = [s for s in content.latencies.series if s.boot is None and s.stage in figures.SHOWN_STAGES]
     if unplaced:
-        frames = content.given.trace.frames if content.given.trace else []
+        frames = content.given.frame_lines.frames if content.given.frame_lines else []
         throttled = throttled_frames([(frame.number, frame.is_throttled) for frame in frames])
         parts.append(draw(figures.frames_figure(unplaced, content.dropped(), throttled)))
-        parts.append(caption("Over frame numbers; shading: thermal_state() said throttled, as the trace tells of each frame.",
+        parts.append(caption("Over frame numbers; shading: thermal_state() said throttled, as each frame's line tells.",
                              _view_text(unplaced), device))
     return parts
 
 
-ORIGINS = {"trace": "trace, every frame", "report": "flight report, histogram (at most 1/64 above)",
+ORIGINS = {"frame lines": "frame lines, every frame", "report": "flight report, histogram (at most 1/64 above)",
            "log": "log, every call"}
 
 

@@ -130,7 +130,7 @@ def _latency_axis(series: list[Series]) -> Json:
 
 def frames_figure(series: list[Series], dropped: list[tuple[float, Frame]],
                   throttled: list[tuple[float, float]]) -> Drawn:
-    """Where nothing places a trace in time: over frame numbers, under what the trace itself says of throttling."""
+    """Where nothing places frame lines in time: over frame numbers, under what they say of throttling themselves."""
     shown = [entry for entry in series if entry.stage in SHOWN_STAGES]
     data = [series_trace(entry, ("x", "y"), True) for entry in shown]
     if dropped:
@@ -202,15 +202,15 @@ class Timeline:
         self.shown: set[str] = set()
         self.axes = {boot: "x" if i == 0 else f"x{i + 1}" for i, boot in enumerate(boots)}
 
-    def add_latency(self, series: list[Series], dropped: list[tuple[float, Frame]], boot_of_trace: int | None) -> None:
+    def add_latency(self, series: list[Series], dropped: list[tuple[float, Frame]], boot_of_lines: int | None) -> None:
         for entry in series:
             if entry.boot in self.axes and entry.stage in SHOWN_STAGES:
                 self.data.append(series_trace(entry, (self.axes[entry.boot], "y"), entry.label not in self.shown))
                 self.shown.add(entry.label)
                 self.rows.add("yaxis")
                 self.latencies.append(entry)
-        if dropped and boot_of_trace in self.axes:
-            self.data.append(dropped_trace(dropped, (self.axes[boot_of_trace], "y")))
+        if dropped and boot_of_lines in self.axes:
+            self.data.append(dropped_trace(dropped, (self.axes[boot_of_lines], "y")))
 
     def add_thermal(self, story: Story) -> None:
         for band in story.bands:

@@ -1,4 +1,4 @@
-"""Latencies: series of single figures where a trace or a log holds them, and percentiles of each."""
+"""Latencies: series of single figures where frame lines or a log hold them, and percentiles of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Series:
     label: str
     stage: str
     backbone: str
-    origin: str  # "trace" or "log"
+    origin: str  # "frame lines" or "log"
     boot: int | None
     x: list[float]
     ms: list[float]
@@ -53,7 +53,7 @@ class Row:
 class Latencies:
     series: list[Series]
     rows: list[Row]
-    flight: Flight | None = None  # the recorded flight that report and trace are of
+    flight: Flight | None = None  # the recorded flight that report and frame lines are of
     notes: tuple[str, ...] = ()
 
 
@@ -66,9 +66,9 @@ def percentiles(label: str, stage: str, backbone: str, origin: str, ms: list[flo
 def latencies_of(recording: Recording, story: Story, given: Given) -> Latencies:
     flight = flight_of_report(story, given.report) if given.report else None
     notes = _notes(story, given, flight)
-    series = _of_trace(given, flight) + (_of_log(recording, given.log) if given.log else [])
+    series = _of_lines(given, flight) + (_of_log(recording, given.log) if given.log else [])
     rows = [percentiles(s.label, s.stage, s.backbone, s.origin, s.ms) for s in series]
-    if given.report and not given.trace:
+    if given.report and not given.frame_lines:
         rows = _of_report(given) + rows
     return Latencies(series, rows, flight, tuple(notes))
 
@@ -97,15 +97,15 @@ def _backbone(given: Given, stage: str) -> str:
     return known.backbone if known else ""
 
 
-def _of_trace(given: Given, flight: Flight | None) -> list[Series]:
-    if given.trace is None:
+def _of_lines(given: Given, flight: Flight | None) -> list[Series]:
+    if given.frame_lines is None:
         return []
     boot = flight.begun.boot if flight and flight.begun else None
     found = []
-    for stage in _in_order(name for frame in given.trace.frames for name, ms in frame.ms.items() if ms > 0.0):
-        frames = [frame for frame in given.trace.frames if frame.ms.get(stage, 0.0) > 0.0]  # 0: it did not run
+    for stage in _in_order(name for frame in given.frame_lines.frames for name, ms in frame.ms.items() if ms > 0.0):
+        frames = [frame for frame in given.frame_lines.frames if frame.ms.get(stage, 0.0) > 0.0]  # 0: it did not run
         backbone = _backbone(given, stage)
-        found.append(Series(label_of(stage, backbone), stage, backbone, "trace", boot,
+        found.append(Series(label_of(stage, backbone), stage, backbone, "frame lines", boot,
                             [frame_seconds(frame, given, flight) for frame in frames],
                             [frame.ms[stage] for frame in frames], [frame.number for frame in frames],
                             [bool(frame.reason) for frame in frames]))
@@ -162,18 +162,18 @@ def _place(utc_us: int, by_time: list[tuple[int, int, int]], recording: Recordin
 def _notes(story: Story, given: Given, flight: Flight | None) -> list[str]:
     """What does not fit together is said, in the words of the page."""
     notes = []
-    report, trace = given.report, given.trace
+    report, lines = given.report, given.frame_lines
     if report and flight is None:
         notes.append(f"The flight report (set {report.set_id}, {report.frames} frames) could not be matched with exactly "
                      "one flight of this recorder: its figures stand for themselves and are not placed on the timeline.")
-    if trace and report is None:
-        notes.append("The trace names neither its flight nor its rate: its figures are shown over frame numbers. Give the "
+    if lines and report is None:
+        notes.append("Frame lines name neither their flight nor its rate: they are shown over frame numbers. Give the "
                      "same flight's report with --flight-report to place them in time.")
-    if trace and report and len(trace.frames) + report.trace_lines_lost != report.frames:
-        notes.append(f"The report counts {report.frames} frames and {report.trace_lines_lost} lost lines, the trace holds "
-                     f"{len(trace.frames)} lines: are they of one flight?")
-    if trace and trace.is_cut:
-        notes.append("The trace's last line was cut and is left out.")
+    if lines and report and len(lines.frames) + report.frame_lines_lost != report.frames:
+        notes.append(f"The report counts {report.frames} frames and {report.frame_lines_lost} lost lines, the file holds "
+                     f"{len(lines.frames)} lines: are they of one flight?")
+    if lines and lines.is_cut:
+        notes.append("The last frame line was cut and is left out.")
     if given.log and given.log.foreign_lines:
         notes.append(f"Of the log {given.log.foreign_lines} lines are not Skua's and are left out.")
     return notes

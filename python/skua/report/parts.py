@@ -7,7 +7,7 @@ from .flights import At
 from .markup import Cell, paragraph
 
 MOST_ROWS, MOST_OPEN, MOST_RATIOS = 200, 12, 60
-FLIGHT_COMMAND = "skua-flight --report FILE --trace FILE"
+FLIGHT_COMMAND = "skua-flight --report FILE --frame-lines FILE"
 
 
 def missing(text: str) -> str:

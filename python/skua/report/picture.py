@@ -98,7 +98,7 @@ def _draw_timeline(figure: Figure, place: SubplotSpec, content: Content) -> None
     series = [entry for entry in content.latencies.series if entry.stage in SHOWN_STAGES]
     if not series:
         _nothing(figure.add_subplot(place), "Latencies over time: none is known; the recorder keeps none. Give "
-                 "--flight-report and --trace, which skua-flight writes.")
+                 "--flight-report and --frame-lines, which skua-flight writes.")
         return
     unplaced = all(entry.boot is None for entry in series)
     boots = [None] if unplaced else list(range(len(content.recording.boots)))[-BOOTS_SIDE_BY_SIDE:]
@@ -157,7 +157,7 @@ def _draw_boot(axes: Axes, series: list[Series], boot: int | None, content: Cont
 def _draw_percentiles(axes: Axes, content: Content) -> None:
     rows = [row for row in content.latencies.rows if row.stage in SHOWN_STAGES][::-1]
     if not rows:
-        _nothing(axes, "Percentiles: no latency is known; give --flight-report or --trace.")
+        _nothing(axes, "Percentiles: no latency is known; give --flight-report or --frame-lines.")
         return
     for place, row in enumerate(rows):
         colour = STAGE_STYLE.get(row.stage, (DARK, "circle"))[0]

@@ -82,20 +82,20 @@ def misses(content: Content) -> list[str]:
     if content.given.report:
         rows += [["flight report", "frame", "", reason, str(count)]
                  for reason, count in sorted(content.given.report.no_result.items())]
-    if content.given.trace:
-        lines = Counter((f.stage, f.reason) for f in content.given.trace.frames if f.reason)
-        rows += [["trace", "frame", stage, reason, str(count)] for (stage, reason), count in sorted(lines.items())]
+    if content.given.frame_lines:
+        lines = Counter((f.stage, f.reason) for f in content.given.frame_lines.frames if f.reason)
+        rows += [["frame lines", "frame", stage, reason, str(count)] for (stage, reason), count in sorted(lines.items())]
     parts = []
     if rows:
         parts.append(table(("told by", "what", "backbone or stage", "reason", "count"), rows, (4,)))
         parts.append(caption("A frame that misses its deadline may be several runs: every pair that was still to be "
-                             "matched tells its own. The recorder counts all flights that it holds, report and trace "
+                             "matched tells its own. The recorder counts all flights that it holds, report and frame lines "
                              "count one."))
     else:
         parts.append(paragraph("No run failed and no frame was dropped in what the recorder holds."))
-    if not content.given.report and not content.given.trace:
+    if not content.given.report and not content.given.frame_lines:
         parts.append(missing(f"Frames as the flight counted them are not known: `{FLIGHT_COMMAND}` writes them, for "
-                             "--flight-report and --trace."))
+                             "--flight-report and --frame-lines."))
     return parts + _compare(content)
 
 

@@ -1,4 +1,4 @@
-"""What a report may be made from beside the recorder: a flight's report and trace, a manifest, logs, a bench."""
+"""What a report may be made from beside the recorder: a flight's report and frame lines, a manifest, logs, a bench."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class FlightReport:
     late: int
     missed: int
     throttled: int
-    trace_lines_lost: int
+    frame_lines_lost: int
     engines: list[EngineSteps]
     stages: dict[str, StageFigures]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One line of a trace. No reason: the frame has a position."""
+    """One frame line. No reason: the frame has a position."""
 
     number: int
     is_throttled: bool
@@ -73,7 +73,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Trace:
+class FrameLines:
     frames: list[Frame]
     is_cut: bool
 
@@ -142,7 +142,7 @@ class Given:
     """Everything beside the recorder; what was not given is None."""
 
     report: FlightReport | None = None
-    trace: Trace | None = None
+    frame_lines: FrameLines | None = None
     manifest: Manifest | None = None
     log: Log | None = None
     bench: Bench | None = None
@@ -165,7 +165,7 @@ def report_of(content: bytes, where: str) -> FlightReport:
         load_ms=fields.number("load_ms"), ready_ms=fields.number("ready_ms"), frames=fields.integer("frames"),
         positions=fields.integer("positions"), no_result=fields.counts("no_result"), late=fields.integer("late"),
         missed=fields.integer("missed"), throttled=fields.integer("throttled"),
-        trace_lines_lost=fields.integer("trace_lines_lost"), engines=[_steps(e) for e in fields.objects("engines")],
+        frame_lines_lost=fields.integer("frame_lines_lost"), engines=[_steps(e) for e in fields.objects("engines")],
         stages={name: _stage(name, fields.object("stages").object(name)) for name in fields.object("stages").value})
 
 
@@ -187,9 +187,9 @@ def _stage(name: str, fields: Fields) -> StageFigures:
                         fields.number("p99_ms"), fields.number("max_ms"))
 
 
-# ---- its trace ---------------------------------------------------------------------------------------------------
+# ---- its frame lines ---------------------------------------------------------------------------------------------
 
-def trace_of(content: bytes, where: str) -> Trace:
+def frame_lines_of(content: bytes, where: str) -> FrameLines:
     """A line that a killed flight left cut is the last one and has no line end; it is left out."""
     *whole, rest = content.split(b"\n")
     frames: list[Frame] = []
@@ -197,11 +197,11 @@ def trace_of(content: bytes, where: str) -> Trace:
         frame = _frame(parse_object(line, f"{where}: line {number}"))
         if frames and frame.number <= frames[-1].number:
             raise ReportError(f"{where}: line {number}: expected frames in their order, found {frame.number} behind "
-                              f"{frames[-1].number}; give the trace of one flight")
+                              f"{frames[-1].number}; give the frame lines of one flight")
         frames.append(frame)
     if not frames:
-        raise ReportError(f"{where}: holds no frame; expected what skua-flight --trace wrote")
-    return Trace(frames, bool(rest))
+        raise ReportError(f"{where}: holds no frame; expected what skua-flight --frame-lines wrote")
+    return FrameLines(frames, bool(rest))
 
 
 def _frame(fields: Fields) -> Frame:
@@ -307,7 +307,7 @@ def _engine_figures(fields: Fields) -> list[BenchFigure]:
 
 # ---- from files --------------------------------------------------------------------------------------------------
 
-def read_given(report: Path | None, trace: Path | None, manifest: Path | None, bench: Path | None,
+def read_given(report: Path | None, frame_lines: Path | None, manifest: Path | None, bench: Path | None,
                logs: list[Path]) -> Given:
     sources: list[Source] = []
 
@@ -320,7 +320,7 @@ def read_given(report: Path | None, trace: Path | None, manifest: Path | None, b
 
     if manifest is not None and manifest.is_dir():
         manifest = manifest / "flight-manifest.json"
-    given = Given(take("flight report", report, SMALL, report_of), take("flight trace", trace, LARGE, trace_of),
+    given = Given(take("flight report", report, SMALL, report_of), take("frame lines", frame_lines, LARGE, frame_lines_of),
                   take("flight manifest", manifest, SMALL, manifest_of),
                   _joined([take("log", path, LARGE, log_of) for path in logs]),
                   take("bench", bench, SMALL, bench_of), sources)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/profile_check.h"
+#include "core/trace.h"
 #include "runtimes/onnxruntime/ort_engine.h"
 #include "runtimes/onnxruntime/ort_errors.h"
 
@@ -50,6 +51,7 @@ class OrtExecution final : public Execution {
   Status bind_input(Slot& slot, const Shape& shape);
   Result<ValueHandle> wrap(const Slot& slot, const Shape& shape);
   OrtStatus* rebind_dynamic() noexcept;
+  OrtStatus* run_session() noexcept;
   Status collect_dynamic() noexcept;
   Status take_output(Slot& slot, OrtValue* value) noexcept;
   void hide_outputs() noexcept;
@@ -145,6 +147,7 @@ void OrtExecution::hide_outputs() noexcept {
 }
 
 OrtStatus* OrtExecution::rebind_dynamic() noexcept {
+  const Span span(SpanKind::kBindOutputs);
   for (const Slot& slot : outputs_) {
     if (!slot.is_dynamic) continue;
     if (OrtStatus* status = api_.BindOutputToDevice(binding_.get(), slot.name.c_str(), host_.get()))
@@ -153,10 +156,15 @@ OrtStatus* OrtExecution::rebind_dynamic() noexcept {
   return nullptr;
 }
 
+OrtStatus* OrtExecution::run_session() noexcept {
+  const Span span(SpanKind::kSdkRun);
+  return api_.RunWithBinding(session_->handle.get(), nullptr, binding_.get());
+}
+
 Status OrtExecution::run(std::optional<std::int64_t>) noexcept {
   hide_outputs();
   OrtStatus* status = has_dynamic_ ? rebind_dynamic() : nullptr;
-  if (status == nullptr) status = api_.RunWithBinding(session_->handle.get(), nullptr, binding_.get());
+  if (status == nullptr) status = run_session();
   if (status != nullptr) return translate_hot(api_, status);
   if (has_dynamic_) {
     if (Status collected = collect_dynamic(); !collected.ok()) {
@@ -171,6 +179,7 @@ Status OrtExecution::run(std::optional<std::int64_t>) noexcept {
 // The bound values come in the order in which the outputs were bound: static ones first, then the dynamic
 // ones.
 Status OrtExecution::collect_dynamic() noexcept {
+  const Span span(SpanKind::kCopyOut);
   OrtValue** values = nullptr;
   std::size_t count = 0;
   OrtStatus* status = api_.GetBoundOutputValues(binding_.get(), allocator_, &values, &count);

@@ -14,6 +14,7 @@
 
 #include "core/half_rounding.h"
 #include "core/profile_check.h"
+#include "core/trace.h"
 #include "inference/warm_runs.h"
 #include "runtimes/pytorch/device_lane.h"
 #include "runtimes/pytorch/torch_program.h"
@@ -65,6 +66,8 @@ class TorchExecution final : public Execution {
  private:
   Status place_outputs(const EngineRecord& record);
   void hand_over();
+  void run_program();
+  Status wait(std::optional<std::int64_t> deadline_ns);
   Status collect();
   Status take(Port& port, const at::Tensor& result);
   void hide_outputs() noexcept {
@@ -146,6 +149,7 @@ Status TorchExecution::warm_up(const EngineRecord& record) {
 }
 
 void TorchExecution::hand_over() {
+  const Span span(SpanKind::kCopyIn);
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const InputPort& port = inputs_[i];
     at::Tensor& argument = arguments_[i];
@@ -156,6 +160,16 @@ void TorchExecution::hand_over() {
   }
 }
 
+void TorchExecution::run_program() {
+  const Span span(SpanKind::kSdkRun);
+  program_->run(stack_, arguments_);
+}
+
+Status TorchExecution::wait(std::optional<std::int64_t> deadline_ns) {
+  const Span span(SpanKind::kWait);
+  return device_.wait(deadline_ns);
+}
+
 Status TorchExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
   hide_outputs();
   try {
@@ -164,8 +178,8 @@ Status TorchExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
     SKUA_RETURN_IF_ERROR(device_.enter());
     const auto stream = device_.guard();
     hand_over();
-    program_->run(stack_, arguments_);
-    SKUA_RETURN_IF_ERROR(device_.wait(deadline_ns));
+    run_program();
+    SKUA_RETURN_IF_ERROR(wait(deadline_ns));
     Status status = collect();
     stack_.clear();
     return status;
@@ -179,6 +193,7 @@ Status TorchExecution::run(std::optional<std::int64_t> deadline_ns) noexcept {
 }
 
 Status TorchExecution::collect() {
+  const Span span(SpanKind::kCopyOut);
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     SKUA_RETURN_IF_ERROR(take(outputs_[i], output_of(stack_.back(), program_->keys, i)));
   }

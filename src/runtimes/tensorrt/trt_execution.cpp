@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/trace.h"
 #include "inference/warm_runs.h"
 #include "runtimes/tensorrt/trt_logger.h"
 #include "runtimes/tensorrt/trt_types.h"
@@ -138,14 +139,19 @@ cudaError_t TrtExecution::enqueue() noexcept {
   for (const OutputSlot& slot : lane_->outputs) {
     if (slot.reserved) slot.reserved->forget();
   }
+  Span copy_in(SpanKind::kCopyIn);
   for (const IoSlot& slot : lane_->inputs) {
     if (const cudaError_t error = slot.upload(stream); error != cudaSuccess) return error;
   }
+  copy_in.end();
+  Span enqueued(SpanKind::kEnqueue);
   if (!lane_->context->enqueueV3(stream)) {
     was_refused_ = true;
     return cudaErrorNotSupported;
   }
+  enqueued.end();
   if (device().is_lost()) return cudaErrorUnknown;  // memory that TensorRT gave back has said so
+  const Span copy_out(SpanKind::kCopyOut);
   for (const OutputSlot& slot : lane_->outputs) {
     if (slot.reserved) continue;  // its shape is not known yet
     if (const cudaError_t error = slot.download(stream); error != cudaSuccess) return error;
@@ -153,10 +159,15 @@ cudaError_t TrtExecution::enqueue() noexcept {
   return cudaSuccess;
 }
 
+cudaError_t TrtExecution::launch_graph() noexcept {
+  const Span span(SpanKind::kGraphLaunch);
+  return lane_->graph.launch(lane_->stream.get());
+}
+
 Status TrtExecution::launch_and_wait() noexcept {
   const bool is_graph = lane_->graph.is_ready();
   was_refused_ = false;
-  const cudaError_t launched = is_graph ? lane_->graph.launch(lane_->stream.get()) : enqueue();
+  const cudaError_t launched = is_graph ? launch_graph() : enqueue();
   if (launched == cudaSuccess) return wait();
   const bool is_overflow = has_overflowed();
   if (is_overflow) lane_->recorder.clear();  // it was ours to refuse the memory
@@ -168,6 +179,7 @@ Status TrtExecution::launch_and_wait() noexcept {
 }
 
 Status TrtExecution::wait() noexcept {
+  const Span span(SpanKind::kWait);
   if (const cudaError_t error = cudaEventRecord(lane_->done.get(), lane_->stream.get()); error != cudaSuccess)
     return fail(error);
   const cudaError_t ended =
@@ -197,12 +209,14 @@ Status TrtExecution::collect() noexcept {
     slot.view.shape = shape;
   }
   bool is_copied = false;
+  Span copy_out(SpanKind::kCopyOut);
   for (const OutputSlot& slot : lane_->outputs) {
     if (!slot.reserved) continue;
     is_copied = is_copied || slot.device_copy.size() > 0;
     if (const cudaError_t error = slot.download(lane_->stream.get()); error != cudaSuccess)
       return fail(error);
   }
+  copy_out.end();
   return is_copied ? wait() : Status();
 }
 

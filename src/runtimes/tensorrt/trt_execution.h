@@ -85,6 +85,7 @@ class TrtExecution final : public Execution {
   Status check_warm() const;
   Status settle_shapes() noexcept;
   cudaError_t enqueue() noexcept;
+  cudaError_t launch_graph() noexcept;
   Status launch_and_wait() noexcept;
   Status wait() noexcept;
   Status collect() noexcept;

@@ -12,6 +12,7 @@
 
 #include "core/json_strict.h"
 #include "flight_fixture.h"
+#include "kept_trace.h"
 #include "process_signals.h"
 
 namespace skua::flight {
@@ -32,24 +33,24 @@ class FlightLoopTest : public FlightFixture {
   }
   void open_frames(const std::string& place) {
     frames_ = FrameSource::open(root_.path() / place).value();
-    trace_.emplace(TraceWriter::open(root_.path() / "trace").value());
+    lines_.emplace(FrameLinesWriter::open(root_.path() / "lines").value());
   }
   static std::string name(std::size_t frame) {
     return std::string(1, static_cast<char>('0' + frame / 10)) + static_cast<char>('0' + frame % 10) + ".png";
   }
   FlightEnd fly(double rate_hz = 100.0, std::optional<std::int64_t> duration_ns = std::nullopt) {
     const LoopParts parts{&*pipeline_,   &*frames_, &*tiles_, signals_.get(),
-                          &*supervisor_, &events_,  &*trace_};
+                          &*supervisor_, &events_,  &*lines_};
     FlightSettings settings = settings_;
     settings.rate_hz = rate_hz;
     settings.deadline_ms = deadline_ms_;
     loop_.emplace(parts, FrameFormat{kSide, kSide, 1}, settings);
     return loop_->run(duration_ns);
   }
-  /// What the trace says of each frame.
+  /// What the lines say of each frame.
   std::vector<Json> lines() const {
     std::vector<Json> all;
-    std::istringstream text(root_.read("trace"));
+    std::istringstream text(root_.read("lines"));
     for (std::string line; std::getline(text, line);) all.push_back(parse_json(line).value());
     return all;
   }
@@ -62,7 +63,7 @@ class FlightLoopTest : public FlightFixture {
   std::unique_ptr<SignalWatcher> signals_;
   std::optional<Supervisor> supervisor_ = Supervisor::connect("", "").value();
   std::optional<FrameSource> frames_;
-  std::optional<TraceWriter> trace_;
+  std::optional<FrameLinesWriter> lines_;
   std::optional<FlightLoop> loop_;
 };
 
@@ -82,6 +83,51 @@ TEST_F(FlightLoopTest, WithoutADurationEveryFrameIsFlownOnceInOrder) {
     EXPECT_EQ(flown[i]["tile"], "t" + std::to_string(i % 4) + ".png");
   }
   EXPECT_GE(loop_->flown_ns(), 1000 * kMs) << "four periods at least";
+}
+
+/// Of a frame without its times.
+std::vector<Json> without_times(std::vector<Json> lines) {
+  for (Json& line : lines) line.erase("ms");
+  return lines;
+}
+
+TEST_F(FlightLoopTest, ATraceChangesNoAnswerAndHasEveryStageOfEveryFrame) {
+  create_flight(4);
+  ASSERT_EQ(fly(4.0), FlightEnd::kFrames);
+  const auto untraced = without_times(lines());
+  open_frames("frames");
+  skua::test::KeptTrace trace;
+  ASSERT_EQ(fly(4.0), FlightEnd::kFrames);
+  EXPECT_EQ(without_times(lines()), untraced);
+  const auto spans = trace.spans();
+  const auto frames = skua::test::spans_named(spans, "frame");
+  ASSERT_EQ(frames.size(), 4U);
+  for (const char* stage : {"vpr", "features", "rerank", "match", "solve"}) {
+    const auto found = skua::test::spans_named(spans, stage);
+    ASSERT_EQ(found.size(), 4U) << stage;
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_TRUE(skua::test::is_within(found[i], frames[i])) << stage;
+  }
+  for (const char* between : {"acquire", "wait_due"}) {
+    const auto found = skua::test::spans_named(spans, between);
+    ASSERT_EQ(found.size(), 4U) << between;
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(found[i]["args"]["frame"], i);
+      EXPECT_FALSE(skua::test::is_within(found[i], frames[i])) << between;
+    }
+  }
+}
+
+TEST_F(FlightLoopTest, ATraceSaysWhyAFrameHasNoAnswer) {
+  create_flight(2);
+  root_.write("frames/00.png", "no picture");
+  skua::test::KeptTrace trace;
+  fly(4.0);
+  const auto spans = trace.spans();
+  const auto acquired = skua::test::spans_named(spans, "acquire");
+  ASSERT_EQ(acquired.size(), 2U);
+  EXPECT_TRUE(acquired[0]["args"].contains("reason")) << acquired[0];
+  EXPECT_FALSE(acquired[1]["args"].contains("reason"));
+  EXPECT_EQ(skua::test::spans_named(spans, "frame").size(), 1U) << "nothing was run for the other one";
 }
 
 TEST_F(FlightLoopTest, WithADurationTheSourceBeginsAgain) {

@@ -44,7 +44,8 @@ class FlightReportTest : public FlightFixture {
     FlownFlight flight{
         built_, *runtime_, *injected_.lightglue, settings_, lightglue_model_, *loop_, FlightPhase::kReboot,
         3,      end_};
-    flight.trace_lines_lost = 2;
+    flight.frame_lines_lost = 2;
+    flight.trace_spans_lost = 3;
     flight.ready_ns = 7'250'000;
     return flight;
   }
@@ -70,10 +71,11 @@ TEST_F(FlightReportTest, SaysWhatWasFlown) {
   const auto parsed = parse_json(report_text(flown()));
   ASSERT_TRUE(is_ok(parsed));
   const Json& report = *parsed;
-  const Json expected = {{"schema_version", 1}, {"set_id", "set-1"}, {"runtime", "fake"}, {"phase", "F8"},
-                         {"start_count", 3},    {"cause", "frames"}, {"rate_hz", 4.0},    {"ready_ms", 7.25},
-                         {"load_ms", 2.5},      {"frames", 4},       {"positions", 3},    {"missed", 0},
-                         {"throttled", 0},      {"refined", 0}};
+  const Json expected = {
+      {"schema_version", 1}, {"set_id", "set-1"}, {"runtime", "fake"},     {"phase", "F8"},
+      {"start_count", 3},    {"cause", "frames"}, {"rate_hz", 4.0},        {"ready_ms", 7.25},
+      {"load_ms", 2.5},      {"frames", 4},       {"positions", 3},        {"missed", 0},
+      {"throttled", 0},      {"refined", 0},      {"frame_lines_lost", 2}, {"trace_spans_lost", 3}};
   for (const auto& item : expected.items()) EXPECT_EQ(report[item.key()], item.value()) << item.key();
   EXPECT_EQ(report["signer"], "ab" + std::string(62, '0'));
   EXPECT_EQ(report["no_result"], (Json{{"execution_failed", 1}}));

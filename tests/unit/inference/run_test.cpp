@@ -5,6 +5,7 @@
 
 #include "fake_cache.h"
 #include "hot_path_counters.h"
+#include "kept_trace.h"
 #include "temp_folder.h"
 
 namespace skua::test {
@@ -233,6 +234,43 @@ TEST_F(RunTest, BoundRunAllocatesAndLocksNothing) {
   });
   EXPECT_TRUE(is_ok);
   EXPECT_EQ(failing.allocations, 0U);
+}
+
+/// What was counted above was without a trace.
+TEST_F(RunTest, NorDoesABoundRunThatIsTraced) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  KeptTrace trace;
+  bool is_ok = true;
+  const HotPathCounts counts = count_hot_path([&] {
+    for (int i = 0; i < 1000; ++i) is_ok = is_ok && bound.run().ok();
+  });
+  EXPECT_TRUE(is_ok);
+  EXPECT_EQ(counts.allocations, 0U);
+  EXPECT_EQ(counts.locks, 0U);
+  EXPECT_EQ(trace.spans().size(), 1000U);
+}
+
+TEST_F(RunTest, ATraceShowsRunsWithWhatTheyWereAndWhyTheyFailed) {
+  auto bound = runtime_->bind(handle_, lane_).value();
+  KeptTrace trace;
+  InferOptions options;
+  options.frame = 12;
+  ASSERT_TRUE(bound.run(options).ok());
+  behaviour_.fail_run = true;
+  behaviour_.run_error = Error{ErrorCode::kInference, Reason::kExecutionFailed, 42, {}};
+  ASSERT_FALSE(bound.run().ok());
+  behaviour_.fail_run = false;
+  ASSERT_TRUE(runtime_->infer(handle_, inputs(), options).ok());
+  const auto spans = trace.spans();
+  ASSERT_EQ(spans.size(), 6U);
+  EXPECT_EQ(spans[0]["args"], Json({{"model", "alpha"}, {"lane", "c2_vpr"}, {"frame", 12}}));
+  EXPECT_EQ(spans[1]["args"], Json({{"model", "alpha"}, {"lane", "c2_vpr"}, {"reason", "execution_failed"}}));
+  for (std::size_t i = 2; i < 5; ++i) {
+    EXPECT_EQ(spans[i]["name"], std::vector<std::string>({"copy_in", "run", "copy_out"})[i - 2]);
+    EXPECT_TRUE(is_within(spans[i], spans[5]));
+  }
+  EXPECT_EQ(spans[5]["name"], "infer");
+  EXPECT_EQ(spans[5]["args"], Json({{"model", "alpha"}, {"frame", 12}}));
 }
 
 TEST_F(RunTest, TheCountersSeeAnAllocationAndALock) {

@@ -1,5 +1,6 @@
 // Engines on the real library: values, shapes, types, and what a failed run leaves behind.
 #include "hot_path_counters.h"
+#include "kept_trace.h"
 #include "ort_fixture.h"
 
 namespace skua::test {
@@ -27,6 +28,16 @@ TEST(OrtExecution, ComputesAddRelu) {
     const float bias = (static_cast<float>(i % 7) - 3.0F) / 8.0F;
     EXPECT_EQ(found[i], std::max(0.0F, input[i] + bias)) << i;
   }
+}
+
+TEST(OrtExecution, ATraceShowsWhatARunConsistsOf) {
+  CompileCase add_relu(add_relu_model()), rows = rows_case();
+  rows.request.build.optimization_profiles = {rows_profile()};
+  Loaded fixed = load(add_relu), dynamic = load(rows);
+  KeptTrace trace;
+  ASSERT_TRUE(is_ok(fixed.execution->run(std::nullopt)));
+  ASSERT_TRUE(is_ok(dynamic.execution->run(std::nullopt)));
+  EXPECT_THAT(trace.names(), testing::ElementsAre("sdk_run", "bind_outputs", "sdk_run", "copy_out"));
 }
 
 TEST(OrtExecution, MemoryIsAlignedAndStaysInPlace) {

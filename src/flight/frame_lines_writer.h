@@ -1,4 +1,4 @@
-// One JSON line per frame, for whoever looks at a flight afterwards (--trace).
+// One JSON line per frame, for whoever looks at a flight afterwards (--frame-lines).
 #pragma once
 
 #include <filesystem>
@@ -10,14 +10,14 @@
 namespace skua::flight {
 
 /// Writes between two frames, from the frame loop's thread, through a buffer on the stack: a disk that stands
-/// still holds the loop up. For the ground. docs/formats/flight-trace.md.
-class TraceWriter {
+/// still holds the loop up. For the ground. docs/formats/frame-lines.md.
+class FrameLinesWriter {
  public:
   /// Creates or empties `file`. InvalidArgumentError naming it.
-  static Result<TraceWriter> open(const std::filesystem::path& file);
-  TraceWriter(TraceWriter&& other) noexcept;
-  TraceWriter& operator=(TraceWriter&&) = delete;
-  ~TraceWriter();
+  static Result<FrameLinesWriter> open(const std::filesystem::path& file);
+  FrameLinesWriter(FrameLinesWriter&& other) noexcept;
+  FrameLinesWriter& operator=(FrameLinesWriter&&) = delete;
+  ~FrameLinesWriter();
 
   /// `picture`: the frame's file; `tile`: the tile's name, for a frame with a position. A line that cannot be
   /// written is lost and counted.
@@ -25,7 +25,7 @@ class TraceWriter {
   std::uint64_t lost() const noexcept { return lost_; }
 
  private:
-  explicit TraceWriter(int fd) noexcept : fd_(fd) {}
+  explicit FrameLinesWriter(int fd) noexcept : fd_(fd) {}
   bool append(std::string_view line) noexcept;
   int fd_;
   std::uint64_t lost_ = 0;

@@ -1,4 +1,4 @@
-#include "flight/trace_writer.h"
+#include "flight/frame_lines_writer.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -59,23 +59,24 @@ void add_position(const FrameResult& result, std::string_view tile, Line& line) 
 
 }  // namespace
 
-Result<TraceWriter> TraceWriter::open(const std::filesystem::path& file) {
+Result<FrameLinesWriter> FrameLinesWriter::open(const std::filesystem::path& file) {
   const int fd =
       ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0644);
-  if (fd >= 0) return TraceWriter(fd);
+  if (fd >= 0) return FrameLinesWriter(fd);
   return make_error(
       ErrorCode::kInvalidArgument, Reason::kIo,
-      "--trace " + file.string() + ": " + std::strerror(errno) + "; name a file that can be written", errno);
+      "--frame-lines " + file.string() + ": " + std::strerror(errno) + "; name a file that can be written",
+      errno);
 }
 
-TraceWriter::TraceWriter(TraceWriter&& other) noexcept
+FrameLinesWriter::FrameLinesWriter(FrameLinesWriter&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), lost_(other.lost_) {}
 
-TraceWriter::~TraceWriter() {
+FrameLinesWriter::~FrameLinesWriter() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-bool TraceWriter::append(std::string_view line) noexcept {
+bool FrameLinesWriter::append(std::string_view line) noexcept {
   const ssize_t written = ::write(fd_, line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return true;
   // A full disk takes a part: what it took goes, or the next line would be glued to it.
@@ -83,7 +84,8 @@ bool TraceWriter::append(std::string_view line) noexcept {
   return false;
 }
 
-void TraceWriter::write(const FrameResult& result, std::string_view picture, std::string_view tile) noexcept {
+void FrameLinesWriter::write(const FrameResult& result, std::string_view picture,
+                             std::string_view tile) noexcept {
   Line line;
   line.add("{\"frame\":%llu,", static_cast<unsigned long long>(result.frame));
   line.add_text("picture", picture);
