@@ -14,7 +14,7 @@ HEAD = ("what", "beside", "found (95 % bounds)", "median, both", "p99, both", "a
 LEAST_FOR_P99 = 100  # times; of fewer the 99th is the largest
 INTERFACES = {  # in the order of the table; what stands for a group of figures
     "control": "The harness itself", "call": "C++: calls", "count": "C++: allocations, copies, page faults",
-    "lanes": "C++: lanes, CPU time and memory", "lightglue": "C++: batches of pairs", "session": "C++: making a session",
+    "throughput": "C++: lanes, throughput and tail", "lanes": "C++: lanes, CPU time and memory", "lightglue": "C++: batches of pairs", "session": "C++: making a session",
     "memory": "C++: memory of a load", "growth": "C++: growth of a load", "verify": "Hashing beside a bare loop",
     "trust": "The signed gate beside a bare loop", "telemetry": "C++: sensors", "events": "C++: events",
     "takeoff": "Whole programs: take-off", "python": "Python", "tools": "Whole programs: the gate beside other tools",
@@ -107,15 +107,20 @@ def runtime_of(figure: Figure) -> str:
 
 def section_of(figure: Figure) -> str:
     runtime = runtime_of(figure)
-    return INTERFACES[figure["group"]] + (f", {RUNTIMES[runtime]}" if runtime else "")
+    return INTERFACES.get(figure["group"], figure["group"]) + (f", {RUNTIMES[runtime]}" if runtime else "")
+
+
+def place_of(group: str) -> int:
+    """One that is not named here comes last, under its own name."""
+    order = list(INTERFACES)
+    return order.index(group) if group in order else len(order)
 
 
 def sections(report: Report) -> dict[str, list[Figure]]:
     """The table's figures by interface and runtime, in the order of INTERFACES."""
     by_section: dict[str, list[Figure]] = {}
-    order = list(INTERFACES)
     shown = [figure for figure in report["figures"] if is_in_table(figure)]
-    for figure in sorted(shown, key=lambda each: (order.index(each["group"]), runtime_of(each))):
+    for figure in sorted(shown, key=lambda each: (place_of(each["group"]), runtime_of(each))):
         by_section.setdefault(section_of(figure), []).append(figure)
     return by_section
 
