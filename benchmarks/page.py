@@ -53,6 +53,8 @@ def number(value: float) -> str:
 
 
 def found(figure: Figure) -> str:
+    if figure["unit"] in ("count", "allocations"):
+        return f"{figure['value']:g}"
     unit = "" if figure["unit"] in ("ratio", "count", "exponent") else f" {figure['unit']}"
     if figure["count"] <= 1:
         return number(figure["value"]) + unit

@@ -79,7 +79,7 @@ def expected_form() -> list[str]:
     """That of any report."""
     any_side = {"p50_us": 1.0}
     figures = [{"group": group, "name": name, "value": 1.0, "lower": 1.0, "upper": 1.0, "unit": "ratio", "is_bounded": True,
-                "count": 31, "sides": {"subject": any_side, "reference": any_side}} for group, name, _, _ in ROWS]
+                "count": 31, "asked": "", "sides": {"subject": any_side, "reference": any_side}} for group, name, _, _ in ROWS]
     machine = dict.fromkeys(("depth", "commit", "cpu", "cores_usable", "load average at the end", "sdk"), "0")
     return form(rendered({"machine": machine, "figures": figures}))
 
