@@ -25,7 +25,7 @@ test: ## all tests
 sil: ## runtime tensorrt without a GPU: its tests, and its programs from a model to a flight
 	scripts/sil.sh
 
-bench: ## measure beside the raw SDK (ONLY=control,call,python,torch,load,telemetry,lightglue,takeoff; FULL=1; QUICK=1)
+bench: ## measure beside the raw SDK (ten minutes; ONLY=call,precision,python,torch,lanes,load,...; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)
 
 parity: ## how far the runtimes are apart: writes docs/reference/parity.md

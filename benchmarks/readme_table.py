@@ -84,6 +84,14 @@ def expected_form() -> list[str]:
     return form(rendered({"machine": machine, "figures": figures}))
 
 
+def must_be_worth_it(report: Report) -> None:
+    """Of README: figures of a whole run, of a tree that others have."""
+    machine = report["machine"]
+    if machine["depth"].startswith("quick") or machine["commit"].endswith("-dirty"):
+        raise SystemExit(f"the report is of depth '{machine['depth']}' and commit {machine['commit']}: README takes no figures of a quick "
+                         "run nor of changes that are in no commit; commit them and run `make bench`")
+
+
 def between_marks(text: str) -> tuple[str, list[str], str]:
     """README before, between and after the marks."""
     lines = text.split("\n")
@@ -102,6 +110,7 @@ def main() -> int:
     lines = rendered(report)
     print("\n".join(lines))
     if arguments.write:
+        must_be_worth_it(report)
         readme = ROOT / "README.md"
         before, _, after = between_marks(readme.read_text("utf-8"))
         picture.draw(report, ROOT / IMAGE)

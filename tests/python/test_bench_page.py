@@ -185,6 +185,14 @@ def test_the_form_is_that_of_any_report_and_of_no_other_text(report):
     assert readme_table.form(lines[:3] + lines[4:]) != readme_table.expected_form()
 
 
+@pytest.mark.parametrize("change", [{"depth": "quick: figures of no worth"}, {"commit": "abc123-dirty"}])
+def test_readme_takes_no_figures_of_a_quick_run_or_of_a_changed_tree(report, change):
+    readme_table.must_be_worth_it(report)
+    report["machine"] |= change
+    with pytest.raises(SystemExit, match="README takes no figures"):
+        readme_table.must_be_worth_it(report)
+
+
 def test_only_what_stands_between_the_marks_is_replaced():
     before, kept, after = readme_table.between_marks(f"a\n{readme_table.BEGIN}\nold\n{readme_table.END}\nb\n")
     assert (before, kept, after) == ("a", ["old"], "b\n")
