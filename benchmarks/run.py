@@ -85,7 +85,7 @@ def measure_first_inference(run: Run) -> list[str]:
     work = run.out / "first_inference"
     work.mkdir(exist_ok=True)
     return [run.program("first_inference", "first-inference", "--set-dir", demo(run, "pytorch_fp16").folder, "--model",
-                        "demo_features", "--rounds", 6 if run.is_quick else 21, "--skua", run.skua,
+                        "demo_matcher" if run.is_quick else "demo_features", "--rounds", 6 if run.is_quick else 21, "--skua", run.skua,
                         "--raw-program", run.build / "benchmarks/raw_first_inference", "--work-dir", work, budget=22)]
 
 

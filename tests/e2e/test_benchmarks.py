@@ -17,7 +17,7 @@ import programs
 
 BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
-PATIENCE_S = 400
+PATIENCE_S = 900  # of minutes of work on a machine that others use, too
 GROUPS = {"control", "call", "count", "lanes", "throughput", "tools", "verify", "session", "memory", "growth", "trust", "data set",
           "first result", "telemetry", "events", "lightglue", "takeoff", "python"}
 pytestmark = [pytest.mark.alone,  # the harness measures itself
@@ -66,21 +66,15 @@ def signed_set(skua, flight, tmp_path):
 
 
 @pytest.mark.parametrize("option, tool, message", [
-    (None, None, None), ("--sha256sum", "/usr/bin/sha1sum", "sha256sum prints other digests"),
+    ("--sha256sum", "/usr/bin/sha1sum", "sha256sum prints other digests"),
     ("--openssl", "/bin/echo", "openssl dgst -sha256 prints other digests")])
 def test_a_tool_that_does_other_work_is_no_reference_for_the_gate(signed, tmp_path, option, tool, message):
+    """The tools that do their work are measured below, by one command."""
     set_dir, key = signed
-    command = [BENCHMARKS / "load_tools", "--set-dir", set_dir, "--trust", key, "--out", tmp_path / "out", "--rounds", "1000",
-               "--budget", "0.001", "--skua", programs.SKUA, "--python", sys.executable, *([option, tool] if option else [])]
+    command = [BENCHMARKS / "load_tools", "--set-dir", set_dir, "--trust", key, "--out", tmp_path / "out", "--skua", programs.SKUA,
+               "--python", sys.executable, option, tool]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=PATIENCE_S)
-    assert (done.returncode == 0) == (message is None) == (tmp_path / "out.json").exists(), done.stderr
-    assert message is None or message in done.stderr
-    if message is not None:
-        return
-    figures = json.loads((tmp_path / "out.json").read_text("utf-8"))["figures"]
-    assert {figure["count"] for figure in figures} == {6}, "a budget that is over leaves the rounds that bounds need"
-    assert sum(figure["unit"] == "GB/s" for figure in figures) == 5
-    assert all(figure["sides"] for figure in figures if figure["unit"] == "ratio")
+    assert done.returncode == 1 and message in done.stderr and not (tmp_path / "out.json").exists()
 
 
 def test_the_gate_beside_tools_needs_a_signed_set(flight, tmp_path):
@@ -93,10 +87,12 @@ def test_the_gate_beside_tools_needs_a_signed_set(flight, tmp_path):
 def test_lanes_at_work_are_counted_run_by_run(flight, tmp_path):
     """Each cell has the time of every run; its rate is no more than what its median run allows."""
     command = [BENCHMARKS / "bench_throughput", "--set-dir", flight.current(), "--model", "several", "--out", tmp_path / "out",
-               "--rounds", "6", "--slice", "0.005"]
+               "--rounds", "1000", "--budget", "0.001", "--slice", "0.005"]
     subprocess.run([*map(str, command)], check=True, capture_output=True, timeout=PATIENCE_S)
     figures = json.loads((tmp_path / "out.json").read_text("utf-8"))["figures"]
-    assert len(figures) == 6 * 6 and {figure["count"] for figure in figures if figure["unit"] == "ratio"} == {6}
+    assert len(figures) == 6 * 6
+    ratios = [figure for figure in figures if figure["unit"] == "ratio"]
+    assert {figure["count"] for figure in ratios} == {6}, "a budget that is over leaves the rounds that bounds need"
     for lanes in ("1 lane,", "2 lanes,", "4 lanes,"):
         for situation in ("quiet", "one core busy"):
             cell = [figure for figure in figures if f"{lanes} {situation}," in figure["name"]]
@@ -134,6 +130,7 @@ def test_one_command_takes_every_kind_of_figure(tmp_path):
             assert named(figures, name + cell, "p99 of a round, skua / raw")["sides"]
     for tool in ("sha256sum", "openssl dgst -sha256", "model_signing verify"):
         assert named(figures, f"skua verify --trust / {tool}")["sides"]["reference"]["name"] == tool
+    assert sum(figure["group"] == "tools" and figure["unit"] == "GB/s" for figure in figures) == 5
     sdk = report["machine"]["sdk"]
     assert "onnx_trt_ep 1." in sdk and "pytorch_fp16 2." in sdk and report["machine"]["commit"]
 
