@@ -137,7 +137,7 @@ def held_shares(call: Call, seconds: float, rounds: int) -> list[float]:
     return shares
 
 
-def held_figures(model: str, run: Call, milliseconds: float, note: str) -> list[dict[str, Any]]:
+def held_figures(model: str, run: Call, milliseconds: float, rounds: int, note: str) -> list[dict[str, Any]]:
     """Bounds this tight need a second core that is free: load average and spread say whether there was one."""
     calls = max(1, round(55 / milliseconds))
 
@@ -146,7 +146,7 @@ def held_figures(model: str, run: Call, milliseconds: float, note: str) -> list[
             run()
 
     what = f"{model}: interpreter held during {calls * milliseconds:.0f} ms of bound run"
-    return [figure(what, "share", held_shares(long_run, calls * milliseconds / 1000, 31), note, 0.01)]
+    return [figure(what, "share", held_shares(long_run, calls * milliseconds / 1000, rounds), note, 0.01)]
 
 
 def figures_of(skua: Any, runtime: Any, set_dir: Path, artifact: dict[str, Any], handle: Any,
@@ -165,7 +165,7 @@ def figures_of(skua: Any, runtime: Any, set_dir: Path, artifact: dict[str, Any],
         sides = {"subject": times[ours].side(ours), "reference": times[theirs].side(theirs)}
         lines.append(figure(f"{model}: python {pair}", "ratio", ratios, note, asked.get(model, asked["*"])) | {"sides": sides})
     took_ms = statistics.median(times["bound run"].rounds) / 1000
-    return lines + (held_figures(model, subjects["bound run"], took_ms, note) if took_ms > 10 else [])
+    return lines + (held_figures(model, subjects["bound run"], took_ms, options.held_rounds, note) if took_ms > 10 else [])
 
 
 def main() -> int:
@@ -176,6 +176,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="stem of the report")
     parser.add_argument("--rounds", type=int, default=101)
     parser.add_argument("--most-seconds", type=float, default=20, help="per network")
+    parser.add_argument("--held-rounds", type=int, default=31, help="of telling how long the interpreter is held")
     options = parser.parse_args()
     sys.path.insert(0, str(options.build / "python"))
     import skua

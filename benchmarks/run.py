@@ -42,12 +42,12 @@ def measure_control(run: Run) -> list[str]:
 
 
 def measure_set(run: Run, measured: MeasuredSet) -> list[str]:
-    name, where = measured.name, ("--set-dir", measured.folder)
-    stems = [run.program("bench_call", f"call-{name}", *where, "--rounds", measured.rounds, "--most-seconds",
+    name = measured.name
+    stems = [run.program("bench_call", f"call-{name}", *measured.chosen(), "--rounds", measured.rounds, "--most-seconds",
                          measured.most_seconds, budget=measured.budget)]
-    stems.append(run.program("bench_count", f"count-{name}", *where))
+    stems.append(run.program("bench_count", f"count-{name}", *measured.chosen()))
     if name == "one_node" or (name == "demo" and not run.is_quick):
-        load.run(sys.executable, HERE / "python_onnxruntime.py", *where, "--beside", run.out / f"call-{name}.json",
+        load.run(sys.executable, HERE / "python_onnxruntime.py", "--set-dir", measured.folder, "--beside", run.out / f"call-{name}.json",
                  "--out", run.out / f"python-{name}", "--rounds", 6 if run.is_quick else 11)
         stems.append(f"python-{name}")
     return stems
@@ -76,7 +76,7 @@ def measure_python(run: Run) -> list[str]:
         print(f"bench: {stems[-1]}", file=sys.stderr, flush=True)
         load.run(sys.executable, HERE / "python_call.py", "--build", run.build, "--set-dir", measured.folder, "--trust",
                  run.out / "bench.pub", "--out", run.out / stems[-1], "--rounds", 12 if run.is_quick else 101,
-                 "--most-seconds", 1 if run.is_quick else 60 if run.is_full else 8)
+                 "--most-seconds", 1 if run.is_quick else 60 if run.is_full else 8, "--held-rounds", 6 if run.is_quick else 31)
     return stems
 
 
@@ -85,7 +85,7 @@ def measure_first_inference(run: Run) -> list[str]:
     work = run.out / "first_inference"
     work.mkdir(exist_ok=True)
     return [run.program("first_inference", "first-inference", "--set-dir", demo(run, "pytorch_fp16").folder, "--model",
-                        "demo_matcher" if run.is_quick else "demo_features", "--rounds", 6 if run.is_quick else 21, "--skua", run.skua,
+                        "demo_vpr" if run.is_quick else "demo_features", "--rounds", 6 if run.is_quick else 21, "--skua", run.skua,
                         "--raw-program", run.build / "benchmarks/raw_first_inference", "--work-dir", work, budget=22)]
 
 
@@ -102,10 +102,9 @@ def measure_torch(run: Run) -> list[str]:
         return []
     stems = []
     for measured in (one_op_torch(run), demo(run, "pytorch_fp16")):
-        where = ("--set-dir", measured.folder)
-        stems.append(run.program("bench_call", f"call-{measured.name}", *where, "--rounds", measured.rounds,
+        stems.append(run.program("bench_call", f"call-{measured.name}", *measured.chosen(), "--rounds", measured.rounds,
                                  "--most-seconds", measured.most_seconds, budget=measured.budget))
-        stems.append(run.program("bench_count", f"count-{measured.name}", *where))
+        stems.append(run.program("bench_count", f"count-{measured.name}", *measured.chosen()))
     return stems + measure_first_inference(run)
 
 

@@ -82,10 +82,15 @@ class MeasuredSet:
     sources: Path | None = None  # of its models, where the making of its sessions is measured, too
     session_rounds: int = 31
     budget: float = 5.0  # seconds per network, for all ways to call
+    models: tuple[str, ...] = ()  # that are called; none: all
 
     @property
     def folder(self) -> Path:
         return self.place.current()
+
+    def chosen(self) -> tuple[object, ...]:
+        """What a program is told of it."""
+        return ("--set-dir", self.folder, *(word for model in self.models for word in ("--model", model)))
 
 
 def made_once(make: Callable[..., MeasuredSet]) -> Callable[..., MeasuredSet]:
@@ -119,7 +124,8 @@ def demo(run: Run, runtime: str = "onnx_trt_ep") -> MeasuredSet:
     """The making of its sessions is measured by load.py."""
     name = "demo" if runtime == "onnx_trt_ep" else "demo_torch"
     place = load.make_demo_place(run.skua, run.out / name, runtime)
-    return MeasuredSet(name, place, 6 if run.is_quick else 31, 1 if run.is_quick else 20 if run.is_full else 9)
+    return MeasuredSet(name, place, 6 if run.is_quick else 31, 1 if run.is_quick else 20 if run.is_full else 9,
+                       models=("demo_matcher",) if run.is_quick else ())
 
 
 @made_once
@@ -180,10 +186,11 @@ def _torch_standins(run: Run, scale: str) -> MeasuredSet:
 
 
 def takeoff_sets(run: Run) -> list[MeasuredSet]:
-    """Of both runtimes: the demo's; stand-ins that share their models, when asked for. In haste one operator."""
+    """Of both runtimes, in the precisions that fly: the demo's; stand-ins that share their models, when asked for. In haste
+    one operator."""
     if run.is_quick:
         return [one_op_torch(run)]
-    sets = [demo(run, "pytorch_fp16"), demo(run)]
+    sets = [demo(run, "pytorch_fp16"), precisions(run)]
     for scale in ("nano", "full") if run.is_full else ():
         of_torch = _torch_standins(run, scale)
         sets += [of_torch, MeasuredSet(f"standins-{scale}", load.Place(of_torch.place.folder), of_torch.rounds, 0)]
