@@ -107,7 +107,7 @@ def draw_panel(axes, panel: Panel, figures: list[Figure]) -> None:
     axes.set_xlim(*limits(figures))
     axes.set_ylim(len(figures) - 0.4, -0.6)
     axes.set_yticks(range(len(figures)), [panel.label(figure) for figure in figures], fontsize=LABEL_PT, color=TEXT)
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=6)
     axes.tick_params(axis="x", labelsize=TICK_PT, colors=MUTED, length=2, pad=1.5)
     axes.tick_params(axis="y", length=0, pad=3)
     axes.grid(axis="x", color=LINE, linewidth=0.5)
