@@ -84,8 +84,8 @@ Status measure(const Job& job, const ProgramOptions& options, std::vector<Figure
     figures.push_back({"first result", job.model + ": start to first result, skua run / " + times[i].name,
                        "ratio", ratio, has_bar ? "<= 1.1" : "",
                        has_bar ? (is_reached ? Verdict::kReached : Verdict::kNotReached) : Verdict::kNoBar,
-                       "whole processes, wall clock; skua run verifies, hashes, proves and warms up",
-                       sides_of(times[0], times[i])});
+                       "whole processes, wall clock; skua run verifies, hashes, proves and warms up"});
+    figures.back().sides = sides_of(times[0], times[i]);
   }
   return {};
 }

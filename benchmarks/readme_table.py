@@ -114,7 +114,7 @@ def main() -> int:
         readme = ROOT / "README.md"
         before, _, after = between_marks(readme.read_text("utf-8"))
         picture.draw(report, ROOT / IMAGE)
-        readme.write_text("\n".join([before, BEGIN, *lines, END, after]), "utf-8")
+        readme.write_text("\n".join([before, BEGIN, "", *lines, "", END, after]), "utf-8")
     return 0
 
 

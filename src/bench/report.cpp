@@ -140,7 +140,9 @@ std::optional<Sides> sides_from(ObjectReader& figure) {
   const Json* const found = figure.optional("sides");
   if (found == nullptr) return std::nullopt;
   ObjectReader reader(*found, figure.path_of("sides"));
-  Sides sides{side_from(reader, "subject"), side_from(reader, "reference")};
+  Sides sides;
+  sides.subject = side_from(reader, "subject");
+  sides.reference = side_from(reader, "reference");
   if (const Status whole = reader.finish(); !whole.ok()) figure.fail(whole.error());
   return sides;
 }
@@ -190,14 +192,21 @@ Status publish_text(Folder& folder, const std::string& name, const std::string& 
 }  // namespace
 
 Sides sides_of(const SubjectTimes& subject, const SubjectTimes& reference) {
-  return {{subject.name, percentiles_of(subject.calls_ns)},
-          {reference.name, percentiles_of(reference.calls_ns)}};
+  Sides sides;  // member by member: g++ 11 leaks of a braced list whose later part throws
+  sides.subject.name = subject.name;
+  sides.subject.times = percentiles_of(subject.calls_ns);
+  sides.reference.name = reference.name;
+  sides.reference.times = percentiles_of(reference.calls_ns);
+  return sides;
 }
 
 Side side_of(std::string name, const std::vector<double>& times_ns) {
   std::vector<std::int64_t> whole;
   for (const double time_ns : times_ns) whole.push_back(std::llround(time_ns));
-  return {std::move(name), percentiles_of(std::move(whole))};
+  Side side;
+  side.name = std::move(name);
+  side.times = percentiles_of(std::move(whole));
+  return side;
 }
 
 Json describe_machine(const Json& extra) {
