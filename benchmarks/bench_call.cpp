@@ -9,6 +9,7 @@ constexpr double kSmallUs = 100.0;    // below, calling is what costs: the bars 
 constexpr double kHalfWidth = 0.004;  // a bar of 1 % needs bounds well below it
 
 double g_most_seconds = 20.0;  // filled by the options
+bool g_is_pair_alone = false;  // likewise
 
 /// What calling may cost beside the cheapest raw call where it is all there is: libtorch has no way to give
 /// it memory for its outputs, so each is copied.
@@ -25,7 +26,7 @@ Status measure_pair(BenchSet& set, BenchedEngine& engine, const ProgramOptions& 
   plan.rounds = options.rounds;
   plan.only = {std::string(kBoundRun), fastest};
   plan.half_width = kHalfWidth;
-  plan.most_seconds = g_most_seconds;
+  plan.most_seconds = plan.budget_seconds = g_most_seconds;
   plan.cancel_requested = &cancel_requested();
   SKUA_ASSIGN_OR_RETURN(const CallTimes times, time_calls(set, engine, plan));
   const bool is_small = rough_us(*times.find(fastest)) < kSmallUs;
@@ -40,6 +41,7 @@ Status measure_all(BenchSet& set, BenchedEngine& engine, const ProgramOptions& o
                    std::vector<Figure>& figures) {
   CallPlan plan;
   plan.rounds = options.rounds;
+  plan.budget_seconds = options.budget_seconds;
   plan.cancel_requested = &cancel_requested();
   SKUA_ASSIGN_OR_RETURN(const CallTimes times, time_calls(set, engine, plan));
   CallLines lines(times, shown_name(engine.info), conditions_text(set, engine.info, times), figures);
@@ -65,7 +67,7 @@ Status run(const ProgramOptions& options, std::vector<Figure>& figures) {
   for (const std::string& model : chosen_models(set, options)) {
     SKUA_ASSIGN_OR_RETURN(BenchedEngine engine, set.engine(model));
     SKUA_RETURN_IF_ERROR(measure_pair(set, engine, options, figures));
-    SKUA_RETURN_IF_ERROR(measure_all(set, engine, options, figures));
+    if (!g_is_pair_alone) SKUA_RETURN_IF_ERROR(measure_all(set, engine, options, figures));
   }
   return {};
 }
@@ -74,6 +76,7 @@ void add_options(CLI::App& app) {
   app.add_option("--most-seconds", g_most_seconds,
                  "per network, for the bar's bounds to become narrow enough")
       ->check(CLI::Range(0.0, 3600.0));
+  app.add_flag("--pair-alone", g_is_pair_alone, "only bound run beside the raw SDK's cheapest call");
 }
 
 }  // namespace

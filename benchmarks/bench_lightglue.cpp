@@ -1,11 +1,6 @@
 // What a batch of pairs costs beside the same pairs one after the other: match_batch on two lanes against as
 // many match calls on one, on a quiet machine and with one core kept busy by a thread that spins on it.
-#include <pthread.h>
-#include <sched.h>
-
-#include <atomic>
-#include <thread>
-
+#include "busy_core.h"
 #include "core/parallel.h"
 #include "inference/lightglue_samples.h"
 #include "program.h"
@@ -23,35 +18,6 @@ struct Pairs {
   lightglue::SamplePairs samples;
   std::vector<CorrespondenceSet> out{kPairs};
   std::vector<Status> status{kPairs};
-};
-
-/// Keeps the last core that this process may use busy, for as long as it lives.
-class BusyCore {
- public:
-  BusyCore() : thread_([this] { spin(); }) {}
-  BusyCore(const BusyCore&) = delete;
-  BusyCore& operator=(const BusyCore&) = delete;
-  ~BusyCore() {
-    is_ended_ = true;
-    thread_.join();
-  }
-
- private:
-  void spin() {
-    cpu_set_t usable, last;
-    CPU_ZERO(&usable);
-    CPU_ZERO(&last);
-    ::sched_getaffinity(0, sizeof(usable), &usable);
-    std::size_t core = CPU_SETSIZE - 1;
-    while (core > 0 && !CPU_ISSET(core, &usable)) --core;
-    CPU_SET(core, &last);
-    ::pthread_setaffinity_np(::pthread_self(), sizeof(last), &last);
-    while (!is_ended_.load(std::memory_order_relaxed)) {
-    }
-  }
-
-  std::atomic<bool> is_ended_{false};
-  std::thread thread_;
 };
 
 Status match_one_by_one(LightGlueRuntime& matcher, Pairs& pairs) {
@@ -80,13 +46,12 @@ Status measure_ratio(LightGlueRuntime& matcher, Pairs& pairs, const ProgramOptio
   const std::array<Subject, 2> subjects{
       Subject{"match_batch", [&] { return match_at_once(matcher, pairs); }, {}},
       Subject{"match calls", [&] { return match_one_by_one(matcher, pairs); }, {}}};
-  ExperimentPlan plan;
-  plan.rounds = options.rounds;
+  ExperimentPlan plan = plan_of(options, 0.5);
   plan.calls_per_round = 3;
   plan.warm_up_calls = 3;
-  plan.cancel_requested = &cancel_requested();
   SKUA_ASSIGN_OR_RETURN(const std::vector<SubjectTimes> times, run_interleaved(subjects, plan));
   figure.value = compare(times[0], times[1]).ratio;
+  figure.sides = sides_of(times[0], times[1]);
   figure.asked = "<= " + number_text(bar);
   const bool is_reached = figure.value.is_bounded && figure.value.upper <= bar;
   figure.verdict = is_reached ? Verdict::kReached : Verdict::kNotReached;

@@ -75,10 +75,7 @@ Status measure(const Job& job, const ProgramOptions& options, std::vector<Figure
   const std::vector<Subject> subjects = {process_subject("skua run", job.skua),
                                          process_subject("raw libtorch, 3 warm-up runs", job.raw_warmed),
                                          process_subject("raw libtorch, no warm-up", job.raw_cold)};
-  ExperimentPlan plan;
-  plan.rounds = options.rounds;
-  plan.warm_up_calls = 1;
-  plan.cancel_requested = &cancel_requested();
+  const ExperimentPlan plan = plan_of(options);
   SKUA_ASSIGN_OR_RETURN(const auto times, run_interleaved(subjects, plan));
   for (std::size_t i = 1; i < times.size(); ++i) {
     const Estimate ratio = compare(times[0], times[i]).ratio;
@@ -88,6 +85,7 @@ Status measure(const Job& job, const ProgramOptions& options, std::vector<Figure
                        "ratio", ratio, has_bar ? "<= 1.1" : "",
                        has_bar ? (is_reached ? Verdict::kReached : Verdict::kNotReached) : Verdict::kNoBar,
                        "whole processes, wall clock; skua run verifies, hashes, proves and warms up"});
+    figures.back().sides = sides_of(times[0], times[i]);
   }
   return {};
 }

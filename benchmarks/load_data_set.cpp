@@ -84,6 +84,7 @@ void add_figures(const std::vector<SubjectTimes>& all, std::vector<Figure>& figu
     figures.push_back(times.name == kInspect
                           ? figure_of("data set", name, "ratio", ratio, kRatio, "whole processes, " + note)
                           : figure_of("data set", name, "ratio", ratio, note));
+    figures.back().sides = sides_of(times, tool);
   }
 }
 
@@ -102,9 +103,7 @@ Status run(const ProgramOptions& program, const DataSetProgramOptions& options,
                                     {}},
                                    function_subject(folder, 1)};
   if (cores > 1) subjects.push_back(function_subject(folder, cores));
-  ExperimentPlan plan;
-  plan.rounds = program.rounds;
-  plan.cancel_requested = &cancel_requested();
+  const ExperimentPlan plan = plan_of(program);
   SKUA_ASSIGN_OR_RETURN(const std::vector<SubjectTimes> times, run_interleaved(subjects, plan));
   const std::string note = std::to_string(set.samples.size()) + " files, " +
                            std::to_string(set.size_bytes >> 20U) + " MiB, warm page cache, " +

@@ -83,9 +83,7 @@ Status measure(const Use& use, Axis axis, const std::vector<std::string>& folder
     SKUA_ASSIGN_OR_RETURN(const RuntimeEnvironment environment, bench_environment(set_dir));
     subjects.push_back({folder, [&use, set_dir, environment] { return use.call(set_dir, environment); }, {}});
   }
-  ExperimentPlan plan;
-  plan.rounds = program.rounds;
-  plan.cancel_requested = &cancel_requested();
+  const ExperimentPlan plan = plan_of(program, 0.25);
   SKUA_ASSIGN_OR_RETURN(const auto times, run_interleaved(subjects, plan));
   std::vector<std::vector<double>> costs;
   for (const SubjectTimes& subject : times) costs.push_back(subject.round_ns);

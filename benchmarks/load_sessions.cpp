@@ -150,9 +150,13 @@ Status session_figures(const ProgramOptions& program, const SessionOptions& opti
     figures.push_back(figure_of("session", model + "session from verified bytes / raw from the source model",
                                 "ratio", estimate_ratio(rounds.deserialize, rounds.raw_source), 0.5,
                                 "1 thread"));
+    figures.back().sides = {side_of("session from verified bytes", rounds.deserialize),
+                            side_of("raw from the source model", rounds.raw_source)};
     figures.push_back(figure_of("session", model + "session from verified bytes / raw from the same bytes",
                                 "ratio", estimate_ratio(rounds.deserialize, rounds.raw_engine),
                                 "what is Skua's own; the rest is the SDK opening its optimised graph"));
+    figures.back().sides = {side_of("session from verified bytes", rounds.deserialize),
+                            side_of("raw from the same bytes", rounds.raw_engine)};
     figures.push_back(figure_of("session", model + "raw session from the source model", "ms",
                                 in_ms(rounds.raw_source), ""));
     figures.push_back(

@@ -1,7 +1,9 @@
 // What trust costs: the signed gate over a set beside a loop that only hashes the same files, its checks
-// alone, the set cold, the first engine's verdict, and the public tool on the same folder.
+// alone, the set cold, and the first engine's verdict.
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <ctime>
 
 #include <algorithm>
 
@@ -11,7 +13,6 @@
 #include "core/buffer.h"
 #include "inference/engine_folder.h"
 #include "load_evp.h"
-#include "load_process.h"
 #include "load_sets.h"
 #include "program.h"
 
@@ -23,11 +24,6 @@ namespace fs = std::filesystem;
 constexpr double kSoftwareGbPerSecond = 0.5;  // below it the processor's SHA-256 instructions were not used
 constexpr double kMsOfChecks = 5.0;
 constexpr double kVerifyRatio = 1.05;  // of verifying without keeping engines, as load_verify asks it
-
-struct TrustOptions {
-  std::string skua, python;  ///< `python`: with the public tool; empty: it is not measured
-  std::size_t workers = 2;
-};
 
 /// What a take-off asks of a set, but for any size of it.
 struct Signed {
@@ -93,11 +89,6 @@ Status drop_from_cache(const Signed& set) {
   return {};
 }
 
-Status run_quietly(const std::vector<std::string>& command) {
-  SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const std::string text, run_process(command));
-  return {};
-}
-
 std::string named(const std::string& what, std::size_t workers) {
   return what + ", " + std::to_string(workers) + (workers == 1 ? " worker" : " workers");
 }
@@ -106,8 +97,6 @@ constexpr const char* kChecks = "checks of the signed set gate alone";
 constexpr const char* kFirst = "first engine's verdict";
 constexpr const char* kFirstLoop = "EVP loop, first engine";
 constexpr const char* kCold = "signed gate, cold";
-constexpr const char* kTool = "model_signing verify";
-constexpr const char* kVerify = "skua verify --trust";
 
 Status hash_alone(const std::vector<fs::path>& files, std::size_t workers) {
   const std::string failed = evp_loop(files, workers);
@@ -136,42 +125,18 @@ std::vector<Subject> cold_subjects(const Signed& set, std::size_t workers) {
       {named("EVP loop, cold", workers), [&set, workers] { return hash_alone(set.files, workers); }, forget}};
 }
 
-std::vector<Subject> tool_subjects(const Signed& set, const TrustOptions& options) {
-  const std::string folder = set.set_dir.string(), signature = folder + "/model.sig";
-  const std::vector<std::string> tool = {options.python,
-                                         "-m",
-                                         "model_signing",
-                                         "verify",
-                                         "key",
-                                         folder,
-                                         "--signature",
-                                         signature,
-                                         "--public_key",
-                                         trusted_key_file(),
-                                         "--no-ignore-git-paths"};
-  const std::vector<std::string> ours = {options.skua,
-                                         "verify",
-                                         folder,
-                                         "--trust",
-                                         trusted_key_file(),
-                                         "--set",
-                                         "flight_set_limit_bytes=1099511627776"};
-  return {{kTool, [tool] { return run_quietly(tool); }, {}},
-          {kVerify, [ours] { return run_quietly(ours); }, {}}};
-}
-
 class Times {
  public:
-  Status measure(const std::vector<Subject>& subjects, std::size_t rounds) {
-    ExperimentPlan plan;
-    plan.rounds = rounds;
-    plan.cancel_requested = &cancel_requested();
+  Status measure(const std::vector<Subject>& subjects, const ExperimentPlan& plan) {
     SKUA_ASSIGN_OR_RETURN(auto more, run_interleaved(subjects, plan));
     for (SubjectTimes& times : more) all_.push_back(std::move(times));
     return {};
   }
   const SubjectTimes& of(const std::string& name) const {
     return *std::find_if(all_.begin(), all_.end(), [&](const auto& times) { return times.name == name; });
+  }
+  Sides sides(const std::string& subject, const std::string& reference) const {
+    return sides_of(of(subject), of(reference));
   }
   Estimate ratio(const std::string& subject, const std::string& reference) const {
     return compare(of(subject), of(reference)).ratio;
@@ -198,50 +163,62 @@ void add_gate_figures(const Times& times, const Signed& set, std::size_t workers
   for (const std::size_t count : {std::size_t{1}, workers}) {
     const std::string gate = named("signed gate", count), loop = named("EVP loop", count);
     add(gate + " / " + loop, "ratio", times.ratio(gate, loop), kVerifyRatio);
+    figures.back().sides = times.sides(gate, loop);
     figures.push_back(figure_of("trust", gate, "s", times.median(gate, 1e-9), "warm page cache"));
   }
   add(kChecks, "ms", times.median(kChecks, 1e-6), kMsOfChecks);
   add(std::string(kFirst) + " / " + kFirstLoop, "ratio", times.ratio(kFirst, kFirstLoop), kVerifyRatio);
+  figures.back().sides = times.sides(kFirst, kFirstLoop);
   figures.push_back(
       figure_of("trust", kFirst, "ms", times.median(kFirst, 1e-6), "from the start of the gate"));
   const std::string cold_loop = named("EVP loop, cold", workers);
   figures.push_back(figure_of("trust", std::string(kCold) + " / " + cold_loop, "ratio",
                               times.ratio(kCold, cold_loop), "page cache dropped before each"));
+  figures.back().sides = times.sides(kCold, cold_loop);
   figures.push_back(figure_of("trust", kCold, "s", times.median(kCold, 1e-9),
                               "this machine's disk, a hint to the kernel alone"));
   figures.push_back(
       figure_of("trust", "signed gate, one core", "GB/s",
                 rate_of(estimate_median(times.of("signed gate, 1 worker").round_ns), set.gigabytes),
-                "below 0.5 this program fails"));
+                "below 0.5 GB in a second of CPU time this program fails"));
 }
 
-/// A slow core is no excuse: even an old one does more with its SHA-256 instructions.
-Status check_rate(const Times& times, const Signed& set, std::size_t workers) {
+double cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+/// By CPU time: a neighbour on the cores is an excuse. A slow core is none: even an old one does more with
+/// its SHA-256 instructions.
+Status check_rate(const Signed& set, std::size_t workers) {
   for (const std::size_t count : {std::size_t{1}, workers}) {
-    const double seconds = times.median(named("signed gate", count), 1e-9).median;
-    const double rate = set.gigabytes / seconds / static_cast<double>(count);
+    std::vector<double> seconds;
+    for (int i = 0; i < 3; ++i) {
+      const double start = cpu_seconds();
+      SKUA_RETURN_IF_ERROR(judge_whole(set, count));
+      seconds.push_back(cpu_seconds() - start);
+    }
+    const double rate = set.gigabytes / estimate_median(seconds).median;
     if (rate >= kSoftwareGbPerSecond) continue;
-    return make_error(ErrorCode::kInternal, Reason::kInternal,
-                      "the " + named("signed gate", count) + ", hashes " + number_text(rate) +
-                          " GB/s on a core, in the median; expected at least 0.5: SHA-256 was done in "
-                          "software (look at OPENSSL_ia32cap, OPENSSL_armcap and at how OpenSSL was built)");
+    return make_error(
+        ErrorCode::kInternal, Reason::kInternal,
+        "the " + named("signed gate", count) + ", hashes " + number_text(rate) +
+            " GB in a second of CPU time, in the median; expected at least 0.5: SHA-256 was done "
+            "in software (look at OPENSSL_ia32cap, OPENSSL_armcap and at how OpenSSL was built)");
   }
   return {};
 }
 
-Status run(const ProgramOptions& program, const TrustOptions& options, std::vector<Figure>& figures) {
+Status run(const ProgramOptions& program, std::size_t workers, std::vector<Figure>& figures) {
   SKUA_ASSIGN_OR_RETURN(const Signed set, open_signed(program));
+  SKUA_RETURN_IF_ERROR(check_rate(set, workers));
   Times times;
-  SKUA_RETURN_IF_ERROR(times.measure(gate_subjects(set, options.workers), program.rounds));
-  SKUA_RETURN_IF_ERROR(check_rate(times, set, options.workers));
-  SKUA_RETURN_IF_ERROR(
-      times.measure(cold_subjects(set, options.workers), std::max<std::size_t>(program.rounds / 4, 6)));
-  add_gate_figures(times, set, options.workers, figures);
-  if (options.python.empty()) return {};
-  SKUA_RETURN_IF_ERROR(
-      times.measure(tool_subjects(set, options), std::max<std::size_t>(program.rounds / 3, 6)));
-  figures.push_back(figure_of("trust", std::string(kTool) + " / " + kVerify, "ratio",
-                              times.ratio(kTool, kVerify), "whole processes; the tool loads nothing"));
+  SKUA_RETURN_IF_ERROR(times.measure(gate_subjects(set, workers), plan_of(program, 0.6)));
+  ExperimentPlan cold = plan_of(program, 0.4);
+  cold.rounds = std::max(program.rounds / 4, kFewestRounds);
+  SKUA_RETURN_IF_ERROR(times.measure(cold_subjects(set, workers), cold));
+  add_gate_figures(times, set, workers, figures);
   return {};
 }
 
@@ -249,13 +226,8 @@ Status run(const ProgramOptions& program, const TrustOptions& options, std::vect
 }  // namespace skua::bench
 
 int main(int argc, char** argv) {
-  auto options = skua::bench::TrustOptions();
-  options.workers = std::max<std::size_t>(skua::default_judge_workers(std::uint64_t{1} << 30U), 2);
+  const std::size_t workers = std::max<std::size_t>(skua::default_judge_workers(std::uint64_t{1} << 30U), 2);
   return skua::bench::run_program(
-      argc, argv, "What the signed gate costs beside hashing alone",
-      [&](CLI::App& app) {
-        app.add_option("--skua", options.skua, "the ground tool to measure")->required();
-        app.add_option("--python", options.python, "an interpreter that has model_signing");
-      },
-      [&](const auto& program, auto& figures) { return skua::bench::run(program, options, figures); });
+      argc, argv, "What the signed gate costs beside hashing alone", [](CLI::App&) {},
+      [&](const auto& program, auto& figures) { return skua::bench::run(program, workers, figures); });
 }

@@ -140,6 +140,7 @@ void add_ratio(const Measured& measured, const std::string& subject, std::size_t
   const std::string reference = named("EVP loop", workers), name = subject + " / " + reference;
   const Comparison found = compare(times_of(measured.wall, subject), times_of(measured.wall, reference));
   figures.push_back(figure_of("verify", name, "ratio", found.ratio, bar, note));
+  figures.back().sides = sides_of(times_of(measured.wall, subject), times_of(measured.wall, reference));
   const auto cpu_of = [&](const std::string& of) { return std::span(measured.cpu.at(of)).subspan(1); };
   figures.push_back(figure_of("verify", name + ", CPU time", "ratio",
                               estimate_ratio(cpu_of(subject), cpu_of(reference)), note));
@@ -187,9 +188,7 @@ Status run(const ProgramOptions& program, const VerifyOptions& options, std::vec
     subjects.push_back(memory_subject(kIntoColdMemory, set_dir, workers));
   }
   if (!options.set_yaml.empty()) subjects.push_back(provision_subject(options, set_dir));
-  ExperimentPlan plan;
-  plan.rounds = program.rounds;
-  plan.cancel_requested = &cancel_requested();
+  const ExperimentPlan plan = plan_of(program);
   Measured measured;
   note_cpu_time(subjects, measured.cpu);
   SKUA_ASSIGN_OR_RETURN(measured.wall, run_interleaved(subjects, plan));

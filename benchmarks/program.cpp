@@ -58,6 +58,9 @@ int run_program(int argc, const char* const* argv, const std::string& purpose,
   app.add_option("--trust", g_trusted_key,
                  "public key that the set is signed with; default: it may be unsigned");
   app.add_option("--rounds", options.rounds, "rounds of each experiment")->check(CLI::Range(1, 100000));
+  app.add_option("--budget", options.budget_seconds,
+                 "seconds after which no further round begins, once there are six; 0: none")
+      ->check(CLI::Range(0.0, 86400.0));
   add_options(app);
   try {
     app.parse(argc, argv);
@@ -83,6 +86,14 @@ Result<GatePolicy> bench_policy() {
 void trust_key(std::string public_key_file) { g_trusted_key = std::move(public_key_file); }
 
 const std::string& trusted_key_file() noexcept { return g_trusted_key; }
+
+ExperimentPlan plan_of(const ProgramOptions& options, double share) {
+  ExperimentPlan plan;
+  plan.rounds = options.rounds;
+  plan.most_seconds = options.budget_seconds * share;
+  plan.cancel_requested = &g_is_cancelled;
+  return plan;
+}
 
 Result<BenchSet> open_bench_set(const ProgramOptions& options) {
   SetOptions set;

@@ -17,6 +17,7 @@ struct ProgramOptions {
   std::string set_dir, out;         ///< `out`: stem of the report, "<out>.json" and "<out>.md"
   std::vector<std::string> models;  ///< empty: all
   std::size_t rounds = 101;
+  double budget_seconds = 0.0;  ///< 0: as long as the rounds take
 };
 
 /// Runs `body` and writes the report of its figures. Exit status: 0; 2 for options that are not understood; 1
@@ -32,6 +33,9 @@ Result<GatePolicy> bench_policy();
 void trust_key(std::string public_key_file);
 /// --trust as it was given, or empty.
 const std::string& trusted_key_file() noexcept;
+
+/// The rounds that were asked for, and no further ones after `share` of the budget.
+ExperimentPlan plan_of(const ProgramOptions& options, double share = 1.0);
 
 /// The set of `options`.
 Result<BenchSet> open_bench_set(const ProgramOptions& options);

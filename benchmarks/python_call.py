@@ -19,12 +19,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
-from python_onnxruntime import callers, golden, median_of_calls, open_session  # beside this file
+from python_onnxruntime import callers, golden, median_of_calls, open_session, times_of_calls  # beside this file
 
 Call = Callable[[], Any]
 ROUND_SECONDS = 0.004
@@ -45,15 +46,31 @@ def bounds_of_median(values: list[float]) -> tuple[float, float]:
     return ordered[k - 1], ordered[-k]
 
 
-def interleaved(subjects: dict[str, Call], rounds: int, most_seconds: float) -> dict[str, list[float]]:
+@dataclass
+class Times:
+    """Of one subject: each round's median in microseconds, and every call in nanoseconds."""
+
+    rounds: list[float] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
+
+    def side(self, name: str) -> dict[str, Any]:
+        """As src/bench/report.h has it: nearest-rank percentiles."""
+        ordered = sorted(self.calls)
+        at = {percent: ordered[max(-(-len(ordered) * percent // 100), 1) - 1] / 1000 for percent in (50, 95, 99, 100)}
+        return {"name": name, "count": len(ordered), "p50_us": at[50], "p95_us": at[95], "p99_us": at[99], "max_us": at[100]}
+
+
+def interleaved(subjects: dict[str, Call], rounds: int, most_seconds: float) -> dict[str, Times]:
     counts = {name: max(1, min(1000, int(ROUND_SECONDS * 1e6 / median_of_calls(call, 5)))) for name, call in subjects.items()}
-    times: dict[str, list[float]] = {name: [] for name in subjects}
+    times = {name: Times() for name in subjects}
     order, end = random.Random(1), time.monotonic() + most_seconds
     for turn in range(rounds):
         if turn >= 6 and time.monotonic() > end:
             break
         for name in order.sample(list(subjects), len(subjects)):
-            times[name].append(median_of_calls(subjects[name], counts[name]))
+            calls = times_of_calls(subjects[name], counts[name])
+            times[name].rounds.append(statistics.median(calls) / 1000)
+            times[name].calls += calls
     return times
 
 
@@ -120,7 +137,7 @@ def held_shares(call: Call, seconds: float, rounds: int) -> list[float]:
     return shares
 
 
-def held_figures(model: str, run: Call, milliseconds: float, note: str) -> list[dict[str, Any]]:
+def held_figures(model: str, run: Call, milliseconds: float, rounds: int, note: str) -> list[dict[str, Any]]:
     """Bounds this tight need a second core that is free: load average and spread say whether there was one."""
     calls = max(1, round(55 / milliseconds))
 
@@ -129,7 +146,7 @@ def held_figures(model: str, run: Call, milliseconds: float, note: str) -> list[
             run()
 
     what = f"{model}: interpreter held during {calls * milliseconds:.0f} ms of bound run"
-    return [figure(what, "share", held_shares(long_run, calls * milliseconds / 1000, 31), note, 0.01)]
+    return [figure(what, "share", held_shares(long_run, calls * milliseconds / 1000, rounds), note, 0.01)]
 
 
 def figures_of(skua: Any, runtime: Any, set_dir: Path, artifact: dict[str, Any], handle: Any,
@@ -141,13 +158,14 @@ def figures_of(skua: Any, runtime: Any, set_dir: Path, artifact: dict[str, Any],
     times = interleaved(subjects, options.rounds, options.most_seconds)
     info = runtime.info(handle)
     note = f"onnxruntime {onnxruntime.__version__}, Python {sys.version.split()[0]}, {info.device}, {info.arithmetic}, wall clock"
-    lines = [figure(f"{model}: python {name}", "us", values, note) for name, values in times.items()]
+    lines = [figure(f"{model}: python {name}", "us", of.rounds, note) for name, of in times.items()]
     for pair, asked in ASKED.items():
         ours, theirs = pair.split(" / ")
-        ratios = [a / b for a, b in zip(times[ours], times[theirs], strict=True)]
-        lines.append(figure(f"{model}: python {pair}", "ratio", ratios, note, asked.get(model, asked["*"])))
-    took_ms = statistics.median(times["bound run"]) / 1000
-    return lines + (held_figures(model, subjects["bound run"], took_ms, note) if took_ms > 10 else [])
+        ratios = [a / b for a, b in zip(times[ours].rounds, times[theirs].rounds, strict=True)]
+        sides = {"subject": times[ours].side(ours), "reference": times[theirs].side(theirs)}
+        lines.append(figure(f"{model}: python {pair}", "ratio", ratios, note, asked.get(model, asked["*"])) | {"sides": sides})
+    took_ms = statistics.median(times["bound run"].rounds) / 1000
+    return lines + (held_figures(model, subjects["bound run"], took_ms, options.held_rounds, note) if took_ms > 10 else [])
 
 
 def main() -> int:
@@ -158,6 +176,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="stem of the report")
     parser.add_argument("--rounds", type=int, default=101)
     parser.add_argument("--most-seconds", type=float, default=20, help="per network")
+    parser.add_argument("--held-rounds", type=int, default=31, help="of telling how long the interpreter is held")
     options = parser.parse_args()
     sys.path.insert(0, str(options.build / "python"))
     import skua

@@ -51,14 +51,19 @@ def callers(session: onnxruntime.InferenceSession, inputs: dict) -> dict:
     return {"run": lambda: session.run(None, inputs), "io_binding": lambda: session.run_with_iobinding(binding)}
 
 
-def median_of_calls(call, count: int) -> float:
-    """In microseconds."""
+def times_of_calls(call, count: int) -> list[int]:
+    """In nanoseconds."""
     times = []
     for _ in range(count):
         start = time.perf_counter_ns()
         call()
         times.append(time.perf_counter_ns() - start)
-    return statistics.median(times) / 1000
+    return times
+
+
+def median_of_calls(call, count: int) -> float:
+    """In microseconds."""
+    return statistics.median(times_of_calls(call, count)) / 1000
 
 
 def measure(call_by_name: dict, rounds: int) -> dict[str, list[float]]:

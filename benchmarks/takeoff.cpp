@@ -91,11 +91,13 @@ Status take_in(const std::string& text, double started_ns, Rounds& rounds) {
   return {};
 }
 
-Result<Rounds> measure(const fs::path& set_dir, std::size_t count) {
+Result<Rounds> measure(const fs::path& set_dir, const ProgramOptions& options) {
   const std::string self = fs::read_symlink("/proc/self/exe").string();
   Rounds rounds;
-  for (std::size_t i = 0; i < count; ++i) {
+  const double until_ns = now_ns() + options.budget_seconds * 1e9;
+  for (std::size_t i = 0; i < options.rounds; ++i) {
     SKUA_RETURN_IF_ERROR(check_not_cancelled());
+    if (options.budget_seconds > 0.0 && i >= kFewestRounds && now_ns() > until_ns) break;
     const double started_ns = now_ns();
     SKUA_ASSIGN_OR_RETURN(const std::string text,
                           run_process({self, "--child", set_dir.string(), trusted_key_file()}));
@@ -130,8 +132,10 @@ void set_figures(const Rounds& rounds, std::vector<Figure>& figures) {
   const std::string terms = "max of the three lines below; ";
   figures.push_back(figure_of("takeoff", rounds.label + ": start of the process to all engines warm / bound",
                               "ratio", estimate_ratio(rounds.start, rounds.bound), kBar, terms + at_once));
+  figures.back().sides = {side_of("start to all engines warm", rounds.start), side_of("bound", rounds.bound)};
   figures.push_back(figure_of("takeoff", rounds.label + ": load of the set / bound", "ratio",
                               estimate_ratio(rounds.load, rounds.bound), terms + at_once));
+  figures.back().sides = {side_of("load of the set", rounds.load), side_of("bound", rounds.bound)};
   add("bound: hashing alone", rounds.hash,
       cores + " threads, into private memory, in the same process after");
   add("bound: sum over engines / cores", rounds.sum, cores + " cores; all four steps of each engine");
@@ -143,7 +147,7 @@ void set_figures(const Rounds& rounds, std::vector<Figure>& figures) {
 Status run(const ProgramOptions& options, std::vector<Figure>& figures) {
   const fs::path set_dir = fs::absolute(options.set_dir);
   SKUA_RETURN_IF_ERROR(verify_into_memory(set_dir, usable_cores()));  // warms the page cache
-  SKUA_ASSIGN_OR_RETURN(const Rounds rounds, measure(set_dir, options.rounds));
+  SKUA_ASSIGN_OR_RETURN(const Rounds rounds, measure(set_dir, options));
   set_figures(rounds, figures);
   engine_figures(rounds, figures);
   return {};

@@ -80,6 +80,7 @@ Result<CallTimes> time_calls(BenchSet& set, BenchedEngine& engine, const CallPla
   ExperimentPlan experiment = experiment_for(rough_ns, set.config(), engine.info);
   experiment.rounds = plan.rounds;
   experiment.cancel_requested = plan.cancel_requested;
+  experiment.most_seconds = plan.budget_seconds;
   CallTimes times;
   times.time = experiment.time;
   times.calls_per_round = experiment.calls_per_round;
@@ -87,8 +88,8 @@ Result<CallTimes> time_calls(BenchSet& set, BenchedEngine& engine, const CallPla
       system_clock().monotonic_ns() + static_cast<std::int64_t>(plan.most_seconds * 1e9);
   do {
     SKUA_ASSIGN_OR_RETURN(auto more, run_interleaved(subjects, experiment));
+    times.rounds += more.front().round_ns.size();
     append_rounds(times.subjects, std::move(more));
-    times.rounds += experiment.rounds;
     ++experiment.seed;
   } while (!is_narrow(times.subjects, plan.half_width) && system_clock().monotonic_ns() < until_ns);
   return times;

@@ -37,6 +37,7 @@ struct CallPlan {
   /// lie, so stopping by it favours nobody.
   double half_width = 0.0;
   double most_seconds = 20.0;
+  double budget_seconds = 0.0;  ///< when above 0: as ExperimentPlan::most_seconds, for the first rounds, too
   const std::atomic<bool>* cancel_requested = nullptr;
 };
 

@@ -31,6 +31,7 @@ void CallLines::ratio(std::string_view subject, std::string_view reference, doub
   add(found.subject + " / " + found.reference, "ratio", found.ratio, has_bar ? "<= " + number_text(bar) : "",
       has_bar ? verdict_of(found.ratio.is_bounded && found.ratio.upper <= bar) : Verdict::kNoBar,
       conditions_);
+  figures_.back().sides = sides_of(*times_.find(subject), *times_.find(reference));
 }
 
 void CallLines::added(std::string_view subject, std::string_view reference) {
@@ -38,6 +39,7 @@ void CallLines::added(std::string_view subject, std::string_view reference) {
   const Comparison found = compare(*times_.find(subject), beside);
   add(found.subject + " - " + found.reference, "us", in_us(found.added_ns), "<= max(1 %, 2 us)",
       verdict_of(is_no_slower(found, beside)), conditions_);
+  figures_.back().sides = sides_of(*times_.find(subject), beside);
 }
 
 void CallLines::add(const std::string& name, std::string unit, const Estimate& value, std::string asked,

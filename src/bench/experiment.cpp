@@ -49,6 +49,21 @@ Status check_not_cancelled(const ExperimentPlan& plan) {
   return make_error(ErrorCode::kInference, Reason::kCancelled, "cancelled between two rounds");
 }
 
+/// Whether the time for further rounds is over.
+class Deadline {
+ public:
+  explicit Deadline(double most_seconds)
+      : until_ns_(now_ns(CLOCK_MONOTONIC) + static_cast<std::int64_t>(most_seconds * 1e9)),
+        is_set_(most_seconds > 0.0) {}
+  bool is_over(std::size_t rounds) const noexcept {
+    return is_set_ && rounds >= kFewestRounds && now_ns(CLOCK_MONOTONIC) >= until_ns_;
+  }
+
+ private:
+  std::int64_t until_ns_;
+  bool is_set_;
+};
+
 /// Room for a turn, so that none is made between two of its calls. Doubled, and not taken for all rounds at
 /// once: an experiment may be asked for more rounds than it will be let finish.
 void make_room(std::vector<std::int64_t>& times, std::size_t calls) {
@@ -94,6 +109,7 @@ Result<std::vector<SubjectTimes>> run_interleaved(std::span<const Subject> subje
                                                   const ExperimentPlan& plan) {
   SKUA_RETURN_IF_ERROR(check_plan(subjects, plan));
   const clockid_t clock = plan.time == TimeSource::kWall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
+  const Deadline deadline(plan.most_seconds);
   std::vector<SubjectTimes> times(subjects.size());
   std::vector<std::int64_t> dropped;
   for (std::size_t i = 0; i < subjects.size(); ++i) {
@@ -105,7 +121,7 @@ Result<std::vector<SubjectTimes>> run_interleaved(std::span<const Subject> subje
   std::vector<std::size_t> order(subjects.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::mt19937_64 random(plan.seed);
-  for (std::size_t round = 0; round < plan.rounds; ++round) {
+  for (std::size_t round = 0; round < plan.rounds && !deadline.is_over(round); ++round) {
     SKUA_RETURN_IF_ERROR(check_not_cancelled(plan));
     shuffle(order, random);
     for (const std::size_t i : order) {

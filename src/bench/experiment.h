@@ -17,6 +17,9 @@
 
 namespace skua::bench {
 
+/// The fewest rounds that have bounds (statistics.h).
+inline constexpr std::size_t kFewestRounds = 6;
+
 /// One way to do the work. `call` is timed; `before_round`, which may be empty, is not. Both run on the
 /// calling thread and must do the same work each time.
 struct Subject {
@@ -34,6 +37,9 @@ struct ExperimentPlan {
   std::size_t rounds = 31;
   std::size_t calls_per_round = 1;  ///< timed one by one; a round's figure of a subject is their median
   std::size_t warm_up_calls = 1;    ///< per subject, before the first round
+  /// When above 0: once that is over and there are kFewestRounds, no further round begins. A clock that ends
+  /// it knows no result, so it favours nobody.
+  double most_seconds = 0.0;
   TimeSource time = TimeSource::kWall;
   std::uint64_t seed = 1;  ///< of the order within the rounds
   const std::atomic<bool>* cancel_requested = nullptr;

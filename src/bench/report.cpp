@@ -98,6 +98,16 @@ std::string row_of(const Figure& figure) {
   return row + "|\n";
 }
 
+Json side_json(const Side& side) {
+  return {{"name", side.name},           {"count", side.times.count},   {"p50_us", side.times.p50_us},
+          {"p95_us", side.times.p95_us}, {"p99_us", side.times.p99_us}, {"max_us", side.times.max_us}};
+}
+
+Json sides_json(const std::optional<Sides>& sides) {
+  if (!sides) return nullptr;
+  return {{"subject", side_json(sides->subject)}, {"reference", side_json(sides->reference)}};
+}
+
 Json figure_json(const Figure& figure) {
   return {{"group", figure.group},
           {"name", figure.name},
@@ -109,7 +119,32 @@ Json figure_json(const Figure& figure) {
           {"count", figure.value.count},
           {"asked", figure.asked},
           {"verdict", figure.verdict == Verdict::kNoBar ? Json(nullptr) : Json(verdict_text(figure.verdict))},
-          {"note", figure.note}};
+          {"note", figure.note},
+          {"sides", sides_json(figure.sides)}};
+}
+
+Side side_from(ObjectReader& both, std::string_view key) {
+  ObjectReader reader(both.object(key), both.path_of(key));
+  Side side;
+  side.name = reader.text("name");
+  side.times.count = static_cast<std::size_t>(reader.unsigned_integer("count"));
+  side.times.p50_us = reader.number("p50_us");
+  side.times.p95_us = reader.number("p95_us");
+  side.times.p99_us = reader.number("p99_us");
+  side.times.max_us = reader.number("max_us");
+  if (const Status whole = reader.finish(); !whole.ok()) both.fail(whole.error());
+  return side;
+}
+
+std::optional<Sides> sides_from(ObjectReader& figure) {
+  const Json* const found = figure.optional("sides");
+  if (found == nullptr) return std::nullopt;
+  ObjectReader reader(*found, figure.path_of("sides"));
+  Sides sides;
+  sides.subject = side_from(reader, "subject");
+  sides.reference = side_from(reader, "reference");
+  if (const Status whole = reader.finish(); !whole.ok()) figure.fail(whole.error());
+  return sides;
 }
 
 /// Figures without a number (a division by nothing) are null in JSON.
@@ -137,6 +172,7 @@ Result<Figure> figure_from_json(const Json& json, const std::string& path) {
   figure.asked = reader.text("asked");
   figure.verdict = verdict_from(reader);
   figure.note = reader.text("note");
+  figure.sides = sides_from(reader);
   SKUA_RETURN_IF_ERROR(reader.finish());
   return figure;
 }
@@ -154,6 +190,24 @@ Status publish_text(Folder& folder, const std::string& name, const std::string& 
 }
 
 }  // namespace
+
+Sides sides_of(const SubjectTimes& subject, const SubjectTimes& reference) {
+  Sides sides;  // member by member: g++ 11 leaks of a braced list whose later part throws
+  sides.subject.name = subject.name;
+  sides.subject.times = percentiles_of(subject.calls_ns);
+  sides.reference.name = reference.name;
+  sides.reference.times = percentiles_of(reference.calls_ns);
+  return sides;
+}
+
+Side side_of(std::string name, const std::vector<double>& times_ns) {
+  std::vector<std::int64_t> whole;
+  for (const double time_ns : times_ns) whole.push_back(std::llround(time_ns));
+  Side side;
+  side.name = std::move(name);
+  side.times = percentiles_of(std::move(whole));
+  return side;
+}
 
 Json describe_machine(const Json& extra) {
   Json machine = {{"cpu", cpu_model()},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,18 @@ namespace skua::bench {
 /// How a figure stands to the bar that was asked of it.
 enum class Verdict { kReached, kNotReached, kNoBar };
 
+/// One of the two that a figure compares, with all its times.
+struct Side {
+  std::string name;
+  Percentiles times;
+};
+struct Sides {
+  Side subject, reference;
+};
+Sides sides_of(const SubjectTimes& subject, const SubjectTimes& reference);
+/// Of times that no experiment took.
+Side side_of(std::string name, const std::vector<double>& times_ns);
+
 /// One line of the table. `value` is the figure with its bounds where it has them.
 struct Figure {
   std::string group;  ///< "call", "load", "verify", "growth", ...
@@ -23,6 +36,7 @@ struct Figure {
   std::string asked;  ///< the bar in words, "" when there is none
   Verdict verdict = Verdict::kNoBar;
   std::string note;  ///< device, arithmetic, threads, percentiles: what this line needs to be read rightly
+  std::optional<Sides> sides = std::nullopt;  ///< of a comparison of times
 };
 
 struct Report {  // NOLINT(bugprone-exception-escape): the JSON type's move checks itself

@@ -17,9 +17,9 @@ import programs
 
 BENCHMARKS = programs.BUILD / "benchmarks"
 RUN = programs.ROOT / "benchmarks" / "run.py"
-PATIENCE_S = 400
-GROUPS = {"control", "call", "count", "lanes", "verify", "session", "memory", "growth", "trust", "data set", "first result",
-          "telemetry", "events", "lightglue", "takeoff", "python"}
+PATIENCE_S = 900  # of minutes of work on a machine that others use, too
+GROUPS = {"control", "call", "count", "lanes", "throughput", "tools", "verify", "session", "memory", "growth", "trust", "data set",
+          "first result", "telemetry", "events", "lightglue", "takeoff", "python"}
 pytestmark = [pytest.mark.alone,  # the harness measures itself
               pytest.mark.skipif(not os.access(BENCHMARKS / "bench_control", os.X_OK),
                                  reason="built without SKUA_BUILD_BENCHMARKS")]
@@ -35,8 +35,8 @@ def benchmarks(build, out, *more):
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="OPENSSL_ia32cap is of x86")
 @pytest.mark.parametrize("instructions, message", [("", None), ("0:0", "SHA-256 was done in software")])
 def test_a_gate_that_hashes_in_software_fails_its_benchmark(tmp_path, instructions, message):
-    command = [sys.executable, programs.ROOT / "benchmarks" / "load.py", "--build", programs.BUILD, "--out", tmp_path, "--quick",
-               "--only", "trust"]
+    command = [sys.executable, programs.ROOT / "benchmarks" / "load.py", "--build", programs.BUILD, "--out", tmp_path, "--depth",
+               "quick", "--only", "trust"]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | ({"OPENSSL_ia32cap": instructions} if instructions else {})
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, env=environment,
                           timeout=PATIENCE_S)
@@ -57,6 +57,53 @@ def test_a_tool_that_does_other_work_is_no_reference_for_hashing_a_data_set(tmp_
     assert message is None or message in done.stderr
 
 
+@pytest.fixture(name="signed")
+def signed_set(skua, flight, tmp_path):
+    """A set, and the key that it is signed with."""
+    skua.ok("keygen", tmp_path / "key")
+    skua.ok("sign", flight.current(), "--key", tmp_path / "key.key")
+    return flight.current(), tmp_path / "key.pub"
+
+
+@pytest.mark.parametrize("option, tool, message", [
+    ("--sha256sum", "/usr/bin/sha1sum", "sha256sum prints other digests"),
+    ("--openssl", "/bin/echo", "openssl dgst -sha256 prints other digests")])
+def test_a_tool_that_does_other_work_is_no_reference_for_the_gate(signed, tmp_path, option, tool, message):
+    """The tools that do their work are measured below, by one command."""
+    set_dir, key = signed
+    command = [BENCHMARKS / "load_tools", "--set-dir", set_dir, "--trust", key, "--out", tmp_path / "out", "--skua", programs.SKUA,
+               "--python", sys.executable, option, tool]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == 1 and message in done.stderr and not (tmp_path / "out.json").exists()
+
+
+def test_the_gate_beside_tools_needs_a_signed_set(flight, tmp_path):
+    command = [BENCHMARKS / "load_tools", "--set-dir", flight.current(), "--out", tmp_path / "out", "--skua", programs.SKUA,
+               "--python", sys.executable]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == 1 and "is not signed" in done.stderr and not (tmp_path / "out.json").exists()
+
+
+def test_lanes_at_work_are_counted_run_by_run(flight, tmp_path):
+    """Each cell has the time of every run; its rate is no more than what its median run allows."""
+    command = [BENCHMARKS / "bench_throughput", "--set-dir", flight.current(), "--model", "several", "--out", tmp_path / "out",
+               "--rounds", "1000", "--budget", "0.001", "--slice", "0.005"]
+    subprocess.run([*map(str, command)], check=True, capture_output=True, timeout=PATIENCE_S)
+    figures = json.loads((tmp_path / "out.json").read_text("utf-8"))["figures"]
+    assert len(figures) == 6 * 6
+    ratios = [figure for figure in figures if figure["unit"] == "ratio"]
+    assert {figure["count"] for figure in ratios} == {6}, "a budget that is over leaves the rounds that bounds need"
+    for lanes in ("1 lane,", "2 lanes,", "4 lanes,"):
+        for situation in ("quiet", "one core busy"):
+            cell = [figure for figure in figures if f"{lanes} {situation}," in figure["name"]]
+            sides = named(cell, "time per run")["sides"]
+            for side, who in ((sides["subject"], ", skua"), (sides["reference"], ", raw")):
+                (rate,) = [figure["value"] for figure in cell if figure["name"].endswith(situation + who)]
+                assert side["count"] > 6 * int(lanes[0]) and 0 < side["p50_us"] <= side["p99_us"] <= side["max_us"]
+                # Were runs counted that did not take place, a lane would do more of them than their times allow.
+                assert rate * side["p50_us"] / 1e6 <= 3 * int(lanes[0])
+
+
 def named(figures, *words):
     """The one figure whose name has all words."""
     found = [figure for figure in figures if all(word in figure["name"] for word in words)]
@@ -72,6 +119,18 @@ def test_one_command_takes_every_kind_of_figure(tmp_path):
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     figures = report["figures"]
     assert {figure["group"] for figure in figures} == GROUPS and done.stdout == (tmp_path / "report.md").read_text("utf-8")
+    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "figures.md").is_file()
+    assert set(report["budgets"]) == {"networks", "control", "call", "precision", "python", "torch", "lanes", "load", "telemetry",
+                                      "lightglue", "takeoff"}
+    assert "bench: all" in done.stderr and "readme_table.py" in done.stderr
+    for precision in ("fp16", "int8"):
+        assert named(figures, f"demo_matcher_{precision}: skua bound run / raw io_binding")["is_bounded"]
+    for name in ("demo_matcher: ", "demo_matcher (pytorch_fp16): "):
+        for cell in ("1 lane, quiet", "4 lanes, one core busy"):
+            assert named(figures, name + cell, "p99 of a round, skua / raw")["sides"]
+    for tool in ("sha256sum", "openssl dgst -sha256", "model_signing verify"):
+        assert named(figures, f"skua verify --trust / {tool}")["sides"]["reference"]["name"] == tool
+    assert sum(figure["group"] == "tools" and figure["unit"] == "GB/s" for figure in figures) == 5
     sdk = report["machine"]["sdk"]
     assert "onnx_trt_ep 1." in sdk and "pytorch_fp16 2." in sdk and report["machine"]["commit"]
 
@@ -118,7 +177,7 @@ def test_without_its_control_no_group_is_measured(tmp_path):
         done = benchmarks(build, out, "--only", group)
         assert done.returncode == 1 and "bench_control" in done.stderr
         assert started.read_text("ascii").split() == ["bench_control"]
-        assert not list(out.glob("report.*")), "an older report would be taken for this run's"
+        assert not list(out.glob("report.*")) and not list(out.glob("figures.*")), "an older report would be taken for this run's"
         started.unlink()
 
 

@@ -42,6 +42,20 @@ TEST_F(Interleaved, RunsEachSubjectOncePerRoundAfterItsWarmUp) {
   EXPECT_EQ((*times)[1].name, "b");
 }
 
+TEST_F(Interleaved, BeginsNoRoundAfterItsTimeButHasThoseThatBoundsNeed) {
+  const std::vector<Subject> subjects = {subject("a"), subject("b")};
+  const auto rounds_in = [&](double seconds) {
+    const auto times = run_interleaved(subjects, {.rounds = 40, .most_seconds = seconds});
+    EXPECT_TRUE(times.ok());
+    EXPECT_EQ((*times)[0].round_ns.size(), (*times)[1].round_ns.size()) << "no half round";
+    return times->front().round_ns.size();
+  };
+  EXPECT_EQ(rounds_in(1e-9), kFewestRounds);
+  EXPECT_TRUE(estimate_median(std::vector<double>(kFewestRounds, 1.0)).is_bounded);
+  EXPECT_EQ(rounds_in(0.0), 40U) << "no limit";
+  EXPECT_EQ(rounds_in(3600.0), 40U);
+}
+
 TEST_F(Interleaved, DrawsAnOrderPerRoundThatTheSeedDecides) {
   const std::vector<Subject> subjects = {subject("a"), subject("b"), subject("c")};
   const auto calls_of = [&](std::uint64_t seed) {

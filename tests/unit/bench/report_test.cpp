@@ -79,6 +79,45 @@ TEST(Report, ReadsBackWhatItWrote) {
   EXPECT_THAT(refused.error().message, HasSubstr("figures[1].verdict"));
 }
 
+/// 1 us to 200 us, and half of each.
+Report with_sides() {
+  SubjectTimes slow{"ours", {}, {}}, fast{"theirs", {}, {}};
+  for (std::int64_t i = 1; i <= 200; ++i) {
+    slow.calls_ns.push_back(i * 1000);
+    fast.calls_ns.push_back(i * 500);
+  }
+  Report report = sample();
+  report.figures[0].sides = sides_of(slow, fast);
+  return report;
+}
+
+TEST(Report, KeepsTheTimesOfBothSides) {
+  const Json json = to_json(with_sides());
+  const Json& sides = json.at("figures")[0].at("sides");
+  EXPECT_EQ(sides.at("subject").at("name"), "ours");
+  EXPECT_DOUBLE_EQ(sides.at("subject").at("p99_us").get<double>(), 198.0);
+  EXPECT_DOUBLE_EQ(sides.at("reference").at("p50_us").get<double>(), 50.0);
+  EXPECT_TRUE(json.at("figures")[1].at("sides").is_null());
+  const auto again = report_from_json(json);
+  ASSERT_TRUE(again.ok()) << again.error().describe();
+  EXPECT_EQ(to_json(*again), json);
+}
+
+TEST(Report, RefusesSidesThatAreNotWhole) {
+  Json json = to_json(with_sides());
+  json["figures"][0]["sides"]["reference"].erase("p99_us");
+  const auto refused = report_from_json(json);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("sides.reference"));
+}
+
+TEST(Report, ASideOfRoundsIsTheirPercentiles) {
+  const Side side = side_of("loads", {3000.4, 1000.0, 2000.0});
+  EXPECT_EQ(side.times.count, 3U);
+  EXPECT_DOUBLE_EQ(side.times.p50_us, 2.0);
+  EXPECT_DOUBLE_EQ(side.times.max_us, 3.0);
+}
+
 TEST(Report, KeepsAFigureThatIsNoNumber) {
   Report report;
   report.machine = Json::object();

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""README's figures out of a report of `make bench`: the table, the picture and where they were taken.
+
+    python benchmarks/readme_table.py --report out/bench/report.json            # prints them
+    python benchmarks/readme_table.py --report out/bench/report.json --write    # into README.md and docs/images/bench.png
+
+README.md has them between two marks; nothing else of it is touched. Without a figure that the table needs nothing is
+written: the report must be one of all groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import page  # beside this file, as is picture
+import picture
+from page import Figure, Report
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- figures: benchmarks/readme_table.py writes them -->", "<!-- end of the figures -->"
+IMAGE = Path("docs/images/bench.png")
+HEAD = ("", "beside", "ratio of times (95 % bounds)", "median, both")
+ROWS = (  # group, name of the figure; what and beside, as README says it
+    ("call", "one_node: skua bound run / raw io_binding", "C++ bound `run()`, one-node network", "ONNX Runtime's I/O binding"),
+    ("call", "demo_features: skua bound run / raw io_binding", "the same, `demo_features`", "the same"),
+    ("call", "demo_features_int8: skua bound run / raw io_binding", "the same, its int8 artifact", "the same"),
+    ("call", "demo_matcher (pytorch_fp16): skua bound run / raw interpreter", "C++ bound `run()`, `demo_matcher`",
+     "libtorch's interpreter, the same graph"),
+    ("call", "demo_matcher (pytorch_fp16): skua bound run / raw optimized", "the same", "libtorch's `optimize_for_inference`"),
+    ("python", "one_node: python bound run / io_binding", "Python's bound `run()`, one-node network",
+     "`onnxruntime`, `run_with_iobinding`"),
+    ("python", "one_node: python infer / run", "Python's `infer`", "`InferenceSession.run`"),
+    ("throughput", "demo_matcher: 4 lanes, quiet, time per run of all lanes, skua / raw", "4 lanes, `demo_matcher`, a run of any",
+     "4 threads of ONNX Runtime"),
+    ("throughput", "demo_matcher: 4 lanes, one core busy, time per run of all lanes, skua / raw", "the same, one core busy",
+     "the same"),
+    ("tools", "skua verify --trust / sha256sum", "`skua verify --trust`, whole process", "`sha256sum`, no signature"),
+    ("tools", "skua verify --trust / openssl dgst -sha256", "the same", "`openssl dgst -sha256`, no signature"),
+    ("tools", "skua verify --trust / model_signing verify", "the same", "`model_signing verify`"),
+    ("first result", "demo_features: start to first result, skua run / raw libtorch, 3 warm-up runs",
+     "`skua run`, start to first result", "30 lines over libtorch, no gate"))
+
+
+def one(report: Report, group: str, name: str) -> Figure:
+    matching = [figure for figure in report["figures"] if (figure["group"], figure["name"]) == (group, name)]
+    if len(matching) != 1:
+        raise SystemExit(f"the report has {len(matching)} figures '{name}' of group '{group}', expected one: run `make bench` "
+                         "without ONLY, with both runtimes built")
+    if not matching[0]["is_bounded"]:
+        raise SystemExit(f"{name}: without bounds; README shows none of those: run `make bench` without QUICK")
+    return matching[0]
+
+
+def taken_on(report: Report) -> str:
+    """No host name: the kind of machine, and what ran."""
+    machine = report["machine"]
+    return (f"Taken by `make bench` ({machine['depth']}) at commit {machine['commit']}: {machine['cpu']}, {machine['cores_usable']} cores, "
+            f"load average {machine['load average at the end'].split()[0]}, {machine['sdk']}. CPU figures.")
+
+
+def rendered(report: Report) -> list[str]:
+    lines = [page.row(HEAD), "|---|---|---|---|"]
+    for group, name, what, beside in ROWS:
+        figure = one(report, group, name)
+        lines.append(page.row((what, beside, page.found(figure), page.medians(figure))))
+    return [*lines, "", f"![every ratio with its bounds, around 1]({IMAGE})", "", taken_on(report)]
+
+
+def form(lines: list[str]) -> list[str]:
+    """What stays the same whatever was measured: the table and the picture without numbers and units."""
+    kept = [line for line in lines if line.startswith(("|", "!["))]
+    return [re.sub(r"-?#( (us|ms|s)\b)?", "#", re.sub(r"\d+(\.\d+)?", "#", line)) for line in kept]
+
+
+def expected_form() -> list[str]:
+    """That of any report."""
+    any_side = {"p50_us": 1.0}
+    figures = [{"group": group, "name": name, "value": 1.0, "lower": 1.0, "upper": 1.0, "unit": "ratio", "is_bounded": True,
+                "count": 31, "asked": "", "sides": {"subject": any_side, "reference": any_side}} for group, name, _, _ in ROWS]
+    machine = dict.fromkeys(("depth", "commit", "cpu", "cores_usable", "load average at the end", "sdk"), "0")
+    return form(rendered({"machine": machine, "figures": figures}))
+
+
+def must_be_worth_it(report: Report) -> None:
+    """Of README: figures of a whole run, of a tree that others have."""
+    machine = report["machine"]
+    if machine["depth"].startswith("quick") or machine["commit"].endswith("-dirty"):
+        raise SystemExit(f"the report is of depth '{machine['depth']}' and commit {machine['commit']}: README takes no figures of a quick "
+                         "run nor of changes that are in no commit; commit them and run `make bench`")
+
+
+def between_marks(text: str) -> tuple[str, list[str], str]:
+    """README before, between and after the marks."""
+    lines = text.split("\n")
+    if lines.count(BEGIN) != 1 or lines.count(END) != 1 or lines.index(BEGIN) > lines.index(END):
+        raise SystemExit(f"README.md: expected one line '{BEGIN}' and below it one '{END}'; put them where the figures are to stand")
+    begin, end = lines.index(BEGIN), lines.index(END)
+    return "\n".join(lines[:begin]), lines[begin + 1:end], "\n".join(lines[end + 1:])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="README's figures out of a report of `make bench`.")
+    parser.add_argument("--report", type=Path, default=ROOT / "out/bench/report.json")
+    parser.add_argument("--write", action="store_true", help="into README.md and docs/images/bench.png")
+    arguments = parser.parse_args()
+    report = page.read(arguments.report)
+    lines = rendered(report)
+    print("\n".join(lines))
+    if arguments.write:
+        must_be_worth_it(report)
+        readme = ROOT / "README.md"
+        before, _, after = between_marks(readme.read_text("utf-8"))
+        picture.draw(report, ROOT / IMAGE)
+        readme.write_text("\n".join([before, BEGIN, "", *lines, "", END, after]), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

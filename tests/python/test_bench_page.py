@@ -1,0 +1,201 @@
+"""The table and the picture of `make bench`, and README's figures: what they show, and what they refuse to show."""
+
+import copy
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import bench_reports  # noqa: E402
+import page  # noqa: E402
+import picture  # noqa: E402
+import readme_table  # noqa: E402
+import run  # noqa: E402
+import sets  # noqa: E402
+
+
+@pytest.fixture(name="report")
+def small_report():
+    return copy.deepcopy(bench_reports.whole())
+
+
+def rows(report):
+    return [line for line in page.table(report) if line.startswith("| ")]
+
+
+def test_a_row_has_both_sides_and_the_bar(report):
+    report["figures"][0] |= {"value": 1.02, "lower": 1.019, "upper": 1.024}
+    assert ("| one_node: skua bound run | raw io_binding | 1.020 (1.019 to 1.024) | 1.500 / 3.000 ms | 1.800 / 3.600 ms | "
+            "<= 1.15 | reached |") in page.markdown(report)
+
+
+def test_rows_stand_under_their_interface_and_runtime(report):
+    lines = rows(report)
+    heads = [line for line in lines if line.startswith("| **")]
+    assert [head.split("**")[1] for head in heads] == [
+        "C++: calls, onnx_trt_ep (ONNX Runtime)", "C++: calls, pytorch_fp16 (libtorch)",
+        "C++: allocations, copies, page faults, onnx_trt_ep (ONNX Runtime)",
+        "C++: lanes, throughput and tail, onnx_trt_ep (ONNX Runtime)", "Python, onnx_trt_ep (ONNX Runtime)",
+        "Whole programs: the gate beside other tools", "Whole programs: start to first result, pytorch_fp16 (libtorch)"]
+    torch = lines[lines.index(heads[1]) + 1:lines.index(heads[2])]
+    assert len(torch) == 2 and all("pytorch_fp16" in line for line in torch)
+    assert len({line.count("|") for line in lines}) == 1, "one table"
+
+
+def test_only_what_is_compared_or_asked_has_a_row(report):
+    text = page.markdown(report)
+    assert "one_node: copies" in text and "| one_node: raw run |" not in text
+    assert "not measured" in text and "`import torch`" in text
+
+
+def test_of_few_times_there_is_no_p99(report):
+    report["figures"][0] = bench_reports.ratio("call", "a / b", 0.5, count=99)
+    assert "| max 3.000 / 6.000 ms |" in page.markdown(report)
+    report["figures"][0] = bench_reports.ratio("call", "a / b", 0.5, count=100)
+    assert "| 1.800 / 3.600 ms |" in page.markdown(report)
+
+
+def test_an_unknown_group_comes_last_under_its_name(report):
+    report["figures"].insert(0, bench_reports.ratio("trace", "frame traced / not traced"))
+    heads = [line for line in rows(report) if line.startswith("| **")]
+    assert heads[-1].startswith("| **trace**")
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"value": None}, "expected numbers"), ({"value": float("nan")}, "expected numbers"), ({"upper": float("inf")}, "expected numbers"),
+    ({"lower": 0.99}, "not within its bounds"), ({"is_bounded": False}, "has no bounds")])
+def test_what_is_no_figure_is_refused(report, tmp_path, change, message):
+    page.checked(report)
+    report["figures"][0] |= change
+    with pytest.raises(SystemExit, match=message):
+        page.checked(report)
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(report), "utf-8")
+    for program, more in (("picture.py", ("--out", tmp_path / "out.png")), ("readme_table.py", ())):
+        command = [sys.executable, ROOT / "benchmarks" / program, "--report", file, *more]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and message in done.stderr, done.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_report_without_figures_is_refused():
+    with pytest.raises(SystemExit, match="no figures"):
+        page.checked({"figures": []})
+
+
+def coloured(image, colour):
+    """How many pixels have about this colour."""
+    wanted = tuple(int(colour[at:at + 2], 16) for at in (1, 3, 5))
+    return sum(count for count, found in image.getcolors(1 << 20) if max(abs(a - b) for a, b in zip(found, wanted, strict=True)) < 24)
+
+
+def test_the_picture_shows_both_runtimes_on_a_light_ground(report, tmp_path):
+    picture.draw(report, tmp_path / "both.png")
+    image = Image.open(tmp_path / "both.png").convert("RGB")
+    assert 1400 <= image.width <= 2000 and image.getpixel((2, 2)) == (255, 255, 255)
+    assert (tmp_path / "both.png").stat().st_size < 250_000
+    report["figures"] = [figure for figure in report["figures"] if page.runtime_of(figure) != "pytorch_fp16"]
+    picture.draw(report, tmp_path / "one.png")
+    alone = Image.open(tmp_path / "one.png").convert("RGB")
+    assert coloured(image, picture.ONNX) > 500 and coloured(image, picture.TORCH) > coloured(alone, picture.TORCH) + 300
+
+
+def test_the_picture_has_no_ratio_without_bounds(report, tmp_path):
+    report["figures"][0] |= {"is_bounded": False, "verdict": None}
+    with pytest.raises(SystemExit, match="needs their bounds"):
+        picture.draw(report, tmp_path / "out.png")
+    report["figures"] = [bench_reports.counted("one_node: copies")]
+    with pytest.raises(SystemExit, match="no ratio to draw"):
+        picture.draw(report, tmp_path / "out.png")
+
+
+def test_no_text_of_the_picture_lies_on_another(report):
+    """With the longest names that a run gives."""
+    from matplotlib import pyplot
+
+    calls = [f"{name}: skua bound run / raw io_binding" for name in ("demo_features_fp16", "demo_features_int8", "demo_vpr")]
+    torch = [f"demo_features (pytorch_fp16): skua bound run / raw {way}" for way in ("interpreter", "optimized", "frozen")]
+    report["figures"] += [bench_reports.ratio("call", name) for name in (*calls, *torch)]
+    report["figures"] += [bench_reports.ratio("tools", "skua verify --trust, 1 worker / model_signing verify")]
+    kept = []
+    picture.save, original = (lambda drawn, out: kept.extend(boxes_of(drawn))), picture.save
+    try:
+        picture.draw(report, pathlib.Path("unused"))
+    finally:
+        picture.save = original
+        pyplot.close("all")
+    assert len(kept) > 40
+    for at, (text, box) in enumerate(kept):
+        clashes = [other for other, found in kept[at + 1:] if box.overlaps(found)]
+        assert not clashes, (text, clashes)
+
+
+def boxes_of(drawn):
+    """Every text with its place, a little smaller: letters need not fill their line."""
+    from matplotlib.text import Text
+
+    renderer = drawn.canvas.get_renderer()
+    drawn.draw(renderer)
+    whole = drawn.get_window_extent()
+    found = []
+    for text in drawn.findobj(Text):
+        if not text.get_visible() or not text.get_text().strip():
+            continue
+        box = text.get_window_extent(renderer)
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1, (text.get_text(), "is cut off")
+        found.append((text.get_text(), box.shrunk(0.98, 0.7) if box.width else box))
+    return found
+
+
+def test_the_groups_fit_into_ten_minutes():
+    assert sum(run.BUDGETS.values()) <= run.MOST_SECONDS == 600
+    assert set(run.MEASURES) == set(run.GROUPS) == set(run.BUDGETS) - {run.NETWORKS}
+
+
+def test_the_clock_books_what_is_made_within_a_group_elsewhere(monkeypatch):
+    now = iter([1.0, 4.0, 9.0, 20.0])
+    monkeypatch.setattr(sets.time, "monotonic", lambda: next(now))
+    clock = sets.Clock(_since=0.0)
+    with clock.of("call"), clock.of("networks"):
+        pass
+    assert clock.spent == {"call": 3.0 + 11.0, "networks": 5.0}
+
+
+def test_readme_rows_need_every_figure_with_bounds(report):
+    assert len(readme_table.rendered(report)) == len(readme_table.ROWS) + 6
+    lacking = {**report, "figures": report["figures"][1:]}
+    with pytest.raises(SystemExit, match="has 0 figures 'one_node: skua bound run / raw io_binding'"):
+        readme_table.rendered(lacking)
+    report["figures"][0] |= {"is_bounded": False, "verdict": None}
+    with pytest.raises(SystemExit, match="without bounds"):
+        readme_table.rendered(report)
+
+
+def test_the_form_is_that_of_any_report_and_of_no_other_text(report):
+    lines = readme_table.rendered(report)
+    assert readme_table.form(lines) == readme_table.expected_form()
+    report["figures"][0] = bench_reports.ratio("call", report["figures"][0]["name"], 123.4)
+    assert readme_table.form(readme_table.rendered(report)) == readme_table.expected_form()
+    assert readme_table.form([line.replace("whole process", "a process") for line in lines]) != readme_table.expected_form()
+    assert readme_table.form(lines[:3] + lines[4:]) != readme_table.expected_form()
+
+
+@pytest.mark.parametrize("change", [{"depth": "quick: figures of no worth"}, {"commit": "abc123-dirty"}])
+def test_readme_takes_no_figures_of_a_quick_run_or_of_a_changed_tree(report, change):
+    readme_table.must_be_worth_it(report)
+    report["machine"] |= change
+    with pytest.raises(SystemExit, match="README takes no figures"):
+        readme_table.must_be_worth_it(report)
+
+
+def test_only_what_stands_between_the_marks_is_replaced():
+    before, kept, after = readme_table.between_marks(f"a\n{readme_table.BEGIN}\nold\n{readme_table.END}\nb\n")
+    assert (before, kept, after) == ("a", ["old"], "b\n")
+    for text in ("a\nb", f"{readme_table.END}\n{readme_table.BEGIN}", readme_table.BEGIN):
+        with pytest.raises(SystemExit, match="put them where the figures are to stand"):
+            readme_table.between_marks(text)

@@ -1,0 +1,25 @@
+"""README's figures are those of one report of `make bench`: table, picture and machine as benchmarks/readme_table.py writes
+them, whatever was measured."""
+
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import readme_table  # noqa: E402
+
+README = ROOT / "README.md"
+REMEDY = "run benchmarks/readme_table.py --write after `make bench`"
+
+
+def test_readme_has_the_table_and_the_picture_that_a_report_gives():
+    _, lines, _ = readme_table.between_marks(README.read_text("utf-8"))
+    assert readme_table.form(lines) == readme_table.expected_form(), REMEDY
+    assert (ROOT / readme_table.IMAGE).read_bytes().startswith(b"\x89PNG"), REMEDY
+
+
+def test_readme_says_where_its_figures_were_taken():
+    """All of them by one run of everything, of a commit."""
+    _, lines, _ = readme_table.between_marks(README.read_text("utf-8"))
+    (taken,) = [line for line in lines if line.startswith("Taken by `make bench` (")]
+    assert "(quick" not in taken and " at commit " in taken and "-dirty" not in taken, taken
