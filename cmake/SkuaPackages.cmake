@@ -63,7 +63,7 @@ include(CPack)
 
 # skua_package(name PREFIX folder SUMMARY text SDK line... COMPONENTS component...)
 function(skua_package NAME)
-  cmake_parse_arguments(ARG "" "PREFIX;SUMMARY;DEPENDS;SUGGESTS" "SDK;COMPONENTS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PREFIX;SUMMARY;DEPENDS" "SDK;COMPONENTS" ${ARGN})
   list(JOIN ARG_SDK "\n" sdk)
   configure_file(${PROJECT_SOURCE_DIR}/packaging/SDK.in ${CMAKE_BINARY_DIR}/packaging/SDK-${NAME} @ONLY)
   set(projects "")

@@ -3,6 +3,7 @@
 
     artifacts.py --skua BIN --out OUT --set SET.yaml             provisions it, with a key that is made and thrown away
     artifacts.py --skua BIN --out OUT --sets DIR --trust KEY.pub copies what is provisioned and signed already
+    --packages SHA256SUMS                                        the Debian packages that belong to it
 
 The folder's name is what `skua doctor` says of the machine. It appears whole or not at all; one that was there before is
 replaced. Every file in it comes from a program that really ran; a private key is nowhere in it. Standard library only,
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +24,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PRIVATE = b"PRIVATE KEY"
+SCRATCH = "skua-key-"
 
 
 class ArtifactError(Exception):
@@ -32,9 +35,9 @@ class Skua:
     def __init__(self, program: pathlib.Path) -> None:
         self.program = program
 
-    def __call__(self, *arguments: object) -> str:
+    def __call__(self, *arguments: object, cwd: pathlib.Path | None = None) -> str:
         done = subprocess.run([str(self.program), *map(str, arguments)], capture_output=True, text=True, check=False,
-                              stdin=subprocess.DEVNULL)
+                              stdin=subprocess.DEVNULL, cwd=cwd)
         if done.returncode != 0:
             raise ArtifactError(f"{self.program} {' '.join(map(str, arguments))}: exit status {done.returncode}\n"
                                 f"{done.stdout}{done.stderr}")
@@ -48,7 +51,7 @@ def tuple_of(doctor: dict) -> str:
 
 
 def provision(skua: Skua, set_yaml: pathlib.Path, folder: pathlib.Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="skua-key-") as scratch:  # the private key lives here and nowhere else
+    with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:  # the private key lives here and nowhere else
         skua("keygen", pathlib.Path(scratch) / "flight")
         skua("provision", set_yaml, "--out", folder / "sets", "--cache", pathlib.Path(scratch) / "cache", "--sign",
              pathlib.Path(scratch) / "flight.key")
@@ -64,14 +67,18 @@ def copy(sets: pathlib.Path, key: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def tell(skua: Skua, doctor: str, folder: pathlib.Path) -> None:
-    """What the programs say of the machine, of the set, and of both together."""
+    """What the programs say of the machine, of the set, and of both together. Paths count from the folder: its own name is
+    still a temporary one."""
     (folder / "doctor.json").write_text(doctor, "utf-8")
-    (folder / "inspect.json").write_text(skua("inspect", folder / "sets", "--json"), "utf-8")
-    (folder / "inspect.txt").write_text(skua("inspect", folder / "sets"), "utf-8")
-    skua("verify", folder / "sets", "--trust", folder / "flight.pub")  # go, or nothing is left
-    packages = ROOT / "out" / "packages" / "SHA256SUMS"
-    if packages.is_file():
-        shutil.copyfile(packages, folder / "packages.sha256")
+    (folder / "inspect.json").write_text(skua("inspect", "sets", "--json", cwd=folder), "utf-8")
+    (folder / "inspect.txt").write_text(skua("inspect", "sets", cwd=folder), "utf-8")
+    skua("verify", "sets", "--trust", "flight.pub", cwd=folder)  # go, or nothing is left
+
+
+def temporary_names(folder: pathlib.Path, host: str) -> re.Pattern[bytes]:
+    """Folders of the machine that made it: this one, as it was called before it was whole, and that of the key."""
+    names = (re.escape(f"{folder}/"), re.escape(f".{host}.") + r"\d+/", re.escape(SCRATCH))
+    return re.compile("|".join(names).encode())
 
 
 def findings(folder: pathlib.Path) -> list[str]:
@@ -80,6 +87,8 @@ def findings(folder: pathlib.Path) -> list[str]:
     current = folder / "sets" / (folder / "sets" / "CURRENT").read_text("ascii").strip()
     found = [f"{path}: holds a private key" for path in sorted(folder.rglob("*"))
              if path.is_file() and PRIVATE in path.read_bytes()]
+    found += [f"{path}: names a temporary folder" for path in sorted(folder.rglob("*"))
+              if path.is_file() and temporary_names(folder, tuple_of(doctor)).search(path.read_bytes())]
     engines = [path.name for path in sorted(current.glob("*__*")) if path.suffix not in (".json", ".sha256")]
     found += [f"{name}: expected an engine for {tuple_of(doctor)}" for name in engines
               if f"__{tuple_of(doctor)}_" not in name]
@@ -102,6 +111,8 @@ def leave(skua: Skua, arguments: argparse.Namespace) -> pathlib.Path:
         else:
             copy(arguments.sets, arguments.trust, unfinished)
         tell(skua, doctor, unfinished)
+        if arguments.packages is not None:
+            shutil.copyfile(arguments.packages, unfinished / "packages.sha256")
         if found := findings(unfinished):
             raise ArtifactError("; ".join(found))
         shutil.rmtree(target, ignore_errors=True)
@@ -118,6 +129,7 @@ def main() -> int:
     parser.add_argument("--set", type=pathlib.Path)
     parser.add_argument("--sets", type=pathlib.Path)
     parser.add_argument("--trust", type=pathlib.Path)
+    parser.add_argument("--packages", type=pathlib.Path)
     arguments = parser.parse_args()
     if (arguments.set is None) == (arguments.sets is None) or (arguments.sets is None) != (arguments.trust is None):
         parser.error("expected --set, or --sets with --trust")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Looks at both Debian packages before anybody installs them: check_packages.py FOLDER. Exit status 1 on a finding.
 
-* FOLDER holds skua-airborne and skua-ground, of one version and architecture, and SHA256SUMS is true of both;
-* no file is in both, none belongs to anybody but root, none can be written to by others;
+* FOLDER holds skua-airborne and skua-ground and nothing else, of one version and architecture, and SHA256SUMS is true of both;
+* no file is in both, none belongs to anybody but root, none can be written to by anybody else;
 * skua-airborne holds nothing that could build an engine (check_airborne.py) and does not need skua-ground;
 * the file SDK has a line for every runtime, with an absolute path where it is built, and the description says the same;
 * nothing names a folder of the machine that built it, and no library is sought elsewhere than beside itself or in an
@@ -22,6 +22,7 @@ import check_airborne
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NAMES = {"skua-airborne": "opt/skua", "skua-ground": "opt/skua-ground"}
+NEEDS = ("Depends", "Pre-Depends", "Recommends")  # what apt installs with it
 RUNTIMES = ("tensorrt", "pytorch_fp16", "onnx_trt_ep")
 SDK_LINE = re.compile(r"^([\w ]+): (.+)$")
 EXPECTED = re.compile(r"(?P<sdk>.+) (?P<version>\d\S*) at (?P<library>/\S+), not shipped")
@@ -40,7 +41,7 @@ class Package:
         self.tree = scratch / file.stem
         tool("dpkg-deb", "--raw-extract", file, self.tree)
         self.fields = {name: tool("dpkg-deb", "--field", file, name).strip()
-                       for name in ("Package", "Version", "Architecture", "Depends", "Description")}
+                       for name in ("Package", "Version", "Architecture", *NEEDS, "Description")}
         self.name = self.fields["Package"]
         self.listing = tool("dpkg-deb", "--contents", file).splitlines()
 
@@ -68,8 +69,7 @@ def findings_of_pair(packages: dict[str, Package]) -> list[str]:
     found = [f"{field}: {airborne.fields[field]} and {ground.fields[field]}, expected the same"
              for field in ("Version", "Architecture") if airborne.fields[field] != ground.fields[field]]
     found += [f"{name}: in both packages" for name in sorted(airborne.installed() & ground.installed())]
-    if "skua-ground" in airborne.fields["Depends"]:
-        found.append("skua-airborne: depends on skua-ground")
+    found += [f"skua-airborne: depends on skua-ground ({field})" for field in NEEDS if "skua-ground" in airborne.fields[field]]
     return found
 
 
@@ -78,7 +78,7 @@ def findings_of_listing(package: Package) -> list[str]:
     found = []
     for line in package.listing:
         mode, owner, *_, = line.split()
-        if owner != "root/root" or (mode[8] == "w" and mode[0] != "l") or "s" in mode:
+        if owner != "root/root" or ("w" in (mode[5], mode[8]) and mode[0] != "l") or "s" in mode:
             found.append(f"{package.name}: {line}: expected root's, and writable by nobody else")
     return found
 
@@ -95,9 +95,9 @@ def findings_of_sdk(package: Package) -> list[str]:
     return found
 
 
-def build_folders() -> list[bytes]:
-    """Folders of this machine that nothing in a package may name."""
-    folders = {ROOT, ROOT.parent, pathlib.Path.home(), *(path.resolve().parent for path in (ROOT / ".venv", ROOT / ".deps"))}
+def build_folders(root: pathlib.Path = ROOT) -> list[bytes]:
+    """Folders of this machine that nothing in a package may name. Not what the clone lies in: /opt and /usr/src are named."""
+    folders = {root, pathlib.Path.home(), *((root / name).resolve() for name in (".venv", ".deps"))}
     return sorted(f"{folder}/".encode() for folder in folders if folder != pathlib.Path("/"))
 
 
@@ -138,6 +138,8 @@ def check(folder: pathlib.Path, folders: list[bytes]) -> list[str]:
         opened = [Package(file, pathlib.Path(scratch)) for file in sorted(folder.glob("*.deb"))]
         packages = {package.name: package for package in opened}
         found = findings_of_sums(folder) + findings_of_pair(packages)
+        found += [f"{package.file.name}: a second package {package.name}" for package in opened
+                  if package is not packages[package.name]]
         for name in sorted(packages.keys() & NAMES.keys()):
             package = packages[name]
             found += findings_of_listing(package) + findings_of_sdk(package) + findings_of_paths(package, folders)

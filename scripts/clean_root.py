@@ -2,16 +2,19 @@
 
 Made by debootstrap from the mirror that apt uses here, once: the finished tree is kept, and every trial gets a copy. Commands
 see their own process list, no network unless they ask for it, and nothing of this machine but what is mounted for them.
-Needs root. Mounts live in a namespace that ends with the command, so nothing is left mounted.
+Needs root. Mounts live in a namespace that ends with the command, debootstrap's too, so nothing is left mounted.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pathlib
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
 
 TIMEOUT_S = 600
 ENVIRONMENT = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root", "DEBIAN_FRONTEND=noninteractive"]
@@ -47,16 +50,39 @@ def release_and_mirror() -> tuple[str, str]:
     return release, mirrors[0]
 
 
+@contextlib.contextmanager
+def locked(folder: pathlib.Path) -> Iterator[int]:
+    """One maker at a time. The lock is the children's, too: it is held as long as one of them is at work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def remove_unfinished(folder: pathlib.Path) -> None:
+    """Trees that a killed run has left. One in which something is mounted is no tree to remove."""
+    mounted = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text("utf-8").splitlines()]
+    for left in folder.glob("*.[0-9]*"):
+        inside = [place for place in mounted if place.startswith(f"{left.resolve()}/")]
+        if inside:
+            raise RootError(f"{left}: expected nothing to be mounted in it, found {', '.join(inside)}; unmount them")
+        shutil.rmtree(left)
+
+
 def kept_tree(folder: pathlib.Path) -> pathlib.Path:
     """The finished tree of this release below `folder`, made where it is not there."""
     release, mirror = release_and_mirror()
-    tree = folder / release
-    if tree.is_dir():
-        return tree
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{release}.{os.getpid()}"
-    made = subprocess.run(["debootstrap", "--variant=minbase", release, unfinished, mirror], capture_output=True, text=True,
-                          check=False)
+    with locked(folder) as lock:
+        remove_unfinished(folder)
+        tree = folder / release
+        return tree if tree.is_dir() else make_tree(tree, release, mirror, lock)
+
+
+def make_tree(tree: pathlib.Path, release: str, mirror: str, lock: int) -> pathlib.Path:
+    """What debootstrap mounts, it mounts in a namespace that ends with it, however that happens."""
+    unfinished = tree.with_name(f"{release}.{os.getpid()}")
+    made = subprocess.run(["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase", release,
+                           unfinished, mirror], capture_output=True, text=True, check=False, pass_fds=(lock,))
     if made.returncode != 0:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise RootError(f"debootstrap: exit status {made.returncode}: {(made.stdout + made.stderr)[-2000:]}")

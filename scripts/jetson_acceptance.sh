@@ -77,6 +77,7 @@ finish() {
   trap - EXIT INT TERM
   [ -z "$child" ] || { kill -TERM "$child" && wait "$child"; } 2>/dev/null
   [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
+  rm -f "$out/flight.key"
   python3 scripts/jetson_report.py "$out" --minutes "$minutes" --warm-up "$warm_up" ${sil:+"$sil"} ||
     [ "$status" -ne 0 ] || status=1
   exit "$status"
@@ -147,6 +148,7 @@ for name in $(cat "$out/sets.txt"); do
     --cache "$out/cache" --set "trtexec_timeout_s=$build_s" --sign "$out/flight.key" --json
   step "inspect.$name" 120 "$skua" inspect "$out/sets/$name" --json
 done
+rm -f "$out/flight.key"
 # What is left of it for others, in the layout of docs/formats/artifacts.md.
 step artifacts 300 python3 scripts/artifacts.py --skua "$skua" --out "$out/artifacts" --sets "$out/sets/flight" --trust "$out/flight.pub"
 # With golden values of its own: not every Jetson has an ONNX Runtime that could compute them.

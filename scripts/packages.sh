@@ -2,7 +2,7 @@
 # Both Debian packages of this machine's kind, and SHA256SUMS, into out/packages: scripts/packages.sh [-DOPTION=VALUE...]
 #
 # The options are CMake's, on top of the preset `package`, which says where the packages expect SDK libraries. Nothing is
-# kept of those of an earlier run. SKUA_SETUP_SYSTEM=no: what building needs is there already (another distribution).
+# kept of those of an earlier run, and what scripts/check_packages.py refuses gets no further than build. SKUA_SETUP_SYSTEM=no: what building needs is there already (another distribution).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
@@ -18,11 +18,12 @@ done
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CMakeLists.txt)}
 
 rm -rf out/packages build/package/CMakeCache.txt
-mkdir -p out/packages
 cmake --preset package "$@"
 cmake --build --preset package --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 cmake --build --preset package --target packages
-cp build/package/packages/*.deb out/packages/
-(cd out/packages && sha256sum ./*.deb | sed 's, \./, ,' >SHA256SUMS)
-python3 scripts/check_packages.py out/packages
+made=build/package/packages
+(cd "$made" && sha256sum ./*.deb | sed 's, \./, ,' >SHA256SUMS)
+python3 scripts/check_packages.py "$made"
+mkdir -p out/packages
+cp "$made"/*.deb "$made"/SHA256SUMS out/packages/
 cat out/packages/SHA256SUMS

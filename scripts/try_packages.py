@@ -34,7 +34,7 @@ PAGE = ROOT / "docs" / "howto" / "operate.md"
 TILES = 9
 USAGE, REFUSED, NO_RUNTIME = 2, 5, 9  # exit statuses (docs/reference/cli.md)
 # What the page says is kept when the packages are purged.
-KEPT = re.compile(r"/etc/skua(/.*)?|/var/lib/skua(/(sets|state|recorder|map|frames|models)(/.*)?)?")
+KEPT = re.compile(r"/etc/skua(/.*)?|/var/lib/skua(/(sets|state|recorder|map|frames)(/.*)?)?")
 
 
 def refusal_problem(done: subprocess.CompletedProcess[str], status: int, reason: str) -> str:
@@ -79,10 +79,17 @@ def page_configuration() -> str:
     return match.group(1)
 
 
+def one_of(folder: pathlib.Path, pattern: str) -> pathlib.Path:
+    found = sorted(folder.glob(pattern))
+    if len(found) != 1:
+        raise RootError(f"{folder}: expected one {pattern}, found {len(found)}")
+    return found[0]
+
+
 class Trial:
     def __init__(self, root: CleanRoot, packages: pathlib.Path) -> None:
         self.root = root
-        self.files = {name: next(packages.glob(f"{name}_*.deb")) for name in check_packages.NAMES}
+        self.files = {name: one_of(packages, f"{name}_*.deb") for name in check_packages.NAMES}
         for file in self.files.values():
             shutil.copy(file, root.path("/root"))
         self.lines: list[str] = []
@@ -208,12 +215,12 @@ class Trial:
     # ---- with SDK libraries ------------------------------------------------------------------------------------------
     def place_sdk(self) -> str:
         """Where the packages expect them, out of .venv."""
-        packages = next((ROOT / ".venv" / "lib").glob("python3*/site-packages"))
+        packages = one_of(ROOT / ".venv" / "lib", "python3*/site-packages")
         libraries = {runtime["label"]: runtime["expects"]["library"] for runtime in self.doctor()["runtimes"] if runtime["is_built"]}
         self.root.mount(packages / "torch" / "lib", str(pathlib.PurePosixPath(libraries["pytorch_fp16"]).parent))
         target = self.root.path(libraries["onnx_trt_ep"])
         target.parent.mkdir(parents=True)
-        shutil.copy(next((packages / "onnxruntime" / "capi").glob("libonnxruntime.so.*")), target)
+        shutil.copy(one_of(packages / "onnxruntime" / "capi", "libonnxruntime.so.*"), target)
         said = check_packages.sdk_lines(self.root.path("/usr/share/doc/skua-ground/SDK").read_text("ascii"))
         return doctor_problem(self.doctor(), said, is_loadable=True)
 
@@ -225,20 +232,18 @@ class Trial:
 
     def provision(self) -> str:
         """As root in the root, as the how-to does."""
-        self.root.mount(SCRATCH / "set" / "models", "/var/lib/skua/models")
-        shutil.copy(SCRATCH / "set" / "SET.yaml", self.root.path("/var/lib/skua/SET.yaml"))
+        self.root.mount(SCRATCH / "set", "/srv/set")
         self.root.ok("skua", "keygen", "/root/flight")
         self.install_key()
-        made = self.root.ok("skua", "provision", "/var/lib/skua/SET.yaml", "--out", "/var/lib/skua/sets", "--sign",
+        made = self.root.ok("skua", "provision", "/srv/set/SET.yaml", "--out", "/var/lib/skua/sets", "--sign",
                             "/root/flight.key")
-        self.root.path("/var/lib/skua/SET.yaml").unlink()
         judged = self.root.ok("skua", "verify", "/var/lib/skua/sets", "--trust", "/etc/skua/flight.pub")
         print("\n".join(f"      {line}" for line in (made + judged).splitlines()))
         return "" if judged.startswith("go ") else f"skua verify: {judged}"
 
     def quantize(self) -> str:
         """It needs a Python that no package brings, and says where."""
-        done = self.root.run("skua", "quantize", "/var/lib/skua/models/demo_vpr.onnx", "--precision", "fp16", "--out", "/tmp/q.onnx")
+        done = self.root.run("skua", "quantize", "/srv/set/models/demo_vpr.onnx", "--precision", "fp16", "--out", "/tmp/q.onnx")
         said = check_packages.sdk_lines(self.root.path("/usr/share/doc/skua-ground/SDK").read_text("ascii"))["skua quantize"]
         place = said.removeprefix("Python at ").split()[0]
         good = done.returncode == USAGE and "[builder_missing]" in done.stderr and place in done.stderr
@@ -261,16 +266,24 @@ class Trial:
 
     # ---- and away ----------------------------------------------------------------------------------------------------
     def running_stays(self) -> str:
-        """Where systemd says that the service is active nothing is removed; a script plays systemd's part here."""
+        """Where systemd says that the service flies, or is being started again, nothing is removed; a script plays systemd's
+        part here. The control: it says that the service rests."""
         answer = self.root.path("/usr/bin/systemctl")
         self.root.path("/run/systemd/system").mkdir(parents=True)
-        answer.write_text("#!/bin/sh\nexit 0\n", "ascii")
-        answer.chmod(0o755)
-        tried = [self.root.run("apt-get", "remove", "-y", "-q", "skua-airborne"),
-                 self.root.run("dpkg", "-i", f"/root/{self.files['skua-airborne'].name}")]
+        upgrade = ("dpkg", "-i", f"/root/{self.files['skua-airborne'].name}")
+        tried = []
+        for state in ("active", "activating", "inactive"):
+            answer.write_text(f"#!/bin/sh\n[ $1 != show ] || echo ActiveState={state}\n", "ascii")
+            answer.chmod(0o755)
+            if state != "inactive":
+                tried.append(self.root.run("apt-get", "remove", "-y", "-q", "skua-airborne"))
+                tried.append(self.root.run(*upgrade))
+        control = self.root.run(*upgrade)
         answer.unlink()
         self.root.path("/run/systemd/system").rmdir()
         whole = self.root.run("dpkg", "--verify", "skua-airborne")
+        if control.returncode != 0:
+            return f"refused while the service rests: {control.stdout}{control.stderr}"
         for done in tried:
             if done.returncode == 0 or "this aircraft may be flying" not in done.stderr + done.stdout:
                 return f"expected a refusal, found status {done.returncode}: {done.stdout}{done.stderr}"

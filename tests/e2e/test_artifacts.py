@@ -44,19 +44,21 @@ def current(folder):
 def test_a_set_is_left_that_verifies(made, skua):
     (folder,) = made.iterdir()
     assert folder.name == artifacts.tuple_of(skua.ok("doctor", "--json"))
-    assert {path.name for path in folder.iterdir()} - {"packages.sha256"} == {
-        "sets", "flight.pub", "doctor.json", "inspect.json", "inspect.txt"}
+    assert {path.name for path in folder.iterdir()} == {"sets", "flight.pub", "doctor.json", "inspect.json", "inspect.txt"}
     assert artifacts.findings(folder) == []
     skua.ok("verify", folder / "sets", "--trust", folder / "flight.pub")
     assert json.loads((folder / "doctor.json").read_text())["host"] == skua.ok("doctor", "--json")["host"]
     assert "add_relu" in (folder / "inspect.txt").read_text()
+    assert json.loads((folder / "inspect.json").read_text())["path"].startswith("sets/")
 
 
 def test_a_set_that_is_signed_already_is_copied(folder, tmp_path, skua):
     out = tmp_path / "again"
-    result = start(out, "--sets", folder / "sets", "--trust", folder / "flight.pub")
+    (tmp_path / "SHA256SUMS").write_text("of packages")
+    result = start(out, "--sets", folder / "sets", "--trust", folder / "flight.pub", "--packages", tmp_path / "SHA256SUMS")
     assert result.returncode == 0, result.stderr
     (copy,) = out.iterdir()
+    assert (copy / "packages.sha256").read_text() == "of packages"
     assert copy.name == folder.name and artifacts.findings(copy) == []
     skua.ok("verify", copy / "sets", "--trust", copy / "flight.pub")
 
@@ -96,6 +98,12 @@ def test_control_a_private_key_is_found(folder, skua):
     assert artifacts.findings(folder) == []
     skua.ok("keygen", folder / "sets" / "left")
     assert artifacts.findings(folder) == [f"{folder / 'sets' / 'left.key'}: holds a private key"]
+
+
+@pytest.mark.parametrize("name", ["/build/out/.{host}.4711/sets/CURRENT", "{folder}/sets", "/tmp/skua-key-x/flight.key"])
+def test_control_a_temporary_folder_is_found(folder, name):
+    (folder / "inspect.txt").write_text(name.format(folder=folder, host=folder.name))
+    assert artifacts.findings(folder) == [f"{folder / 'inspect.txt'}: names a temporary folder"]
 
 
 def test_control_an_engine_of_another_machine_is_found(folder):

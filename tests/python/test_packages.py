@@ -4,6 +4,7 @@ build, in a clean root: scripts/try_packages.sh."""
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -126,13 +127,16 @@ def test_a_file_in_both_is_found(fakes):
     assert "usr/bin/skua: in both packages" in fakes.findings()
 
 
-def test_what_others_may_write_to_is_found(fakes):
-    (fakes.tree("skua-ground") / "opt/skua-ground/bin/skua").chmod(0o777)
+@pytest.mark.parametrize("mode", [0o757, 0o775])
+def test_what_others_may_write_to_is_found(fakes, mode):
+    (fakes.tree("skua-ground") / "opt/skua-ground/bin/skua").chmod(mode)
     assert any("writable by nobody else" in text for text in fakes.findings())
 
 
 @pytest.mark.parametrize("changed, told", [({"version": "0.2.0"}, "Version: 0.2.0 and 0.1.0"),
                                            ({"depends": "skua-ground"}, "depends on skua-ground"),
+                                           ({"depends": "libc6\nPre-Depends: skua-ground"}, "(Pre-Depends)"),
+                                           ({"depends": "libc6\nRecommends: x, skua-ground"}, "(Recommends)"),
                                            ({"sdk": "tensorrt: built"}, "the description 'built'")])
 def test_control_fields_that_are_wrong_are_found(fakes, changed, told):
     fakes.control("skua-airborne", **changed)
@@ -156,6 +160,15 @@ def test_wrong_sums_are_found(fakes):
     assert any(text.startswith("SHA256SUMS: ") for text in check_packages.check(sums.parent, []))
 
 
+def test_two_packages_of_one_name_are_found(fakes):
+    assert fakes.findings() == []
+    out = fakes.folder / "packages"
+    shutil.copy(out / "skua-ground.deb", out / "a-second.deb")
+    sums = (out / "SHA256SUMS").read_text()
+    (out / "SHA256SUMS").write_text(sums + sums.splitlines()[1].replace("skua-ground.deb", "a-second.deb") + "\n")
+    assert check_packages.check(out, []) == ["a-second.deb: a second package skua-ground"]
+
+
 def test_a_missing_package_proves_nothing(fakes):
     assert fakes.findings() == []
     (fakes.folder / "packages" / "skua-ground.deb").unlink()
@@ -164,6 +177,9 @@ def test_a_missing_package_proves_nothing(fakes):
 
 def test_this_machines_folders_are_looked_for():
     assert f"{check_packages.ROOT}/".encode() in check_packages.build_folders()
+    for clone in ("/opt/skua-source", "/usr/src/skua-source"):  # every package names /opt
+        folders = check_packages.build_folders(pathlib.Path(clone))
+        assert f"{clone}/".encode() in folders and not {b"/opt/", b"/usr/src/"} & set(folders)
 
 
 # ---- what a trial makes of answers ----------------------------------------------------------------------------------
@@ -205,7 +221,7 @@ def test_what_a_purge_leaves_is_noticed():
     kept = {"/etc/skua", "/etc/skua/airborne.yaml", "/var/lib/skua", "/var/lib/skua/state/ratchet"}
     assert try_packages.leftovers(kept, "skua:x:999:999::/nonexistent:/usr/sbin/nologin\n") == []
     for name in ("/opt/skua", "/usr/bin/skua-flight", "/etc/systemd/system/multi-user.target.wants/skua-flight.service",
-                 "/var/lib/skua/engines"):
+                 "/var/lib/skua/engines", "/var/lib/skua/models"):
         assert try_packages.leftovers(kept | {name}, "") == [name]
     assert try_packages.leftovers(set(), "root:x:0\nskua:x:999\n") == ["user skua"]
 
@@ -217,6 +233,52 @@ def test_the_pages_configuration_is_found():
 def test_without_root_no_clean_root_is_claimed(monkeypatch):
     monkeypatch.setattr(clean_root.os, "geteuid", lambda: 1000)
     assert clean_root.why_not().startswith("expected root")
+
+
+@pytest.mark.parametrize("names", [[], ["a_1.deb", "a_2.deb"]])
+def test_none_and_two_of_a_file_are_told_apart_from_one(tmp_path, names):
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(clean_root.RootError, match=f"expected one .*, found {len(names)}"):
+        try_packages.one_of(tmp_path, "a_*.deb")
+
+
+def mounts_below(folder):
+    lines = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if line.split()[4].startswith(f"{folder}/")]
+
+
+@pytest.fixture(name="debootstrap")
+def a_debootstrap(tmp_path, monkeypatch):
+    """A program of that name, which mounts as it does and then goes on as a test says."""
+    if clean_root.why_not():
+        pytest.skip(clean_root.why_not())
+    program = tmp_path / "bin" / "debootstrap"
+    program.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(clean_root, "release_and_mirror", lambda: ("bookworm", "http://mirror.invalid"))
+
+    def goes_on(text):
+        program.write_text(f'#!/bin/sh\nmkdir -p "$3/proc" && mount -t tmpfs none "$3/proc" && touch "$3/proc/mounted" || exit 9\n{text}\n')
+        program.chmod(0o755)
+    return goes_on
+
+
+def test_a_debootstrap_that_is_killed_leaves_nothing_mounted(debootstrap, tmp_path):
+    debootstrap("kill -KILL $$")
+    kept = tmp_path / "kept"
+    (kept / "bookworm.123" / "usr").mkdir(parents=True)  # of a run that was killed as a whole
+    with pytest.raises(clean_root.RootError, match="debootstrap: exit status -9"):
+        clean_root.kept_tree(kept)
+    assert mounts_below(kept) == [] and [path.name for path in kept.iterdir()] == ["lock"]
+
+
+def test_control_a_tree_is_kept_and_made_once(debootstrap, tmp_path):
+    debootstrap("exit 0")
+    tree = clean_root.kept_tree(tmp_path / "kept")
+    assert tree.is_dir() and mounts_below(tmp_path / "kept") == [] and not (tree / "proc" / "mounted").exists()
+    debootstrap("exit 1")
+    assert clean_root.kept_tree(tmp_path / "kept") == tree
 
 
 def test_a_machine_that_cannot_is_told_so_and_fails():
