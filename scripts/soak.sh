@@ -28,9 +28,10 @@ rm -f "$out"/soak.* "$out"/index.html
 # /sys is covered and a small disk mounted: nobody else may see that. Who is not root becomes it in a namespace.
 own=(unshare --mount --propagation private)
 [ "$(id -u)" = 0 ] || own+=(--user --map-root-user)
-export SKUA_SOAK_NAMESPACE=own SKUA_BUILD_DIR=$PWD/build/sil PYTHONPATH=$PWD/tests
+export SKUA_BUILD_DIR=$PWD/build/sil PYTHONPATH=$PWD/tests
 status=0
-"${own[@]}" .venv/bin/python -m soak --out "$out" --made "$PWD/out/soak-made" --minutes "${MINUTES:-2}" ${SEED:+--seed "$SEED"} ${FAST:+--fast} \
+# Whoever ends this script ends the soak, and with it what flies.
+"${own[@]}" setpriv --pdeathsig KILL .venv/bin/python -m soak --out "$out" --made "$PWD/out/soak-made" --minutes "${MINUTES:-2}" ${SEED:+--seed "$SEED"} ${FAST:+--fast} \
   ${CONTROL:+--control "$CONTROL"} || status=$?
 if [ -z "${CONTROL:-}" ] && [ -f "$out/soak.checks" ]; then
   cp "$out/soak.checks" out/results/soak.checks

@@ -167,5 +167,13 @@ class World:
 
 
 def is_own_namespace() -> bool:
-    """Whether what is mounted here is nobody else's to see."""
-    return os.environ.get("SKUA_SOAK_NAMESPACE") == "own"
+    """Whether what is mounted here is nobody else's to see: neither our parent's nor the machine's first process's. Of a
+    process that a user namespace shuts out nothing is told; its mounts are its own."""
+    return not any(shares_mounts(process) for process in (os.getppid(), 1))
+
+
+def shares_mounts(process: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{process}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+    except (PermissionError, FileNotFoundError):  # of another user namespace, or of another process namespace
+        return False
