@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .craft import LogLine, Sample
@@ -369,7 +370,7 @@ def judge_recorder(ledger: Ledger, status: int, damage: list[dict], size: int, l
                  f"readable but for torn ends, at most {limit} bytes", f"status {status}, {sorted(kinds)}, {size} bytes")
 
 
-def judge_losses(ledger: Ledger, done: set[str], losing: set[str], made_room: bool, untold: set[str] = frozenset()) -> None:
+def judge_losses(ledger: Ledger, done: set[str], losing: set[str], made_room: bool, untold: Collection[str] = ()) -> None:
     """`done`: kinds of faults that were there; `losing`: outputs that told of losses; `made_room`: the recorder gave up old
     segments for new records, and may have lost none of these; `untold`: kinds whose losses it had no time to tell."""
     is_hurt = {"log_stalled": "stdout" in losing, "disk_full": bool(losing - {"stdout"}) or made_room}

@@ -88,7 +88,7 @@ class Supervisor:
     def spoil(self, life: Life) -> None:
         """What a control does in flight: something that an invariant has to see."""
         if self.soak.control == "set-changed" and life.number == 0:
-            (engine,) = self.world.sets.glob("*/demo_matcher__*.engine")
+            (engine,) = self.world.flown.glob("demo_matcher__*.engine")
             damage(engine)
 
 

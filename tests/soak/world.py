@@ -85,8 +85,8 @@ class World:
         yaml = place.set_yaml(networks, runtime="tensorrt", execution_provider=None)
         self.skua.ok(*place.provision_arguments(yaml), "--sign", key, timeout=600)
         shutil.copytree(place.sets, self.sets)
-        name = (self.sets / "CURRENT").read_text("ascii").strip()
-        self.manifest = json.loads((self.sets / name / "flight-manifest.json").read_text("ascii"))
+        self.flown = self.sets / (self.sets / "CURRENT").read_text("ascii").strip()  # an older build's set may lie beside it
+        self.manifest = json.loads((self.flown / "flight-manifest.json").read_text("ascii"))
 
     def _make_map(self) -> None:
         """The map's first tiles, and the frames that show them, no two of them of one place."""
