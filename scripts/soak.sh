@@ -14,8 +14,9 @@ cd "$(dirname "$0")/.."
 if [ "${1:-}" != --built ]; then
   scripts/setup.sh test
   mkdir -p out
+  # The last one answers the golden vectors, on the CPU.
   { cmake --preset sil && cmake --build --preset sil --parallel 2 --target program_skua program_skua-build \
-      program_skua-flight skua_runtime_tensorrt skua_compiler_tensorrt; } >out/soak-build.log 2>&1 ||
+      program_skua-flight skua_runtime_tensorrt skua_compiler_tensorrt skua_compiler_onnx_trt_ep; } >out/soak-build.log 2>&1 ||
     { tail -n 40 out/soak-build.log >&2; echo 'soak: the build failed; all of it is in out/soak-build.log' >&2; exit 1; }
 fi
 
@@ -28,10 +29,11 @@ rm -f "$out"/soak.* "$out"/index.html
 # /sys is covered and a small disk mounted: nobody else may see that. Who is not root becomes it in a namespace.
 own=(unshare --mount --propagation private)
 [ "$(id -u)" = 0 ] || own+=(--user --map-root-user)
-export SKUA_SOAK_NAMESPACE=own SKUA_BUILD_DIR=$PWD/build/sil PYTHONPATH=$PWD/tests
+export SKUA_BUILD_DIR=$PWD/build/sil PYTHONPATH=$PWD/tests
 status=0
-"${own[@]}" .venv/bin/python -m soak --out "$out" --made "$PWD/out/soak-made" --minutes "${MINUTES:-2}" ${SEED:+--seed "$SEED"} ${FAST:+--fast} \
-  ${CONTROL:+--control "$CONTROL"} || status=$?
+# Whoever ends this script ends the soak, and with it what flies.
+"${own[@]}" setpriv --pdeathsig KILL .venv/bin/python -m soak --out "$out" --made "$PWD/out/soak-made" --minutes "${MINUTES:-2}" \
+  ${SEED:+--seed "$SEED"} ${FAST:+--fast} ${CONTROL:+--control "$CONTROL"} || status=$?
 if [ -z "${CONTROL:-}" ] && [ -f "$out/soak.checks" ]; then
   cp "$out/soak.checks" out/results/soak.checks
   rm -f out/results/soak.failed

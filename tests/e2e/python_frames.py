@@ -85,8 +85,8 @@ class FramePipeline:
         self._pose, self._index, self._settings = pose, index, settings
         self._last_adhop_ns = 0
 
-    def run(self, picture: np.ndarray, line: dict[str, Any], **options: Any) -> None:
-        """Adds to the frame's line what is found out. NoResult: there is no position."""
+    def run(self, picture: np.ndarray, line: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """The position; adds to the frame's line what is found out on the way. NoResult: there is no position."""
         clock = _Stages(line["ms"])
         mode = self._pose.mode()
         line |= {"k": 0, "throttled": mode.is_throttled}
@@ -108,9 +108,9 @@ class FramePipeline:
         tile = chosen[pair.tile]
         homography = self._refine(fit, len(pair.frame), picture, tile, clock, options)
         pose = self._pose.pose(fit, homography, picture, mode)
-        line |= {"tile": tile.name, "x": tile.x + pose.position[0], "y": tile.y + pose.position[1],
-                 "sigma_x": pose.deviation[0], "sigma_y": pose.deviation[1], "covariance": mode.covariance,
-                 "matches": len(pair.frame), "inliers": fit.count, "refined": homography is not fit.homography}
+        return {"tile": tile.name, "x": tile.x + pose.position[0], "y": tile.y + pose.position[1],
+                "sigma_x": pose.deviation[0], "sigma_y": pose.deviation[1], "covariance": mode.covariance,
+                "matches": len(pair.frame), "inliers": fit.count, "refined": homography is not fit.homography}
 
     def _refine(self, fit: Any, matches: int, picture: np.ndarray, tile: Tile, clock: Any, options: Any) -> np.ndarray:
         settings, now_ns = self._settings, time.monotonic_ns()
@@ -202,15 +202,20 @@ class FlightLoop:
         return slot
 
     def _frame(self, slot: int, picture: np.ndarray) -> dict[str, Any]:
+        """Behind the deadline there is no position, whichever step was late: a pair that was costs itself alone."""
         line: dict[str, Any] = {"frame": slot, "picture": self._file(slot).name, "ms": {}}
         start_ns = time.monotonic_ns()
         deadline_ns = self._due_ns(slot) + round(self.settings.deadline_ms * 1e6)
         try:
-            self.pipeline.run(picture, line, frame=slot, deadline_ns=deadline_ns)
+            answer = self.pipeline.run(picture, line, frame=slot, deadline_ns=deadline_ns)
         except NoResult as none:
-            line |= {"reason": none.reason, "stage": none.stage}
+            answer = {"reason": none.reason, "stage": none.stage}
+        end_ns = time.monotonic_ns()
+        if "tile" in answer and end_ns > deadline_ns:
+            answer = {"reason": "deadline_missed", "stage": "frame"}
+        line |= answer
         took = line["ms"]
-        took["frame"] = (time.monotonic_ns() - start_ns) / 1e6
+        took["frame"] = (end_ns - start_ns) / 1e6
         took["own"] = took["frame"] - sum(took.get(stage, 0.0) for stage in CALLS)
         took["acquire"] = self._acquire_ms
         return line

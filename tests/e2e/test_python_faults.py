@@ -10,7 +10,7 @@ import programs
 import pytest
 from flights import in_flight
 
-RERANKED = 10  # pairs of a frame, before those that are matched
+RERANKED, MATCHED = 10, 3  # pairs of a frame, and those of the best tiles after them
 FRAMES = 3
 
 
@@ -65,3 +65,15 @@ def test_one_failed_pair_is_dropped_and_the_frame_stands(fly, pair):
     assert flown.status == programs.DONE and not without_result(flown), flown.explain()
     (told,) = flown.told("c7.inference_failed")
     assert told["kv"]["backbone"] == "demo_matcher" and told["frame_id"] == flown.lines[0]["frame"]
+
+
+def test_a_last_pair_that_is_late_leaves_no_position_behind_the_deadline(fly, flight_place):
+    """The two pairs before it have an answer, which comes too late for whoever waits for it."""
+    flight_place.flight_block["deadline_ms"] = 2500
+    flown = fly(f"demo_matcher:{RERANKED + MATCHED}:slow")
+    assert flown.status == programs.DONE, flown.explain()
+    first = flown.lines[0]
+    assert (first.get("reason"), first.get("stage"), first["k"]) == ("deadline_missed", "frame", MATCHED), flown.explain()
+    assert "tile" not in first and first["ms"]["solve"] >= 0, "it was located, and not believed"
+    (told,) = flown.told("c7.inference_failed")
+    assert (told["kv"]["backbone"], told["kv"]["reason"]) == ("demo_matcher", "deadline_missed")

@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from soak import page, plan  # noqa: E402  (its folder is only known from here on)
+from soak import checks, page, plan  # noqa: E402  (its folder is only known from here on)
 from soak.ledger import Ledger  # noqa: E402
 
 PACES = {"steady": plan.STEADY, "fast": plan.FAST}
@@ -39,6 +39,22 @@ def test_two_minutes_at_high_speed_have_every_kind(seed):
     assert seen == set(plan.KINDS)
 
 
+CI_SEED = 12  # of .ci/run
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_two_minutes_at_high_speed_have_lives_that_are_long_enough_for_a_leak(seed):
+    """One second more than the samples need, for a look that comes late. What CI flies has enough to compare lives."""
+    assert f"FAST=1 SEED={CI_SEED} step scripts/soak.sh" in (ROOT / ".ci" / "run").read_text("utf-8")
+    at_s, long = 0.0, 0
+    for life in plan.lives(seed, plan.FAST):
+        at_s += 5.0 + life.end_s
+        if at_s >= 120:
+            break
+        long += life.end_s >= checks.WARM_S + checks.LEAK_SAMPLES + 1
+    assert long >= (checks.LEAK_LIVES if seed == CI_SEED else 1)
+
+
 @pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
 def test_faults_of_a_life_stand_apart(pace):
     for life in first(3, pace):
@@ -62,7 +78,7 @@ def told(problems=()):
             "faults": [["hang", 5.0, 6.0]], "frames": [[3.0, 50.0, ""], [5.5, 400.0, "deadline_missed"]],
             "memory": [[4.0, 120_000], [5.0, 120_100]]}
     return {"what": "a <b>test</b>", "commit": "abc", "machine": "none", "seed": 5, "control": "", "rate_hz": 3.0,
-            "deadline_ms": 400.0, "seconds": 20.0, "starts": 1, "frames": 2, "positions": 1,
+            "deadline_ms": 400.0, "minutes": 12.5, "seconds": 20.0, "starts": 1, "frames": 2, "positions": 1,
             "no_result": {"deadline_missed": 1}, "missed": 0, "slow": 0, "frame_ms": {"p50": 50.0},
             "ready_s": {"p50": 2.0, "max": 2.0}, "thermal_delay_s": {"p50": 0.1, "max": 0.2},
             "memory_kib": {"first": 120_000, "most": 120_100}, "faults": dict.fromkeys(plan.KINDS, 1),
@@ -75,6 +91,12 @@ def test_the_page_says_what_it_is_and_needs_nothing_else():
     assert "a &lt;b&gt;test&lt;/b&gt;" in text and "SEED=5" in text
     assert "<script" not in text and "src=" not in text and "http" not in text.replace("http-equiv", "")
     assert "FAILED" in text, "invariants that were never checked have not held"
+
+
+def test_the_page_says_the_minutes_that_were_asked_for():
+    """Those that were flown are others, and the plan's end with them."""
+    assert "MINUTES=12.5 SEED=5" in page.page_of(told())
+    assert "MINUTES=120 SEED=5" in page.page_of(told() | {"minutes": 120.0})
 
 
 def test_the_page_shows_a_problem():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .craft import LogLine, Sample
@@ -23,6 +25,11 @@ LOG_KEYS = {"ts", "level", "component", "frame_id", "kind", "msg", "kv", "exc"}
 NEVER = {"c7.engine_built", "c7.engine_build_failed", "c7.set_unsigned", "c7.cpu_fallback", "c7.engine_refused",
          "c7.takeoff_refused"}
 GROWTH_KIB, WARM_S, MORE_DESCRIPTORS = 24 << 10, 3.0, 6
+LEAK_SAMPLES, LEAK_RISE_KIB, LEAK_KIB_S = 8, 32, 64.0  # of one life: 12 KiB are the most that one without a leak rose at once
+LEAK_LIVES, LEAK_EVERY_LIFE_KIB_S = 3, 16.0
+QUIET_SLOTS, MISSED_SHARE, MISSED_SLACK = 30, 0.5, 5
+STATUS = {"device_lost": 10, "kill": -9, "restart": 0}  # what an ending makes of the program
+LOOP_STARTS, LOOP_S = 5, 300.0  # of a crash loop
 
 
 @dataclass
@@ -250,10 +257,10 @@ class Holdings:
                           and sample.threads <= threads + 1, f"about {descriptors} descriptors and {threads} threads",
                           (sample.descriptors, sample.threads))
 
-    def slope_kib_s(self) -> float:
-        """Of the least-squares line; 0 for fewer than 20 samples, which say nothing."""
-        if len(self.samples) < 20:
-            return 0.0
+    def slope_kib_s(self) -> float | None:
+        """Of the least-squares line; of too few samples there is none."""
+        if len(self.samples) < LEAK_SAMPLES:
+            return None
         x = [sample.at - self.samples[0].at for sample in self.samples]
         mean_x, mean_y = sum(x) / len(x), sum(sample.anon_kib for sample in self.samples) / len(x)
         return (sum((a - mean_x) * (sample.anon_kib - mean_y) for a, sample in zip(x, self.samples))
@@ -261,9 +268,82 @@ class Holdings:
 
     def judge_slope(self) -> None:
         """One step of an allocator is steep over a short life, and no leak: what counts is what many samples rose."""
-        rises = sum(b.anon_kib > a.anon_kib for a, b in zip(self.samples, self.samples[1:]))
-        leaks = self.slope_kib_s() > 64 and rises > len(self.samples) / 4
-        self.ledger.judge("memory", not leaks, "no slope", f"{self.slope_kib_s():.0f} KiB/s in {rises} rises")
+        slope = self.slope_kib_s()
+        if slope is None:
+            return
+        rises = sum(b.anon_kib - a.anon_kib >= LEAK_RISE_KIB for a, b in zip(self.samples, self.samples[1:]))
+        self.ledger.judge("leak", slope <= LEAK_KIB_S or rises <= len(self.samples) / 4,
+                          f"at most {LEAK_KIB_S:.0f} KiB/s", f"{slope:.0f} KiB/s in {rises} rises")
+
+
+def judge_slopes(ledger: Ledger, slopes: list[float]) -> None:
+    """Of every life that has one. A step is in some of them, a leak in each, however slow it is."""
+    if len(slopes) >= LEAK_LIVES:
+        middle = statistics.median(slopes)
+        ledger.judge("leak", middle <= LEAK_EVERY_LIFE_KIB_S,
+                     f"at most {LEAK_EVERY_LIFE_KIB_S:.0f} KiB/s in the middle of {len(slopes)} lives", f"{middle:.0f} KiB/s")
+
+
+def quiet_spans(begin: float, end: float, loud: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """What is left between them, which may overlap."""
+    spans, at = [], begin
+    for since, until in [*sorted(loud), (end, end)]:
+        if at < min(since, end):
+            spans.append((at, min(since, end)))
+        at = max(at, until)
+    return spans
+
+
+def judge_missed(ledger: Ledger, spans: list[tuple[float, float]], lines_at: list[float], rate_hz: float) -> None:
+    """By the clock, not by the numbers of the lines: so a program that says nothing is seen, too. A machine that needs two
+    slots for a frame misses each other one, and passes; a span of a few slots says nothing."""
+    for begin, end in spans:
+        due = rate_hz * (end - begin)
+        if due >= QUIET_SLOTS:
+            lines = sum(begin <= at < end for at in lines_at)
+            ledger.judge("missed", lines + MISSED_SLACK >= MISSED_SHARE * due,
+                         f"a line for half of {due:.0f} slots in which nothing stood", f"{lines} lines")
+
+
+def judge_ready(ledger: Ledger, is_ready: bool, bound_s: float, told: str) -> None:
+    ledger.judge("alive", is_ready, f"ready within {bound_s:.0f} s", told)
+
+
+def judge_started_again(ledger: Ledger, is_started: bool, status: int) -> None:
+    ledger.judge("alive", is_started, "a program that is started again", f"status {status}, and stopped")
+
+
+def judge_exit(ledger: Ledger, is_alive: bool, status: int, ending: str, told: str) -> None:
+    """`is_alive`: it still ran when it was ended."""
+    ledger.judge("exit_status", is_alive and status == STATUS[ending],
+                 f"status {STATUS[ending]} by {ending}" if is_alive else "a program that goes on", f"status {status}: {told}")
+
+
+def judge_watchdog(ledger: Ledger, silent_s: float, bound_s: float) -> None:
+    ledger.judge("watchdog", silent_s <= bound_s, f"a sign within {bound_s} s", f"none for {silent_s:.1f} s")
+
+
+def judge_set(ledger: Ledger, before: dict[str, str], found: dict[str, str]) -> None:
+    """Digests by file."""
+    changed = sorted(name for name in found.keys() | before.keys() if found.get(name) != before.get(name))
+    ledger.judge("set", not changed, "the files of the set as they were", f"changed: {changed}")
+
+
+def judge_ratchet(ledger: Ledger, accepted: int | None, of_the_set: int) -> None:
+    ledger.judge("ratchet", accepted == of_the_set, f"{of_the_set} accepted", accepted)
+
+
+def judge_started_once(ledger: Ledger, begun: int, built: int) -> None:
+    ledger.judge("phase", begun == 1 and built == 1, "one runtime and one flight begun", f"{built} and {begun}")
+
+
+def judge_crash_loop(ledger: Ledger, is_told: bool, starts: list[float]) -> None:
+    """`starts`: of the flight in progress, the last one being this life's. The program counts whole seconds."""
+    ages = [starts[-1] - start for start in starts]
+    if any(abs(age - LOOP_S) < 5 for age in ages):
+        return
+    is_loop = sum(age < LOOP_S for age in ages) >= LOOP_STARTS
+    ledger.judge("phase", is_told == is_loop, f"a crash loop told: {is_loop}", is_told)
 
 
 def judge_log_line(ledger: Ledger, line: LogLine, was_killed: bool) -> None:
@@ -290,11 +370,13 @@ def judge_recorder(ledger: Ledger, status: int, damage: list[dict], size: int, l
                  f"readable but for torn ends, at most {limit} bytes", f"status {status}, {sorted(kinds)}, {size} bytes")
 
 
-def judge_losses(ledger: Ledger, done: set[str], losing: set[str], made_room: bool) -> None:
-    """`done`: kinds of faults whose losses the program had time to tell; `losing`: outputs that told of losses; `made_room`:
-    the recorder gave up old segments for new records, and may have lost none of these."""
+def judge_losses(ledger: Ledger, done: set[str], losing: set[str], made_room: bool, untold: Collection[str] = ()) -> None:
+    """`done`: kinds of faults that were there; `losing`: outputs that told of losses; `made_room`: the recorder gave up old
+    segments for new records, and may have lost none of these; `untold`: kinds whose losses it had no time to tell."""
     is_hurt = {"log_stalled": "stdout" in losing, "disk_full": bool(losing - {"stdout"}) or made_room}
     for kind, is_told in is_hurt.items():
+        if kind in untold:
+            continue
         ledger.judge("losses", is_told == (kind in done), f"losses told of {kind}: {kind in done}", sorted(losing))
 
 

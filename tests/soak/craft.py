@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -10,12 +11,22 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from .world import FLIGHT, FRAME_LINES
 
+Answer = TypeVar("Answer")
+
 PIPE_BYTES, SMALL_PIPE_BYTES = 65536, 4096  # the usual, and as small as can be: full after a few lines
+# Whoever ends us, by whatever signal, leaves nothing behind that flies. A thread of ours that starts it must not end.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+
+
+class Gone(Exception):
+    """The process has ended, or is just ending."""
 
 
 @dataclass
@@ -81,6 +92,11 @@ class Notified:
             if "WATCHDOG=1" in message:
                 self.alive_at = now
 
+    def silent_s(self) -> float:
+        """Since the last sign of life, at least. Listens first: how seldom we do is not the program's silence."""
+        self.listen()
+        return time.monotonic() - self.alive_at if self.alive_at is not None else 0.0
+
     def close(self) -> None:
         self.socket.close()
 
@@ -113,7 +129,7 @@ class Craft:
         self.started = time.monotonic()
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [FLIGHT, "--config", config, FRAME_LINES, self.frame_lines, "--duration", "86400"],
+                [*ENDS_WITH_US, FLIGHT, "--config", config, FRAME_LINES, self.frame_lines, "--duration", "86400"],
                 stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, env=environment)
         self.log = LogReader(self.process.stdout)
         self.log.start()
@@ -135,7 +151,7 @@ class Craft:
 
     def read_log(self, is_read: bool) -> None:
         """A log that nobody reads stands after a few lines, because its pipe is made small."""
-        fcntl.fcntl(self.log.pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES if is_read else SMALL_PIPE_BYTES)
+        set_pipe_size(self.log.pipe.fileno(), PIPE_BYTES if is_read else SMALL_PIPE_BYTES)
         self.log.is_reading.set() if is_read else self.log.is_reading.clear()
 
     def order(self, text: str) -> None:
@@ -145,18 +161,7 @@ class Craft:
         os.close(descriptor)
 
     def sample(self) -> Sample:
-        proc = Path("/proc") / str(self.pid)
-        status = dict(line.split(":", 1) for line in (proc / "status").read_text("ascii").splitlines())
-        links = []
-        for descriptor in (proc / "fd").iterdir():
-            try:
-                links.append(os.readlink(descriptor))
-            except FileNotFoundError:
-                continue  # closed meanwhile
-        children = [int(child) for task in (proc / "task").iterdir()
-                    for child in (task / "children").read_text("ascii").split()]
-        return Sample(time.monotonic(), int(status["RssAnon"].split()[0]), len(links), int(status["Threads"]), children,
-                      outside_sockets(proc, links))
+        return sample_of(Path("/proc") / str(self.pid))
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -174,6 +179,45 @@ class Craft:
         self.notified.listen()
         self.notified.close()
         return self.process.returncode
+
+
+def set_pipe_size(pipe: int, size: int) -> None:
+    """A pipe that holds more than that is busy until its reader has read on."""
+    for _ in range(200):
+        try:
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, size)
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+        time.sleep(0.01)
+    raise TimeoutError(f"the pipe of the log holds more than {size} bytes, and nobody reads it")
+
+
+def sample_of(proc: Path) -> Sample:
+    """Of the process of this folder. Threads, descriptors and children come and go meanwhile. Gone: the process did."""
+    try:
+        status = dict(line.split(":", 1) for line in (proc / "status").read_text("ascii").splitlines())
+        links = [link for entry in (proc / "fd").iterdir() if (link := unless_gone(os.readlink, entry)) is not None]
+        tasks = [unless_gone(Path.read_text, task / "children") or "" for task in (proc / "task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise Gone(proc.name) from error
+    if "RssAnon" not in status:  # its memory is gone already
+        raise Gone(proc.name)
+    return Sample(time.monotonic(), int(status["RssAnon"].split()[0]), len(links), int(status["Threads"]),
+                  [int(child) for task in tasks for child in task.split()], outside_sockets(proc, links))
+
+
+def unless_gone(ask: Callable[[Path], Answer], path: Path) -> Answer | None:
+    try:
+        return ask(path)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def size_of(files: Iterable[Path]) -> int:
+    """Bytes of those that are still there: a recorder gives up its oldest while one looks."""
+    return sum(told.st_size for file in files if (told := unless_gone(Path.stat, file)) is not None)
 
 
 def outside_sockets(proc: Path, links: list[str]) -> list[str]:

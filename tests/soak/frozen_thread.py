@@ -17,7 +17,11 @@ libc.ptrace.restype = ctypes.c_long
 def thread_named(pid: int, name: str) -> int:
     """The thread's number; LookupError where the process has none of this name."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        if (task / "comm").read_text("ascii").strip() == name:
+        try:
+            found = (task / "comm").read_text("ascii").strip()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # that one has just ended
+        if found == name:
             return int(task.name)
     raise LookupError(f"process {pid} has no thread {name}")
 

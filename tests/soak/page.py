@@ -150,7 +150,7 @@ def page_of(told: dict) -> str:
     faults = table(["fault", "what", "times"], [[kind, html.escape(KINDS[kind]), count]
                                                 for kind, count in told["faults"].items()], (2,))
     fast = " FAST=1" if told["rate_hz"] > 3 else ""
-    command = f"make soak MINUTES={told['seconds'] / 60:.2g} SEED={told['seed']}{fast}"
+    command = f"make soak MINUTES={told['minutes']:g} SEED={told['seed']}{fast}"
     control = f" This is the control {told['control']}: it has to fail." if told["control"] else ""
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import checks
-from .craft import Craft
+from .craft import Craft, Gone, size_of
 from .faults import Faults
 from .ledger import Ledger
 from .plan import TELEMETRY, Episode, Life, Pace
@@ -17,7 +17,7 @@ TICK_S, EACH_S = 0.02, 1.0
 TELLS_LOSSES_S = 2.5
 START_BOUND_S = 90.0  # TimeoutStartSec of the unit
 END_BOUND_S = {"device_lost": 20.0, "kill": 5.0, "restart": 5.0}
-STATUS = {"device_lost": 10, "kill": -9, "restart": 0}
+STANDS = ("stall", "hang")  # slots pass by meanwhile
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Happened:
     memory: list[tuple[float, int]] = field(default_factory=list)
     missed: int = 0
     slow: int = 0
-    slope_kib_s: float = 0.0
+    slope_kib_s: float | None = None
     delays: list[tuple[str, float]] = field(default_factory=list)
 
 
@@ -62,6 +62,8 @@ class Pilot:
         self.segments: set[str] = set()
         self.made_room = False
         self.done: dict[str, float] = {}  # kinds of faults that were ended, and when last
+        self.stood: list[tuple[float, float]] = []
+        self.untold: set[str] = set()
 
     # ---- what comes in ----
 
@@ -109,8 +111,7 @@ class Pilot:
             self.listen()
             time.sleep(TICK_S)
         ready = self.craft.notified.ready_at
-        self.ledger.judge("alive", ready is not None, f"ready within {START_BOUND_S:.0f} s",
-                          f"status {self.craft.process.poll()}: {self.craft.errors.read_text('utf-8')[-500:]}")
+        checks.judge_ready(self.ledger, ready is not None, START_BOUND_S, f"status {self.craft.process.poll()}: {self._errors()}")
         if ready is None:
             return False
         self.happened.ready = ready - self.began
@@ -156,13 +157,15 @@ class Pilot:
             self.is_standing = False
             self.thermal.disturbed(now)
             self.craft.notified.alive_at = now  # who stands still by order gives no sign of life
+        if episode.kind in STANDS:
+            begun = max(begin for kind, begin, _ in self.happened.faults if kind == episode.kind)
+            self.stood.append((self.began + begun, now + self.orders.settle_s))
         self.recovery.fault_ended(episode.kind, now)
 
     def look(self, now: float) -> None:
         """Once a second."""
         sample = self.craft.sample()
         ready = self.craft.notified.ready_at or now
-        self.ledger.judge("alive", True, "", "")
         self.holdings.take(sample, now - ready)
         self.happened.memory.append((now - self.began, sample.anon_kib))
         self.recovery.judge(now)
@@ -171,9 +174,7 @@ class Pilot:
         if is_quiet and not self.is_standing:
             self.thermal.judge(now)
         if not self.is_standing:
-            silent = time.monotonic() - (self.craft.notified.alive_at or ready)
-            self.ledger.judge("watchdog", silent <= self.pace.watchdog_s, f"a sign within {self.pace.watchdog_s} s",
-                              f"none for {silent:.1f} s")
+            checks.judge_watchdog(self.ledger, self.craft.notified.silent_s(), self.pace.watchdog_s)
 
     def recorded(self) -> set[str]:
         return {file.name for file in self.world.recorder.glob("segment-*")}
@@ -181,7 +182,7 @@ class Pilot:
     def look_at_recorder(self) -> list[dict]:
         """As an operator does, while it is written. What it holds."""
         result = self.world.skua("recorder", "dump", self.world.recorder, "--json")
-        size = sum(file.stat().st_size for file in self.world.recorder.glob("segment-*"))
+        size = size_of(self.world.recorder.glob("segment-*"))
         told = json.loads(result.stdout) if result.returncode == 0 else {}
         checks.judge_recorder(self.ledger, result.returncode, told.get("damage", []), size, RECORDER_LIMIT)
         return told.get("records", [])
@@ -199,8 +200,8 @@ class Pilot:
                 next_look += EACH_S
                 try:
                     self.look(now)
-                except (FileNotFoundError, ProcessLookupError, KeyError):
-                    continue  # it has just ended: the loop sees that
+                except Gone:
+                    continue  # the loop sees that it has ended
             time.sleep(TICK_S)
 
     # ---- the end ----
@@ -208,8 +209,10 @@ class Pilot:
     def end(self, ending: str) -> int:
         """What was going on is taken back first; then the end of this life, which is judged."""
         is_alive = self.craft.process.poll() is None
+        self.listen()
         for episode in list(self.active):
             self._end(episode)
+        self._judge_slots(time.monotonic())
         if is_alive:
             self.happened.ending = ending
             now = time.monotonic()
@@ -218,11 +221,21 @@ class Pilot:
                 self.orders.orders.append(checks.Order(ending, now))
             self.faults.begin(ending)
         status = self.craft.end(END_BOUND_S[ending])
-        self.ledger.judge("exit_status", is_alive and status == STATUS[ending],
-                          f"status {STATUS[ending]} by {ending}" if is_alive else "a program that goes on",
-                          f"status {status}: {self.craft.errors.read_text('utf-8')[-500:]}")
+        checks.judge_exit(self.ledger, is_alive, status, ending, self._errors())
         self._judge_end(status)
         return status
+
+    def _errors(self) -> str:
+        return self.craft.errors.read_text("utf-8")[-500:]
+
+    def _judge_slots(self, now: float) -> None:
+        """Before it is ended. Losses are told once a second at most, and nobody tells them at the end."""
+        self.untold = {kind for kind, at in self.done.items() if now - at < TELLS_LOSSES_S}
+        if self.craft.notified.ready_at is not None:
+            lines_at = [frame.at for frame in self.frames.seen.values()]
+            spans = checks.quiet_spans(self.craft.notified.ready_at, now, self.stood)
+            checks.judge_missed(self.ledger, spans, lines_at, self.pace.rate_hz)
+            self.recovery.judge(now)
 
     def _judge_end(self, status: int) -> None:
         for text in self.craft.new_frame_lines():
@@ -237,10 +250,7 @@ class Pilot:
         records = self.look_at_recorder()
         for told in self.kinds.get("c7.flight_ended", []):
             checks.judge_last_words(self.ledger, told["kv"], records)
-        # Losses are told once a second at most, and nobody tells them at the end.
-        untold = {kind for kind, at in self.done.items() if time.monotonic() - at < TELLS_LOSSES_S}
-        if not untold & {"log_stalled", "disk_full"}:
-            checks.judge_losses(self.ledger, set(self.done) & {"log_stalled", "disk_full"}, self.losing, self.made_room)
+        checks.judge_losses(self.ledger, set(self.done), self.losing, self.made_room, self.untold)
         log = "".join(line.text + "\n" for line in self.craft.log.lines)
         (self.world.run / f"log{self.life.number}.jsonl").write_text(log, "utf-8")
         self.happened.ended = time.monotonic() - self.began

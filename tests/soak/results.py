@@ -49,7 +49,7 @@ def document(supervisor: Supervisor) -> dict:
     return {
         "what": WHAT, "commit": commit(), "machine": machine(), "seed": soak.seed, "control": soak.control,
         "rate_hz": soak.pace.rate_hz, "deadline_ms": soak.pace.deadline_ms,
-        "seconds": round(max(life.ended for life in lives), 1), "starts": len(lives),
+        "minutes": soak.seconds / 60, "seconds": round(max(life.ended for life in lives), 1), "starts": len(lives),
         "frames": len(frames), "positions": len(good), "no_result": dict(sorted(reasons.items())),
         "missed": sum(life.missed for life in lives), "slow": sum(life.slow for life in lives),
         "frame_ms": {f"p{int(100 * share)}": round(quantile(good, share), 1) for share in (0.5, 0.95, 0.99)},

@@ -15,7 +15,6 @@ from .world import World, digests
 RESTART_S = 0.1  # RestartSec of the unit
 # Of the unit. Its limit of five starts in five minutes is not kept: a soak starts more often than any accident.
 STAYS_STOPPED = (2, 5, 9)
-LOOP_STARTS, LOOP_S = 5, 300.0
 
 
 @dataclass
@@ -39,12 +38,15 @@ class Supervisor:
         until = self.began + self.soak.seconds
         for life in lives(self.soak.seed, self.soak.pace):
             if not self._one_life(life, until) or time.monotonic() >= until:
-                return
+                break
             time.sleep(RESTART_S)
+        checks.judge_slopes(self.ledger, [life.slope_kib_s for life in self.lives if life.slope_kib_s is not None])
 
     def _one_life(self, life: Life, until: float) -> bool:
         """Whether another one follows."""
         self.judge_set()
+        if self.soak.control == "wrong-picture" and life.number == 0:
+            self.world.exchange_pictures()
         phase = "F8" if self.starts else "F2"
         self.starts.append(time.monotonic())
         pilot = Pilot(self.world, self.ledger, self.soak.pace, life, self.began)
@@ -63,44 +65,31 @@ class Supervisor:
         for kind, _, _ in pilot.happened.faults:
             self.happened[kind] += 1
         self.judge_set()
-        accepted = self.world.accepted_sequence()
-        self.ledger.judge("ratchet", accepted == self.world.manifest["release_sequence"],
-                          f"{self.world.manifest['release_sequence']} accepted", accepted)
+        checks.judge_ratchet(self.ledger, self.world.accepted_sequence(), self.world.manifest["release_sequence"])
         if status == 0:
             self.starts.clear()
         return self._goes_on(status)
 
     def _judge_start(self, pilot: Pilot, phase: str) -> None:
         begun = pilot.kinds.get("c7.flight_begun", [])
-        self.ledger.judge("phase", len(begun) == 1 and len(pilot.kinds.get("c7.runtime_built", [])) == 1,
-                          "one runtime and one flight begun", f"{len(begun)} begun")
+        checks.judge_started_once(self.ledger, len(begun), len(pilot.kinds.get("c7.runtime_built", [])))
         for told in begun:
             checks.judge_begun(self.ledger, told["kv"], phase, len(self.starts), self.world.manifest["set_id"])
-        ages = [self.starts[-1] - start for start in self.starts]
-        if any(abs(age - LOOP_S) < 5 for age in ages):
-            return  # seconds are counted whole there
-        is_loop = sum(age < LOOP_S for age in ages) >= LOOP_STARTS
-        self.ledger.judge("phase", bool(pilot.kinds.get("c7.crash_loop")) == is_loop,
-                          f"a crash loop told: {is_loop}", len(pilot.kinds.get("c7.crash_loop", [])))
+        checks.judge_crash_loop(self.ledger, bool(pilot.kinds.get("c7.crash_loop")), self.starts)
 
     def _goes_on(self, status: int) -> bool:
-        if self.soak.control == "no-restart" or status in STAYS_STOPPED:
-            self.ledger.judge("alive", False, "a program that is started again", f"status {status}, and stopped")
-            return False
-        return True
+        is_started = self.soak.control != "no-restart" and status not in STAYS_STOPPED
+        checks.judge_started_again(self.ledger, is_started, status)
+        return is_started
 
     def judge_set(self) -> None:
-        found = digests(self.world.sets)
-        changed = sorted(name for name in found.keys() | self.files.keys() if found.get(name) != self.files.get(name))
-        self.ledger.judge("set", not changed, "the files of the set as they were", f"changed: {changed}")
+        checks.judge_set(self.ledger, self.files, digests(self.world.sets))
 
     def spoil(self, life: Life) -> None:
-        """What the controls do: something that an invariant has to see."""
+        """What a control does in flight: something that an invariant has to see."""
         if self.soak.control == "set-changed" and life.number == 0:
-            (engine,) = self.world.sets.glob("*/demo_matcher__*.engine")
+            (engine,) = self.world.flown.glob("demo_matcher__*.engine")
             damage(engine)
-        if self.soak.control == "wrong-picture":
-            self.world.exchange_pictures()
 
 
 def damage(file: Path) -> None:

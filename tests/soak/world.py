@@ -85,8 +85,8 @@ class World:
         yaml = place.set_yaml(networks, runtime="tensorrt", execution_provider=None)
         self.skua.ok(*place.provision_arguments(yaml), "--sign", key, timeout=600)
         shutil.copytree(place.sets, self.sets)
-        name = (self.sets / "CURRENT").read_text("ascii").strip()
-        self.manifest = json.loads((self.sets / name / "flight-manifest.json").read_text("ascii"))
+        self.flown = self.sets / (self.sets / "CURRENT").read_text("ascii").strip()  # an older build's set may lie beside it
+        self.manifest = json.loads((self.flown / "flight-manifest.json").read_text("ascii"))
 
     def _make_map(self) -> None:
         """The map's first tiles, and the frames that show them, no two of them of one place."""
@@ -167,5 +167,13 @@ class World:
 
 
 def is_own_namespace() -> bool:
-    """Whether what is mounted here is nobody else's to see."""
-    return os.environ.get("SKUA_SOAK_NAMESPACE") == "own"
+    """Whether what is mounted here is nobody else's to see: neither our parent's nor the machine's first process's. Of a
+    process that a user namespace shuts out nothing is told; its mounts are its own."""
+    return not any(shares_mounts(process) for process in (os.getppid(), 1))
+
+
+def shares_mounts(process: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{process}/ns/mnt") == os.readlink("/proc/self/ns/mnt")
+    except (PermissionError, FileNotFoundError):  # of another user namespace, or of another process namespace
+        return False
