@@ -46,13 +46,15 @@ def spoiled(array: np.ndarray) -> np.ndarray:
 
 
 def bind(session: onnxruntime.InferenceSession, inputs: dict) -> onnxruntime.IOBinding:
+    """A value points into its array; the binding must keep both, which by itself it does not."""
     binding = session.io_binding()
-    kept = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in inputs.items()}
-    for name, value in kept.items():
+    binding.kept = {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in inputs.items()}
+    for name, value in binding.kept.items():
         binding.bind_ortvalue_input(name, value)
     session.run(None, inputs)
     for output, array in zip(session.get_outputs(), session.run(None, inputs), strict=True):
-        binding.bind_ortvalue_output(output.name, onnxruntime.OrtValue.ortvalue_from_numpy(spoiled(array)))
+        value = binding.kept[output.name, "output"] = onnxruntime.OrtValue.ortvalue_from_numpy(spoiled(array))
+        binding.bind_ortvalue_output(output.name, value)
     return binding
 
 
