@@ -1,7 +1,7 @@
 // How many runs a second 1, 2 and 4 lanes make together, and how long the slowest of them take: on a quiet
 // machine and beside a thread that keeps one core busy, Skua and the raw SDK side by side.
 #include <array>
-#include <atomic>
+#include <barrier>
 #include <random>
 #include <thread>
 
@@ -43,8 +43,8 @@ Status run_once(BenchedEngine& engine, Way way) {
 }
 
 /// Runs until the slice is over. A run that has begun is finished and counted, with the time it took.
-void take_turn(BenchedEngine& engine, Way way, const std::atomic<bool>& is_started, Turn& turn) {
-  while (!is_started) std::this_thread::yield();
+void take_turn(BenchedEngine& engine, Way way, std::barrier<>& start, Turn& turn) {
+  start.arrive_and_wait();  // no lane runs alone while others are still being started
   const std::int64_t start_ns = system_clock().monotonic_ns();
   const auto slice_ns = static_cast<std::int64_t>(g_slice_seconds * 1e9);
   std::int64_t before_ns = start_ns;
@@ -75,14 +75,13 @@ Status take_in(const std::vector<Turn>& turns, Cell& cell) {
 Status measure_slice(std::vector<BenchedEngine>& lanes, Cell& cell) {
   std::optional<BusyCore> neighbour;
   if (cell.is_busy) neighbour.emplace();
-  std::atomic<bool> is_started{false};
+  std::barrier<> start(static_cast<std::ptrdiff_t>(cell.lanes));
   std::vector<Turn> turns(cell.lanes);
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < cell.lanes; ++i) {
     threads.emplace_back(
-        [&lanes, &cell, &is_started, &turns, i] { take_turn(lanes[i], cell.way, is_started, turns[i]); });
+        [&lanes, &cell, &start, &turns, i] { take_turn(lanes[i], cell.way, start, turns[i]); });
   }
-  is_started = true;
   for (std::thread& thread : threads) thread.join();
   return take_in(turns, cell);
 }

@@ -23,7 +23,10 @@ WITH_RUNTIME = {"call", "count", "throughput", "lanes", "lightglue", "python", "
                 "takeoff"}
 RUNTIMES = {"onnx_trt_ep": "onnx_trt_ep (ONNX Runtime)", "pytorch_fp16": "pytorch_fp16 (libtorch)"}
 NOT_MEASURED = [("Python, pytorch_fp16", "`import torch`", "not measured: a process that has another libtorch open is refused by "
-                 "Skua, and two processes share no clock of the machine; the C++ rows have libtorch's own calls")]
+                 "Skua, and two processes share no clock of the machine; the C++ rows have libtorch's own calls"),
+                ("tensorrt", "TensorRT", "not measured: it has no adapter for the raw side, and times over the software-in-the-loop SDK "
+                 "mean nothing; on a Jetson scripts/jetson_acceptance.sh takes its times, without a raw side")]
+MOST_SECONDS = 600  # of all groups together
 
 
 def read(path: Path) -> Report:
@@ -153,9 +156,19 @@ def budget_lines(report: Report) -> list[str]:
     return lines
 
 
+def over_time(report: Report) -> str:
+    """"" where a run kept within its time, or had no limit."""
+    used = report.get("budgets", {}).values()
+    total = sum(each["seconds"] for each in used)
+    if total <= MOST_SECONDS or not any(each["budget"] for each in used):
+        return ""
+    return f"This run took {total:.0f} s, longer than the {MOST_SECONDS} s that `make bench` is to take."
+
+
 def markdown(report: Report) -> str:
     machine = [f"- {key}: {value}" for key, value in report["machine"].items()]
     intro = ["Each row is measured in turns with what stands beside it; a ratio below 1 says that Skua takes less. Every time",
              "and the machine's notes to each line are in [figures.md](figures.md); the picture is [report.png](report.png).",
              "*max*: of fewer than 100 times the largest stands for the p99."]
-    return "\n".join(["# make bench", "", *machine, "", *intro, "", *table(report), "", *budget_lines(report)]) + "\n"
+    late = [over_time(report), ""] if over_time(report) else []
+    return "\n".join(["# make bench", "", *machine, "", *late, *intro, "", *table(report), "", *budget_lines(report)]) + "\n"

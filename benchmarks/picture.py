@@ -18,7 +18,7 @@ WIDTH_IN, DPI = 9.4, 170  # twice the width that README gives it, nearly
 ROW_IN, HEAD_IN, FOOT_IN, TOP_IN, BOTTOM_IN = 0.158, 0.25, 0.28, 0.36, 0.22
 LABEL_PT, NUMBER_PT, TICK_PT, TITLE_PT = 7.4, 6.9, 6.6, 8.0
 COLUMNS, AXES_WIDTH = (0.172, 0.668), 0.195  # where axes begin, of the whole width; labels stand left, numbers right
-COLOURS = 64  # of the file: flat areas need no more
+COLOURS = 128  # of the file; of 64 a colour that few lines have was lost
 ONNX, TORCH = "#0b6e99", "#c2571a"  # blue and orange: apart for every eye
 TEXT, MUTED, LINE = "#1f2328", "#59636e", "#d1d9e0"
 

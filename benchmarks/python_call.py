@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from python_onnxruntime import callers, golden, median_of_calls, open_session, times_of_calls  # beside this file
+from python_onnxruntime import bind, golden, median_of_calls, open_session, times_of_calls  # beside this file
 
 Call = Callable[[], Any]
 ROUND_SECONDS = 0.004
@@ -82,22 +82,25 @@ def figure(name: str, unit: str, values: list[float], note: str, most: float | N
             "note": note}
 
 
-def must_agree(model: str, ours: dict[str, Any], theirs: list[Any]) -> None:
-    for (name, array), other in zip(ours.items(), theirs, strict=True):
+def must_agree(model: str, way: str, found: dict[str, Any], expected: list[Any]) -> None:
+    for (name, array), other in zip(found.items(), expected, strict=True):
         if array.dtype != other.dtype or array.shape != other.shape or not np.array_equal(array, other):
-            raise SystemExit(f"{model}: output {name} of skua is not that of onnxruntime: nothing is compared by its time")
+            raise SystemExit(f"{model}: output {name} of {way} is not that of onnxruntime's run: nothing is compared by its time")
 
 
 def subjects_of(skua: Any, runtime: Any, handle: Any, session: Any, inputs: dict[str, Any], model: str) -> dict[str, Call]:
     bound = runtime.bind(handle, runtime.create_lane("bench"))
     for name, array in inputs.items():
         np.copyto(bound.inputs[name], array)
-    raw = callers(session, inputs)
-    must_agree(model, runtime.infer(handle, inputs), session.run(None, inputs))
+    binding, expected = bind(session, inputs), session.run(None, inputs)
+    names = [output.name for output in session.get_outputs()]
+    must_agree(model, "infer", runtime.infer(handle, inputs), expected)
     bound.run()
-    must_agree(model, {o.name: bound.outputs[o.name] for o in runtime.info(handle).outputs}, session.run(None, inputs))
-    return {"bound run": bound.run, "io_binding": raw["io_binding"], "infer": lambda: runtime.infer(handle, inputs),
-            "run": raw["run"]}
+    must_agree(model, "bound run", {o.name: bound.outputs[o.name] for o in runtime.info(handle).outputs}, expected)
+    session.run_with_iobinding(binding)
+    must_agree(model, "io_binding", dict(zip(names, binding.copy_outputs_to_cpu(), strict=True)), expected)
+    return {"bound run": bound.run, "io_binding": lambda: session.run_with_iobinding(binding),
+            "infer": lambda: runtime.infer(handle, inputs), "run": lambda: session.run(None, inputs)}
 
 
 class Counting:

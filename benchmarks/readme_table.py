@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """README's figures out of a report of `make bench`: the table, the picture and where they were taken.
 
-    python benchmarks/readme_table.py --report out/bench/report.json            # prints them
-    python benchmarks/readme_table.py --report out/bench/report.json --write    # into README.md and docs/images/bench.png
+    .venv/bin/python benchmarks/readme_table.py --report out/bench/report.json            # prints them
+    .venv/bin/python benchmarks/readme_table.py --report out/bench/report.json --write    # into README.md and docs/images
 
-README.md has them between two marks; nothing else of it is touched. Without a figure that the table needs nothing is
-written: the report must be one of all groups.
+README.md has them between two marks; nothing else of it is touched. Beside the picture lies bench.json, the figures that
+README shows: a test holds README to it. Without a figure that the table needs nothing is written: the report must be one
+of all groups.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -22,6 +25,8 @@ from page import Figure, Report
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- figures: benchmarks/readme_table.py writes them -->", "<!-- end of the figures -->"
 IMAGE = Path("docs/images/bench.png")
+KEPT = Path("docs/images/bench.json")
+OF_MACHINE = ("depth", "commit", "cpu", "cores_usable", "load average at the end", "sdk")
 HEAD = ("", "beside", "ratio of times (95 % bounds)", "median, both")
 ROWS = (  # group, name of the figure; what and beside, as README says it
     ("call", "one_node: skua bound run / raw io_binding", "C++ bound `run()`, one-node network", "ONNX Runtime's I/O binding"),
@@ -37,11 +42,17 @@ ROWS = (  # group, name of the figure; what and beside, as README says it
      "4 threads of ONNX Runtime"),
     ("throughput", "demo_matcher: 4 lanes, one core busy, time per run of all lanes, skua / raw", "the same, one core busy",
      "the same"),
-    ("tools", "skua verify --trust / sha256sum", "`skua verify --trust`, whole process", "`sha256sum`, no signature"),
-    ("tools", "skua verify --trust / openssl dgst -sha256", "the same", "`openssl dgst -sha256`, no signature"),
-    ("tools", "skua verify --trust / model_signing verify", "the same", "`model_signing verify`"),
+    ("tools", "skua verify --trust, 1 worker / sha256sum", "`skua verify --trust`, whole process, one core",
+     "`sha256sum`, one core, no signature"),
+    ("tools", "skua verify --trust / sha256sum", "the same, all cores", "the same, one core"),
+    ("tools", "skua verify --trust, 1 worker / openssl dgst -sha256", "`skua verify --trust`, one core",
+     "`openssl dgst -sha256`, one core, no signature"),
+    ("tools", "skua verify --trust / openssl dgst -sha256", "the same, all cores", "the same, one core"),
+    ("tools", "skua verify --trust, 1 worker / model_signing verify", "`skua verify --trust`, one core",
+     "`model_signing verify`, threads of its own on all cores"),
+    ("tools", "skua verify --trust / model_signing verify", "the same, all cores", "the same"),
     ("first result", "demo_features: start to first result, skua run / raw libtorch, 3 warm-up runs",
-     "`skua run`, start to first result", "30 lines over libtorch, no gate"))
+     "`skua run`, start to first result", "30 lines over libtorch, no gate, 3 warm-up runs as Skua makes them"))
 
 
 def one(report: Report, group: str, name: str) -> Figure:
@@ -69,6 +80,13 @@ def rendered(report: Report) -> list[str]:
     return [*lines, "", f"![every ratio with its bounds, around 1]({IMAGE})", "", taken_on(report)]
 
 
+def kept(report: Report, picture_of_it: bytes) -> Report:
+    """Of the report, what README shows; and which picture was drawn out of it."""
+    figures = [{key: value for key, value in one(report, group, name).items() if key != "note"} for group, name, _, _ in ROWS]
+    return {"machine": {key: report["machine"][key] for key in OF_MACHINE}, "figures": figures,
+            "picture_sha256": hashlib.sha256(picture_of_it).hexdigest()}
+
+
 def form(lines: list[str]) -> list[str]:
     """What stays the same whatever was measured: the table and the picture without numbers and units."""
     kept = [line for line in lines if line.startswith(("|", "!["))]
@@ -80,16 +98,16 @@ def expected_form() -> list[str]:
     any_side = {"p50_us": 1.0}
     figures = [{"group": group, "name": name, "value": 1.0, "lower": 1.0, "upper": 1.0, "unit": "ratio", "is_bounded": True,
                 "count": 31, "asked": "", "sides": {"subject": any_side, "reference": any_side}} for group, name, _, _ in ROWS]
-    machine = dict.fromkeys(("depth", "commit", "cpu", "cores_usable", "load average at the end", "sdk"), "0")
+    machine = dict.fromkeys(OF_MACHINE, "0")
     return form(rendered({"machine": machine, "figures": figures}))
 
 
 def must_be_worth_it(report: Report) -> None:
     """Of README: figures of a whole run, of a tree that others have."""
     machine = report["machine"]
-    if machine["depth"].startswith("quick") or machine["commit"].endswith("-dirty"):
+    if machine["depth"].startswith("quick") or machine["commit"].endswith("-dirty") or machine["commit"] == "unknown":
         raise SystemExit(f"the report is of depth '{machine['depth']}' and commit {machine['commit']}: README takes no figures of a quick "
-                         "run nor of changes that are in no commit; commit them and run `make bench`")
+                         "run nor of what is in no commit; commit it and run `make bench`")
 
 
 def between_marks(text: str) -> tuple[str, list[str], str]:
@@ -104,7 +122,7 @@ def between_marks(text: str) -> tuple[str, list[str], str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="README's figures out of a report of `make bench`.")
     parser.add_argument("--report", type=Path, default=ROOT / "out/bench/report.json")
-    parser.add_argument("--write", action="store_true", help="into README.md and docs/images/bench.png")
+    parser.add_argument("--write", action="store_true", help="into README.md, docs/images/bench.png and bench.json")
     arguments = parser.parse_args()
     report = page.read(arguments.report)
     lines = rendered(report)
@@ -114,6 +132,7 @@ def main() -> int:
         readme = ROOT / "README.md"
         before, _, after = between_marks(readme.read_text("utf-8"))
         picture.draw(report, ROOT / IMAGE)
+        (ROOT / KEPT).write_text(json.dumps(kept(report, (ROOT / IMAGE).read_bytes()), indent=1) + "\n", "ascii")
         readme.write_text("\n".join([before, BEGIN, "", *lines, "", END, after]), "utf-8")
     return 0
 

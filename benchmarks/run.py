@@ -29,7 +29,7 @@ from sets import HERE, NETWORKS, ROOT, MeasuredSet, Run, demo, large_sets, one_n
 BUDGETS = {NETWORKS: 75, "control": 45, "call": 75, "precision": 60, "python": 45, "torch": 75, "lanes": 65, "load": 75,
            "telemetry": 10, "lightglue": 20, "takeoff": 45}  # seconds on two cores; of one run without --full
 GROUPS = tuple(group for group in BUDGETS if group != NETWORKS)
-MOST_SECONDS = 600  # of all groups together
+MOST_SECONDS = page.MOST_SECONDS
 
 
 def measure_control(run: Run) -> list[str]:
@@ -76,7 +76,7 @@ def measure_python(run: Run) -> list[str]:
         print(f"bench: {stems[-1]}", file=sys.stderr, flush=True)
         load.run(sys.executable, HERE / "python_call.py", "--build", run.build, "--set-dir", measured.folder, "--trust",
                  run.out / "bench.pub", "--out", run.out / stems[-1], "--rounds", 12 if run.is_quick else 101,
-                 "--most-seconds", 1 if run.is_quick else 60 if run.is_full else 8, "--held-rounds", 6 if run.is_quick else 31)
+                 "--most-seconds", 1 if run.is_quick else 60 if run.is_full else run.clock.at_most(8), "--held-rounds", 6 if run.is_quick else 31)
     return stems
 
 
@@ -177,6 +177,12 @@ def commit() -> str:
     return answer.stdout.strip() or "unknown"
 
 
+def must_be_the_same(before: str, after: str) -> None:
+    if before != after:
+        raise SystemExit(f"bench: the source tree was at {before} when measuring began, and is at {after} now: a report would name code "
+                         "that was not measured; leave the tree alone and run `make bench` again")
+
+
 def sdk_versions(run: Run) -> str:
     """Of the libraries that the runtimes load, as they say themselves."""
     doctor = subprocess.run([run.skua, "doctor", "--json"], capture_output=True, check=True)
@@ -194,12 +200,12 @@ def budgets_of(run: Run) -> dict[str, dict[str, float]]:
             for group, seconds in BUDGETS.items() if group in run.clock.spent}
 
 
-def join(run: Run, stems: list[str]) -> None:
+def join(run: Run, stems: list[str], measured: str) -> None:
     """All figures in one file, figures.json, with what is true of all of them."""
     import onnx
     import onnxruntime
 
-    said = {"commit": commit(), "sdk": sdk_versions(run), "python onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__,
+    said = {"commit": measured, "sdk": sdk_versions(run), "python onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__,
             "load average at the end": " ".join(f"{value:.2f}" for value in os.getloadavg()),
             "seconds": f"{sum(run.clock.spent.values()):.0f}", "depth": depth_text(run)}
     machine = [part for key, value in said.items() for part in ("--machine", f"{key}={value}")]
@@ -207,7 +213,7 @@ def join(run: Run, stems: list[str]) -> None:
              *(run.out / f"{stem}.json" for stem in stems))
 
 
-def write_report(run: Run, table: int) -> None:
+def write_report(run: Run, table: int) -> page.Report:
     """The table goes to the descriptor `table`, too. report.json comes last: where it is, the others are."""
     report = page.checked(json.loads((run.out / "figures.json").read_text("utf-8")) | {"budgets": budgets_of(run)})
     (run.out / "figures.json").unlink()
@@ -220,15 +226,18 @@ def write_report(run: Run, table: int) -> None:
     partial.rename(run.out / "report.json")
     with open(table, "w", encoding="utf-8") as stream:
         stream.write(text)
+    return report
 
 
-def say_how_long(run: Run) -> None:
+def say_how_long(run: Run, report: page.Report) -> None:
     total = sum(run.clock.spent.values())
     for group, seconds in run.clock.spent.items():
         print(f"bench: {group:10} {seconds:6.0f} s of {BUDGETS[group]}", file=sys.stderr)
     print(f"bench: all        {total:6.0f} s of {MOST_SECONDS}; report.json, report.md and report.png are in {run.out}\n"
-          f"bench: into README.md and docs/images: python benchmarks/readme_table.py --report {run.out / 'report.json'} --write",
+          f"bench: into README.md and docs/images: .venv/bin/python benchmarks/readme_table.py --report {run.out / 'report.json'} --write",
           file=sys.stderr)
+    if late := page.over_time(report):
+        print(f"bench: {late}", file=sys.stderr)
 
 
 def parse() -> argparse.Namespace:
@@ -248,24 +257,25 @@ def main() -> int:
     arguments = parse()
     table = os.dup(1)
     os.dup2(2, 1)  # what the programs say on the way is no part of the result
-    run = Run(arguments.build.resolve(), arguments.out.resolve(), arguments.quick, arguments.full)
+    clock = sets.Clock({} if arguments.quick or arguments.full else BUDGETS)
+    run = Run(arguments.build.resolve(), arguments.out.resolve(), arguments.quick, arguments.full, clock)
     run.out.mkdir(parents=True, exist_ok=True)
     for old in ("report.json", "report.md", "report.png", "figures.json", "figures.md"):  # a run that fails leaves none
         (run.out / old).unlink(missing_ok=True)
     chosen = {"control", *arguments.only.split(",")}
-    stems = []
+    stems, measured = [], commit()
     try:
         for group in GROUPS:
             if group not in chosen:
                 continue
             with run.clock.of(group):
                 stems += MEASURES[group](run)
-        join(run, stems)
+        must_be_the_same(measured, commit())
+        join(run, stems, measured)
     except subprocess.CalledProcessError as error:
         print(f"bench: failed with exit status {error.returncode}: {' '.join(map(str, error.cmd))}", file=sys.stderr)
         return 1
-    write_report(run, table)
-    say_how_long(run)
+    say_how_long(run, write_report(run, table))
     return 0
 
 

@@ -10,7 +10,7 @@ import functools
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,8 +25,9 @@ NETWORKS = "networks"  # making the sets, whoever asked for them
 
 @dataclass
 class Clock:
-    """Seconds by group. What is made within a group's time is counted where it belongs."""
+    """Seconds by group, and those that it may have. What is made within a group's time is counted where it belongs."""
 
+    budgets: Mapping[str, float] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
     _since: float = field(default_factory=time.monotonic)
@@ -36,6 +37,13 @@ class Clock:
         if self._open:
             self.spent[self._open[-1]] = self.spent.get(self._open[-1], 0.0) + now - self._since
         self._since = now
+
+    def at_most(self, seconds: float) -> float:
+        """Of these, what is left to the group that is going on; some, because 0 would mean no limit."""
+        self._book()
+        group = self._open[-1] if self._open else ""
+        left = self.budgets[group] - self.spent[group] if group in self.budgets else seconds
+        return max(0.001, min(seconds, left))
 
     @contextlib.contextmanager
     def of(self, group: str) -> Iterator[None]:
@@ -63,10 +71,10 @@ class Run:
         return self.build / "bin/skua"
 
     def program(self, name: str, report: str, *arguments: object, budget: float | None = None) -> str:
-        """Runs one program; answers with the stem of its report. `budget`: seconds, without FULL."""
+        """Runs one program; answers with the stem of its report. `budget`: seconds, without FULL; less where less is left."""
         print(f"bench: {report}", file=sys.stderr, flush=True)
         trust = ("--trust", self.out / "bench.pub") if "--set-dir" in arguments else ()
-        limit = ("--budget", budget) if budget and not self.is_full else ()
+        limit = ("--budget", self.clock.at_most(budget)) if budget and not self.is_full else ()
         load.run(self.build / "benchmarks" / name, "--out", self.out / report, *arguments, *limit, *trust)
         return report
 

@@ -19,6 +19,13 @@ skua_sdk_line(tensorrt "${BUILD_TENSORRT_RUNTIME}" TensorRT "${SKUA_TENSORRT_VER
 skua_sdk_line(pytorch_fp16 "${BUILD_PYTORCH_FP16_RUNTIME}" libtorch "${SKUA_TORCH_VERSION}" "${SKUA_TORCH_LIBRARY_PATH}")
 skua_sdk_line(onnx_trt_ep "${BUILD_ONNX_TRT_EP_RUNTIME}" "ONNX Runtime" "${SKUA_ONNXRUNTIME_VERSION}"
               "${SKUA_ONNXRUNTIME_LIBRARY_PATH}")
+# Of a further runtime nothing is stated here; the ground package, which holds all that is built, says that.
+set(_sdk_of_others "")
+foreach(_label flag IN ZIP_LISTS SKUA_RUNTIME_LABELS SKUA_RUNTIME_FLAGS)
+  if(NOT DEFINED SKUA_SDK_${_label} AND ${flag})
+    list(APPEND _sdk_of_others "${_label}: no SDK library stated")
+  endif()
+endforeach()
 
 # TensorRT is linked, with the CUDA runtime, and found by the run path of its modules.
 set(SKUA_SDK_tensorrt_libraries "")
@@ -87,7 +94,7 @@ skua_package(
   ground
   PREFIX /opt/skua-ground
   SUMMARY "on-board neural-network inference for drones: the ground tools"
-  SDK "${SKUA_SDK_tensorrt}" ${SKUA_SDK_tensorrt_libraries} "${SKUA_SDK_pytorch_fp16}" "${SKUA_SDK_onnx_trt_ep}" "${_quantize}"
+  SDK "${SKUA_SDK_tensorrt}" ${SKUA_SDK_tensorrt_libraries} "${SKUA_SDK_pytorch_fp16}" "${SKUA_SDK_onnx_trt_ep}" ${_sdk_of_others} "${_quantize}"
   COMPONENTS ${SKUA_AIRBORNE_COMPONENT} ${SKUA_GROUND_COMPONENT})
 
 add_custom_target(

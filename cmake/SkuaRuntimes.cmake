@@ -27,13 +27,24 @@ function(skua_runtime OPTION DEFAULT)
   set(SKUA_RUNTIME_ROWS "${SKUA_RUNTIME_ROWS}" PARENT_SCOPE)
 endfunction()
 
+# What else a network of SET.yaml may say (src/bootstrap/set_yaml_network.cpp; a test compares).
+set(SKUA_NETWORK_KEYS
+    accuracy calibration criticality golden input_dtypes keep_fp32 max_output_shapes name output_names precision profiles
+    tolerances workspace_mb)
+
 # An engine's name must say whose it is: no extension of another runtime, and none that a file beside an engine has.
 function(skua_check_runtime_names OPTION LABEL MODEL ENGINE)
+  if(NOT OPTION MATCHES "^BUILD_[A-Z0-9_]+_RUNTIME$")
+    message(FATAL_ERROR "${OPTION}: the option must be BUILD_..._RUNTIME, of A-Z, 0-9 and _")
+  endif()
   if(NOT LABEL MATCHES "^[a-z][a-z0-9_]*$" OR LABEL IN_LIST SKUA_RUNTIME_LABELS)
     message(FATAL_ERROR "${OPTION}: the label '${LABEL}' must be a-z, 0-9, _ and no other runtime's")
   endif()
   if(NOT MODEL MATCHES "^[a-z][a-z0-9]*$" OR NOT ENGINE MATCHES "^[a-z][a-z0-9]*$")
     message(FATAL_ERROR "${OPTION}: MODEL '${MODEL}' and ENGINE '${ENGINE}' must be a-z and 0-9")
+  endif()
+  if(MODEL IN_LIST SKUA_NETWORK_KEYS)
+    message(FATAL_ERROR "${OPTION}: MODEL '${MODEL}' is another key of a network in SET.yaml; expected one of its own")
   endif()
   if(ENGINE IN_LIST SKUA_RUNTIME_ENGINES OR ENGINE MATCHES "^(sha256|json|golden|timing|sig|pub|tmp|log)$")
     message(FATAL_ERROR "${OPTION}: the extension '${ENGINE}' is that of other files; expected one of its own")

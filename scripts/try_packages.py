@@ -52,7 +52,9 @@ def doctor_problem(report: dict, said: dict[str, str], is_loadable: bool) -> str
     for runtime in report["runtimes"]:
         label, line = runtime["label"], said.get(runtime["label"], "no line")
         text = "not built"
-        if runtime["is_built"]:
+        if runtime["is_built"] and "expects" not in runtime:
+            text = "no SDK library stated"
+        elif runtime["is_built"]:
             expects = runtime["expects"]
             text = f"{expects['sdk']} {expects['version']} at {expects['library']}, not shipped"
             if runtime["is_loadable"] != is_loadable:
@@ -216,7 +218,7 @@ class Trial:
     def place_sdk(self) -> str:
         """Where the packages expect them, out of .venv."""
         packages = one_of(ROOT / ".venv" / "lib", "python3*/site-packages")
-        libraries = {runtime["label"]: runtime["expects"]["library"] for runtime in self.doctor()["runtimes"] if runtime["is_built"]}
+        libraries = {runtime["label"]: runtime["expects"]["library"] for runtime in self.doctor()["runtimes"] if "expects" in runtime}
         self.root.mount(packages / "torch" / "lib", str(pathlib.PurePosixPath(libraries["pytorch_fp16"]).parent))
         target = self.root.path(libraries["onnx_trt_ep"])
         target.parent.mkdir(parents=True)

@@ -273,7 +273,7 @@ void define_telling(nb::class_<PyRuntime>& runtime) {
   runtime.def(
       "current_runtime_label",
       [](const PyRuntime& self) { return std::string(self->current_runtime_label()); },
-      "tensorrt, pytorch_fp16 or onnx_trt_ep.");
+      "The label of the runtime that serves.");
   runtime.def(
       "start_telemetry",
       [](const PyRuntime& self) {

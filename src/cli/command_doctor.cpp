@@ -66,7 +66,9 @@ void show_runtime(const RuntimeEntry& entry, const RuntimeConfig& config, Consol
     json["reason"] = sdk.error().describe();
     console.line("  " + label + ": built, not loadable: " + sdk.error().describe());
   }
-  if (entry.is_built) show_expected(expected_sdk(entry.label, config), json, console);
+  if (const auto expected = expected_sdk(entry.label, config); entry.is_built && expected) {
+    show_expected(*expected, json, console);
+  }
   console.report()["runtimes"].push_back(std::move(json));
 }
 

@@ -4,16 +4,26 @@
 
 namespace skua {
 
-ExpectedSdk expected_sdk(std::string_view label, const RuntimeConfig& config) {
-  if (label == "tensorrt") return {"TensorRT", SKUA_TENSORRT_VERSION, SKUA_TENSORRT_LIBRARY};
-  ExpectedSdk expected{"libtorch", SKUA_TORCH_VERSION, SKUA_TORCH_LIBRARY};
-  std::string configured = config.torch_library.string();
-  if (label != "pytorch_fp16") {
-    expected = {"ONNX Runtime", SKUA_ONNXRUNTIME_VERSION, SKUA_ONNXRUNTIME_LIBRARY};
-    configured = config.onnxruntime_library.string();
-  }
-  if (!expected.library.empty() && !configured.empty()) expected.library = configured;
+namespace {
+
+/// The library that is configured stands in for the build's own.
+ExpectedSdk configurable(ExpectedSdk expected, const std::filesystem::path& configured) {
+  if (!expected.library.empty() && !configured.empty()) expected.library = configured.string();
   return expected;
+}
+
+}  // namespace
+
+std::optional<ExpectedSdk> expected_sdk(std::string_view label, const RuntimeConfig& config) {
+  if (label == "tensorrt") return ExpectedSdk{"TensorRT", SKUA_TENSORRT_VERSION, SKUA_TENSORRT_LIBRARY};
+  if (label == "pytorch_fp16") {
+    return configurable({"libtorch", SKUA_TORCH_VERSION, SKUA_TORCH_LIBRARY}, config.torch_library);
+  }
+  if (label == "onnx_trt_ep") {
+    return configurable({"ONNX Runtime", SKUA_ONNXRUNTIME_VERSION, SKUA_ONNXRUNTIME_LIBRARY},
+                        config.onnxruntime_library);
+  }
+  return std::nullopt;
 }
 
 }  // namespace skua

@@ -1,6 +1,7 @@
 // Which SDK library a runtime of this build expects, and where. Stateless.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,7 @@ struct ExpectedSdk {
   std::string library;  // absolute path; empty where the runtime is not built
 };
 
-/// Of the runtime `label`, as the build and this configuration have it.
-ExpectedSdk expected_sdk(std::string_view label, const RuntimeConfig& config);
+/// Of the runtime `label`, as the build and this configuration have it; none of a runtime that states no SDK.
+std::optional<ExpectedSdk> expected_sdk(std::string_view label, const RuntimeConfig& config);
 
 }  // namespace skua

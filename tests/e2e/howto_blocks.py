@@ -8,8 +8,11 @@ are typed, the others answer. Above such a block stands one of
     <!-- runs: FILE -->           FILE, a test or a script that CI runs, runs it
     <!-- step: make TARGET -->    it is a step of .ci/run, or of what .ci/run calls
     <!-- not run: REASON -->      one of REASONS
+
+Code within a sentence is not run; that what it names is there and can be started is looked at.
 """
 
+import os
 import pathlib
 import re
 import sys
@@ -76,6 +79,28 @@ def complaint_of_marker(block, kind, value, root):
     if kind == "not run":
         return "" if value in REASONS else f"the reason '{value}' is none of {sorted(REASONS)}"
     return f"the marker '{kind}' is unknown"
+
+
+# A fence, or code within a sentence; what stands in a fence is for complaint().
+FENCE_OR_INLINE = re.compile(r"^```.*?^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+PATH = re.compile(r"(?<![\w./-])(?:scripts|benchmarks)/[\w./-]+")
+
+
+def inline_code(text):
+    return [match.group(1) for match in FENCE_OR_INLINE.finditer(text) if match.group(1)]
+
+
+def complaint_of_inline(code, root=ROOT):
+    """Of code within a sentence: a make target or a path that is not there, a command that cannot be started."""
+    if match := re.match(r"make ([a-z0-9-]+)", code):
+        is_there = re.search(rf"^{match.group(1)}:", (root / "Makefile").read_text("utf-8"), re.MULTILINE)
+        return "" if is_there else f"the Makefile has no target '{match.group(1)}'"
+    for path in PATH.findall(code):
+        if not (root / path.rstrip("./")).exists():
+            return f"{path} does not exist"
+    command, _, arguments = code.partition(" ")
+    is_command = PATH.fullmatch(command) and (arguments or command.endswith(".sh"))
+    return f"{command} is not executable" if is_command and not os.access(root / command, os.X_OK) else ""
 
 
 def typed(block):

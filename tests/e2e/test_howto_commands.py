@@ -63,6 +63,27 @@ def test_what_is_accounted_for_is_accepted(tmp_path, text):
     assert howto_blocks.complaint(block) == ""
 
 
+def test_what_code_within_a_sentence_names_is_there():
+    found = [(page.name, code) for page in howto_blocks.pages() for code in howto_blocks.inline_code(page.read_text("utf-8"))]
+    assert len([code for _, code in found if howto_blocks.PATH.search(code) or code.startswith("make ")]) > 20, "no code has been found"
+    complaints = [f"{page}: `{code}`: {what}" for page, code in found if (what := howto_blocks.complaint_of_inline(code))]
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("text", "what"), [
+    ("Then `make nothing FULL=1`.", "the Makefile has no target 'nothing'"),
+    ("See `scripts/nothing.py`.", "scripts/nothing.py does not exist"),
+    ("Run `.venv/bin/python benchmarks/nothing.py --write`.", "benchmarks/nothing.py does not exist"),
+    ("Run `benchmarks/readme_table.py --write`.", "benchmarks/readme_table.py is not executable"),
+    ("Run `scripts/howto_pages.py ARGUMENT`.", "scripts/howto_pages.py is not executable"),
+    ("Run `make soak MINUTES=2`.", ""), ("See `benchmarks/readme_table.py`.", ""), ("Run `scripts/demo.sh`.", ""),
+    ("Run `.venv/bin/python benchmarks/readme_table.py --write`.", ""), ("Of `tests/scripts/nothing.py`.", ""),
+    ("```\nmake nothing `\n```\n`skua doctor`", "")])
+def test_control_inline_code_that_does_not_work_is_found(text, what):
+    (code,) = howto_blocks.inline_code(text)
+    assert howto_blocks.complaint_of_inline(code) == what
+
+
 # ---- the pages, followed --------------------------------------------------------------------------------------------------
 
 class Reader:

@@ -50,7 +50,7 @@ def test_rows_stand_under_their_interface_and_runtime(report):
 def test_only_what_is_compared_or_asked_has_a_row(report):
     text = page.markdown(report)
     assert "one_node: copies" in text and "| one_node: raw run |" not in text
-    assert "not measured" in text and "`import torch`" in text
+    assert "not measured" in text and "`import torch`" in text and "| tensorrt | TensorRT | not measured: " in text
 
 
 def test_of_few_times_there_is_no_p99(report):
@@ -166,6 +166,30 @@ def test_the_clock_books_what_is_made_within_a_group_elsewhere(monkeypatch):
     assert clock.spent == {"call": 3.0 + 11.0, "networks": 5.0}
 
 
+def test_a_program_gets_no_more_than_its_group_has_left(monkeypatch):
+    now = iter([1.0, 4.0, 8.0, 60.0, 61.0, 62.0])
+    monkeypatch.setattr(sets.time, "monotonic", lambda: next(now))
+    clock = sets.Clock({"call": 10.0}, _since=0.0)
+    with clock.of("call"):
+        assert [clock.at_most(5) for _ in range(3)] == [5, 10 - 7, 0.001]
+    assert clock.at_most(5) == 5, "no group, no limit"
+
+
+def test_a_run_that_took_longer_than_ten_minutes_says_so(report):
+    assert "longer than" not in page.markdown(report)
+    report["budgets"]["load"] = {"seconds": 540.0, "budget": 75}
+    assert "This run took 601 s, longer than the 600 s that `make bench` is to take." in page.markdown(report)
+    for used in report["budgets"].values():
+        used["budget"] = 0  # FULL and QUICK have no limit
+    assert "longer than" not in page.markdown(report)
+
+
+def test_a_tree_that_changed_while_it_was_measured_is_refused():
+    run.must_be_the_same("abc123", "abc123")
+    with pytest.raises(SystemExit, match="was at abc123 when measuring began, and is at abc123-dirty now"):
+        run.must_be_the_same("abc123", "abc123-dirty")
+
+
 def test_readme_rows_need_every_figure_with_bounds(report):
     assert len(readme_table.rendered(report)) == len(readme_table.ROWS) + 6
     lacking = {**report, "figures": report["figures"][1:]}
@@ -185,7 +209,15 @@ def test_the_form_is_that_of_any_report_and_of_no_other_text(report):
     assert readme_table.form(lines[:3] + lines[4:]) != readme_table.expected_form()
 
 
-@pytest.mark.parametrize("change", [{"depth": "quick: figures of no worth"}, {"commit": "abc123-dirty"}])
+def test_what_is_kept_gives_the_same_lines_and_a_changed_number_others(report):
+    lines = readme_table.rendered(report)
+    kept = json.loads(json.dumps(readme_table.kept(report, b"picture")))
+    assert readme_table.rendered(page.checked(kept)) == lines and "note" not in kept["figures"][0]
+    kept["figures"][0]["value"] += 0.001
+    assert readme_table.rendered(kept) != lines and readme_table.form(readme_table.rendered(kept)) == readme_table.form(lines)
+
+
+@pytest.mark.parametrize("change", [{"depth": "quick: figures of no worth"}, {"commit": "abc123-dirty"}, {"commit": "unknown"}])
 def test_readme_takes_no_figures_of_a_quick_run_or_of_a_changed_tree(report, change):
     readme_table.must_be_worth_it(report)
     report["machine"] |= change

@@ -207,6 +207,9 @@ SAID = {"tensorrt": "not built", "pytorch_fp16": "libtorch 2.13.0 at /opt/libtor
 
 def test_doctor_and_the_file_agree():
     assert try_packages.doctor_problem(doctor(), SAID, is_loadable=False) == ""
+    further = {"runtimes": [*doctor()["runtimes"], {"label": "toy", "is_built": True, "is_loadable": True}]}
+    assert try_packages.doctor_problem(further, SAID | {"toy": "no SDK library stated"}, is_loadable=False) == ""
+    assert "the file SDK 'no line'" in try_packages.doctor_problem(further, SAID, is_loadable=False)
 
 
 @pytest.mark.parametrize("changed, told", [
