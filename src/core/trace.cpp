@@ -30,11 +30,12 @@ constexpr std::array<KindText, kSpanKinds> kKindTexts{{
 static_assert(static_cast<std::size_t>(SpanKind::kCopyOut) + 1 == kSpanKinds);
 static_assert(!kKindTexts.back().name.empty());
 
-/// Which trace this thread has told its name, and its number. Where the loader placed it, so that reading it
-/// never allocates, whoever has opened libskua and when.
+/// What this thread is called, as of which trace, and its number. Where the loader placed it, so that reading
+/// it never allocates, whoever has opened libskua and when.
 struct ThreadMark {
   std::uint32_t trace = 0;
   std::int32_t number = 0;
+  std::array<char, 16> name{};
 };
 [[gnu::tls_model("initial-exec")]] thread_local ThreadMark this_thread;
 
@@ -44,14 +45,10 @@ void put_text(std::string_view text, std::array<char, kSize>& into) noexcept {
   std::copy_n(text.data(), std::min(text.size(), kSize - 1), into.data());
 }
 
-void tell_thread(TraceRing& ring, std::uint32_t trace, std::int64_t now_ns) noexcept {
-  this_thread = {trace, static_cast<std::int32_t>(::gettid())};
-  TraceRecord record;
-  record.is_thread_name = true;
-  record.begin_ns = record.end_ns = now_ns;
-  record.thread = this_thread.number;
-  static_cast<void>(::pthread_getname_np(::pthread_self(), record.model.data(), record.model.size() - 1));
-  ring.push(record);
+/// Once a trace: it asks the kernel.
+void look_at_thread(std::uint32_t trace) noexcept {
+  this_thread = {trace, static_cast<std::int32_t>(::gettid()), {}};
+  static_cast<void>(::pthread_getname_np(::pthread_self(), this_thread.name.data(), this_thread.name.size()));
 }
 
 }  // namespace
@@ -75,9 +72,10 @@ void Span::begin(SpanKind kind, const SpanSubject& subject) noexcept {
 
 void Span::keep() noexcept {
   const std::int64_t end_ns = system_clock().monotonic_ns();
-  const CurrentTrace current = current_trace();
-  if (current.ring != nullptr && is_trace_on.load(std::memory_order_relaxed)) {
-    if (this_thread.trace != current.number) tell_thread(*current.ring, current.number, end_ns);
+  // First, and acquiring: start() sets ring and number before it switches on, so both are of this trace.
+  if (is_trace_on.load(std::memory_order_acquire)) {
+    const CurrentTrace current = current_trace();
+    if (this_thread.trace != current.number) look_at_thread(current.number);
     TraceRecord record;
     record.begin_ns = begin_ns_;
     record.end_ns = end_ns;
@@ -85,6 +83,7 @@ void Span::keep() noexcept {
     record.thread = this_thread.number;
     record.reason = details_.reason;
     record.kind = details_.kind;
+    record.thread_name = this_thread.name;
     put_text(details_.subject.model, record.model);
     put_text(details_.subject.lane, record.lane);
     current.ring->push(record);

@@ -67,14 +67,15 @@ struct SpanSubject {
   std::uint64_t frame = kNoFrame;
 };
 
-/// A span that has ended, as it waits to be written. A text that is longer is cut.
+/// A span that has ended, as it waits to be written. A text that is longer is cut. Each has its thread's
+/// name: a name that were told once would be lost with the one record that told it.
 struct TraceRecord {
   std::int64_t begin_ns = 0, end_ns = 0;  ///< monotonic
   std::uint64_t frame = kNoFrame;
   std::int32_t thread = 0;  ///< the kernel's number
   Reason reason = Reason::kNone;
   SpanKind kind = SpanKind::kTakeOff;
-  bool is_thread_name = false;  ///< no span: the first record of a thread, whose name is in `model`
+  std::array<char, 16> thread_name{};
   std::array<char, 65> model{};
   std::array<char, 40> lane{};
 };

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/bounded_ring.h"
+#include "core/descriptor.h"
 #include "core/trace.h"
 #include "skua/ports.h"
 #include "skua/result.h"
@@ -27,17 +28,19 @@ CurrentTrace current_trace() noexcept;
 
 struct TraceOptions {
   std::filesystem::path file;
-  std::string process;                       ///< what Perfetto calls this process
-  EventSink* events = &null_event_sink();    ///< outlives the trace
+  std::string process;  ///< what Perfetto calls this process
+  /// Outlives the session. A writer that is left behind tells it nothing more. Its emit() does not call back.
+  EventSink* events = &null_event_sink();
   std::chrono::milliseconds interval{20};    ///< between two looks of the writer
   std::chrono::milliseconds end_limit{500};  ///< how long stop() waits for the disk
 };
 
 struct TraceCounts {
   std::uint64_t written = 0;  ///< spans that are in the file
-  std::uint64_t lost = 0;     ///< pushed out of a full ring, or refused by the disk
+  std::uint64_t lost = 0;     ///< pushed out of a full ring, refused by the disk, or left behind
 };
 
+struct TraceParts;
 struct TraceState;
 
 /// Spans of all threads are kept from start() to stop(). A thread ("skua-trace", all signals blocked) writes
@@ -49,21 +52,26 @@ class TraceSession {
   static constexpr std::size_t kCapacity = 8192;  ///< of the ring: spans between two looks of the writer
   static constexpr int kFormatVersion = 1;
 
-  /// Creates or empties the file. InvalidArgumentError: it is a link or cannot be written, or another trace
-  /// is going on; OutOfMemoryError: no memory or no thread.
+  /// Creates or empties the file (open_output). InvalidArgumentError: it is a link or no regular file or
+  /// cannot be written, or another trace is going on; OutOfMemoryError: no memory or no thread.
   static Result<std::unique_ptr<TraceSession>> start(TraceOptions options);
+  /// Into what is open and empty; `options.file` is what messages call it.
+  static Result<std::unique_ptr<TraceSession>> start_in(Descriptor file, TraceOptions options);
   TraceSession(const TraceSession&) = delete;
   TraceSession& operator=(const TraceSession&) = delete;
   /// As stop().
   ~TraceSession();
 
   /// Ends the trace and its file; does nothing the second time. Where the disk stands still for `end_limit`,
-  /// the writer is left behind with the file, and no other trace begins until it has ended.
+  /// the writer is left behind with the file, no event of it comes any more, and no other trace begins until
+  /// it has ended.
   void stop() noexcept;
-  /// Of what the writer has dealt with until now; after stop() of all.
+  /// Of what the writer has dealt with until now; after stop() of all: a span that is not in the file is
+  /// lost.
   TraceCounts counts() const noexcept;
 
  private:
+  static Result<std::unique_ptr<TraceSession>> begin(TraceParts parts, TraceOptions options);
   explicit TraceSession(std::shared_ptr<TraceState> state) noexcept;
   std::shared_ptr<TraceState> state_;
   std::thread thread_;

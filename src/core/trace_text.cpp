@@ -78,13 +78,15 @@ TraceLine TraceLine::ended(const TraceOrigin& origin, std::int64_t now_ns, std::
 
 TraceLine TraceLine::of(const TraceOrigin& origin, const TraceRecord& record) {
   TraceLine line;
-  if (!record.is_thread_name) {
-    line.add_span(origin, record);
-    return line;
-  }
+  line.add_span(origin, record);
+  return line;
+}
+
+TraceLine TraceLine::thread_name(const TraceOrigin& origin, const TraceRecord& record) {
+  TraceLine line;
   line.add(",\n{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":%d,\"tid\":%d,\"args\":{\"name\":",
            origin.process, record.thread);
-  line.add_text(text_of(record.model.data(), record.model.size()));
+  line.add_text(text_of(record.thread_name.data(), record.thread_name.size()));
   line.add("}}");
   return line;
 }

@@ -21,6 +21,7 @@ class TraceLine {
   static TraceLine begin_of(const TraceOrigin& origin, std::string_view process_name);
   static TraceLine begun(const TraceOrigin& origin, std::int64_t now_ns, std::int64_t utc_us);
   static TraceLine of(const TraceOrigin& origin, const TraceRecord& record);
+  static TraceLine thread_name(const TraceOrigin& origin, const TraceRecord& record);
   static TraceLine lost(const TraceOrigin& origin, std::int64_t now_ns, std::uint64_t count);
   /// The last; behind it the array is whole.
   static TraceLine ended(const TraceOrigin& origin, std::int64_t now_ns, std::uint64_t written,

@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
 #include <string>
+#include <utility>
 
 namespace skua {
 namespace {
@@ -14,19 +16,30 @@ std::int64_t trace_now_ns() noexcept { return system_clock().monotonic_ns(); }
 
 }  // namespace
 
-TraceWriter::TraceWriter(int fd, TraceRing& ring, const TraceOptions& options)
-    : fd_(fd), ring_(ring), options_(options), begun_ns_(trace_now_ns()) {
+TraceWriter::TraceWriter(Descriptor file, TraceRing& ring, const TraceOptions& options)
+    : file_(std::move(file)),
+      ring_(ring),
+      options_(options),
+      begun_ns_(trace_now_ns()),
+      events_(options.events) {
   origin_.process = static_cast<int>(::getpid());
   TraceRecord stale;
   for (std::uint64_t position = 0; ring_.pop(stale, position);) continue;
   dropped_before_ = ring_.dropped_count();
+  pushed_before_ = ring_.pushed_count();
 }
 
-TraceWriter::~TraceWriter() { ::close(fd_); }
-
 TraceCounts TraceWriter::counts() const noexcept {
-  return {written_.load(std::memory_order_relaxed),
-          refused_.load(std::memory_order_relaxed) + overrun_.load(std::memory_order_relaxed)};
+  const std::uint64_t written = written_.load(std::memory_order_relaxed);
+  if (!is_left_behind_.load(std::memory_order_acquire)) return {written, seen_lost()};
+  return {written, left_total_ - std::min(written, left_total_)};
+}
+
+void TraceWriter::leave_behind() noexcept {
+  const std::lock_guard lock(events_mutex_);
+  events_ = nullptr;
+  left_total_ = ring_.pushed_count() - pushed_before_ - skipped_.load(std::memory_order_relaxed);
+  is_left_behind_.store(true, std::memory_order_release);
 }
 
 void TraceWriter::begin() noexcept {
@@ -39,17 +52,26 @@ void TraceWriter::begin() noexcept {
 void TraceWriter::drain() noexcept {
   TraceRecord record;
   for (std::uint64_t position = 0; ring_.pop(record, position);) {
-    if (record.begin_ns < begun_ns_) continue;  // of a trace before this one
-    put(TraceLine::of(origin_, record));
-    if (!record.is_thread_name) ++buffered_;
+    record.begin_ns < begun_ns_ ? static_cast<void>(skipped_.fetch_add(1, std::memory_order_relaxed))
+                                : put_span(record);
   }
   put_losses();
   flush();
 }
 
+void TraceWriter::put_span(const TraceRecord& record) noexcept {
+  std::int32_t& named = named_[static_cast<std::uint32_t>(record.thread) % named_.size()];
+  if (named != record.thread) {
+    put(TraceLine::thread_name(origin_, record));
+    named = record.thread;
+  }
+  put(TraceLine::of(origin_, record));
+  ++buffered_;
+}
+
 void TraceWriter::put_losses() noexcept {
   overrun_.store(overrun(), std::memory_order_relaxed);
-  const std::uint64_t lost = counts().lost;
+  const std::uint64_t lost = seen_lost();
   if (lost == buffered_lost_) return;
   put(TraceLine::lost(origin_, trace_now_ns(), lost));
   buffered_lost_ = lost;
@@ -60,8 +82,9 @@ void TraceWriter::put_losses() noexcept {
 void TraceWriter::finish() noexcept {
   drain();
   put_losses();  // of the last lines
-  put(TraceLine::ended(origin_, trace_now_ns(), written_.load(std::memory_order_relaxed), counts().lost));
+  put(TraceLine::ended(origin_, trace_now_ns(), written_.load(std::memory_order_relaxed), seen_lost()));
   flush();
+  file_.close();
 }
 
 void TraceWriter::put(const TraceLine& line) noexcept {
@@ -80,6 +103,7 @@ void TraceWriter::flush() noexcept {
   } else {
     refused_.fetch_add(buffered_, std::memory_order_relaxed);
     buffered_lost_ = shown_lost_;  // that line went too: the next batch says it again
+    named_.fill(0);                // so did names
   }
   size_ = 0;
   buffered_ = 0;
@@ -87,25 +111,29 @@ void TraceWriter::flush() noexcept {
 
 bool TraceWriter::write_out() noexcept {
   if (is_broken_) return false;
-  const ssize_t written = ::write(fd_, buffer_.data(), size_);
+  const ssize_t written = ::write(file_.get(), buffer_.data(), size_);
   if (written == static_cast<ssize_t>(size_)) return true;
   const int problem = written < 0 ? errno : ENOSPC;
-  if (written > 0) is_broken_ = ::ftruncate(fd_, ::lseek(fd_, -static_cast<off_t>(written), SEEK_CUR)) != 0;
+  if (written > 0)
+    is_broken_ = ::ftruncate(file_.get(), ::lseek(file_.get(), -static_cast<off_t>(written), SEEK_CUR)) != 0;
   tell_once(is_refusal_told_, std::strerror(problem));
   return false;
 }
 
+/// Under the mutex to its end, so that who leaves the writer behind waits for an event that is being told,
+/// and none comes after.
 void TraceWriter::tell_once(bool& is_told, const char* problem) noexcept {
-  if (is_told) return;
+  const std::lock_guard lock(events_mutex_);
+  if (is_told || events_ == nullptr) return;
   is_told = true;
   try {
     const std::string text = options_.file.string() + ": " + problem;
-    options_.events->emit({Level::kWarn,
-                           "c7.sink_lost",
-                           "trace loses spans, and goes on: " + text,
-                           {{"sink", std::string("trace")},
-                            {"lost_count", static_cast<std::int64_t>(counts().lost + buffered_)},
-                            {"problem", text}}});
+    events_->emit({Level::kWarn,
+                   "c7.sink_lost",
+                   "trace loses spans, and goes on: " + text,
+                   {{"sink", std::string("trace")},
+                    {"lost_count", static_cast<std::int64_t>(seen_lost() + buffered_)},
+                    {"problem", text}}});
   } catch (const std::exception&) {
     // No memory for the text: the counts stay.
   }

@@ -4,46 +4,55 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string_view>
 
+#include "core/descriptor.h"
 #include "core/trace_session.h"
 #include "core/trace_text.h"
 
 namespace skua {
 
-/// Runs on the writer's thread, but for counts().
+/// Runs on the writer's thread, but for counts() and leave_behind().
 class TraceWriter {
  public:
-  /// `fd`, which is closed in the end, is empty. Entries that a past trace left in the ring go.
-  TraceWriter(int fd, TraceRing& ring, const TraceOptions& options);
+  /// `file` is empty. Entries that a past trace left in the ring go.
+  TraceWriter(Descriptor file, TraceRing& ring, const TraceOptions& options);
   TraceWriter(const TraceWriter&) = delete;
   TraceWriter& operator=(const TraceWriter&) = delete;
-  ~TraceWriter();
 
   void begin() noexcept;
   /// Everything that is in the ring by now.
   void drain() noexcept;
-  /// The rest, and the file's end.
+  /// The rest, and the file's end; then closes it.
   void finish() noexcept;
   /// Any thread.
   TraceCounts counts() const noexcept;
+  /// Any other thread, once no more spans are kept: the writer's may stand in a call of the disk for ever.
+  /// When this returns, the sink of events may go. What is not in the file by now is lost, until it is.
+  void leave_behind() noexcept;
 
  private:
   static constexpr std::size_t kBufferBytes = 64 * 1024;
 
   void put(const TraceLine& line) noexcept;
+  void put_span(const TraceRecord& record) noexcept;
   void put_losses() noexcept;
   void flush() noexcept;
   bool write_out() noexcept;
   void tell_once(bool& is_told, const char* problem) noexcept;
   std::uint64_t overrun() const noexcept { return ring_.dropped_count() - dropped_before_; }
+  /// What the writer has come across.
+  std::uint64_t seen_lost() const noexcept {
+    return refused_.load(std::memory_order_relaxed) + overrun_.load(std::memory_order_relaxed);
+  }
 
-  const int fd_;
+  Descriptor file_;
   TraceRing& ring_;
   const TraceOptions& options_;
   TraceOrigin origin_;
   std::int64_t begun_ns_;
-  std::uint64_t dropped_before_;  ///< of the ring, by earlier traces
+  std::uint64_t dropped_before_, pushed_before_;  ///< of the ring, by earlier traces
   std::array<char, kBufferBytes> buffer_{};
   std::size_t size_ = 0;
   std::uint64_t buffered_ = 0;       ///< spans in the buffer
@@ -51,7 +60,15 @@ class TraceWriter {
   std::uint64_t shown_lost_ = 0;     ///< as the file says
   bool is_broken_ = false;           ///< the file ends in a piece of a line
   bool is_overrun_told_ = false, is_refusal_told_ = false;
+  /// Threads whose names the file has, each at its number's place: one that shares it is told again.
+  std::array<std::int32_t, 256> named_{};
   std::atomic<std::uint64_t> written_{0}, refused_{0}, overrun_{0};
+  std::atomic<std::uint64_t> skipped_{0};  ///< spans that a trace before this one had begun
+
+  std::mutex events_mutex_;  ///< guards events_, while an event is told as well
+  EventSink* events_;        ///< null: left behind
+  std::atomic<bool> is_left_behind_{false};
+  std::uint64_t left_total_ = 0;  ///< of both counts; set before is_left_behind_
 };
 
 }  // namespace skua

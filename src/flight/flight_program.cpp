@@ -9,6 +9,7 @@
 #include "bootstrap/flight_state.h"
 #include "core/host_probe.h"
 #include "core/trace_session.h"
+#include "flight/flight_outputs.h"
 #include "flight/flight_report.h"
 #include "flight/last_words.h"
 #include "flight/tile_map.h"
@@ -188,14 +189,16 @@ Status Flight::open_inputs() {
 }
 
 Status Flight::open_outputs() {
+  const FlightFiles files{{{"--config", arguments_.config},
+                           {"the replay file", settings_.frames},
+                           {"the map", settings_.map / "map.json"}},
+                          {"--report", arguments_.report},
+                          {"--frame-lines", arguments_.frame_lines},
+                          {"--trace", arguments_.trace}};
+  SKUA_RETURN_IF_ERROR(check_flight_files(files));
   SKUA_RETURN_IF_ERROR(check_report_folder(arguments_.report));
-  if (!arguments_.trace.empty()) {
-    TraceOptions options;
-    options.file = arguments_.trace;
-    options.process = "skua-flight";
-    options.events = events_.get();
-    SKUA_ASSIGN_OR_RETURN(trace_, TraceSession::start(std::move(options)));
-  }
+  const bool is_restart = !arguments_.check_only && !state_->set_in_flight().empty();
+  SKUA_ASSIGN_OR_RETURN(trace_, start_trace(files, is_restart, *events_));
   if (arguments_.frame_lines.empty()) return {};
   SKUA_ASSIGN_OR_RETURN(FrameLinesWriter lines, FrameLinesWriter::open(arguments_.frame_lines));
   lines_.emplace(std::move(lines));

@@ -139,7 +139,14 @@ std::string report_text(const FlownFlight& flight) {
 Status check_report_folder(const std::filesystem::path& file) {
   if (file.empty()) return {};
   auto folder = posix_file_system().open_folder(folder_of(file));
-  return folder.ok() ? Status() : report_error(file, folder.error());
+  if (!folder.ok()) return report_error(file, folder.error());
+  std::error_code ignored;
+  const auto there = std::filesystem::symlink_status(file, ignored);
+  if (!std::filesystem::exists(there) || std::filesystem::is_regular_file(there)) return {};
+  return report_error(
+      file, make_error(ErrorCode::kInvalidArgument, Reason::kNotRegularFile,
+                       "expected no file or a regular one, which the report replaces, found a link, a "
+                       "folder or a device"));
 }
 
 Status write_report(const std::filesystem::path& file, const std::string& text) {

@@ -28,8 +28,8 @@ struct FlownFlight {
 
 /// docs/formats/flight-report.md, as text.
 std::string report_text(const FlownFlight& flight);
-/// Whether the folder of a report that is to be written is there; an empty path asks for none.
-/// InvalidArgumentError.
+/// Whether the folder of a report that is to be written is there, and nothing in the report's place that it
+/// may not replace; an empty path asks for none. InvalidArgumentError.
 Status check_report_folder(const std::filesystem::path& file);
 /// Writes it, whole or not at all. InvalidArgumentError naming the file.
 Status write_report(const std::filesystem::path& file, const std::string& text);

@@ -1,14 +1,13 @@
 #include "flight/frame_lines_writer.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
-#include <cstring>
 #include <utility>
+
+#include "core/output_file.h"
 
 namespace skua::flight {
 namespace {
@@ -60,27 +59,16 @@ void add_position(const FrameResult& result, std::string_view tile, Line& line) 
 }  // namespace
 
 Result<FrameLinesWriter> FrameLinesWriter::open(const std::filesystem::path& file) {
-  const int fd =
-      ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0644);
-  if (fd >= 0) return FrameLinesWriter(fd);
-  return make_error(
-      ErrorCode::kInvalidArgument, Reason::kIo,
-      "--frame-lines " + file.string() + ": " + std::strerror(errno) + "; name a file that can be written",
-      errno);
-}
-
-FrameLinesWriter::FrameLinesWriter(FrameLinesWriter&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), lost_(other.lost_) {}
-
-FrameLinesWriter::~FrameLinesWriter() {
-  if (fd_ >= 0) ::close(fd_);
+  SKUA_ASSIGN_OR_RETURN(Descriptor opened, open_output("--frame-lines", file));
+  return FrameLinesWriter(std::move(opened));
 }
 
 bool FrameLinesWriter::append(std::string_view line) noexcept {
-  const ssize_t written = ::write(fd_, line.data(), line.size());
+  const ssize_t written = ::write(file_.get(), line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return true;
   // A full disk takes a part: what it took goes, or the next line would be glued to it.
-  if (written > 0) static_cast<void>(!::ftruncate(fd_, ::lseek(fd_, -static_cast<off_t>(written), SEEK_CUR)));
+  const int fd = file_.get();
+  if (written > 0) static_cast<void>(!::ftruncate(fd, ::lseek(fd, -static_cast<off_t>(written), SEEK_CUR)));
   return false;
 }
 

@@ -3,7 +3,9 @@
 
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
+#include "core/descriptor.h"
 #include "flight/frame_result.h"
 #include "skua/result.h"
 
@@ -13,11 +15,8 @@ namespace skua::flight {
 /// still holds the loop up. For the ground. docs/formats/frame-lines.md.
 class FrameLinesWriter {
  public:
-  /// Creates or empties `file`. InvalidArgumentError naming it.
+  /// Creates or empties `file` (open_output). InvalidArgumentError naming it.
   static Result<FrameLinesWriter> open(const std::filesystem::path& file);
-  FrameLinesWriter(FrameLinesWriter&& other) noexcept;
-  FrameLinesWriter& operator=(FrameLinesWriter&&) = delete;
-  ~FrameLinesWriter();
 
   /// `picture`: the frame's file; `tile`: the tile's name, for a frame with a position. A line that cannot be
   /// written is lost and counted.
@@ -25,9 +24,9 @@ class FrameLinesWriter {
   std::uint64_t lost() const noexcept { return lost_; }
 
  private:
-  explicit FrameLinesWriter(int fd) noexcept : fd_(fd) {}
+  explicit FrameLinesWriter(Descriptor file) noexcept : file_(std::move(file)) {}
   bool append(std::string_view line) noexcept;
-  int fd_;
+  Descriptor file_;
   std::uint64_t lost_ = 0;
 };
 

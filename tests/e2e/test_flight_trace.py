@@ -5,7 +5,7 @@ import signal
 import flights
 import programs
 import pytest
-from flights import wait_for
+from flights import in_flight, wait_for
 from traces import Trace
 
 pytestmark = pytest.mark.alone  # it flies
@@ -95,6 +95,29 @@ def test_a_killed_flight_leaves_whole_lines(flight_place, trace_file):
     trace = Trace(trace_file, is_whole=False)
     check_load(trace)
     assert len(trace.named("frame")) >= 2
+
+
+def test_an_aircraft_in_the_air_flies_on_without_its_trace_and_a_take_off_is_refused(flight_place, tmp_path):
+    process = flight_place.start("--duration", 60)
+    wait_for(lambda: in_flight(flight_place), "the frame loop", process)
+    process.kill()
+    flight_place.end(process)
+    nowhere = tmp_path / "gone" / "trace.json"
+    flown = flight_place.ok("--duration", 0.5, "--trace", nowhere)
+    assert flown.report["phase"] == "F8" and flown.report["trace_spans_lost"] == 0, flown.explain()
+    (told,) = flown.told("c7.sink_lost")
+    assert told["kv"]["sink"] == "trace" and f"--trace {nowhere}" in told["kv"]["problem"]
+    refused = flight_place.fly("--trace", nowhere)  # the flight ended in order: this is a take-off
+    assert refused.status == programs.USAGE and f"--trace {nowhere}" in refused.stderr, refused.explain()
+    assert not refused.told("c7.engine_deserialized")
+
+
+def test_what_the_flight_reads_is_never_its_trace(flight_place):
+    config = flight_place.config()
+    before = config.read_text("ascii")
+    flown = flight_place.fly("--trace", config)
+    assert flown.status == programs.USAGE and "it is --config" in flown.stderr, flown.explain()
+    assert config.read_text("ascii") == before and not flown.told("c7.engine_deserialized")
 
 
 def test_a_link_is_refused_before_anything_is_loaded(flight_place, trace_file, tmp_path):

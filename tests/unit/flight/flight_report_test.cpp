@@ -151,6 +151,19 @@ TEST(WriteReport, APlaceWithoutOneIsRefusedByName) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
+TEST(WriteReport, OntoALinkAFolderOrADeviceIsRefusedAtTheStart) {
+  const skua::test::TempFolder folder;
+  folder.write("old.json", "old");
+  std::filesystem::create_symlink("old.json", folder.path() / "link");
+  for (const std::filesystem::path& path :
+       {folder.path() / "link", folder.path() / ".", std::filesystem::path("/dev/null")}) {
+    EXPECT_TRUE(is_error(check_report_folder(path), ErrorCode::kInvalidArgument, Reason::kNotRegularFile,
+                         "--report " + path.string()));
+  }
+  EXPECT_TRUE(is_ok(check_report_folder(folder.path() / "old.json"))) << "control";
+  EXPECT_TRUE(is_ok(check_report_folder(folder.path() / "new.json"))) << "control";
+}
+
 /// A disk on which half of it has room.
 std::string write_to_a_small_disk(const std::filesystem::path& file) {
   std::signal(SIGXFSZ, SIG_IGN);
