@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import artifacts  # beside this file, as are load and trained
-import load
+import load  # beside this file, as are precisions and trained
+import precisions
 import trained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,7 +141,7 @@ def precisions(run: Run) -> MeasuredSet:
     """The demo networks as fp16 and int8; as fp32 they are the set `demo`. In haste one of them."""
     place = load.Place(run.out / "precisions")
     load.write_demo_models(place.models, run.out)
-    artifacts.write_set(run.skua, place.models, ("demo_matcher",) if run.is_quick else artifacts.NETWORKS)
+    precisions.write_set(run.skua, place.models, ("demo_matcher",) if run.is_quick else precisions.NETWORKS)
     load.provision(run.skua, place)
     return MeasuredSet("precisions", place, 6 if run.is_quick else 31, 1 if run.is_quick else 20 if run.is_full else 8)
 
