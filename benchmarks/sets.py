@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import load  # beside this file, as are precisions and trained
-import precisions
+import load  # beside this file, as are precision_set and trained
+import precision_set
 import trained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,7 +141,7 @@ def precisions(run: Run) -> MeasuredSet:
     """The demo networks as fp16 and int8; as fp32 they are the set `demo`. In haste one of them."""
     place = load.Place(run.out / "precisions")
     load.write_demo_models(place.models, run.out)
-    precisions.write_set(run.skua, place.models, ("demo_matcher",) if run.is_quick else precisions.NETWORKS)
+    precision_set.write_set(run.skua, place.models, ("demo_matcher",) if run.is_quick else precision_set.NETWORKS)
     load.provision(run.skua, place)
     return MeasuredSet("precisions", place, 6 if run.is_quick else 31, 1 if run.is_quick else 20 if run.is_full else 8)
 
