@@ -17,7 +17,8 @@ import subprocess
 from collections.abc import Iterator
 
 TIMEOUT_S = 600
-ENVIRONMENT = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root", "DEBIAN_FRONTEND=noninteractive"]
+BROUGHT = "/srv/trial"  # what the trial itself brings and makes, no business of the packages
+ENVIRONMENT = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", f"HOME={BROUGHT}", "DEBIAN_FRONTEND=noninteractive"]
 
 
 class RootError(Exception):
@@ -101,6 +102,7 @@ class CleanRoot:
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cp", "-a", "--reflink=auto", kept, folder], check=True)
+        self.path(BROUGHT).mkdir(mode=0o700)
         shutil.copy("/etc/resolv.conf", folder / "etc" / "resolv.conf")
         proxies = subprocess.run(["apt-config", "dump", "Acquire::http::Proxy"], capture_output=True, text=True, check=True)
         (folder / "etc/apt/apt.conf.d/90proxy").write_text(proxies.stdout, "ascii")
@@ -138,7 +140,7 @@ class CleanRoot:
         """Everything that is there, but for what programs keep while the machine runs."""
         found = {f"/{path.relative_to(self.folder)}" for path in self.folder.rglob("*")}
         return {name for name in found if not name.startswith(("/proc/", "/dev/", "/tmp/", "/var/cache/", "/var/log/",
-                                                               "/var/lib/apt/", "/var/lib/dpkg/", "/root/"))}
+                                                               "/var/lib/apt/", "/var/lib/dpkg/", f"{BROUGHT}/"))}
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)

@@ -22,7 +22,7 @@ from collections.abc import Callable
 import check_airborne
 import check_packages
 import clean_root
-from clean_root import CleanRoot, RootError
+from clean_root import BROUGHT, CleanRoot, RootError
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "out" / "results"
@@ -93,7 +93,7 @@ class Trial:
         self.root = root
         self.files = {name: one_of(packages, f"{name}_*.deb") for name in check_packages.NAMES}
         for file in self.files.values():
-            shutil.copy(file, root.path("/root"))
+            shutil.copy(file, root.path(BROUGHT))
         self.lines: list[str] = []
 
     def check(self, name: str, step: Callable[[], str | None]) -> None:
@@ -108,7 +108,7 @@ class Trial:
 
     # ---- as they are ------------------------------------------------------------------------------------------------
     def install(self, name: str) -> None:
-        self.root.ok("apt-get", "install", "-y", "-q", "--no-install-recommends", f"/root/{self.files[name].name}",
+        self.root.ok("apt-get", "install", "-y", "-q", "--no-install-recommends", f"{BROUGHT}/{self.files[name].name}",
                      network=True)
 
     def installs_airborne(self) -> None:
@@ -230,15 +230,15 @@ class Trial:
         return refusal_problem(self.start(), REFUSED, "current_missing")
 
     def install_key(self) -> None:
-        self.root.ok("install", "-m", "644", "/root/flight.pub", "/etc/skua/flight.pub")
+        self.root.ok("install", "-m", "644", f"{BROUGHT}/flight.pub", "/etc/skua/flight.pub")
 
     def provision(self) -> str:
         """As root in the root, as the how-to does."""
         self.root.mount(SCRATCH / "set", "/srv/set")
-        self.root.ok("skua", "keygen", "/root/flight")
+        self.root.ok("skua", "keygen", f"{BROUGHT}/flight")
         self.install_key()
         made = self.root.ok("skua", "provision", "/srv/set/SET.yaml", "--out", "/var/lib/skua/sets", "--sign",
-                            "/root/flight.key")
+                            f"{BROUGHT}/flight.key")
         judged = self.root.ok("skua", "verify", "/var/lib/skua/sets", "--trust", "/etc/skua/flight.pub")
         print("\n".join(f"      {line}" for line in (made + judged).splitlines()))
         return "" if judged.startswith("go ") else f"skua verify: {judged}"
@@ -272,7 +272,7 @@ class Trial:
         part here. The control: it says that the service rests."""
         answer = self.root.path("/usr/bin/systemctl")
         self.root.path("/run/systemd/system").mkdir(parents=True)
-        upgrade = ("dpkg", "-i", f"/root/{self.files['skua-airborne'].name}")
+        upgrade = ("dpkg", "-i", f"{BROUGHT}/{self.files['skua-airborne'].name}")
         tried = []
         for state in ("active", "activating", "inactive"):
             answer.write_text(f"#!/bin/sh\n[ $1 != show ] || echo ActiveState={state}\n", "ascii")
@@ -294,7 +294,7 @@ class Trial:
     def reinstall(self) -> str:
         """The control: with the service stopped, the same is done, and the operator's files stay."""
         before = self.root.path(CONFIGURATION).read_text("ascii")
-        self.root.ok("dpkg", "-i", f"/root/{self.files['skua-airborne'].name}")
+        self.root.ok("dpkg", "-i", f"{BROUGHT}/{self.files['skua-airborne'].name}")
         return "" if self.root.path(CONFIGURATION).read_text("ascii") == before else "the configuration was changed"
 
     def purge(self) -> str:

@@ -10,6 +10,7 @@
 
 #include "bootstrap/config_layers.h"
 #include "core/config_fields.h"
+#include "event_names.h"
 #include "events/event_kinds.h"
 #include "skua/reason.h"
 
@@ -43,32 +44,6 @@ Json fields() {
                     {"expected", config_fields()[i].expected}});
   }
   return rows;
-}
-
-std::string_view name_of(ValueType type) {
-  switch (type) {
-    case ValueType::kInteger:
-      return "integer";
-    case ValueType::kReal:
-      return "real";
-    case ValueType::kFlag:
-      return "flag";
-    case ValueType::kText:
-      break;
-  }
-  return "text";
-}
-
-std::string_view name_of(Recorded recorded) {
-  switch (recorded) {
-    case Recorded::kAlways:
-      return "always";
-    case Recorded::kDecodeOnly:
-      return "decoded only";
-    case Recorded::kByLevel:
-      break;
-  }
-  return "by level";
 }
 
 Json events() {

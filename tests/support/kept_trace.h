@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,11 @@
 #include "temp_folder.h"
 
 namespace skua::test {
+
+/// Twenty seconds at most: what the writer's thread does is not waited for otherwise. Who calls asks again.
+inline void wait_until(const std::function<bool()>& condition) {
+  for (int i = 0; i < 20'000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
 
 /// The events of a trace, with its end or without: an array whose elements stand on lines of their own. Line
 /// by line, because our parser's bound on values is for untrusted files.

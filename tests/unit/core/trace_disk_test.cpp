@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -22,10 +21,7 @@ using namespace std::chrono_literals;
 using skua::test::is_error;
 using skua::test::spans_of;
 using skua::test::trace_events;
-
-void wait_until(const std::function<bool()>& condition) {
-  for (int i = 0; i < 20'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
-}
+using skua::test::wait_until;
 
 /// A disk that stands still: a pipe that is full, into which write() waits until somebody reads, or nobody
 /// does any more.

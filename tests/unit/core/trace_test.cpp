@@ -34,6 +34,7 @@ using skua::test::spans_named;
 using skua::test::spans_of;
 using skua::test::TempFolder;
 using skua::test::trace_events;
+using skua::test::wait_until;
 
 class KeptEvents final : public EventSink {
  public:
@@ -220,10 +221,6 @@ TEST_F(TraceTest, AFullDiskIsToldOnceAndEverySpanIsCounted) {
   const auto told = events_.all();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_NE(told[0].message.find("/dev/full: No space left"), std::string::npos) << told[0].message;
-}
-
-void wait_until(const std::function<bool()>& condition) {
-  for (int i = 0; i < 20'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
 }
 
 /// The kernel takes the part of a batch that still has room; later there is room again.

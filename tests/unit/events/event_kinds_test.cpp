@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/json_strict.h"
+#include "event_names.h"
 #include "event_payload.h"
 #include "events/escape.h"
 #include "events/flight_record_json.h"
@@ -33,39 +34,14 @@ std::string text_of_file(const std::filesystem::path& path) {
 
 // --- the document ---
 
-std::string type_name(ValueType type) {
-  switch (type) {
-    case ValueType::kInteger:
-      return "integer";
-    case ValueType::kReal:
-      return "real";
-    case ValueType::kFlag:
-      return "flag";
-    case ValueType::kText:
-      break;
-  }
-  return "text";
-}
-
-std::string recorded_name(Recorded recorded) {
-  switch (recorded) {
-    case Recorded::kByLevel:
-      return "by level";
-    case Recorded::kAlways:
-      return "always";
-    case Recorded::kDecodeOnly:
-      break;
-  }
-  return "decoded only";
-}
-
 /// "| `kind` | LEVEL | recorded | `key` type, ... |": the document's row up to its last, free column.
 std::string row_of(const EventKind& kind) {
   std::string row = "| `" + std::string(kind.name) + "` | " + std::string(to_string(kind.level)) + " | " +
-                    recorded_name(kind.recorded) + " | ";
+                    std::string(test::name_of(kind.recorded)) + " | ";
   std::string keys;
   for (const PayloadKey& key : kind.keys) {
-    keys += (keys.empty() ? "`" : ", `") + std::string(key.key) + "` " + type_name(key.type);
+    keys += (keys.empty() ? "`" : ", `") + std::string(key.key) + "` ";
+    keys += test::name_of(key.type);
   }
   return row + (keys.empty() ? "-" : keys) + " | ";
 }
