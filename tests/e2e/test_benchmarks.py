@@ -1,6 +1,6 @@
 """The benchmark programs, on small sets and for a moment: that each runs, says what it should, and can fail.
 
-The figures themselves are of no worth here; docs/design/performance.md has those of a longer run.
+The figures themselves are of no worth here; docs/reference/bench.md has those of a whole run.
 """
 
 import json

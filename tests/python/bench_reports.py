@@ -31,6 +31,6 @@ def alone() -> Figure:
 def whole() -> dict[str, Any]:
     figures = [ratio(group, name, 0.5 + 0.05 * number) for number, (group, name, _, _) in enumerate(readme_table.ROWS)]
     machine = {"cpu": "A Processor", "cores_usable": 2, "commit": "abc123", "load average at the end": "0.10 0.20 0.30",
-               "sdk": "onnx_trt_ep 1.23.2", "depth": "default"}
+               "sdk": "onnx_trt_ep 1.23.2", "depth": "default", "kernel": "Linux of somebody"}
     return {"schema_version": 1, "machine": machine, "budgets": {"call": {"seconds": 61.4, "budget": 75}},
             "figures": [*figures, counted("one_node: copies"), alone()]}

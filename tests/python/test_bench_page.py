@@ -15,6 +15,7 @@ import bench_reports  # noqa: E402
 import page  # noqa: E402
 import picture  # noqa: E402
 import readme_table  # noqa: E402
+import reference_page  # noqa: E402
 import run  # noqa: E402
 import sets  # noqa: E402
 
@@ -191,7 +192,7 @@ def test_a_tree_that_changed_while_it_was_measured_is_refused():
 
 
 def test_readme_rows_need_every_figure_with_bounds(report):
-    assert len(readme_table.rendered(report)) == len(readme_table.ROWS) + 6
+    assert len(readme_table.rendered(report)) == len(readme_table.ROWS) + 8
     lacking = {**report, "figures": report["figures"][1:]}
     with pytest.raises(SystemExit, match="has 0 figures 'one_node: skua bound run / raw io_binding'"):
         readme_table.rendered(lacking)
@@ -213,8 +214,42 @@ def test_what_is_kept_gives_the_same_lines_and_a_changed_number_others(report):
     lines = readme_table.rendered(report)
     kept = json.loads(json.dumps(readme_table.kept(report, b"picture")))
     assert readme_table.rendered(page.checked(kept)) == lines and "note" not in kept["figures"][0]
+    assert json.loads(readme_table.as_text(kept)) == kept
+    assert reference_page.rendered(kept) == reference_page.rendered(report)
     kept["figures"][0]["value"] += 0.001
+    assert reference_page.rendered(kept) != reference_page.rendered(report)
     assert readme_table.rendered(kept) != lines and readme_table.form(readme_table.rendered(kept)) == readme_table.form(lines)
+
+
+def miss(report, at):
+    report["figures"][at]["verdict"] = "not reached"
+
+
+def test_a_bar_that_is_missed_stands_beside_readmes_row_and_is_counted(report):
+    """Of a call it may be asked of the difference, which README has no row for."""
+    lines = readme_table.rendered(report)
+    bars = sum(1 for figure in report["figures"] if figure["verdict"])
+    assert any(line.startswith(f"Of the {bars} figures of this run that have a bar 0 did not reach it") for line in lines)
+    assert lines[2].endswith("| <= 1.15: reached |")
+    first = report["figures"][0]["name"]
+    report["figures"].append(bench_reports.ratio("call", first.replace(" / ", " - "), 0.1) | {"unit": "us"})
+    miss(report, -1)
+    lines = readme_table.rendered(report)
+    assert lines[2].endswith("| <= 1.15: reached; difference <= 1.15: not reached |")
+    assert any(f"the {bars + 1} figures of this run that have a bar 1 did not reach it" in line for line in lines)
+    assert readme_table.form(lines) == readme_table.expected_form()
+
+
+def test_the_page_of_all_figures_has_every_row_and_what_was_missed_first(report):
+    miss(report, 3)
+    text = reference_page.rendered(report)
+    missed, _, rest = text.partition("## Bars that were not reached\n")[2].partition("\n## ")
+    row = page.figure_row(report["figures"][3])
+    assert [line for line in missed.splitlines() if line.startswith("| ")][1:] == [row] and row in rest.splitlines()
+    in_table = [figure for figure in report["figures"] if page.is_in_table(figure)]
+    assert len(in_table) == len(readme_table.ROWS) + 1
+    assert {page.figure_row(figure) for figure in in_table} <= set(rest.splitlines())
+    assert "- cpu: A Processor" in text and "kernel" not in text
 
 
 @pytest.mark.parametrize("change", [{"depth": "quick: figures of no worth"}, {"commit": "abc123-dirty"}, {"commit": "unknown"}])

@@ -1,4 +1,4 @@
-"""README's figures are those of one report of `make bench`: table, picture and machine as benchmarks/readme_table.py writes
+"""README's figures and docs/reference/bench.md are those of one report of `make bench`: as benchmarks/readme_table.py writes
 them, and every number is that of docs/images/bench.json, which it writes beside the picture."""
 
 import hashlib
@@ -33,3 +33,18 @@ def test_readme_says_where_its_figures_were_taken():
     _, lines, _ = readme_table.between_marks(README.read_text("utf-8"))
     (taken,) = [line for line in lines if line.startswith("Taken by `make bench` (")]
     assert "(quick" not in taken and " at commit " in taken and "-dirty" not in taken and "unknown" not in taken, taken
+
+
+def test_the_page_of_every_figure_is_of_the_report_that_was_kept():
+    found = (ROOT / readme_table.reference_page.PAGE).read_text("utf-8")
+    assert found == readme_table.reference_page.rendered(readme_table.page.read(ROOT / readme_table.KEPT)), REMEDY
+
+
+def test_readme_says_how_many_bars_were_missed_and_the_page_which():
+    _, lines, _ = readme_table.between_marks(README.read_text("utf-8"))
+    (said,) = [line for line in lines if " figures of this run that have a bar " in line]
+    _, _, rest = (ROOT / readme_table.reference_page.PAGE).read_text("utf-8").partition("## Bars that were not reached\n")
+    missed, _, all_rows = rest.partition("\n## ")
+    rows = [line for line in missed.splitlines() if line.endswith("| not reached |")]
+    assert f" bar {len(rows)} did not reach it" in said and f"({readme_table.reference_page.PAGE})" in said
+    assert sorted(rows) == sorted(line for line in all_rows.splitlines() if line.endswith("| not reached |"))
