@@ -88,6 +88,15 @@ def shown(report: Report, panel: Panel) -> list[Figure]:
     return figures
 
 
+def said(report: Report) -> str:
+    """What the picture shows, for who does not see it; and how many ratios of the report it leaves out."""
+    panels = [(panel.title, shown(report, panel)) for panel in (*LEFT, *RIGHT)]
+    drawn = sum(len(figures) for _, figures in panels)
+    left_out = sum(1 for figure in report["figures"] if page.is_drawn(figure)) - drawn
+    titles = "; ".join(title for title, figures in panels if figures)
+    return f"{drawn} ratios with their bounds, each around 1: {titles}; {left_out} ratios of the run are not drawn"
+
+
 def limits(figures: list[Figure]) -> tuple[float, float]:
     """Around all bounds and 1, with some air."""
     low, high = min(1.0, *(f["lower"] for f in figures)), max(1.0, *(f["upper"] for f in figures))

@@ -32,16 +32,23 @@ ROWS = (  # group, name of the figure; what and beside, as README says it
     ("call", "one_node: skua bound run / raw io_binding", "C++ bound `run()`, one-node network", "ONNX Runtime's I/O binding"),
     ("call", "demo_features: skua bound run / raw io_binding", "the same, `demo_features`", "the same"),
     ("call", "demo_features_int8: skua bound run / raw io_binding", "the same, its int8 artifact", "the same"),
+    ("call", "demo_matcher: skua infer / raw run", "C++ `infer`, which allocates its outputs, `demo_matcher`", "ONNX Runtime's `Run`"),
     ("call", "demo_matcher (pytorch_fp16): skua bound run / raw interpreter", "C++ bound `run()`, `demo_matcher`",
      "libtorch's interpreter, the same graph"),
     ("call", "demo_matcher (pytorch_fp16): skua bound run / raw optimized", "the same", "libtorch's `optimize_for_inference`"),
     ("python", "one_node: python bound run / io_binding", "Python's bound `run()`, one-node network",
      "`onnxruntime`, `run_with_iobinding`"),
-    ("python", "one_node: python infer / run", "Python's `infer`", "`InferenceSession.run`"),
+    ("python", "demo_features: python bound run / io_binding", "the same, `demo_features`", "the same"),
+    ("python", "demo_matcher: python bound run / io_binding", "the same, `demo_matcher`", "the same"),
+    ("python", "one_node: python infer / run", "Python's `infer`, one-node network", "`InferenceSession.run`"),
+    ("python", "demo_features: python infer / run", "the same, `demo_features`", "the same"),
+    ("python", "demo_matcher: python infer / run", "the same, `demo_matcher`", "the same"),
     ("throughput", "demo_matcher: 4 lanes, quiet, time per run of all lanes, skua / raw", "4 lanes, `demo_matcher`, a run of any",
      "4 threads of ONNX Runtime"),
-    ("throughput", "demo_matcher: 4 lanes, one core busy, time per run of all lanes, skua / raw", "the same, one core busy",
-     "the same"),
+    ("throughput", "demo_matcher: 4 lanes, quiet, p99 of a round, skua / raw", "the same, p99", "the same"),
+    ("throughput", "demo_matcher: 4 lanes, one core busy, time per run of all lanes, skua / raw",
+     "4 lanes, one core busy, a run of any", "the same"),
+    ("throughput", "demo_matcher: 4 lanes, one core busy, p99 of a round, skua / raw", "the same, p99", "the same"),
     ("tools", "skua verify --trust, 1 worker / sha256sum", "`skua verify --trust`, whole process, one core",
      "`sha256sum`, one core, no signature"),
     ("tools", "skua verify --trust / sha256sum", "the same, all cores", "the same, one core"),
@@ -52,7 +59,9 @@ ROWS = (  # group, name of the figure; what and beside, as README says it
      "`model_signing verify`, threads of its own on all cores"),
     ("tools", "skua verify --trust / model_signing verify", "the same, all cores", "the same"),
     ("first result", "demo_features: start to first result, skua run / raw libtorch, 3 warm-up runs",
-     "`skua run`, start to first result", "30 lines over libtorch, no gate, 3 warm-up runs as Skua makes them"))
+     "`skua run`, start to first result", "libtorch alone, no gate, 3 warm-up runs as Skua makes them"),
+    ("first result", "demo_features: start to first result, skua run / raw libtorch, no warm-up", "the same",
+     "libtorch alone, no gate, no warm-up"))
 
 
 def one(report: Report, group: str, name: str) -> Figure:
@@ -86,7 +95,7 @@ def rendered(report: Report) -> list[str]:
         figure = one(report, group, name)
         lines.append(page.row((what, beside, page.found(figure), page.medians(figure), bar_of(report, figure))))
     missed = f"{page.missed_text(report)}: [those, and every other row of its table]({reference_page.PAGE})."
-    return [*lines, "", missed, "", f"![every ratio with its bounds, around 1]({IMAGE})", "", taken_on(report)]
+    return [*lines, "", missed, "", f"![{picture.said(report)}]({IMAGE})", "", taken_on(report)]
 
 
 def kept(report: Report, picture_of_it: bytes) -> Report:

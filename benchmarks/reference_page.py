@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import page  # beside this file
+import page  # beside this file, as is picture
+import picture
 from page import Figure, Report
 
 PAGE = Path("docs/reference/bench.md")
@@ -38,7 +39,7 @@ def rows(figures: list[Figure]) -> list[str]:
 def rendered(report: Report) -> str:
     machine = [f"- {key.replace('_', ' ')}: {report['machine'][key]}" for key in OF_MACHINE if key in report["machine"]]
     late = ["", page.over_time(report)] if page.over_time(report) else []
-    lines = [INTRO, "", *machine, *late, "", "![ratios with their bounds, around 1](../images/bench.png)", "",
+    lines = [INTRO, "", *machine, *late, "", f"![{picture.said(report)}](../images/bench.png)", "",
              "## Bars that were not reached", f"{page.missed_text(report)}.", ""]
     lines += rows(page.missed(report)) if page.missed(report) else ["None."]
     for section, figures in page.sections(report).items():

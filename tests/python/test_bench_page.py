@@ -3,6 +3,7 @@
 import copy
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -115,14 +116,10 @@ def test_the_picture_has_no_ratio_without_bounds(report, tmp_path):
         picture.draw(report, tmp_path / "out.png")
 
 
-def test_no_text_of_the_picture_lies_on_another(report):
-    """With the longest names that a run gives."""
+def texts_of(report):
+    """Of the picture of a report: every text and its place."""
     from matplotlib import pyplot
 
-    calls = [f"{name}: skua bound run / raw io_binding" for name in ("demo_features_fp16", "demo_features_int8", "demo_vpr")]
-    torch = [f"demo_features (pytorch_fp16): skua bound run / raw {way}" for way in ("interpreter", "optimized", "frozen")]
-    report["figures"] += [bench_reports.ratio("call", name) for name in (*calls, *torch)]
-    report["figures"] += [bench_reports.ratio("tools", "skua verify --trust, 1 worker / model_signing verify")]
     kept = []
     picture.save, original = (lambda drawn, out: kept.extend(boxes_of(drawn))), picture.save
     try:
@@ -130,6 +127,34 @@ def test_no_text_of_the_picture_lies_on_another(report):
     finally:
         picture.save = original
         pyplot.close("all")
+    return kept
+
+
+def test_what_is_said_of_the_picture_is_what_it_shows(report):
+    report["figures"] += [bench_reports.ratio("session", "demo_vpr: session from verified bytes / raw from the source model"),
+                          bench_reports.ratio("takeoff", "onnx_trt_ep: load of the set / bound")]
+    texts = [text for text, _ in texts_of(report)]
+    values = [text for text in texts if re.fullmatch(r"[\d.]+ \([\d.]+-[\d.]+\)", text)]
+    said = picture.said(report)
+    ratios = sum(1 for figure in report["figures"] if page.is_drawn(figure))
+    left_out = [name for name in ("session", "takeoff", "call", "tools") for figure in report["figures"]
+                if figure["group"] == name and page.is_drawn(figure) and not any(
+                    panel.is_in(figure) for panel in (*picture.LEFT, *picture.RIGHT))]
+    assert {"session", "takeoff", "call"} == set(left_out), "the controls, and `infer`, which has a row alone"
+    assert said.startswith(f"{len(values)} ratios ") and said.endswith(f"; {len(left_out)} ratios of the run are not drawn")
+    assert len(values) + len(left_out) == ratios
+    titles = [panel.title for panel in (*picture.LEFT, *picture.RIGHT)]
+    assert [title for title in titles if title in said] == [title for title in titles if title in texts] == titles
+    assert f"![{said}](" in "\n".join(readme_table.rendered(report)) and f"![{said}](" in reference_page.rendered(report)
+
+
+def test_no_text_of_the_picture_lies_on_another(report):
+    """With the longest names that a run gives."""
+    calls = [f"{name}: skua bound run / raw io_binding" for name in ("demo_features_fp16", "demo_features_int8", "demo_vpr")]
+    torch = [f"demo_features (pytorch_fp16): skua bound run / raw {way}" for way in ("interpreter", "optimized", "frozen")]
+    report["figures"] += [bench_reports.ratio("call", name) for name in (*calls, *torch)]
+    report["figures"] += [bench_reports.ratio("tools", "skua verify --trust, 1 worker / model_signing verify")]
+    kept = texts_of(report)
     assert len(kept) > 40
     for at, (text, box) in enumerate(kept):
         clashes = [other for other, found in kept[at + 1:] if box.overlaps(found)]
@@ -189,6 +214,15 @@ def test_a_tree_that_changed_while_it_was_measured_is_refused():
     run.must_be_the_same("abc123", "abc123")
     with pytest.raises(SystemExit, match="was at abc123 when measuring began, and is at abc123-dirty now"):
         run.must_be_the_same("abc123", "abc123-dirty")
+
+
+def test_readme_shows_the_references_that_skua_is_slower_beside_as_well():
+    """Start to first result without warm-up, and networks of milliseconds from Python, where next to nothing is gained."""
+    names = [name for _, name, _, _ in readme_table.ROWS]
+    references = {name.rpartition(" / ")[2] for name in names if "start to first result" in name}
+    assert references == {"raw libtorch, 3 warm-up runs", "raw libtorch, no warm-up"}
+    for network in ("one_node", "demo_features", "demo_matcher"):
+        assert {f"{network}: python bound run / io_binding", f"{network}: python infer / run"} <= set(names)
 
 
 def test_readme_rows_need_every_figure_with_bounds(report):
