@@ -23,10 +23,10 @@ WITH_RUNTIME = {"call", "count", "throughput", "lanes", "lightglue", "python", "
                 "takeoff"}
 SHOWN_ALONE = {"telemetry"}  # what a span of a trace costs has no bar
 RUNTIMES = {"onnx_trt_ep": "onnx_trt_ep (ONNX Runtime)", "pytorch_fp16": "pytorch_fp16 (libtorch)"}
-NOT_MEASURED = [("Python, pytorch_fp16", "`import torch`", "not measured: a process that has another libtorch open is refused by "
-                 "Skua, and two processes share no clock of the machine; the C++ rows have libtorch's own calls"),
-                ("tensorrt", "TensorRT", "not measured: it has no adapter for the raw side, and times over the software-in-the-loop SDK "
-                 "mean nothing; on a Jetson scripts/jetson_acceptance.sh takes its times, without a raw side")]
+NEVER_MEASURED = [("Python, pytorch_fp16", "`import torch`", "not measured: a process that has another libtorch open is refused by "
+                   "Skua, and two processes share no clock of the machine; the C++ rows have libtorch's own calls"),
+                  ("tensorrt", "TensorRT", "not measured: it has no adapter for the raw side, and times over the software-in-the-loop "
+                   "SDK mean nothing; on a Jetson scripts/jetson_acceptance.sh takes its times, without a raw side")]
 MOST_SECONDS = 600  # of all groups together
 
 
@@ -139,12 +139,17 @@ def figure_row(figure: Figure) -> str:
     return row((what, beside, found(figure), medians(figure), tails(figure), figure["asked"], figure["verdict"] or ""))
 
 
+def not_measured(report: Report) -> list[tuple[str, str, str]]:
+    """What, beside what and why: of this run, then of any."""
+    return [*(tuple(cells) for cells in report.get("left_out", [])), *NEVER_MEASURED]
+
+
 def table(report: Report) -> list[str]:
     lines = [row(HEAD), "|---" * len(HEAD) + "|"]
     for section, figures in sections(report).items():
         lines.append(row((f"**{section}**", *[""] * (len(HEAD) - 1))))
         lines += [figure_row(figure) for figure in figures]
-    lines += [row((what, beside, why, "", "", "", "")) for what, beside, why in NOT_MEASURED]
+    lines += [row((what, beside, why, "", "", "", "")) for what, beside, why in not_measured(report)]
     return lines
 
 

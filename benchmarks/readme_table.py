@@ -135,6 +135,10 @@ def must_be_worth_it(report: Report) -> None:
     if machine["depth"].startswith("quick") or machine["commit"].endswith("-dirty") or machine["commit"] == "unknown":
         raise SystemExit(f"the report is of depth '{machine['depth']}' and commit {machine['commit']}: README takes no figures of a quick "
                          "run nor of what is in no commit; commit it and run `make bench`")
+    if report.get("left_out"):
+        said = "; ".join(f"{what}: {why}" for what, _, why in report["left_out"])
+        raise SystemExit(f"the report is not of everything ({said}): README takes a whole run's figures; run `make bench` without ONLY, with "
+                         "all that preset bench builds")
 
 
 def between_marks(text: str) -> tuple[str, list[str], str]:

@@ -45,5 +45,5 @@ def rendered(report: Report) -> str:
     for section, figures in page.sections(report).items():
         lines += ["", f"## {section}", *rows(figures)]
     lines += ["", "## Not measured", page.row(("what", "beside", "why")), "|---|---|---|"]
-    lines += [page.row(cells) for cells in page.NOT_MEASURED]
+    lines += [page.row(cells) for cells in page.not_measured(report)]
     return "\n".join([*lines, "", "## Where the time of the run went", *page.budget_lines(report)]) + "\n"

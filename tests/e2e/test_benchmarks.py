@@ -122,6 +122,7 @@ def test_one_command_takes_every_kind_of_figure(tmp_path):
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "figures.md").is_file()
     assert set(report["budgets"]) == {"networks", "control", "call", "precision", "python", "torch", "lanes", "load", "telemetry",
                                       "lightglue", "takeoff"}
+    assert report["left_out"] == [], "a build of preset dev has all of it"
     assert "bench: all" in done.stderr and "readme_table.py" in done.stderr
     for precision in ("fp16", "int8"):
         assert named(figures, f"demo_matcher_{precision}: skua bound run / raw io_binding")["is_bounded"]
