@@ -21,7 +21,7 @@ INTERFACES = {  # in the order of the table; what stands for a group of figures
     "data set": "Whole programs: naming a data set", "first result": "Whole programs: start to first result"}
 WITH_RUNTIME = {"call", "count", "throughput", "lanes", "lightglue", "python", "session", "memory", "first result",
                 "takeoff"}
-SHOWN_ALONE = {"telemetry"}  # what a span of a trace costs has no bar
+SHOWN_ALONE = {"telemetry", "tools"}  # groups with lines that have neither sides nor a bar: what a span of a trace costs, GB/s
 RUNTIMES = {"onnx_trt_ep": "onnx_trt_ep (ONNX Runtime)", "pytorch_fp16": "pytorch_fp16 (libtorch)"}
 NEVER_MEASURED = [("Python, pytorch_fp16", "`import torch`", "not measured: a process that has another libtorch open is refused by "
                    "Skua, and two processes share no clock of the machine; the C++ rows have libtorch's own calls"),

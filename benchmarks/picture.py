@@ -63,7 +63,9 @@ def _program(figure: Figure) -> str:
 
 
 def _is_program(figure: Figure) -> bool:
-    return figure["group"] in ("tools", "first result") or (figure["group"] == "data set" and "inspect" in figure["name"])
+    if figure["group"] == "tools":
+        return figure["name"].startswith("skua")
+    return figure["group"] == "first result" or (figure["group"] == "data set" and "inspect" in figure["name"])
 
 
 LEFT = (

@@ -28,7 +28,8 @@ BEGIN, END = "<!-- figures: benchmarks/readme_table.py writes them -->", "<!-- e
 IMAGE = Path("docs/images/bench.png")
 KEPT = Path("docs/images/bench.json")
 HEAD = ("", "beside", "ratio of times (95 % bounds)", "median, both", "asked")
-ROWS = (  # group, name of the figure; what and beside, as README says it
+SIZE = ("tools", "size of the set")
+ROWS = (  # group, name of the figure; what and beside, as README says it. SIZE: of the set that was verified
     ("call", "one_node: skua bound run / raw io_binding", "C++ bound `run()`, one-node network", "ONNX Runtime's I/O binding"),
     ("call", "demo_features: skua bound run / raw io_binding", "the same, `demo_features`", "the same"),
     ("call", "demo_features_int8: skua bound run / raw io_binding", "the same, its int8 artifact", "the same"),
@@ -49,29 +50,35 @@ ROWS = (  # group, name of the figure; what and beside, as README says it
     ("throughput", "demo_matcher: 4 lanes, one core busy, time per run of all lanes, skua / raw",
      "4 lanes, one core busy, a run of any", "the same"),
     ("throughput", "demo_matcher: 4 lanes, one core busy, p99 of a round, skua / raw", "the same, p99", "the same"),
-    ("tools", "skua verify --trust, 1 worker / sha256sum", "`skua verify --trust`, whole process, one core",
+    ("tools", "skua verify --trust, 1 worker / sha256sum", "`skua verify --trust`, whole process, SIZE, one core",
      "`sha256sum`, one core, no signature"),
     ("tools", "skua verify --trust / sha256sum", "the same, all cores", "the same, one core"),
-    ("tools", "skua verify --trust, 1 worker / openssl dgst -sha256", "`skua verify --trust`, one core",
+    ("tools", "skua verify --trust, 1 worker / openssl dgst -sha256", "`skua verify --trust`, SIZE, one core",
      "`openssl dgst -sha256`, one core, no signature"),
     ("tools", "skua verify --trust / openssl dgst -sha256", "the same, all cores", "the same, one core"),
-    ("tools", "skua verify --trust, 1 worker / model_signing verify", "`skua verify --trust`, one core",
+    ("tools", "skua verify --trust, 1 worker / model_signing verify", "`skua verify --trust`, SIZE, one core",
      "`model_signing verify`, threads of its own on all cores"),
     ("tools", "skua verify --trust / model_signing verify", "the same, all cores", "the same"),
+    ("tools", "model_signing --help / model_signing verify", "`model_signing --help`: its start without work", "the same"),
     ("first result", "demo_features: start to first result, skua run / raw libtorch, 3 warm-up runs",
-     "`skua run`, start to first result", "libtorch alone, no gate, 3 warm-up runs as Skua makes them"),
+     "`skua run`, start to first result", "[libtorch alone](benchmarks/raw_first_inference.cpp), no gate, 3 warm-up runs as Skua makes them"),
     ("first result", "demo_features: start to first result, skua run / raw libtorch, no warm-up", "the same",
-     "libtorch alone, no gate, no warm-up"))
+     "libtorch alone, no gate, no warm-up: its next calls are slow"))
 
 
-def one(report: Report, group: str, name: str) -> Figure:
+def only(report: Report, group: str, name: str) -> Figure:
     matching = [figure for figure in report["figures"] if (figure["group"], figure["name"]) == (group, name)]
     if len(matching) != 1:
         raise SystemExit(f"the report has {len(matching)} figures '{name}' of group '{group}', expected one: run `make bench` "
                          "without ONLY, with both runtimes built")
-    if not matching[0]["is_bounded"]:
-        raise SystemExit(f"{name}: without bounds; README shows none of those: run `make bench` without QUICK")
     return matching[0]
+
+
+def one(report: Report, group: str, name: str) -> Figure:
+    figure = only(report, group, name)
+    if not figure["is_bounded"]:
+        raise SystemExit(f"{name}: without bounds; README shows none of those: run `make bench` without QUICK")
+    return figure
 
 
 def taken_on(report: Report) -> str:
@@ -91,9 +98,10 @@ def bar_of(report: Report, figure: Figure) -> str:
 
 def rendered(report: Report) -> list[str]:
     lines = [page.row(HEAD), "|---|---|---|---|---|"]
+    size = page.found(only(report, *SIZE))
     for group, name, what, beside in ROWS:
         figure = one(report, group, name)
-        lines.append(page.row((what, beside, page.found(figure), page.medians(figure), bar_of(report, figure))))
+        lines.append(page.row((what.replace("SIZE", size), beside, page.found(figure), page.medians(figure), bar_of(report, figure))))
     missed = f"{page.missed_text(report)}: [those, and every other row of its table]({reference_page.PAGE})."
     return [*lines, "", missed, "", f"![{picture.said(report)}]({IMAGE})", "", taken_on(report)]
 
@@ -125,6 +133,7 @@ def expected_form() -> list[str]:
     figures = [{"group": group, "name": name, "value": 1.0, "lower": 1.0, "upper": 1.0, "unit": "ratio", "is_bounded": True,
                 "count": 31, "asked": "", "verdict": None, "sides": {"subject": any_side, "reference": any_side}}
                for group, name, _, _ in ROWS]
+    figures.append(figures[0] | dict(zip(("group", "name"), SIZE, strict=True)) | {"unit": "GB", "count": 1, "sides": None})
     machine = dict.fromkeys(reference_page.OF_MACHINE, "0")
     return form(rendered({"machine": machine, "figures": figures}))
 

@@ -140,7 +140,7 @@ def test_what_is_said_of_the_picture_is_what_it_shows(report):
     left_out = [name for name in ("session", "takeoff", "call", "tools") for figure in report["figures"]
                 if figure["group"] == name and page.is_drawn(figure) and not any(
                     panel.is_in(figure) for panel in (*picture.LEFT, *picture.RIGHT))]
-    assert {"session", "takeoff", "call"} == set(left_out), "the controls, and `infer`, which has a row alone"
+    assert {"session", "takeoff", "call", "tools"} == set(left_out), "`infer`, and the start of a tool, have a row alone"
     assert said.startswith(f"{len(values)} ratios ") and said.endswith(f"; {len(left_out)} ratios of the run are not drawn")
     assert len(values) + len(left_out) == ratios
     titles = [panel.title for panel in (*picture.LEFT, *picture.RIGHT)]
@@ -225,6 +225,17 @@ def test_readme_shows_the_references_that_skua_is_slower_beside_as_well():
         assert {f"{network}: python bound run / io_binding", f"{network}: python infer / run"} <= set(names)
 
 
+def test_what_a_tool_takes_on_a_set_says_how_large_it_was_and_what_its_start_took(report):
+    """A tool written in Python is held against on a small set by its imports, and on a large one by its work."""
+    first_cells = [line.split(" | ")[0] for line in readme_table.rendered(report) if " verify --trust`, " in line]
+    assert len(first_cells) == 3 and all(", 0.500 GB, one core" in cell for cell in first_cells), "and below each: the same"
+    (start,) = [line for line in readme_table.rendered(report) if "its start without work" in line]
+    assert "| 1500 / " in start, "both times"
+    report["figures"] = [figure for figure in report["figures"] if figure["unit"] != "GB"]
+    with pytest.raises(SystemExit, match="0 figures 'size of the set'"):
+        readme_table.rendered(report)
+
+
 def test_readme_rows_need_every_figure_with_bounds(report):
     assert len(readme_table.rendered(report)) == len(readme_table.ROWS) + 8
     lacking = {**report, "figures": report["figures"][1:]}
@@ -281,7 +292,7 @@ def test_the_page_of_all_figures_has_every_row_and_what_was_missed_first(report)
     row = page.figure_row(report["figures"][3])
     assert [line for line in missed.splitlines() if line.startswith("| ")][1:] == [row] and row in rest.splitlines()
     in_table = [figure for figure in report["figures"] if page.is_in_table(figure)]
-    assert len(in_table) == len(readme_table.ROWS) + 1
+    assert len(in_table) == len(readme_table.ROWS) + 2, "a count, and the size of the set"
     assert {page.figure_row(figure) for figure in in_table} <= set(rest.splitlines())
     assert "- cpu: A Processor" in text and "kernel" not in text
 
