@@ -90,6 +90,11 @@ def shown(report: Report, panel: Panel) -> list[Figure]:
     return figures
 
 
+def has_any(report: Report) -> bool:
+    """Whether there is anything to draw: a run of some groups alone has figures that no panel is of."""
+    return any(shown(report, panel) for panel in (*LEFT, *RIGHT))
+
+
 def said(report: Report) -> str:
     """What the picture shows, for who does not see it; and how many ratios of the report it leaves out."""
     panels = [(panel.title, shown(report, panel)) for panel in (*LEFT, *RIGHT)]

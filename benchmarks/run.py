@@ -238,7 +238,7 @@ def write_report(run: Run, table: int) -> page.Report:
     (run.out / "figures.json").unlink()
     text = page.markdown(report)
     (run.out / "report.md").write_text(text, "utf-8")
-    if any(page.is_drawn(figure) for figure in report["figures"]):
+    if picture.has_any(report):
         picture.draw(report, run.out / "report.png")
     partial = run.out / "report.json.partial"
     partial.write_text(json.dumps(report, indent=1) + "\n", "utf-8")

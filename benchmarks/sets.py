@@ -210,9 +210,9 @@ def _torch_standins(run: Run, scale: str) -> MeasuredSet:
 
 def takeoff_sets(run: Run, has_torch: bool) -> list[MeasuredSet]:
     """Of the runtimes that are there, in the precisions that fly: the demo's; stand-ins that share their models, when asked for. In
-    haste one operator."""
+    haste one operator, where that is in a precision that flies."""
     if run.is_quick:
-        return [one_op_torch(run) if has_torch else one_node(run)]
+        return [one_op_torch(run) if has_torch else precisions(run)]
     sets = [*([demo(run, TORCH)] if has_torch else []), precisions(run)]
     for scale in ("nano", "full") if run.is_full else ():
         sets += [*([_torch_standins(run, scale)] if has_torch else []), _standins(run, scale)]

@@ -1,6 +1,8 @@
 """What a run of `make bench` does not measure stands in its report: a row that is not there is missed by nobody."""
 
 import copy
+import json
+import os
 import pathlib
 import sys
 
@@ -65,7 +67,7 @@ def test_without_libtorch_the_other_runtime_is_measured_all_the_same(monkeypatch
         assert runtime == "onnx_trt_ep"
         return any_set
 
-    for module, name in ((run, "demo"), (run, "one_node"), (sets, "one_node")):
+    for module, name in ((run, "demo"), (run, "one_node"), (sets, "precisions")):
         monkeypatch.setattr(module, name, set_of)
     assert measure(bench) == started != [] and len(bench.left_out) == 1
 
@@ -85,3 +87,17 @@ def test_what_was_left_out_has_its_row_and_keeps_a_report_out_of_readme():
     assert row in page.markdown(report) and row in reference_page.rendered(report)
     with pytest.raises(SystemExit, match="not of everything .torch, pytorch_fp16: not measured: it is not built"):
         readme_table.must_be_worth_it(report)
+
+
+@pytest.mark.parametrize(("group", "is_drawn"), [("takeoff", False), ("python", True)])
+def test_a_run_whose_ratios_are_not_drawn_has_its_report_all_the_same(bench, group, is_drawn):
+    """`make bench ONLY=takeoff` is one."""
+    bench.out.mkdir()
+    bench.leave_out("group call", "", "it was not asked for")
+    (bench.out / "figures.json").write_text(json.dumps({"machine": bench_reports.whole()["machine"], "figures": [
+        bench_reports.ratio(group, "one_node: python infer / run")]}), "ascii")
+    run.write_report(bench, os.open(os.devnull, os.O_WRONLY))
+    report = json.loads((bench.out / "report.json").read_text("ascii"))
+    assert report["left_out"] == [["group call", "", "not measured: it was not asked for"]]
+    assert "| group call |  | not measured: it was not asked for |" in (bench.out / "report.md").read_text("ascii")
+    assert (bench.out / "report.png").exists() == is_drawn
