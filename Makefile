@@ -31,7 +31,7 @@ aarch64: ## cross-compile for aarch64, and run the unit tests under qemu (docs/d
 soak: ## fly under faults and check invariants each second (MINUTES=2, SEED=n, FAST=1; CONTROL=name has to fail): out/soak
 	MINUTES='$(MINUTES)' SEED='$(SEED)' FAST='$(FAST)' CONTROL='$(CONTROL)' scripts/soak.sh
 
-bench: ## measure beside the raw SDK (ten minutes; ONLY=call,precision,python,torch,lanes,load,...; FULL=1; QUICK=1)
+bench: ## measure beside the raw SDK (ten minutes beside the build; ONLY=call,precision,python,torch,lanes,load,...; FULL=1; QUICK=1)
 	scripts/bench.sh $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(QUICK),--quick)
 
 parity: ## how far the runtimes are apart: writes docs/reference/parity.md

@@ -1,5 +1,5 @@
 // What `skua verify --trust` takes as a whole process, beside the tools that people hash and verify with, on
-// the same files: sha256sum, openssl dgst and model_signing.
+// the same files: sha256sum, openssl dgst and model_signing; and what of the last is its start.
 #include <algorithm>
 #include <filesystem>
 
@@ -21,6 +21,8 @@ using Command = std::vector<std::string>;
 
 constexpr const char* kAllCores = "skua verify --trust";
 constexpr const char* kOneWorker = "skua verify --trust, 1 worker";
+constexpr const char* kSigning = "model_signing verify";
+constexpr const char* kSigningStart = "model_signing --help";  // the same imports, and no work
 
 Status run_quietly(const Command& command) {
   SKUA_ASSIGN_OR_RETURN([[maybe_unused]] const std::string text, run_process(command));
@@ -97,7 +99,8 @@ Result<std::vector<Subject>> subjects_of(const ToolOptions& options, const Admit
     SKUA_RETURN_IF_ERROR(check_same(tool, set_dir, set.manifest.files));
     subjects.push_back(process(tool.name, std::move(tool.command)));
   }
-  subjects.push_back(process("model_signing verify", signing_command(options, folder)));
+  subjects.push_back(process(kSigning, signing_command(options, folder)));
+  subjects.push_back(process(kSigningStart, {options.python, "-m", "model_signing", "--help"}));
   return subjects;
 }
 
@@ -107,19 +110,28 @@ Estimate rate_of(const Estimate& ns, double gigabytes) {
   return {rate(ns.median), rate(ns.upper), rate(ns.lower), ns.count, ns.is_bounded};
 }
 
+Figure beside(const SubjectTimes& subject, const SubjectTimes& reference, const std::string& note) {
+  Figure figure = figure_of("tools", subject.name + " / " + reference.name, "ratio",
+                            compare(subject, reference).ratio, note);
+  figure.sides = sides_of(subject, reference);
+  return figure;
+}
+
+/// The start alone comes last: it is no rate, and a part of the tool before it.
 void add_figures(const std::vector<SubjectTimes>& times, double gigabytes, const std::string& note,
                  std::vector<Figure>& figures) {
-  for (const SubjectTimes& subject : times) {
-    figures.push_back(figure_of("tools", subject.name, "GB/s",
-                                rate_of(estimate_median(subject.round_ns), gigabytes), note));
+  const std::size_t start = times.size() - 1, signing = times.size() - 2;
+  figures.push_back(
+      figure_of("tools", "size of the set", "GB", {gigabytes, gigabytes, gigabytes, 1, false}, note));
+  for (std::size_t i = 0; i < start; ++i) {
+    figures.push_back(figure_of("tools", times[i].name, "GB/s",
+                                rate_of(estimate_median(times[i].round_ns), gigabytes), note));
   }
   for (std::size_t ours = 0; ours < 2; ++ours) {
-    for (std::size_t tool = 2; tool < times.size(); ++tool) {
-      figures.push_back(figure_of("tools", times[ours].name + " / " + times[tool].name, "ratio",
-                                  compare(times[ours], times[tool]).ratio, note));
-      figures.back().sides = sides_of(times[ours], times[tool]);
-    }
+    for (std::size_t tool = 2; tool < start; ++tool)
+      figures.push_back(beside(times[ours], times[tool], note));
   }
+  figures.push_back(beside(times[start], times[signing], note));
 }
 
 Status run(const ProgramOptions& program, const ToolOptions& options, std::vector<Figure>& figures) {
@@ -135,7 +147,8 @@ Status run(const ProgramOptions& program, const ToolOptions& options, std::vecto
   add_figures(times, gigabytes,
               "whole processes, " + number_text(gigabytes) + " GB in " +
                   std::to_string(set.manifest.files.size()) + " files, warm page cache; only skua and " +
-                  "model_signing check a signature; the tools use one core",
+                  "model_signing check a signature; sha256sum and openssl use one core, " +
+                  "model_signing a pool of threads",
               figures);
   return {};
 }

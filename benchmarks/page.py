@@ -16,16 +16,17 @@ INTERFACES = {  # in the order of the table; what stands for a group of figures
     "control": "The harness itself", "call": "C++: calls", "count": "C++: allocations, copies, page faults",
     "throughput": "C++: lanes, throughput and tail", "lanes": "C++: lanes, CPU time and memory", "lightglue": "C++: batches of pairs", "session": "C++: making a session",
     "memory": "C++: memory of a load", "growth": "C++: growth of a load", "verify": "Hashing beside a bare loop",
-    "trust": "The signed gate beside a bare loop", "telemetry": "C++: sensors", "events": "C++: events",
+    "trust": "The signed gate beside a bare loop", "telemetry": "C++: sensors and traces", "events": "C++: events",
     "takeoff": "Whole programs: take-off", "python": "Python", "tools": "Whole programs: the gate beside other tools",
     "data set": "Whole programs: naming a data set", "first result": "Whole programs: start to first result"}
 WITH_RUNTIME = {"call", "count", "throughput", "lanes", "lightglue", "python", "session", "memory", "first result",
                 "takeoff"}
+SHOWN_ALONE = {"telemetry", "tools"}  # groups with lines that have neither sides nor a bar: what a span of a trace costs, GB/s
 RUNTIMES = {"onnx_trt_ep": "onnx_trt_ep (ONNX Runtime)", "pytorch_fp16": "pytorch_fp16 (libtorch)"}
-NOT_MEASURED = [("Python, pytorch_fp16", "`import torch`", "not measured: a process that has another libtorch open is refused by "
-                 "Skua, and two processes share no clock of the machine; the C++ rows have libtorch's own calls"),
-                ("tensorrt", "TensorRT", "not measured: it has no adapter for the raw side, and times over the software-in-the-loop SDK "
-                 "mean nothing; on a Jetson scripts/jetson_acceptance.sh takes its times, without a raw side")]
+NEVER_MEASURED = [("Python, pytorch_fp16", "`import torch`", "not measured: a process that has another libtorch open is refused by "
+                   "Skua, and two processes share no clock of the machine; the C++ rows have libtorch's own calls"),
+                  ("tensorrt", "TensorRT", "not measured: it has no adapter for the raw side, and times over the software-in-the-loop "
+                   "SDK mean nothing; on a Jetson scripts/jetson_acceptance.sh takes its times, without a raw side")]
 MOST_SECONDS = 600  # of all groups together
 
 
@@ -38,9 +39,8 @@ def checked(report: Report) -> Report:
     if not report.get("figures"):
         raise SystemExit("the report has no figures: run `make bench`")
     for figure in report["figures"]:
-        is_shown = bool(figure["sides"] if "sides" in figure else None) or figure["asked"]
         numbers = [figure["value"], *((figure["lower"], figure["upper"]) if figure["is_bounded"] else ())]
-        if is_shown and not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
+        if is_in_table(figure) and not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
             raise SystemExit(f"{figure['group']}, {figure['name']}: expected numbers, found {numbers}; measure it again")
         if is_drawn(figure) and figure["is_bounded"] and not figure["lower"] <= figure["value"] <= figure["upper"]:
             raise SystemExit(f"{figure['group']}, {figure['name']}: {figure['value']} is not within its bounds {numbers[1:]}")
@@ -97,7 +97,7 @@ def what_and_beside(figure: Figure) -> tuple[str, str]:
 
 
 def is_in_table(figure: Figure) -> bool:
-    return bool(figure.get("sides")) or bool(figure["asked"])
+    return bool(figure.get("sides")) or bool(figure["asked"]) or figure["group"] in SHOWN_ALONE
 
 
 def is_drawn(figure: Figure) -> bool:
@@ -139,13 +139,28 @@ def figure_row(figure: Figure) -> str:
     return row((what, beside, found(figure), medians(figure), tails(figure), figure["asked"], figure["verdict"] or ""))
 
 
+def not_measured(report: Report) -> list[tuple[str, str, str]]:
+    """What, beside what and why: of this run, then of any."""
+    return [*(tuple(cells) for cells in report.get("left_out", [])), *NEVER_MEASURED]
+
+
 def table(report: Report) -> list[str]:
     lines = [row(HEAD), "|---" * len(HEAD) + "|"]
     for section, figures in sections(report).items():
         lines.append(row((f"**{section}**", *[""] * (len(HEAD) - 1))))
         lines += [figure_row(figure) for figure in figures]
-    lines += [row((what, beside, why, "", "", "", "")) for what, beside, why in NOT_MEASURED]
+    lines += [row((what, beside, why, "", "", "", "")) for what, beside, why in not_measured(report)]
     return lines
+
+
+def missed(report: Report) -> list[Figure]:
+    """Bars that were not reached, in the order of the table."""
+    return [figure for figures in sections(report).values() for figure in figures if figure["verdict"] == "not reached"]
+
+
+def missed_text(report: Report) -> str:
+    with_bar = [figure for figure in report["figures"] if figure["verdict"]]
+    return f"Of the {len(with_bar)} figures of this run that have a bar {len(missed(report))} did not reach it"
 
 
 def budget_lines(report: Report) -> list[str]:
@@ -171,4 +186,4 @@ def markdown(report: Report) -> str:
              "and the machine's notes to each line are in [figures.md](figures.md); the picture is [report.png](report.png).",
              "*max*: of fewer than 100 times the largest stands for the p99."]
     late = [over_time(report), ""] if over_time(report) else []
-    return "\n".join(["# make bench", "", *machine, "", *late, *intro, "", *table(report), "", *budget_lines(report)]) + "\n"
+    return "\n".join(["# make bench", "", *machine, "", *late, *intro, f"{missed_text(report)}.", "", *table(report), "", *budget_lines(report)]) + "\n"

@@ -63,7 +63,9 @@ def _program(figure: Figure) -> str:
 
 
 def _is_program(figure: Figure) -> bool:
-    return figure["group"] in ("tools", "first result") or (figure["group"] == "data set" and "inspect" in figure["name"])
+    if figure["group"] == "tools":
+        return figure["name"].startswith("skua")
+    return figure["group"] == "first result" or (figure["group"] == "data set" and "inspect" in figure["name"])
 
 
 LEFT = (
@@ -86,6 +88,20 @@ def shown(report: Report, panel: Panel) -> list[Figure]:
         if not figure["is_bounded"]:
             raise SystemExit(f"{figure['name']}: a picture of ratios needs their bounds; measure at least six rounds")
     return figures
+
+
+def has_any(report: Report) -> bool:
+    """Whether there is anything to draw: a run of some groups alone has figures that no panel is of."""
+    return any(shown(report, panel) for panel in (*LEFT, *RIGHT))
+
+
+def said(report: Report) -> str:
+    """What the picture shows, for who does not see it; and how many ratios of the report it leaves out."""
+    panels = [(panel.title, shown(report, panel)) for panel in (*LEFT, *RIGHT)]
+    drawn = sum(len(figures) for _, figures in panels)
+    left_out = sum(1 for figure in report["figures"] if page.is_drawn(figure)) - drawn
+    titles = "; ".join(title for title, figures in panels if figures)
+    return f"{drawn} ratios with their bounds, each around 1: {titles}; {left_out} ratios of the run are not drawn"
 
 
 def limits(figures: list[Figure]) -> tuple[float, float]:

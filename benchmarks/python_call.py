@@ -5,8 +5,9 @@
 
 Subjects: bound `run()` beside `run_with_iobinding`, `infer(handle, dict)` beside `InferenceSession.run(None, dict)`. The
 same engine file (its SHA-256 is checked), golden inputs, session options and threads; their outputs must agree before
-anything is timed. Every round runs every subject, in an order drawn anew; ratios are formed within a round. Then: how
-much of an inference of 50 ms or more the interpreter is held, told by a second thread that counts.
+anything is timed. Each call is written out in the loop that times it: no side has a function around it. Every round runs
+every subject, in an order drawn anew; ratios are formed within a round. Then: how much of an inference of 50 ms or more
+the interpreter is held, told by a second thread that counts.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from python_onnxruntime import bind, golden, median_of_calls, open_session, times_of_calls  # beside this file
+from python_onnxruntime import Loop, bind, golden, loop_of, median_of_calls, open_session  # beside this file
 
 Call = Callable[[], Any]
 ROUND_SECONDS = 0.004
@@ -60,15 +61,15 @@ class Times:
         return {"name": name, "count": len(ordered), "p50_us": at[50], "p95_us": at[95], "p99_us": at[99], "max_us": at[100]}
 
 
-def interleaved(subjects: dict[str, Call], rounds: int, most_seconds: float) -> dict[str, Times]:
-    counts = {name: max(1, min(1000, int(ROUND_SECONDS * 1e6 / median_of_calls(call, 5)))) for name, call in subjects.items()}
+def interleaved(subjects: dict[str, Loop], rounds: int, most_seconds: float) -> dict[str, Times]:
+    counts = {name: max(1, min(1000, int(ROUND_SECONDS * 1e6 / median_of_calls(loop, 5)))) for name, loop in subjects.items()}
     times = {name: Times() for name in subjects}
     order, end = random.Random(1), time.monotonic() + most_seconds
     for turn in range(rounds):
         if turn >= 6 and time.monotonic() > end:
             break
         for name in order.sample(list(subjects), len(subjects)):
-            calls = times_of_calls(subjects[name], counts[name])
+            calls = subjects[name](counts[name])
             times[name].rounds.append(statistics.median(calls) / 1000)
             times[name].calls += calls
     return times
@@ -88,10 +89,22 @@ def must_agree(model: str, way: str, found: dict[str, Any], expected: list[Any])
             raise SystemExit(f"{model}: output {name} of {way} is not that of onnxruntime's run: nothing is compared by its time")
 
 
-def subjects_of(skua: Any, runtime: Any, handle: Any, session: Any, inputs: dict[str, Any], model: str) -> dict[str, Call]:
+def ways_to_call(runtime: Any, handle: Any, bound: Any, session: Any, binding: Any, inputs: dict[str, Any]) -> dict[str, Loop]:
+    return {"bound run": loop_of("bound.run()", bound=bound),
+            "io_binding": loop_of("session.run_with_iobinding(binding)", session=session, binding=binding),
+            "infer": loop_of("runtime.infer(handle, inputs)", runtime=runtime, handle=handle, inputs=inputs),
+            "run": loop_of("session.run(None, inputs)", session=session, inputs=inputs)}
+
+
+def bound_with(runtime: Any, handle: Any, inputs: dict[str, Any]) -> Any:
     bound = runtime.bind(handle, runtime.create_lane("bench"))
     for name, array in inputs.items():
         np.copyto(bound.inputs[name], array)
+    return bound
+
+
+def subjects_of(runtime: Any, handle: Any, bound: Any, session: Any, inputs: dict[str, Any], model: str) -> dict[str, Loop]:
+    """Once their results agree."""
     binding, expected = bind(session, inputs), session.run(None, inputs)
     names = [output.name for output in session.get_outputs()]
     must_agree(model, "infer", runtime.infer(handle, inputs), expected)
@@ -99,8 +112,7 @@ def subjects_of(skua: Any, runtime: Any, handle: Any, session: Any, inputs: dict
     must_agree(model, "bound run", {o.name: bound.outputs[o.name] for o in runtime.info(handle).outputs}, expected)
     session.run_with_iobinding(binding)
     must_agree(model, "io_binding", dict(zip(names, binding.copy_outputs_to_cpu(), strict=True)), expected)
-    return {"bound run": bound.run, "io_binding": lambda: session.run_with_iobinding(binding),
-            "infer": lambda: runtime.infer(handle, inputs), "run": lambda: session.run(None, inputs)}
+    return ways_to_call(runtime, handle, bound, session, binding, inputs)
 
 
 class Counting:
@@ -152,12 +164,13 @@ def held_figures(model: str, run: Call, milliseconds: float, rounds: int, note: 
     return [figure(what, "share", held_shares(long_run, calls * milliseconds / 1000, rounds), note, 0.01)]
 
 
-def figures_of(skua: Any, runtime: Any, set_dir: Path, artifact: dict[str, Any], handle: Any,
+def figures_of(runtime: Any, set_dir: Path, artifact: dict[str, Any], handle: Any,
                options: argparse.Namespace) -> list[dict[str, Any]]:
     model, engine = artifact["name"], artifact["engine"]
     tensors = golden.read(set_dir / "golden" / engine["golden"]["file"])
     inputs = {t.name: t.values for t in tensors if t.role == golden.INPUT}
-    subjects = subjects_of(skua, runtime, handle, open_session(set_dir / engine["file"], engine), inputs, model)
+    bound = bound_with(runtime, handle, inputs)
+    subjects = subjects_of(runtime, handle, bound, open_session(set_dir / engine["file"], engine), inputs, model)
     times = interleaved(subjects, options.rounds, options.most_seconds)
     info = runtime.info(handle)
     note = f"onnxruntime {onnxruntime.__version__}, Python {sys.version.split()[0]}, {info.device}, {info.arithmetic}, wall clock"
@@ -168,7 +181,7 @@ def figures_of(skua: Any, runtime: Any, set_dir: Path, artifact: dict[str, Any],
         sides = {"subject": times[ours].side(ours), "reference": times[theirs].side(theirs)}
         lines.append(figure(f"{model}: python {pair}", "ratio", ratios, note, asked.get(model, asked["*"])) | {"sides": sides})
     took_ms = statistics.median(times["bound run"].rounds) / 1000
-    return lines + (held_figures(model, subjects["bound run"], took_ms, options.held_rounds, note) if took_ms > 10 else [])
+    return lines + (held_figures(model, bound.run, took_ms, options.held_rounds, note) if took_ms > 10 else [])
 
 
 def main() -> int:
@@ -191,7 +204,7 @@ def main() -> int:
     engines = runtime.load_flight_set(options.set_dir, policy)
     lines = []
     for artifact in manifest["artifacts"]:
-        lines += figures_of(skua, runtime, options.set_dir, artifact, engines.find(artifact["name"]), options)
+        lines += figures_of(runtime, options.set_dir, artifact, engines.find(artifact["name"]), options)
     report = {"schema_version": 1, "machine": {}, "figures": lines}
     options.out.with_name(options.out.name + ".json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     return 0

@@ -13,18 +13,20 @@ was used stands at the end of the report. `--full` lifts that limit.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import load  # beside this file, as are page, picture, sets
 import page
 import picture
 import sets
-from sets import HERE, NETWORKS, ROOT, MeasuredSet, Run, demo, large_sets, one_node, one_op_torch, precisions, small_standins
+from sets import HERE, NETWORKS, ROOT, TORCH, MeasuredSet, Run, demo, large_sets, one_node, one_op_torch, precisions, small_standins
 
 BUDGETS = {NETWORKS: 75, "control": 45, "call": 75, "precision": 60, "python": 45, "torch": 75, "lanes": 65, "load": 75,
            "telemetry": 10, "lightglue": 20, "takeoff": 45}  # seconds on two cores; of one run without --full
@@ -67,8 +69,7 @@ def measure_precision(run: Run) -> list[str]:
 
 def measure_python(run: Run) -> list[str]:
     """`import skua` beside Python's onnxruntime, in one process."""
-    if not any((run.build / "python/skua").glob("_skua.*.so")):
-        print("bench: python: skipped, built with -DSKUA_BUILD_PYTHON=OFF", file=sys.stderr)
+    if not has_python(run):
         return []
     stems = []
     for measured in (one_node(run), demo(run)):
@@ -84,15 +85,35 @@ def measure_first_inference(run: Run) -> list[str]:
     """Of PyTorch, whose library alone takes longer to open than most networks to run."""
     work = run.out / "first_inference"
     work.mkdir(exist_ok=True)
-    return [run.program("first_inference", "first-inference", "--set-dir", demo(run, "pytorch_fp16").folder, "--model",
+    return [run.program("first_inference", "first-inference", "--set-dir", demo(run, TORCH).folder, "--model",
                         "demo_vpr" if run.is_quick else "demo_features", "--rounds", 6 if run.is_quick else 21, "--skua", run.skua,
                         "--raw-program", run.build / "benchmarks/raw_first_inference", "--work-dir", work, budget=22)]
 
 
+def lacking(doctor: dict[str, Any], runtime: str) -> str:
+    """"" for a runtime that can be measured. The program is asked: files of an older configuration may lie about in the build."""
+    (found,) = [each for each in doctor["runtimes"] if each["label"] == runtime]
+    if not found["is_built"]:
+        return f"it is not built, {found['build_flag']} is OFF"
+    return "" if found["is_loadable"] else "it is built and cannot be loaded; `skua doctor` says why"
+
+
 def has_torch(run: Run, group: str) -> bool:
-    if (run.build / "benchmarks/first_inference").exists():
+    why = lacking(doctor_of(run), TORCH)
+    if why:
+        run.leave_out(f"{group}, {TORCH}", "libtorch", why)
+    return not why
+
+
+def is_on(build: Path, option: str) -> bool:
+    """As the build is configured; what it was configured with before may have left files."""
+    return f"{option}:BOOL=ON" in (build / "CMakeCache.txt").read_text("utf-8").splitlines()
+
+
+def has_python(run: Run) -> bool:
+    if is_on(run.build, "SKUA_BUILD_PYTHON"):
         return True
-    print(f"bench: {group}: pytorch_fp16 skipped, built with -DBUILD_PYTORCH_FP16_RUNTIME=OFF", file=sys.stderr)
+    run.leave_out("python", "Python's `onnxruntime`", "the Python package is not built, SKUA_BUILD_PYTHON is OFF")
     return False
 
 
@@ -101,7 +122,7 @@ def measure_torch(run: Run) -> list[str]:
     if not has_torch(run, "torch"):
         return []
     stems = []
-    for measured in (one_op_torch(run), demo(run, "pytorch_fp16")):
+    for measured in (one_op_torch(run), demo(run, TORCH)):
         stems.append(run.program("bench_call", f"call-{measured.name}", *measured.chosen(), "--rounds", measured.rounds,
                                  "--most-seconds", measured.most_seconds, budget=measured.budget))
         stems.append(run.program("bench_count", f"count-{measured.name}", *measured.chosen()))
@@ -110,7 +131,7 @@ def measure_torch(run: Run) -> list[str]:
 
 def measure_lanes(run: Run) -> list[str]:
     """1, 2 and 4 of them: runs a second and their slowest, on every runtime that is built; CPU time and memory."""
-    matcher = [demo(run), *([demo(run, "pytorch_fp16")] if has_torch(run, "lanes") else [])]
+    matcher = [demo(run), *([demo(run, TORCH)] if has_torch(run, "lanes") else [])]
     stems = [run.program("bench_throughput", f"throughput-{measured.name}", "--set-dir", measured.folder, "--model",
                          "demo_matcher", "--rounds", 6 if run.is_quick else 31, "--slice", 0.02 if run.is_quick else 0.1,
                          budget=20) for measured in matcher]
@@ -148,22 +169,16 @@ def measure_telemetry(run: Run) -> list[str]:
 
 def measure_lightglue(run: Run) -> list[str]:
     """Batches of pairs on two lanes, on every runtime that is built."""
-    stems = []
-    for runtime in ("pytorch_fp16", "onnx_trt_ep"):
-        if not any((run.build / "lib").glob(f"libskua_runtime_{runtime}.so*")):
-            print(f"bench: lightglue: {runtime} skipped, it is not built", file=sys.stderr)
-            continue
-        stems.append(run.program("bench_lightglue", f"lightglue-{runtime}", "--set-dir", demo(run, runtime).folder,
-                                 "--model", "demo_matcher", "--rounds", 6 if run.is_quick else 101, budget=8))
-    return stems
+    runtimes = [*([TORCH] if has_torch(run, "lightglue") else []), "onnx_trt_ep"]
+    return [run.program("bench_lightglue", f"lightglue-{runtime}", "--set-dir", demo(run, runtime).folder, "--model", "demo_matcher",
+                        "--rounds", 6 if run.is_quick else 101, budget=8) for runtime in runtimes]
 
 
 def measure_takeoff(run: Run) -> list[str]:
     """Start of the airborne program's part to all engines warm, against the bound of the same run."""
-    if not has_torch(run, "takeoff"):
-        return []
+    measured_sets = sets.takeoff_sets(run, has_torch(run, "takeoff"))
     return [run.program("takeoff", f"takeoff-{measured.name}", "--set-dir", measured.folder, "--rounds",
-                        6 if run.is_quick else measured.rounds, budget=20) for measured in sets.takeoff_sets(run)]
+                        6 if run.is_quick else measured.rounds, budget=20) for measured in measured_sets]
 
 
 MEASURES = {"control": measure_control, "call": measure_call, "precision": measure_precision, "python": measure_python,
@@ -183,10 +198,14 @@ def must_be_the_same(before: str, after: str) -> None:
                          "that was not measured; leave the tree alone and run `make bench` again")
 
 
+@functools.cache
+def doctor_of(run: Run) -> dict[str, Any]:
+    return json.loads(subprocess.run([run.skua, "doctor", "--json"], capture_output=True, check=True).stdout)
+
+
 def sdk_versions(run: Run) -> str:
     """Of the libraries that the runtimes load, as they say themselves."""
-    doctor = subprocess.run([run.skua, "doctor", "--json"], capture_output=True, check=True)
-    runtimes = json.loads(doctor.stdout)["runtimes"]
+    runtimes = doctor_of(run)["runtimes"]
     return ", ".join(f"{runtime['label']} {runtime['sdk']['version']}" for runtime in runtimes if runtime["is_loadable"])
 
 
@@ -215,11 +234,11 @@ def join(run: Run, stems: list[str], measured: str) -> None:
 
 def write_report(run: Run, table: int) -> page.Report:
     """The table goes to the descriptor `table`, too. report.json comes last: where it is, the others are."""
-    report = page.checked(json.loads((run.out / "figures.json").read_text("utf-8")) | {"budgets": budgets_of(run)})
+    report = page.checked(json.loads((run.out / "figures.json").read_text("utf-8")) | {"budgets": budgets_of(run), "left_out": run.left_out})
     (run.out / "figures.json").unlink()
     text = page.markdown(report)
     (run.out / "report.md").write_text(text, "utf-8")
-    if any(page.is_drawn(figure) for figure in report["figures"]):
+    if picture.has_any(report):
         picture.draw(report, run.out / "report.png")
     partial = run.out / "report.json.partial"
     partial.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
@@ -267,6 +286,7 @@ def main() -> int:
     try:
         for group in GROUPS:
             if group not in chosen:
+                run.leave_out(f"group {group}", "", "it was not asked for")
                 continue
             with run.clock.of(group):
                 stems += MEASURES[group](run)

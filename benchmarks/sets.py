@@ -20,6 +20,7 @@ import trained
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
+TORCH = "pytorch_fp16"
 NETWORKS = "networks"  # making the sets, whoever asked for them
 
 
@@ -65,10 +66,16 @@ class Run:
     is_quick: bool
     is_full: bool
     clock: Clock = field(default_factory=Clock, compare=False)
+    left_out: list[tuple[str, str, str]] = field(default_factory=list, compare=False)  # what, beside what, why
 
     @property
     def skua(self) -> Path:
         return self.build / "bin/skua"
+
+    def leave_out(self, what: str, beside: str, why: str) -> None:
+        """Said at once, and in the report: rows that are not there are not missed by a reader."""
+        print(f"bench: {what}: not measured: {why}", file=sys.stderr, flush=True)
+        self.left_out.append((what, beside, f"not measured: {why}"))
 
     def program(self, name: str, report: str, *arguments: object, budget: float | None = None) -> str:
         """Runs one program; answers with the stem of its report. `budget`: seconds, without FULL; less where less is left."""
@@ -124,7 +131,7 @@ def one_node(run: Run) -> MeasuredSet:
 
 @made_once
 def one_op_torch(run: Run) -> MeasuredSet:
-    return _one(run, "one_op_torch", "pytorch_fp16")
+    return _one(run, "one_op_torch", TORCH)
 
 
 @made_once
@@ -187,19 +194,26 @@ def large_sets(run: Run) -> list[MeasuredSet]:
 
 
 @made_once
+def _standins(run: Run, scale: str) -> MeasuredSet:
+    """In the precision that flies."""
+    return MeasuredSet(f"standins-{scale}", make_standins(run, scale, "fp16"), 7 if scale == "full" else 21, 0)
+
+
+@made_once
 def _torch_standins(run: Run, scale: str) -> MeasuredSet:
-    place = load.Place(make_standins(run, scale, "fp16").folder, "_torch")
+    """Of the same models."""
+    onnx = _standins(run, scale)
+    place = load.Place(onnx.place.folder, "_torch")
     load.provision(run.skua, place)
-    return MeasuredSet(f"standins-{scale}_torch", place, 7 if scale == "full" else 21, 0)
+    return MeasuredSet(f"{onnx.name}_torch", place, onnx.rounds, 0)
 
 
-def takeoff_sets(run: Run) -> list[MeasuredSet]:
-    """Of both runtimes, in the precisions that fly: the demo's; stand-ins that share their models, when asked for. In haste
-    one operator."""
+def takeoff_sets(run: Run, has_torch: bool) -> list[MeasuredSet]:
+    """Of the runtimes that are there, in the precisions that fly: the demo's; stand-ins that share their models, when asked for. In
+    haste one operator, where that is in a precision that flies."""
     if run.is_quick:
-        return [one_op_torch(run)]
-    sets = [demo(run, "pytorch_fp16"), precisions(run)]
+        return [one_op_torch(run) if has_torch else precisions(run)]
+    sets = [*([demo(run, TORCH)] if has_torch else []), precisions(run)]
     for scale in ("nano", "full") if run.is_full else ():
-        of_torch = _torch_standins(run, scale)
-        sets += [of_torch, MeasuredSet(f"standins-{scale}", load.Place(of_torch.place.folder), of_torch.rounds, 0)]
+        sets += [*([_torch_standins(run, scale)] if has_torch else []), _standins(run, scale)]
     return sets

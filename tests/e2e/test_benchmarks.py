@@ -1,6 +1,6 @@
 """The benchmark programs, on small sets and for a moment: that each runs, says what it should, and can fail.
 
-The figures themselves are of no worth here; docs/design/performance.md has those of a longer run.
+The figures themselves are of no worth here; docs/reference/bench.md has those of a whole run.
 """
 
 import json
@@ -122,6 +122,7 @@ def test_one_command_takes_every_kind_of_figure(tmp_path):
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "figures.md").is_file()
     assert set(report["budgets"]) == {"networks", "control", "call", "precision", "python", "torch", "lanes", "load", "telemetry",
                                       "lightglue", "takeoff"}
+    assert report["left_out"] == [], "a build of preset dev has all of it"
     assert "bench: all" in done.stderr and "readme_table.py" in done.stderr
     for precision in ("fp16", "int8"):
         assert named(figures, f"demo_matcher_{precision}: skua bound run / raw io_binding")["is_bounded"]
@@ -131,6 +132,10 @@ def test_one_command_takes_every_kind_of_figure(tmp_path):
     for tool in ("sha256sum", "openssl dgst -sha256", "model_signing verify"):
         assert named(figures, f"skua verify --trust / {tool}")["sides"]["reference"]["name"] == tool
     assert sum(figure["group"] == "tools" and figure["unit"] == "GB/s" for figure in figures) == 5
+    start = named(figures, "model_signing --help / model_signing verify")["sides"]  # a start is a part of what is started
+    assert 0 < start["subject"]["p50_us"] < start["reference"]["p50_us"] and start["subject"]["name"] == "model_signing --help"
+    set_size = named(figures, "size of the set")
+    assert set_size["unit"] == "GB" and f"{set_size['value']:.2f}" in set_size["note"] and "one core, model_signing a pool" in set_size["note"]
     sdk = report["machine"]["sdk"]
     assert "onnx_trt_ep 1." in sdk and "pytorch_fp16 2." in sdk and report["machine"]["commit"]
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ import bench_reports  # noqa: E402
 import page  # noqa: E402
 import picture  # noqa: E402
 import readme_table  # noqa: E402
+import reference_page  # noqa: E402
 import run  # noqa: E402
 import sets  # noqa: E402
 
@@ -114,14 +116,10 @@ def test_the_picture_has_no_ratio_without_bounds(report, tmp_path):
         picture.draw(report, tmp_path / "out.png")
 
 
-def test_no_text_of_the_picture_lies_on_another(report):
-    """With the longest names that a run gives."""
+def texts_of(report):
+    """Of the picture of a report: every text and its place."""
     from matplotlib import pyplot
 
-    calls = [f"{name}: skua bound run / raw io_binding" for name in ("demo_features_fp16", "demo_features_int8", "demo_vpr")]
-    torch = [f"demo_features (pytorch_fp16): skua bound run / raw {way}" for way in ("interpreter", "optimized", "frozen")]
-    report["figures"] += [bench_reports.ratio("call", name) for name in (*calls, *torch)]
-    report["figures"] += [bench_reports.ratio("tools", "skua verify --trust, 1 worker / model_signing verify")]
     kept = []
     picture.save, original = (lambda drawn, out: kept.extend(boxes_of(drawn))), picture.save
     try:
@@ -129,6 +127,34 @@ def test_no_text_of_the_picture_lies_on_another(report):
     finally:
         picture.save = original
         pyplot.close("all")
+    return kept
+
+
+def test_what_is_said_of_the_picture_is_what_it_shows(report):
+    report["figures"] += [bench_reports.ratio("session", "demo_vpr: session from verified bytes / raw from the source model"),
+                          bench_reports.ratio("takeoff", "onnx_trt_ep: load of the set / bound")]
+    texts = [text for text, _ in texts_of(report)]
+    values = [text for text in texts if re.fullmatch(r"[\d.]+ \([\d.]+-[\d.]+\)", text)]
+    said = picture.said(report)
+    ratios = sum(1 for figure in report["figures"] if page.is_drawn(figure))
+    left_out = [name for name in ("session", "takeoff", "call", "tools") for figure in report["figures"]
+                if figure["group"] == name and page.is_drawn(figure) and not any(
+                    panel.is_in(figure) for panel in (*picture.LEFT, *picture.RIGHT))]
+    assert {"session", "takeoff", "call", "tools"} == set(left_out), "`infer`, and the start of a tool, have a row alone"
+    assert said.startswith(f"{len(values)} ratios ") and said.endswith(f"; {len(left_out)} ratios of the run are not drawn")
+    assert len(values) + len(left_out) == ratios
+    titles = [panel.title for panel in (*picture.LEFT, *picture.RIGHT)]
+    assert [title for title in titles if title in said] == [title for title in titles if title in texts] == titles
+    assert f"![{said}](" in "\n".join(readme_table.rendered(report)) and f"![{said}](" in reference_page.rendered(report)
+
+
+def test_no_text_of_the_picture_lies_on_another(report):
+    """With the longest names that a run gives."""
+    calls = [f"{name}: skua bound run / raw io_binding" for name in ("demo_features_fp16", "demo_features_int8", "demo_vpr")]
+    torch = [f"demo_features (pytorch_fp16): skua bound run / raw {way}" for way in ("interpreter", "optimized", "frozen")]
+    report["figures"] += [bench_reports.ratio("call", name) for name in (*calls, *torch)]
+    report["figures"] += [bench_reports.ratio("tools", "skua verify --trust, 1 worker / model_signing verify")]
+    kept = texts_of(report)
     assert len(kept) > 40
     for at, (text, box) in enumerate(kept):
         clashes = [other for other, found in kept[at + 1:] if box.overlaps(found)]
@@ -190,8 +216,28 @@ def test_a_tree_that_changed_while_it_was_measured_is_refused():
         run.must_be_the_same("abc123", "abc123-dirty")
 
 
+def test_readme_shows_the_references_that_skua_is_slower_beside_as_well():
+    """Start to first result without warm-up, and networks of milliseconds from Python, where next to nothing is gained."""
+    names = [name for _, name, _, _ in readme_table.ROWS]
+    references = {name.rpartition(" / ")[2] for name in names if "start to first result" in name}
+    assert references == {"raw libtorch, 3 warm-up runs", "raw libtorch, no warm-up"}
+    for network in ("one_node", "demo_features", "demo_matcher"):
+        assert {f"{network}: python bound run / io_binding", f"{network}: python infer / run"} <= set(names)
+
+
+def test_what_a_tool_takes_on_a_set_says_how_large_it_was_and_what_its_start_took(report):
+    """A tool written in Python is held against on a small set by its imports, and on a large one by its work."""
+    first_cells = [line.split(" | ")[0] for line in readme_table.rendered(report) if " verify --trust`, " in line]
+    assert len(first_cells) == 3 and all(", 0.500 GB, one core" in cell for cell in first_cells), "and below each: the same"
+    (start,) = [line for line in readme_table.rendered(report) if "its start without work" in line]
+    assert "| 1500 / " in start, "both times"
+    report["figures"] = [figure for figure in report["figures"] if figure["unit"] != "GB"]
+    with pytest.raises(SystemExit, match="0 figures 'size of the set'"):
+        readme_table.rendered(report)
+
+
 def test_readme_rows_need_every_figure_with_bounds(report):
-    assert len(readme_table.rendered(report)) == len(readme_table.ROWS) + 6
+    assert len(readme_table.rendered(report)) == len(readme_table.ROWS) + 8
     lacking = {**report, "figures": report["figures"][1:]}
     with pytest.raises(SystemExit, match="has 0 figures 'one_node: skua bound run / raw io_binding'"):
         readme_table.rendered(lacking)
@@ -213,8 +259,42 @@ def test_what_is_kept_gives_the_same_lines_and_a_changed_number_others(report):
     lines = readme_table.rendered(report)
     kept = json.loads(json.dumps(readme_table.kept(report, b"picture")))
     assert readme_table.rendered(page.checked(kept)) == lines and "note" not in kept["figures"][0]
+    assert json.loads(readme_table.as_text(kept)) == kept
+    assert reference_page.rendered(kept) == reference_page.rendered(report)
     kept["figures"][0]["value"] += 0.001
+    assert reference_page.rendered(kept) != reference_page.rendered(report)
     assert readme_table.rendered(kept) != lines and readme_table.form(readme_table.rendered(kept)) == readme_table.form(lines)
+
+
+def miss(report, at):
+    report["figures"][at]["verdict"] = "not reached"
+
+
+def test_a_bar_that_is_missed_stands_beside_readmes_row_and_is_counted(report):
+    """Of a call it may be asked of the difference, which README has no row for."""
+    lines = readme_table.rendered(report)
+    bars = sum(1 for figure in report["figures"] if figure["verdict"])
+    assert any(line.startswith(f"Of the {bars} figures of this run that have a bar 0 did not reach it") for line in lines)
+    assert lines[2].endswith("| <= 1.15: reached |")
+    first = report["figures"][0]["name"]
+    report["figures"].append(bench_reports.ratio("call", first.replace(" / ", " - "), 0.1) | {"unit": "us"})
+    miss(report, -1)
+    lines = readme_table.rendered(report)
+    assert lines[2].endswith("| <= 1.15: reached; difference <= 1.15: not reached |")
+    assert any(f"the {bars + 1} figures of this run that have a bar 1 did not reach it" in line for line in lines)
+    assert readme_table.form(lines) == readme_table.expected_form()
+
+
+def test_the_page_of_all_figures_has_every_row_and_what_was_missed_first(report):
+    miss(report, 3)
+    text = reference_page.rendered(report)
+    missed, _, rest = text.partition("## Bars that were not reached\n")[2].partition("\n## ")
+    row = page.figure_row(report["figures"][3])
+    assert [line for line in missed.splitlines() if line.startswith("| ")][1:] == [row] and row in rest.splitlines()
+    in_table = [figure for figure in report["figures"] if page.is_in_table(figure)]
+    assert len(in_table) == len(readme_table.ROWS) + 2, "a count, and the size of the set"
+    assert {page.figure_row(figure) for figure in in_table} <= set(rest.splitlines())
+    assert "- cpu: A Processor" in text and "kernel" not in text
 
 
 @pytest.mark.parametrize("change", [{"depth": "quick: figures of no worth"}, {"commit": "abc123-dirty"}, {"commit": "unknown"}])

@@ -33,6 +33,15 @@ def test_nothing_else_has_it(name):
     assert "SKUA_TENSORRT_SIL" not in variables(name)
 
 
+@pytest.mark.parametrize("name", ["dev", "sil", "bench"])
+def test_what_was_switched_off_once_is_on_again(name):
+    """A build folder remembers options. Left to its memory, one `-D...=OFF` would take the tests, or the figures, of a runtime away
+    from every later run, and all would stay green."""
+    found = variables(name)
+    assert found.get("BUILD_PYTORCH_FP16_RUNTIME") == found.get("BUILD_ONNX_TRT_EP_RUNTIME") == "ON"
+    assert name == "sil" or found.get("SKUA_BUILD_PYTHON") == found.get("SKUA_BUILD_BENCHMARKS") == "ON"
+
+
 def left_to_others(name):
     return variables(name).get("SKUA_UNIT_TESTS_ELSEWHERE", "").split(";")
 
