@@ -36,8 +36,11 @@ def main() -> int:
     pace = plan.FAST if wanted.fast else plan.STEADY
     print(f"soak: seed {seed}, {wanted.minutes:g} minutes at {pace.rate_hz:g} Hz", file=sys.stderr, flush=True)
     supervisor = Supervisor(World(wanted.made, wanted.out), Soak(seed, wanted.minutes * 60, pace, wanted.control))
-    supervisor.run()
-    return results.write(supervisor, wanted.out)
+    try:
+        supervisor.run()
+    finally:
+        status = results.write(supervisor, wanted.out)
+    return status
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -25,8 +26,27 @@ PIPE_BYTES, SMALL_PIPE_BYTES = 65536, 4096  # the usual, and as small as can be:
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
+# What an order, a trace or a look says of a process that has ended; and how long it may take until it has, with its core.
+OF_THE_GONE = {errno.ENXIO, errno.EPIPE, errno.ESRCH, errno.ECHILD, errno.ENOENT}
+ENDING_S = 5.0
+
+
 class Gone(Exception):
     """The process has ended, or is just ending."""
+
+
+@contextlib.contextmanager
+def gone_if_ended(process: subprocess.Popen) -> Iterator[None]:
+    """Makes what an order or a trace says of a process that ends into Gone. Of one that goes on it is an error of ours."""
+    try:
+        yield
+    except (OSError, LookupError) as error:
+        if isinstance(error, OSError) and error.errno not in OF_THE_GONE:
+            raise
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_S)
+            raise Gone(process.pid) from error
+        raise
 
 
 @dataclass
@@ -157,8 +177,10 @@ class Craft:
     def order(self, text: str) -> None:
         """To the SDK of the process, which reads it at once."""
         descriptor = os.open(self.orders, os.O_WRONLY | os.O_NONBLOCK)
-        os.write(descriptor, text.encode("ascii") + b"\n")
-        os.close(descriptor)
+        try:
+            os.write(descriptor, text.encode("ascii") + b"\n")
+        finally:
+            os.close(descriptor)
 
     def sample(self) -> Sample:
         return sample_of(Path("/proc") / str(self.pid))

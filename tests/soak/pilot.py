@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -208,10 +209,10 @@ class Pilot:
 
     def end(self, ending: str) -> int:
         """What was going on is taken back first; then the end of this life, which is judged."""
-        is_alive = self.craft.process.poll() is None
         self.listen()
         for episode in list(self.active):
             self._end(episode)
+        is_alive = self.craft.process.poll() is None  # a thread that is held keeps it from being seen before
         self._judge_slots(time.monotonic())
         if is_alive:
             self.happened.ending = ending
@@ -224,6 +225,20 @@ class Pilot:
         checks.judge_exit(self.ledger, is_alive, status, ending, self._errors())
         self._judge_end(status)
         return status
+
+    def break_off(self) -> None:
+        """The soak itself has failed: nothing stays that flies, and what this life was is kept."""
+        self.faults.let_go()
+        self.craft.process.kill()
+        with contextlib.suppress(OSError):  # where that has failed already
+            self.craft.end()
+        self.happened.status = self.craft.process.returncode
+        self.happened.ended = time.monotonic() - self.began
+        self._save_log()
+
+    def _save_log(self) -> None:
+        log = "".join(line.text + "\n" for line in self.craft.log.lines)
+        (self.world.run / f"log{self.life.number}.jsonl").write_text(log, "utf-8")
 
     def _errors(self) -> str:
         return self.craft.errors.read_text("utf-8")[-500:]
@@ -251,8 +266,7 @@ class Pilot:
         for told in self.kinds.get("c7.flight_ended", []):
             checks.judge_last_words(self.ledger, told["kv"], records)
         checks.judge_losses(self.ledger, set(self.done), self.losing, self.made_room, self.untold)
-        log = "".join(line.text + "\n" for line in self.craft.log.lines)
-        (self.world.run / f"log{self.life.number}.jsonl").write_text(log, "utf-8")
+        self._save_log()
         self.happened.ended = time.monotonic() - self.began
         self.happened.status, self.happened.missed, self.happened.slow = status, self.frames.missed(), self.orders.slow
         self.happened.slope_kib_s, self.happened.delays = self.holdings.slope_kib_s(), self.thermal.delays

@@ -33,8 +33,17 @@ class Supervisor:
         self.began = time.monotonic()
         self.starts: list[float] = []  # of the flight in progress
         self.happened = dict.fromkeys(KINDS, 0)
+        self.broken_by: BaseException | None = None
 
     def run(self) -> None:
+        """What breaks the soak itself off is kept for the results, and raised."""
+        try:
+            self._fly_lives()
+        except BaseException as error:
+            self.broken_by = error
+            raise
+
+    def _fly_lives(self) -> None:
         until = self.began + self.soak.seconds
         for life in lives(self.soak.seed, self.soak.pace):
             if not self._one_life(life, until) or time.monotonic() >= until:
@@ -59,7 +68,7 @@ class Supervisor:
             ending = "restart" if time.monotonic() >= until else life.ending
             status = pilot.end(ending)
         except BaseException:
-            pilot.craft.process.kill()  # a soak that breaks off, by whatever, leaves nothing behind that flies
+            pilot.break_off()
             raise
         self._judge_start(pilot, phase)
         for kind, _, _ in pilot.happened.faults:

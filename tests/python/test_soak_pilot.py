@@ -1,0 +1,95 @@
+"""A life of the soak, flown with a process that does what a broken flight would do (soak_stand_in.py): what becomes of it."""
+
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+import soak_stand_in  # noqa: E402
+from soak import craft, faults, ledger, pilot, plan, results, supervisor  # noqa: E402  (its folder is only known from here on)
+
+PACE = plan.Pace(10.0, 600.0, 5.0, 3.0, (0.1, 0.2))
+
+
+@pytest.fixture(name="started")
+def start_of_a_craft(tmp_path, monkeypatch):
+    """A function that starts one. Whatever a test does to it, it is over afterwards."""
+    monkeypatch.setattr(craft, "FLIGHT", craft.FLIGHT)
+    flown = []
+
+    def start(**how):
+        world = soak_stand_in.StandInWorld(tmp_path, **how)
+        flown.append(craft.Craft(world, world.configuration(PACE, []), 3.0))
+        until = time.monotonic() + 30
+        while flown[-1].notified.ready_at is None and time.monotonic() < until:
+            flown[-1].notified.listen()
+            time.sleep(0.01)
+        return flown[-1], faults.Faults(world, flown[-1])
+
+    yield start
+    for one in flown:
+        one.process.kill()
+        one.end()
+
+
+def kill(pid):
+    """And waits until every thread of it is over, without taking notice of it as its parent does."""
+    os.kill(pid, signal.SIGKILL)
+    while any(state_of(task) not in "ZX" for task in pathlib.Path(f"/proc/{pid}/task").iterdir()):
+        time.sleep(0.001)
+
+
+def state_of(task):
+    told = craft.unless_gone(pathlib.Path.read_text, task / "stat")
+    return told.rsplit(")", 1)[1].split()[0] if told else "X"
+
+
+@pytest.mark.parametrize("kind", ["hang", "telemetry_hang", "stall", "log_stalled"])
+def test_a_program_that_ends_while_a_fault_goes_on_is_seen_as_ended(started, kind):
+    flown, acting = started()
+    acting.begin(kind)
+    kill(flown.pid)
+    acting.end(kind)
+    assert flown.process.wait(10) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("kind", [*faults.ORDERS, "hang", "telemetry_hang", "stall", "restart", "kill"])
+def test_a_fault_that_begins_when_the_program_has_ended_is_none(started, kind):
+    flown, acting = started()
+    kill(flown.pid)
+    acting.begin(kind)
+    acting.end(kind)
+    assert flown.process.wait(10) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("kind, error", [("hang", OSError), ("telemetry_hang", LookupError)])
+def test_control_a_program_that_goes_on_and_takes_no_order_is_an_error(started, monkeypatch, kind, error):
+    monkeypatch.setattr(craft, "ENDING_S", 0.1)
+    flown, acting = started(is_deaf=True)
+    with pytest.raises(error):
+        acting.begin(kind)
+    assert flown.process.poll() is None
+
+
+def test_a_soak_that_breaks_off_leaves_its_results_and_nothing_that_flies(tmp_path, monkeypatch):
+    class Broken(supervisor.Supervisor):
+        def _judge_start(self, flown, phase):
+            pids.append(flown.craft.pid)
+            raise RuntimeError("the soak's own fault")
+
+    pids, world = [], soak_stand_in.StandInWorld(tmp_path)
+    world.sets = tmp_path
+    monkeypatch.setattr(supervisor, "digests", lambda folder: {})
+    soak = Broken(world, supervisor.Soak(1, 0.5, PACE))
+    with pytest.raises(RuntimeError):
+        soak.run()
+    assert results.write(soak, tmp_path) == 1
+    assert not pathlib.Path(f"/proc/{pids[0]}").exists()
+    assert (tmp_path / "log0.jsonl").exists() and (tmp_path / "index.html").exists()
+    assert "fail soak.whole" in (tmp_path / "soak.checks").read_text("ascii").splitlines()
