@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from soak import checks, ledger  # noqa: E402  (its folder is only known from here on)
+from soak import checks, frame_checks, ledger  # noqa: E402  (its folder is only known from here on)
 
 
 @pytest.fixture(name="book")
@@ -24,12 +24,12 @@ def violated(book):
 def missed(book, each, rate_hz=10.0, stood=(), end=120.0):
     """Judges lines every `each` seconds of two minutes."""
     at = [each * n for n in range(int(120 / each))]
-    checks.judge_missed(book, checks.quiet_spans(0.0, end, list(stood)), at, rate_hz)
+    frame_checks.judge_missed(book, frame_checks.quiet_spans(0.0, end, list(stood)), at, rate_hz)
     return violated(book)
 
 
 def test_a_program_that_says_nothing_is_seen(book):
-    checks.judge_missed(book, [(0.0, 10.0)], [], 10.0)
+    frame_checks.judge_missed(book, [(0.0, 10.0)], [], 10.0)
     assert violated(book) == {"missed"}
 
 
@@ -41,17 +41,17 @@ def test_control_a_machine_that_needs_two_slots_for_a_frame_passes(book):
 def test_a_stall_excuses_its_own_slots_alone(book):
     assert quiet_of((10.0, 20.0), (15.0, 30.0)) == [(0.0, 10.0), (30.0, 60.0)]
     assert quiet_of((-5.0, 10.0), (50.0, 70.0)) == [(10.0, 50.0)] and quiet_of((0.0, 60.0)) == []
-    checks.judge_missed(book, quiet_of((0.0, 58.0)), [], 10.0)
+    frame_checks.judge_missed(book, quiet_of((0.0, 58.0)), [], 10.0)
     assert book.counts["missed"].checks == 0, "a span of a few slots says nothing"
     at = [n / 10 for n in range(100)]  # then nothing any more
-    checks.judge_missed(book, quiet_of((10.0, 60.0)), at, 10.0)
+    frame_checks.judge_missed(book, quiet_of((10.0, 60.0)), at, 10.0)
     assert not violated(book) and book.counts["missed"].checks == 1
-    checks.judge_missed(book, quiet_of((10.0, 20.0)), at, 10.0)
+    frame_checks.judge_missed(book, quiet_of((10.0, 20.0)), at, 10.0)
     assert violated(book) == {"missed"}
 
 
 def quiet_of(*stood):
-    return checks.quiet_spans(0.0, 60.0, list(stood))
+    return frame_checks.quiet_spans(0.0, 60.0, list(stood))
 
 
 @pytest.mark.parametrize("done, losing, made_room, is_good", [

@@ -7,7 +7,7 @@ import json
 import time
 from dataclasses import dataclass, field
 
-from . import checks
+from . import checks, frame_checks, holding_checks
 from .craft import Craft, Gone, size_of
 from .faults import Faults
 from .ledger import Ledger
@@ -49,10 +49,10 @@ class Pilot:
         self.slots = world.slots(life, pace)
         self.craft = Craft(world, world.configuration(pace, self.slots), pace.watchdog_s)
         self.faults = Faults(world, self.craft)
-        self.frames = checks.Frames(ledger, self.slots, pace.deadline_ms)
-        self.orders = checks.Orders(ledger, self.frames, settle_s=pace.deadline_ms / 1e3 + 1.0)
-        self.recovery = checks.Recovery(ledger, max(5.0, 12 / pace.rate_hz))
-        self.holdings = checks.Holdings(ledger)
+        self.frames = frame_checks.Frames(ledger, self.slots, pace.deadline_ms)
+        self.orders = frame_checks.Orders(ledger, self.frames, settle_s=pace.deadline_ms / 1e3 + 1.0)
+        self.recovery = frame_checks.Recovery(ledger, max(5.0, 12 / pace.rate_hz))
+        self.holdings = holding_checks.Holdings(ledger)
         self.thermal = checks.Thermal(ledger, pace.thermal_bound_s, time.monotonic())
         self.waiting, self.active = list(life.episodes), list[Episode]()
         self.read_log = 0
@@ -132,8 +132,8 @@ class Pilot:
                 continue
             self.active.append(episode)
             self.happened.faults.append((episode.kind, now - self.began, now - self.began))
-            if checks.is_run_fault(episode.kind):
-                self.orders.orders.append(checks.Order(episode.kind, now))
+            if frame_checks.is_run_fault(episode.kind):
+                self.orders.orders.append(frame_checks.Order(episode.kind, now))
             if episode.kind in TELEMETRY:
                 self.thermal.expect("throttled" if episode.kind == "throttle" else "unavailable", now)
             if episode.kind == "disk_full":
@@ -219,7 +219,7 @@ class Pilot:
             now = time.monotonic()
             self.happened.faults.append((ending, now - self.began, now - self.began))
             if ending == "device_lost":
-                self.orders.orders.append(checks.Order(ending, now))
+                self.orders.orders.append(frame_checks.Order(ending, now))
             self.faults.begin(ending)
         status = self.craft.end(END_BOUND_S[ending])
         checks.judge_exit(self.ledger, is_alive, status, ending, self._errors())
@@ -248,8 +248,8 @@ class Pilot:
         self.untold = {kind for kind, at in self.done.items() if now - at < TELLS_LOSSES_S}
         if self.craft.notified.ready_at is not None:
             lines_at = [frame.at for frame in self.frames.seen.values()]
-            spans = checks.quiet_spans(self.craft.notified.ready_at, now, self.stood)
-            checks.judge_missed(self.ledger, spans, lines_at, self.pace.rate_hz)
+            spans = frame_checks.quiet_spans(self.craft.notified.ready_at, now, self.stood)
+            frame_checks.judge_missed(self.ledger, spans, lines_at, self.pace.rate_hz)
             self.recovery.judge(now)
 
     def _judge_end(self, status: int) -> None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import checks
+from . import checks, holding_checks
 from .ledger import Ledger
 from .pilot import Happened, Pilot
 from .plan import KINDS, Life, Pace, lives
@@ -49,7 +49,7 @@ class Supervisor:
             if not self._one_life(life, until) or time.monotonic() >= until:
                 break
             time.sleep(RESTART_S)
-        checks.judge_slopes(self.ledger, [life.slope_kib_s for life in self.lives if life.slope_kib_s is not None])
+        holding_checks.judge_slopes(self.ledger, [life.slope_kib_s for life in self.lives if life.slope_kib_s is not None])
 
     def _one_life(self, life: Life, until: float) -> bool:
         """Whether another one follows."""
