@@ -161,6 +161,18 @@ def test_control_a_position_after_a_fault_is_a_recovery(book):
     assert not violated(book) and book.counts["recovers"].checks == 1
 
 
+def test_a_kind_of_fault_whose_recovery_is_never_judged_is_seen(book):
+    recovery = frame_checks.Recovery(book, 5.0)
+    for kind in ("hang", "stall"):
+        recovery.fault_ended(kind, 10.0)
+    recovery.position(10.2)
+    recovery.fault_ended("disk_full", 11.0)  # then the life is over
+    frame_checks.judge_recoveries(book, {"hang", "stall"}, recovery.judged)
+    assert not violated(book)
+    frame_checks.judge_recoveries(book, {"hang", "stall", "disk_full"}, recovery.judged)
+    assert book.counts["recovers"].violations == 1
+
+
 def test_a_throttle_that_is_not_told_is_seen(book):
     thermal = checks.Thermal(book, 2.0, 0.0)
     thermal.judge(5.0)

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import sys
 import time
+import types
 
 import pytest
 
@@ -12,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 import soak_stand_in  # noqa: E402
-from soak import craft, faults, plan, results, supervisor  # noqa: E402  (known from here on)
+from soak import craft, faults, ledger, pilot, plan, results, supervisor  # noqa: E402  (known from here on)
 
 PACE = plan.Pace(10.0, 600.0, 5.0, 3.0, (0.1, 0.2))
 
@@ -93,3 +94,32 @@ def test_a_soak_that_breaks_off_leaves_its_results_and_nothing_that_flies(tmp_pa
     assert not pathlib.Path(f"/proc/{pids[0]}").exists()
     assert (tmp_path / "log0.jsonl").exists() and (tmp_path / "index.html").exists()
     assert "fail soak.whole" in (tmp_path / "soak.checks").read_text("ascii").splitlines()
+
+
+@pytest.fixture(name="life")
+def life_of_a_pilot(tmp_path, monkeypatch):
+    """A function that flies a life with one fault half a second after its start, to its end."""
+    monkeypatch.setattr(craft, "FLIGHT", craft.FLIGHT)
+
+    def fly(episode=plan.Episode("picture_missing", 0.5, 0.6), ending="restart", within_s=1.0, **how):
+        world = soak_stand_in.StandInWorld(tmp_path, **how)
+        life = plan.Life(0, (episode,) if episode else (), ending, 0.7)
+        flown = pilot.Pilot(world, ledger.Ledger(), PACE, life, time.monotonic())
+        flown.recovery.within_s = within_s
+        try:
+            if flown.wait_ready():
+                flown.fly(time.monotonic() + 30)
+            flown.end(ending)
+        finally:
+            flown.craft.process.kill()
+        return types.SimpleNamespace(pilot=flown, **flown.ledger.counts)
+
+    return fly
+
+
+def test_a_life_lasts_until_it_is_known_whether_its_last_fault_was_recovered_from(life):
+    good = life(within_s=20.0)
+    assert good.recovers.checks == 1 and not good.recovers.violations
+    bad = life(mute_s=0.4)
+    assert bad.recovers.checks == bad.recovers.violations == 1
+    assert bad.pilot.happened.ended - bad.pilot.happened.ready > 1.6, "its time was over at 0.7 s"

@@ -159,13 +159,15 @@ class Recovery:
     def __init__(self, ledger: Ledger, within_s: float) -> None:
         self.ledger, self.within_s = ledger, within_s
         self.waiting: list[tuple[str, float]] = []
+        self.judged: set[str] = set()  # kinds
 
     def fault_ended(self, kind: str, at: float) -> None:
         self.waiting.append((kind, at))
 
     def position(self, at: float) -> None:
-        for _ in [entry for entry in self.waiting if entry[1] < at]:
+        for kind, _ in [entry for entry in self.waiting if entry[1] < at]:
             self.ledger.judge("recovers", True, "", "")
+            self.judged.add(kind)
         self.waiting = [entry for entry in self.waiting if entry[1] >= at]
 
     def judge(self, now: float) -> None:
@@ -173,6 +175,13 @@ class Recovery:
             self.ledger.judge("recovers", False, f"a position within {self.within_s:.1f} s after {kind}",
                               f"none for {now - since:.1f} s")
             self.waiting.remove((kind, since))
+            self.judged.add(kind)
+
+
+def judge_recoveries(ledger: Ledger, ended: set[str], judged: set[str]) -> None:
+    """Of a whole soak. What still waits when a program ends is judged elsewhere: a kind has to be at some time."""
+    for kind in sorted(ended):
+        ledger.judge("recovers", kind in judged, f"a {kind} after which it was awaited that positions come", "none")
 
 
 def quiet_spans(begin: float, end: float, loud: list[tuple[float, float]]) -> list[tuple[float, float]]:

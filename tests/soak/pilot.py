@@ -51,7 +51,7 @@ class Pilot:
         self.faults = Faults(world, self.craft)
         self.frames = frame_checks.Frames(ledger, self.slots, pace.deadline_ms)
         self.orders = frame_checks.Orders(ledger, self.frames, settle_s=pace.deadline_ms / 1e3 + 1.0)
-        self.recovery = frame_checks.Recovery(ledger, max(5.0, 12 / pace.rate_hz))
+        self.recovery = frame_checks.Recovery(ledger, pace.recovers_s)
         self.holdings = holding_checks.Holdings(ledger)
         self.thermal = checks.Thermal(ledger, pace.thermal_bound_s, time.monotonic())
         self.waiting, self.active = list(life.episodes), list[Episode]()
@@ -120,7 +120,7 @@ class Pilot:
         return True
 
     def act(self, now: float, until: float) -> None:
-        """Begins and ends what is due; nothing is begun that the soak's end would cut short."""
+        """Begins and ends what is due; nothing is begun after which the soak's end would leave no time to recover."""
         since = now - (self.craft.notified.ready_at or now)
         if any(episode.kind == "disk_full" for episode in self.active):
             self.faults.begin("disk_full")  # again: a recorder makes room by giving up what is old
@@ -128,7 +128,7 @@ class Pilot:
             self._end(episode)
         for episode in [entry for entry in self.waiting if entry.begin_s <= since]:
             self.waiting.remove(episode)
-            if now + episode.end_s - episode.begin_s + self.pace.quiet_s[0] > until:
+            if now + episode.end_s - episode.begin_s + self.recovery.within_s > until:
                 continue
             self.active.append(episode)
             self.happened.faults.append((episode.kind, now - self.began, now - self.began))
@@ -169,7 +169,6 @@ class Pilot:
         ready = self.craft.notified.ready_at or now
         self.holdings.take(sample, now - ready)
         self.happened.memory.append((now - self.began, sample.anon_kib))
-        self.recovery.judge(now)
         self.look_at_recorder()
         is_quiet = self.craft.log.is_reading.is_set()
         if is_quiet and not self.is_standing:
@@ -188,15 +187,21 @@ class Pilot:
         checks.judge_recorder(self.ledger, result.returncode, told.get("damage", []), size, RECORDER_LIMIT)
         return told.get("records", [])
 
+    def is_over(self, now: float, until: float) -> bool:
+        """A life lasts until it is known whether there are positions again after its last fault."""
+        is_flown = now - (self.craft.notified.ready_at or now) >= self.life.end_s
+        return now >= until or (is_flown and not self.active and not self.recovery.waiting)
+
     def fly(self, until: float) -> None:
         """To the end of the life, or of the soak; a program that ends by itself is seen at once."""
         next_look = time.monotonic() + EACH_S
         while self.craft.process.poll() is None:
             now = time.monotonic()
-            if now >= until or now - (self.craft.notified.ready_at or now) >= self.life.end_s:
+            if self.is_over(now, until):
                 break
             self.act(now, until)
             self.listen()
+            self.recovery.judge(now)
             if now >= next_look:
                 next_look += EACH_S
                 try:

@@ -59,6 +59,11 @@ class Pace:
     def hang_s(self) -> float:
         return self.deadline_ms / 1e3 + 3 / self.rate_hz
 
+    @property
+    def recovers_s(self) -> float:
+        """When a position must have come after a fault."""
+        return max(5.0, 12 / self.rate_hz)
+
     def length_s(self, kind: str) -> float:
         if kind in TELEMETRY:
             return self.thermal_bound_s + max(1.5, 3 / self.rate_hz)
