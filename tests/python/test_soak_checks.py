@@ -230,6 +230,19 @@ def test_a_process_that_holds_more_is_seen(book, name, bad):
     assert violated(book) == {name}
 
 
+@pytest.mark.parametrize("bad", [(1, 0), (0, 1)], ids=["descriptor", "thread"])
+def test_one_thing_that_a_fault_left_behind_is_seen_and_what_is_open_for_a_moment_is_not(book, bad):
+    for left, is_good in (((0, 0), True), (bad, False)):
+        holdings = holding_checks.Holdings(book)
+        holdings.judge_rest()  # nothing to compare with
+        for descriptors, threads in ((24, 12), (20, 14), (30, 12)):
+            holdings.take_at_rest("before", (descriptors, threads))
+            holdings.take_at_rest("after", (descriptors + left[0], threads + left[1]))
+        holdings.judge_rest()
+        assert violated(book) == (set() if is_good else {"handles"})
+    assert book.counts["handles"].checks == 2
+
+
 def test_a_leak_is_seen_and_a_step_is_none(book):
     step, leak = holding_checks.Holdings(book), holding_checks.Holdings(book)
     for second in range(4, 40):

@@ -103,7 +103,7 @@ def life_of_a_pilot(tmp_path, monkeypatch):
 
     def fly(episode=plan.Episode("picture_missing", 0.5, 0.6), ending="restart", within_s=1.0, **how):
         world = soak_stand_in.StandInWorld(tmp_path, **how)
-        life = plan.Life(0, (episode,) if episode else (), ending, 0.7)
+        life = plan.Life(0, (episode,), ending, episode.end_s + 0.1)
         flown = pilot.Pilot(world, ledger.Ledger(), PACE, life, time.monotonic())
         flown.recovery.within_s = within_s
         try:
@@ -123,3 +123,10 @@ def test_a_life_lasts_until_it_is_known_whether_its_last_fault_was_recovered_fro
     bad = life(mute_s=0.4)
     assert bad.recovers.checks == bad.recovers.violations == 1
     assert bad.pilot.happened.ended - bad.pilot.happened.ready > 1.6, "its time was over at 0.7 s"
+
+
+@pytest.mark.parametrize("how, is_good", [({}, True), ({"leak_s": 2.05}, False)], ids=str)
+def test_a_descriptor_that_a_fault_left_behind_is_seen(life, how, is_good):
+    """One more, in a life that is over two seconds after it."""
+    flown = life(plan.Episode("picture_missing", 2.0, 2.1), within_s=20.0, **how)
+    assert flown.handles.checks >= 1 and bool(flown.handles.violations) != is_good

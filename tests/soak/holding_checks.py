@@ -19,6 +19,7 @@ class Holdings:
         self.ledger = ledger
         self.samples: list[Sample] = []
         self.early: list[Sample] = []  # before the first fault, which may take sensors' files away
+        self.rests: dict[str, list[tuple[int, int]]] = {"before": [], "after": []}  # the faults
 
     def take(self, sample: Sample, since_ready_s: float) -> None:
         self.ledger.judge("network", not sample.sockets, "no socket that leaves the machine", sample.sockets)
@@ -34,6 +35,17 @@ class Holdings:
         self.ledger.judge("handles", sample.descriptors <= descriptors + MORE_DESCRIPTORS
                           and sample.threads <= threads + 1, f"about {descriptors} descriptors and {threads} threads",
                           (sample.descriptors, sample.threads))
+
+    def take_at_rest(self, when: str, counts: tuple[int, int]) -> None:
+        """Descriptors and threads before or after the faults, often: what is open for a moment is not in all of them."""
+        self.rests[when].append(counts)
+
+    def judge_rest(self) -> None:
+        """Exactly: a life is a process of its own, in which a kind of fault leaves behind what it does only once."""
+        if all(self.rests.values()):
+            before, after = (tuple(map(min, zip(*self.rests[when]))) for when in ("before", "after"))
+            self.ledger.judge("handles", after[0] <= before[0] and after[1] <= before[1],
+                              f"no more than the {before} descriptors and threads before the faults", after)
 
     def slope_kib_s(self) -> float | None:
         """Of the least-squares line; of too few samples there is none."""

@@ -11,11 +11,12 @@ from . import checks, frame_checks, holding_checks
 from .craft import Craft, Gone, size_of
 from .faults import Faults
 from .ledger import Ledger
-from .plan import TELEMETRY, Episode, Life, Pace
+from .plan import TELEMETRY, WARM_UP_S, Episode, Life, Pace
 from .world import RECORDER_LIMIT, World
 
 TICK_S, EACH_S = 0.02, 1.0
 TELLS_LOSSES_S = 2.5
+RESTS_FROM_S, REST_TICKS = 1.0, 25  # what is held at rest is counted each tick: from then to the first fault; at the end
 START_BOUND_S = 90.0  # TimeoutStartSec of the unit
 END_BOUND_S = {"device_lost": 20.0, "kill": 5.0, "restart": 5.0}
 STANDS = ("stall", "hang")  # slots pass by meanwhile
@@ -163,6 +164,10 @@ class Pilot:
             self.stood.append((self.began + begun, now + self.orders.settle_s))
         self.recovery.fault_ended(episode.kind, now)
 
+    def look_at_rest(self, when: str) -> None:
+        with contextlib.suppress(Gone):  # its end is judged elsewhere
+            self.holdings.take_at_rest(when, self.craft.counts())
+
     def look(self, now: float) -> None:
         """Once a second."""
         sample = self.craft.sample()
@@ -202,6 +207,8 @@ class Pilot:
             self.act(now, until)
             self.listen()
             self.recovery.judge(now)
+            if RESTS_FROM_S <= now - (self.craft.notified.ready_at or now) < WARM_UP_S:
+                self.look_at_rest("before")
             if now >= next_look:
                 next_look += EACH_S
                 try:
@@ -209,6 +216,16 @@ class Pilot:
                 except Gone:
                     continue  # the loop sees that it has ended
             time.sleep(TICK_S)
+        if not self.active and not self.recovery.waiting:
+            self.rest()
+
+    def rest(self) -> None:
+        """All faults are over, and it has recovered."""
+        for _ in range(REST_TICKS):
+            self.listen()
+            self.look_at_rest("after")
+            time.sleep(TICK_S)
+        self.holdings.judge_rest()
 
     # ---- the end ----
 
