@@ -64,7 +64,7 @@ def fly(how, file):
         notify(b"WATCHDOG=1")
         time.sleep(EACH_S)
     if not how.get("is_silent"):
-        tell("c7.flight_ended", frame_count=frames, no_result_count=lost, missed_count=0)
+        tell("c7.flight_ended", cause="signal", frame_count=frames, no_result_count=lost, missed_count=0)
 
 
 def main():

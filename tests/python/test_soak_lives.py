@@ -72,12 +72,24 @@ def test_a_loss_that_could_not_be_told_yet_hides_no_other_one(book):
 
 
 def test_a_recorder_without_the_end_of_the_flight_is_seen(book):
-    ended = {"kind": "c7.flight_ended", "payload": {"frame_count": 7}}
-    checks.judge_last_words(book, {"frame_count": 7}, [ended])
+    ended = {"kind": "c7.flight_ended", "payload": {"frame_count": 7, "cause": "signal"}}
+    begun = {"kind": "c7.flight_begun", "payload": {}}
+    checks.judge_last_words(book, 7, "restart", [begun, ended, {"kind": "c7.sink_lost", "payload": {}}])
     assert not violated(book)
-    checks.judge_last_words(book, {"frame_count": 8}, [ended])
-    checks.judge_last_words(book, {"frame_count": 7}, [])
-    assert book.counts["recorder"].violations == 2
+    bad = [(8, "restart", [begun, ended]), (7, "device_lost", [begun, ended]), (7, "restart", []), (7, "restart", [ended, begun])]
+    for frames, ending, records in bad:  # the last one's end is an earlier flight's
+        checks.judge_last_words(book, frames, ending, records)
+    assert book.counts["recorder"].violations == len(bad)
+
+
+@pytest.mark.parametrize("ending, causes, is_whole, is_good", [
+    ("restart", ["signal"], True, True), ("device_lost", ["device_lost"], True, True), ("kill", [], True, True),
+    ("restart", [], False, True), ("restart", [], True, False), ("device_lost", [], True, False),
+    ("restart", ["signal", "signal"], True, False), ("restart", ["device_lost"], False, False),
+    ("kill", ["signal"], True, False)], ids=str)
+def test_an_end_that_the_log_does_not_tell_once_is_seen(book, ending, causes, is_whole, is_good):
+    checks.judge_ended(book, ending, [{"cause": cause} for cause in causes], is_whole)
+    assert violated(book) == (set() if is_good else {"log"})
 
 
 @pytest.mark.parametrize("status, damage, size", [(2, [], 10), (0, [{"kind": "checksum"}], 10), (0, [], 101)])

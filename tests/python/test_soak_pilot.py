@@ -130,3 +130,12 @@ def test_a_descriptor_that_a_fault_left_behind_is_seen(life, how, is_good):
     """One more, in a life that is over two seconds after it."""
     flown = life(plan.Episode("picture_missing", 2.0, 2.1), within_s=20.0, **how)
     assert flown.handles.checks >= 1 and bool(flown.handles.violations) != is_good
+
+
+def test_an_end_that_nobody_tells_is_seen_in_the_log_and_in_the_recorder(life):
+    """Its status is right, and so are its lines. What the recorder has is not this process's: a flight without an end."""
+    told = life()
+    assert not told.log.violations and told.recorder.violations == 1
+    silent = life(is_silent=True)
+    assert not silent.exit_status.violations and not silent.slots.violations
+    assert silent.log.violations == silent.recorder.violations == 1

@@ -13,6 +13,7 @@ LOG_KEYS = {"ts", "level", "component", "frame_id", "kind", "msg", "kv", "exc"}
 NEVER = {"c7.engine_built", "c7.engine_build_failed", "c7.set_unsigned", "c7.cpu_fallback", "c7.engine_refused",
          "c7.takeoff_refused"}
 STATUS = {"device_lost": 10, "kill": -9, "restart": 0}  # what an ending makes of the program
+CAUSE = {"device_lost": "device_lost", "restart": "signal"}  # that it tells; who is killed tells nothing
 LOOP_STARTS, LOOP_S = 5, 300.0  # of a crash loop
 
 
@@ -139,8 +140,18 @@ def judge_losses(ledger: Ledger, done: set[str], losing: set[str], made_room: bo
         ledger.judge("losses", is_told == (kind in done), f"losses told of {kind}: {kind in done}", sorted(losing))
 
 
-def judge_last_words(ledger: Ledger, told: dict, records: list[dict]) -> None:
-    """The end that the log tells stands in the recorder, too, whatever its disk went through before."""
-    ends = [record["payload"] for record in records if record["kind"] == "c7.flight_ended"]
-    ledger.judge("recorder", bool(ends) and ends[-1].get("frame_count") == told.get("frame_count"),
-                 f"the end of the flight, of {told.get('frame_count')} frames", ends[-1:])
+def judge_ended(ledger: Ledger, ending: str, told: list[dict], is_log_whole: bool) -> None:
+    """`told`: each c7.flight_ended of a program that ran until it was ended."""
+    causes, wanted = [kv.get("cause") for kv in told], [CAUSE[ending]] if ending in CAUSE else []
+    ledger.judge("log", causes == wanted or (not causes and not is_log_whole), f"ends of the flight by {wanted}", causes)
+
+
+def judge_last_words(ledger: Ledger, frames: int, ending: str, records: list[dict]) -> None:
+    """The end stands in the recorder, whatever the log tells and its disk went through before: of this flight, of which the
+    recorder has the beginning, too."""
+    edges = [(record["kind"], record["payload"]) for record in records
+             if record["kind"] in ("c7.flight_begun", "c7.flight_ended")]
+    kind, payload = edges[-1] if edges else ("nothing", {})
+    found = (kind, payload.get("frame_count"), payload.get("cause"))
+    ledger.judge("recorder", found == ("c7.flight_ended", frames, CAUSE[ending]),
+                 f"the end of the flight by {CAUSE[ending]}, of {frames} frames", found)

@@ -245,7 +245,7 @@ class Pilot:
             self.faults.begin(ending)
         status = self.craft.end(END_BOUND_S[ending])
         checks.judge_exit(self.ledger, is_alive, status, ending, self._errors())
-        self._judge_end(status)
+        self._judge_end(status, ending if is_alive else None)
         return status
 
     def break_off(self) -> None:
@@ -274,19 +274,23 @@ class Pilot:
             frame_checks.judge_missed(self.ledger, spans, lines_at, self.pace.rate_hz)
             self.recovery.judge(now)
 
-    def _judge_end(self, status: int) -> None:
+    def _judge_end(self, status: int, ending: str | None) -> None:
+        """`ending`: what it was ended by; it may have ended before."""
         for text in self.craft.new_frame_lines():
             frame = self.frames.take(text, time.monotonic())
             if frame is not None:
                 self.happened.frames.append((frame.at - self.began, frame.ms, frame.reason or ""))
         self._read_log(was_killed=status < 0, is_over=True)
-        for told in self.kinds.get("c7.flight_ended", []):
-            self.frames.judge_counts(told["kv"])
+        told = [record["kv"] for record in self.kinds.get("c7.flight_ended", [])]
+        for counts in told:
+            self.frames.judge_counts(counts)
+        if ending is not None:
+            checks.judge_ended(self.ledger, ending, told, "log_stalled" not in self.untold)
         self.orders.judge_frames()
         self.holdings.judge_slope()
         records = self.look_at_recorder()
-        for told in self.kinds.get("c7.flight_ended", []):
-            checks.judge_last_words(self.ledger, told["kv"], records)
+        if ending in checks.CAUSE:
+            checks.judge_last_words(self.ledger, len(self.frames.seen), ending, records)
         checks.judge_losses(self.ledger, set(self.done), self.losing, self.made_room, self.untold)
         self._save_log()
         self.happened.ended = time.monotonic() - self.began
