@@ -54,7 +54,8 @@ def fly(how, file):
         if since >= how.get("mute_s", 1e9):
             lost += 1
             line |= {"reason": "no_position", "stage": "solve"}
-            tell("c7.frame_dropped", frames, stage="solve", reason="no_position")
+            if not how.get("is_silent"):
+                tell("c7.frame_dropped", frames, stage="solve", reason="no_position")
         else:
             line |= {"tile": "a", "x": 1.0, "y": 1.0}
         if since >= how.get("leak_s", 1e9) and not kept:

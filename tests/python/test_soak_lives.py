@@ -54,20 +54,56 @@ def quiet_of(*stood):
     return frame_checks.quiet_spans(0.0, 60.0, list(stood))
 
 
+def sink_lost(sink, count):
+    return {"kind": "c7.sink_lost", "kv": {"sink": sink, "lost_count": count, "problem": "full"}}
+
+
 @pytest.mark.parametrize("done, losing, made_room, is_good", [
     (set(), set(), False, True), ({"log_stalled"}, {"stdout"}, False, True), ({"disk_full"}, {"recorder"}, False, True),
     ({"disk_full"}, set(), True, True), (set(), {"stdout"}, False, False), (set(), {"recorder"}, False, False),
     (set(), set(), True, False), ({"log_stalled"}, set(), False, False), ({"disk_full"}, {"stdout"}, False, False)], ids=str)
 def test_losses_that_are_not_told_or_have_no_cause_are_seen(book, done, losing, made_room, is_good):
-    checks.judge_losses(book, done, losing, made_room)
+    losses = checks.Losses(book)
+    for sink in losing:
+        losses.told(sink_lost(sink, 1))
+    losses.judge(done, made_room)
     assert violated(book) == (set() if is_good else {"losses"})
 
 
 def test_a_loss_that_could_not_be_told_yet_hides_no_other_one(book):
     """The log stood until the end; the disk was full before, and nobody told."""
-    checks.judge_losses(book, {"log_stalled"}, set(), False, {"log_stalled"})
+    losses = checks.Losses(book)
+    losses.judge({"log_stalled"}, False, {"log_stalled"})
     assert not violated(book) and book.counts["losses"].checks == 1
-    checks.judge_losses(book, {"log_stalled", "disk_full"}, set(), False, {"log_stalled"})
+    losses.judge({"log_stalled", "disk_full"}, False, {"log_stalled"})
+    assert violated(book) == {"losses"}
+
+
+@pytest.mark.parametrize("told, is_good", [
+    ([("recorder", 0), ("recorder", 4), ("recorder", 4), ("stdout", 2)], True), ([("stdout", 0)], False),
+    ([("recorder", 4), ("recorder", 3)], False)], ids=str)
+def test_a_loss_of_nothing_and_a_total_that_falls_are_seen(book, told, is_good):
+    losses = checks.Losses(book)
+    for sink, count in told:
+        losses.told(sink_lost(sink, count))
+    assert violated(book) == (set() if is_good else {"losses"})
+
+
+def test_a_full_disk_of_which_nothing_is_told_but_that_it_is_full_is_seen(book):
+    losses = checks.Losses(book)
+    losses.told(sink_lost("recorder", 0))
+    losses.judge({"disk_full"}, False)
+    assert violated(book) == {"losses"}
+
+
+def test_more_lines_that_the_log_lacks_than_it_says_are_seen(book):
+    losses = checks.Losses(book)
+    losses.judge_missing(set())
+    losses.told(sink_lost("stdout", 2))
+    losses.told({"kind": "overrun", "kv": {"producer_id": "c7", "dropped_count": 1}})
+    losses.judge_missing({4, 5, 7})
+    assert not violated(book)
+    losses.judge_missing({4, 5, 7, 9})
     assert violated(book) == {"losses"}
 
 

@@ -139,3 +139,8 @@ def test_an_end_that_nobody_tells_is_seen_in_the_log_and_in_the_recorder(life):
     silent = life(is_silent=True)
     assert not silent.exit_status.violations and not silent.slots.violations
     assert silent.log.violations == silent.recorder.violations == 1
+
+
+def test_frames_that_the_log_leaves_out_and_says_nothing_of_are_seen(life):
+    assert not life(mute_s=0.4).losses.violations
+    assert life(mute_s=0.4, is_silent=True).losses.violations == 1

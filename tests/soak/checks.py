@@ -130,14 +130,40 @@ def judge_recorder(ledger: Ledger, status: int, damage: list[dict], size: int, l
                  f"readable but for torn ends, at most {limit} bytes", f"status {status}, {sorted(kinds)}, {size} bytes")
 
 
-def judge_losses(ledger: Ledger, done: set[str], losing: set[str], made_room: bool, untold: Collection[str] = ()) -> None:
-    """`done`: kinds of faults that were there; `losing`: outputs that told of losses; `made_room`: the recorder gave up old
-    segments for new records, and may have lost none of these; `untold`: kinds whose losses it had no time to tell."""
-    is_hurt = {"log_stalled": "stdout" in losing, "disk_full": bool(losing - {"stdout"}) or made_room}
-    for kind, is_told in is_hurt.items():
-        if kind in untold:
-            continue
-        ledger.judge("losses", is_told == (kind in done), f"losses told of {kind}: {kind in done}", sorted(losing))
+class Losses:
+    """What the outputs of a life say that they lost. `counts`: totals since the start, by output."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.counts: dict[str, int] = {}
+        self.overrun = 0  # of the queue before them
+
+    def told(self, record: dict) -> None:
+        kv = record["kv"]
+        if record["kind"] == "overrun":
+            self.overrun += kv["dropped_count"]
+        elif record["kind"] == "c7.sink_lost":
+            before, now = self.counts.get(kv["sink"], 0), kv["lost_count"]
+            # A recorder tells a full disk before it has lost anything.
+            self.ledger.judge("losses", now >= before and (now > 0 or kv["sink"] != "stdout"),
+                              f"{kv['sink']}: a total that grows from {before}", now)
+            self.counts[kv["sink"]] = now
+
+    def judge(self, done: set[str], made_room: bool, untold: Collection[str] = ()) -> None:
+        """`done`: kinds of faults that were there; `made_room`: the recorder gave up old segments for new records, and may
+        have lost none of these; `untold`: kinds whose losses it had no time to tell."""
+        losing = {sink for sink, count in self.counts.items() if count > 0}
+        is_hurt = {"log_stalled": "stdout" in losing, "disk_full": bool(losing - {"stdout"}) or made_room}
+        for kind, is_told in is_hurt.items():
+            if kind in untold:
+                continue
+            self.ledger.judge("losses", is_told == (kind in done), f"losses told of {kind}: {kind in done}", self.counts)
+
+    def judge_missing(self, missing: set[int]) -> None:
+        """Frames without a position that the log, which could be read to its end, tells nothing of."""
+        found = self.counts.get("stdout", 0) + self.overrun
+        self.ledger.judge("losses", len(missing) <= found, f"{len(missing)} records lost or more, of frames {sorted(missing)}",
+                          f"{found} told")
 
 
 def judge_ended(ledger: Ledger, ending: str, told: list[dict], is_log_whole: bool) -> None:

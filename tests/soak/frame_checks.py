@@ -76,9 +76,12 @@ class Frames:
         """Slots before the last line that have none."""
         return self.last + 1 - len(self.seen)
 
+    def without_position(self) -> set[int]:
+        return {number for number, frame in self.seen.items() if not frame.has_position}
+
     def judge_counts(self, told: dict) -> None:
         """What the flight says at its end. What is missed behind the last line nobody sees but the flight."""
-        lost = sum(not frame.has_position for frame in self.seen.values())
+        lost = len(self.without_position())
         found = (told.get("frame_count"), told.get("no_result_count"))
         self.ledger.judge("slots", found == (len(self.seen), lost) and told.get("missed_count", -1) >= self.missed(),
                           f"{len(self.seen)} frames, {lost} without a result, at least {self.missed()} missed", told)

@@ -60,7 +60,7 @@ class Pilot:
         self.kinds: dict[str, list[dict]] = {}
         self.happened = Happened(life.number, "", life.ending, self.craft.started - began)
         self.is_standing = False
-        self.losing: set[str] = set()
+        self.losses = checks.Losses(ledger)
         self.segments: set[str] = set()
         self.made_room = False
         self.done: dict[str, float] = {}  # kinds of faults that were ended, and when last
@@ -94,8 +94,7 @@ class Pilot:
 
     def _told(self, at: float, record: dict) -> None:
         self.kinds.setdefault(record["kind"], []).append(record)
-        if record["kind"] == "c7.sink_lost":
-            self.losing.add(record["kv"]["sink"])
+        self.losses.told(record)
         self.orders.told(at, record)
         if record["kind"] == "c7.thermal_transition":
             self.thermal.told(record["kv"]["new_state"], at)
@@ -291,7 +290,10 @@ class Pilot:
         records = self.look_at_recorder()
         if ending in checks.CAUSE:
             checks.judge_last_words(self.ledger, len(self.frames.seen), ending, records)
-        checks.judge_losses(self.ledger, set(self.done), self.losing, self.made_room, self.untold)
+        self.losses.judge(set(self.done), self.made_room, self.untold)
+        if ending in checks.CAUSE and "log_stalled" not in self.untold:
+            dropped = {record["frame_id"] for record in self.kinds.get("c7.frame_dropped", [])}
+            self.losses.judge_missing(self.frames.without_position() - dropped)
         self._save_log()
         self.happened.ended = time.monotonic() - self.began
         self.happened.status, self.happened.missed, self.happened.slow = status, self.frames.missed(), self.orders.slow
