@@ -98,13 +98,14 @@ def test_a_full_disk_of_which_nothing_is_told_but_that_it_is_full_is_seen(book):
 
 def test_more_lines_that_the_log_lacks_than_it_says_are_seen(book):
     losses = checks.Losses(book)
-    losses.judge_missing(set())
+    overrun, begun = {"kind": "overrun", "payload": {"dropped_count": 1}}, {"kind": "c7.flight_begun", "payload": {}}
+    losses.judge_missing(set(), [])
     losses.told(sink_lost("stdout", 2))
-    losses.told({"kind": "overrun", "kv": {"producer_id": "c7", "dropped_count": 1}})
-    losses.judge_missing({4, 5, 7})
+    losses.judge_missing({4, 5, 7}, [begun, overrun])
     assert not violated(book)
-    losses.judge_missing({4, 5, 7, 9})
-    assert violated(book) == {"losses"}
+    losses.judge_missing({4, 5, 7, 9}, [begun, overrun])
+    losses.judge_missing({4, 5, 7}, [begun, overrun, begun])  # an earlier flight's
+    assert book.counts["losses"].violations == 2
 
 
 def test_a_recorder_without_the_end_of_the_flight_is_seen(book):

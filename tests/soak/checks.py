@@ -136,13 +136,10 @@ class Losses:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.counts: dict[str, int] = {}
-        self.overrun = 0  # of the queue before them
 
     def told(self, record: dict) -> None:
         kv = record["kv"]
-        if record["kind"] == "overrun":
-            self.overrun += kv["dropped_count"]
-        elif record["kind"] == "c7.sink_lost":
+        if record["kind"] == "c7.sink_lost":
             before, now = self.counts.get(kv["sink"], 0), kv["lost_count"]
             # A recorder tells a full disk before it has lost anything.
             self.ledger.judge("losses", now >= before and (now > 0 or kv["sink"] != "stdout"),
@@ -159,9 +156,12 @@ class Losses:
                 continue
             self.ledger.judge("losses", is_told == (kind in done), f"losses told of {kind}: {kind in done}", self.counts)
 
-    def judge_missing(self, missing: set[int]) -> None:
-        """Frames without a position that the log, which could be read to its end, tells nothing of."""
-        found = self.counts.get("stdout", 0) + self.overrun
+    def judge_missing(self, missing: set[int], records: list[dict]) -> None:
+        """Frames without a position that the log, which could be read to its end, tells nothing of. That the queue before
+        the outputs ran over stands in the recorder alone."""
+        begun = max((at for at, record in enumerate(records) if record["kind"] == "c7.flight_begun"), default=0)
+        found = self.counts.get("stdout", 0) + sum(record["payload"]["dropped_count"] for record in records[begun:]
+                                                   if record["kind"] == "overrun")
         self.ledger.judge("losses", len(missing) <= found, f"{len(missing)} records lost or more, of frames {sorted(missing)}",
                           f"{found} told")
 

@@ -293,7 +293,7 @@ class Pilot:
         self.losses.judge(set(self.done), self.made_room, self.untold)
         if ending in checks.CAUSE and "log_stalled" not in self.untold:
             dropped = {record["frame_id"] for record in self.kinds.get("c7.frame_dropped", [])}
-            self.losses.judge_missing(self.frames.without_position() - dropped)
+            self.losses.judge_missing(self.frames.without_position() - dropped, records)
         self._save_log()
         self.happened.ended = time.monotonic() - self.began
         self.happened.status, self.happened.missed, self.happened.slow = status, self.frames.missed(), self.orders.slow
