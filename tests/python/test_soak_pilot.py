@@ -144,3 +144,11 @@ def test_an_end_that_nobody_tells_is_seen_in_the_log_and_in_the_recorder(life):
 def test_frames_that_the_log_leaves_out_and_says_nothing_of_are_seen(life):
     assert not life(mute_s=0.4).losses.violations
     assert life(mute_s=0.4, is_silent=True).losses.violations == 1
+
+
+@pytest.mark.parametrize("load, name", [(None, None), ("child", "set"), ("socket", "network")])
+def test_what_a_program_has_only_while_it_loads_is_seen(life, load, name):
+    """Gone before it is ready."""
+    flown = life(load=load)
+    assert [kind for kind in ("set", "network") if getattr(flown, kind).violations] == ([name] if name else [])
+    assert flown.set.checks and flown.network.checks

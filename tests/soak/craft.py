@@ -193,6 +193,14 @@ class Craft:
         except (FileNotFoundError, ProcessLookupError) as error:
             raise Gone(proc.name) from error
 
+    def company(self) -> tuple[list[int], list[str]]:
+        """Its children, and its sockets that leave the machine."""
+        proc = Path("/proc") / str(self.pid)
+        try:
+            return children_of(proc), outside_sockets(proc, links_of(proc))
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise Gone(proc.name) from error
+
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
@@ -228,14 +236,23 @@ def sample_of(proc: Path) -> Sample:
     """Of the process of this folder. Threads, descriptors and children come and go meanwhile. Gone: the process did."""
     try:
         status = dict(line.split(":", 1) for line in (proc / "status").read_text("ascii").splitlines())
-        links = [link for entry in (proc / "fd").iterdir() if (link := unless_gone(os.readlink, entry)) is not None]
-        tasks = [unless_gone(Path.read_text, task / "children") or "" for task in (proc / "task").iterdir()]
+        links, children = links_of(proc), children_of(proc)
     except (FileNotFoundError, ProcessLookupError) as error:
         raise Gone(proc.name) from error
     if "RssAnon" not in status:  # its memory is gone already
         raise Gone(proc.name)
     return Sample(time.monotonic(), int(status["RssAnon"].split()[0]), len(links), int(status["Threads"]),
-                  [int(child) for task in tasks for child in task.split()], outside_sockets(proc, links))
+                  children, outside_sockets(proc, links))
+
+
+def links_of(proc: Path) -> list[str]:
+    """What its descriptors lead to."""
+    return [link for entry in (proc / "fd").iterdir() if (link := unless_gone(os.readlink, entry)) is not None]
+
+
+def children_of(proc: Path) -> list[int]:
+    tasks = [unless_gone(Path.read_text, task / "children") or "" for task in (proc / "task").iterdir()]
+    return [int(child) for task in tasks for child in task.split()]
 
 
 def unless_gone(ask: Callable[[Path], Answer], path: Path) -> Answer | None:
@@ -253,7 +270,9 @@ def size_of(files: Iterable[Path]) -> int:
 def outside_sockets(proc: Path, links: list[str]) -> list[str]:
     """Sockets of the process that are of no family that stays in the machine."""
     own = {link[len("socket:["):-1] for link in links if link.startswith("socket:[")}
-    found = []
+    found: list[str] = []
+    if not own:
+        return found
     for name in ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6", "packet"):
         try:
             lines = (proc / "net" / name).read_text("ascii").splitlines()[1:]

@@ -22,8 +22,7 @@ class Holdings:
         self.rests: dict[str, list[tuple[int, int]]] = {"before": [], "after": []}  # the faults
 
     def take(self, sample: Sample, since_ready_s: float) -> None:
-        self.ledger.judge("network", not sample.sockets, "no socket that leaves the machine", sample.sockets)
-        self.ledger.judge("set", not sample.children, "no child process, which could build something", sample.children)
+        self.judge_company(sample.children, sample.sockets)
         if since_ready_s < WARM_S:
             self.early.append(sample)
             return
@@ -35,6 +34,10 @@ class Holdings:
         self.ledger.judge("handles", sample.descriptors <= descriptors + MORE_DESCRIPTORS
                           and sample.threads <= threads + 1, f"about {descriptors} descriptors and {threads} threads",
                           (sample.descriptors, sample.threads))
+
+    def judge_company(self, children: list[int], sockets: list[str]) -> None:
+        self.ledger.judge("network", not sockets, "no socket that leaves the machine", sockets)
+        self.ledger.judge("set", not children, "no child process, which could build something", children)
 
     def take_at_rest(self, when: str, counts: tuple[int, int]) -> None:
         """Descriptors and threads before or after the faults, often: what is open for a moment is not in all of them."""

@@ -110,6 +110,8 @@ class Pilot:
             if time.monotonic() - self.craft.started > START_BOUND_S:
                 break
             self.listen()
+            with contextlib.suppress(Gone):
+                self.holdings.judge_company(*self.craft.company())
             time.sleep(TICK_S)
         ready = self.craft.notified.ready_at
         checks.judge_ready(self.ledger, ready is not None, START_BOUND_S, f"status {self.craft.process.poll()}: {self._errors()}")
