@@ -131,6 +131,23 @@ def test_a_machine_that_is_too_slow_is_seen(book):
     assert violated(book) == {"slowness"}
 
 
+@pytest.mark.parametrize("stalls, slow", [([], 6), ([(0.0, 1.0)], 4), ([(3.5, 5.0)], 4), ([(6.0, 9.0)], 6)], ids=str)
+def test_a_frame_that_stood_by_order_is_none_of_a_busy_machine(book, stalls, slow):
+    """Frames at each second, half a second to settle."""
+    late = [line(3 * n, reason="deadline_missed" if n else "lane_busy", **NO_POSITION) for n in range(6)]
+    orders = frame_checks.Orders(book, frames(book, *late), 0.5)
+    orders.stalls = stalls
+    orders.judge_frames()
+    assert orders.slow == slow and not book.counts["reason"].violations
+
+
+def test_a_stall_explains_no_other_reason(book):
+    orders = frame_checks.Orders(book, frames(book, line(0, reason="execution_failed", **NO_POSITION)), 0.5)
+    orders.stalls = [(0.0, 1.0)]
+    orders.judge_frames()
+    assert violated(book) == {"reason"}
+
+
 def test_slots_that_are_missed_are_seen(book):
     """A tenth of the slots has a line, each of which is good; the numbers of the lines say the rest was missed."""
     taken = frames(book, *(line(10 * n) for n in range(120)))

@@ -152,3 +152,9 @@ def test_what_a_program_has_only_while_it_loads_is_seen(life, load, name):
     flown = life(load=load)
     assert [kind for kind in ("set", "network") if getattr(flown, kind).violations] == ([name] if name else [])
     assert flown.set.checks and flown.network.checks
+
+
+def test_a_stall_is_known_to_whoever_judges_late_frames(life):
+    (begin, end), = life(plan.Episode("stall", 0.5, 0.8), within_s=20.0).pilot.orders.stalls
+    assert 0.25 < end - begin < 10.0
+    assert not life(plan.Episode("hang", 0.5, 0.8), within_s=20.0).pilot.orders.stalls

@@ -102,6 +102,7 @@ class Orders:
     def __init__(self, ledger: Ledger, frames: Frames, settle_s: float) -> None:
         self.ledger, self.frames, self.settle_s = ledger, frames, settle_s
         self.orders: list[Order] = []
+        self.stalls: list[tuple[float, float]] = []  # of the whole process, by order
         self.failed: dict[int, list[tuple[str, str, float]]] = {}  # frame: (backbone, reason, when told)
         self.slow = 0
 
@@ -118,6 +119,10 @@ class Orders:
         """Whether any order may have met a frame that was answered now."""
         return any(order.begin <= at <= (order.end if order.end is not None else math.inf) + self.settle_s
                    for order in self.orders)
+
+    def has_stalled(self, at: float, reason: str) -> bool:
+        """Whether a frame was late because the process stood by order: no machine was busy then."""
+        return reason in SLOW_REASONS and any(begin <= at <= end + self.settle_s for begin, end in self.stalls)
 
     def ordered_by(self, at: float, reason: str) -> Order | None:
         """The last order before this moment that this may come from."""
@@ -150,7 +155,7 @@ class Orders:
             return
         # A pair that failed takes its matches with it: the frame may have no position for want of them.
         reasons = failed if frame.reason == "no_position" else [frame.reason]
-        is_ordered = any(reason and self.covers(frame.at, reason) for reason in reasons)
+        is_ordered = any(reason and (self.covers(frame.at, reason) or self.has_stalled(frame.at, reason)) for reason in reasons)
         is_slow = not is_ordered and any(reason in SLOW_REASONS for reason in reasons)
         self.slow += is_slow
         self.ledger.judge("reason", is_ordered or is_slow, "a reason that an ordered fault explains", frame)

@@ -163,6 +163,8 @@ class Pilot:
         if episode.kind in STANDS:
             begun = max(begin for kind, begin, _ in self.happened.faults if kind == episode.kind)
             self.stood.append((self.began + begun, now + self.orders.settle_s))
+            if episode.kind == "stall":
+                self.orders.stalls.append((self.began + begun, now))
         self.recovery.fault_ended(episode.kind, now)
 
     def look_at_rest(self, when: str) -> None:
