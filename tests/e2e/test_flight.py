@@ -81,6 +81,8 @@ def test_three_hz_from_take_off_to_summary(flight_place):
     assert report["cause"] == "duration" and report["frames"] == 3 * seconds, report
     assert report["missed"] == 0 and not report["no_result"], report
     check_positions(flight_place, flown.lines)
+    for line in flown.lines:  # thousandths are rounded
+        assert line["ms"]["frame"] - 0.002 <= line["after_due_ms"] <= 400.001, line
     own, frame = report["stages"]["own"], report["stages"]["frame"]
     with_matcher = {name: f"p50 {s['p50_ms']:.2f} p95 {s['p95_ms']:.2f} max {s['max_ms']:.2f}"
                     for name, s in report["stages"].items()}

@@ -50,7 +50,7 @@ def fly(how, file):
     start, kept = time.monotonic(), []
     while not fly.is_over:
         since = time.monotonic() - start
-        line = {"frame": frames, "picture": "frames/a.jpg", "k": 3, "throttled": False, "ms": {"frame": 1.0}, "due_ms": 1.0}
+        line = {"frame": frames, "picture": "frames/a.jpg", "k": 3, "throttled": False, "after_due_ms": 1.0, "ms": {"frame": 1.0}}
         if since >= how.get("mute_s", 1e9):
             lost += 1
             line |= {"reason": "no_position", "stage": "solve"}

@@ -23,7 +23,8 @@ def empty_ledger():
 def line(number, **changes):
     """A good line of this slot. None takes a key out."""
     slot = SLOTS[number % 3]
-    told = {"frame": number, "picture": slot.name, "k": 3, "throttled": False, "ms": {"frame": 40.0}}
+    told = {"frame": number, "picture": slot.name, "k": 3, "throttled": False, "after_due_ms": 41.5,
+            "ms": {"frame": 40.0}}
     told |= {"reason": "frame_unreadable", "stage": "acquire", "k": 0} if slot.lost else {
         "tile": "r0c0.png", "x": slot.position[0] + 0.2, "y": slot.position[1]}
     return json.dumps({key: value for key, value in (told | changes).items() if value is not None})
@@ -57,7 +58,9 @@ NO_POSITION = {"tile": None, "x": None, "y": None, "stage": "vpr", "k": 0}
     ("position", line(0, x=106.0)),  # 6 px off
     ("position", line(0, x=400.0)),  # the other frame's: stale
     ("position", line(2, reason=None, tile="r0c0.png", x=100.0, y=50.0)),  # of a picture that nobody could read
-    ("deadline", line(0, ms={"frame": 400.1})),
+    ("slots", line(0, after_due_ms=None)),
+    ("deadline", line(0, after_due_ms=400.1)),  # in 40 ms, but it began late
+    ("deadline", line(0, after_due_ms=39.9)),  # ended before it had begun
 ], ids=lambda value: value[:60])
 def test_a_bad_line_is_seen(book, name, bad):
     frames(book, bad)

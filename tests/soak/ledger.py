@@ -13,7 +13,7 @@ STATEMENTS = {
     "position": "a position is that very frame's: within 5 px of the truth, and of a frame that could be read",
     "reason": "a frame without a position has a reason that what was done explains",
     "fault_frame": "the frame in which a run failed has no position, and each fault that was ordered costs one",
-    "deadline": "no position was worked out in more than the deadline",
+    "deadline": "no position came later than the deadline after its frame was due",
     "recovers": "after a fault there are positions again",
     "slowness": "few frames have no result because the machine was busy",
     "missed": "where nothing stood by order, at least half of the slots are lines",
