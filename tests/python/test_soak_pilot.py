@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 import soak_stand_in  # noqa: E402
 from soak import craft, faults, ledger, pilot, plan, results, supervisor  # noqa: E402  (known from here on)
 
-PACE = plan.Pace(10.0, 600.0, 5.0, 3.0, (0.1, 0.2))
+PACE = plan.Pace(10.0, 600.0, 5.0, 3.0, (0.1, 0.2), 1.0)
 
 
 @pytest.fixture(name="started")

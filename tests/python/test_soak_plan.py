@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from soak import holding_checks, page, plan  # noqa: E402  (its folder is only known from here on)
+from soak import __main__, holding_checks, page, plan  # noqa: E402  (known from here on)
 from soak.ledger import Ledger  # noqa: E402
 
 PACES = {"steady": plan.STEADY, "fast": plan.FAST}
@@ -25,18 +25,30 @@ def test_a_seed_gives_the_same_plan_and_another_one_another(pace):
     assert first(7, pace) != first(8, pace)
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_two_minutes_at_high_speed_have_every_kind(seed):
-    """With five seconds for each start, which is twice what a start takes. What leaves no time to recover is not begun."""
-    at_s, seen = 0.0, set()
-    for life in plan.lives(seed, plan.FAST):
+def never_in(seed, pace, minutes):
+    """Kinds that the plan does not have, with five seconds for each start, which is twice what a start takes. What leaves no
+    time to recover is not begun."""
+    at_s, seen, over_s = 0.0, set(), 60 * minutes
+    for life in plan.lives(seed, pace):
         at_s += 5.0
-        seen |= {episode.kind for episode in life.episodes if at_s + episode.end_s + plan.FAST.recovers_s < 120}
+        seen |= {episode.kind for episode in life.episodes if at_s + episode.end_s + pace.recovers_s < over_s}
         at_s += life.end_s
-        if at_s >= 120:
-            break
+        if at_s >= over_s:
+            return set(plan.KINDS) - seen
         seen.add(life.ending)
-    assert seen == set(plan.KINDS)
+    raise AssertionError("lives have an end")
+
+
+@pytest.mark.parametrize("given", [[], ["--fast"]], ids=PACES)
+def test_a_soak_as_long_as_nobody_says_otherwise_has_every_kind_whatever_the_seed(given):
+    soak = __main__.soak_of(__main__.arguments(["--out", "x", "--made", "x", *given]))
+    lacking = {seed: never for seed in range(2000) if (never := never_in(seed, soak.pace, soak.seconds / 60))}
+    assert not lacking
+
+
+def test_control_two_minutes_at_3_hz_lack_a_kind():
+    assert any(never_in(seed, plan.STEADY, 2.0) for seed in range(50))
+    assert __main__.soak_of(__main__.arguments(["--out", "x", "--made", "x", "--minutes", "0.2"])).seconds == 12.0
 
 
 CI_SEED = 12  # of .ci/run

@@ -49,6 +49,7 @@ class Pace:
     poll_hz: float
     watchdog_s: float
     quiet_s: tuple[float, float]
+    minutes: float  # in which any seed's plan has every kind, with five seconds for each start
 
     @property
     def thermal_bound_s(self) -> float:
@@ -75,8 +76,8 @@ class Pace:
 
 
 # 3 Hz, 400 ms, two polls a second and ten seconds are what the stack and the unit say.
-STEADY = Pace(3.0, 400.0, 2.0, 10.0, (2.0, 5.0))
-FAST = Pace(10.0, 600.0, 5.0, 3.0, (0.6, 1.2))
+STEADY = Pace(3.0, 400.0, 2.0, 10.0, (2.0, 5.0), minutes=3.0)
+FAST = Pace(10.0, 600.0, 5.0, 3.0, (0.6, 1.2), minutes=2.0)
 
 
 @dataclass(frozen=True)
