@@ -2,6 +2,7 @@
 
 import itertools
 import pathlib
+import re
 import sys
 
 import pytest
@@ -113,3 +114,13 @@ def test_the_page_says_the_minutes_that_were_asked_for():
 
 def test_the_page_shows_a_problem():
     assert "alive: expected &lt;a start&gt;" in page.page_of(told(["alive: expected <a start>"]))
+
+
+@pytest.mark.parametrize("ready, bars", [(12.0, 2), (0.0, 1)])
+def test_a_life_that_never_got_ready_is_a_start_that_lasted_and_no_flight(ready, bars):
+    document = told()
+    document["lives"] = [document["lives"][0] | {"started": 10.0, "ready": ready, "ended": 20.0, "faults": []}]
+    drawn = re.findall(r'<rect x="([0-9.]+)" y="5.0" width="([0-9.]+)"', page.timeline(document))
+    chart = page.Chart(20.0, 10, "")
+    assert len(drawn) == bars and min(float(x) for x, _ in drawn) == pytest.approx(chart.x(10.0), abs=0.1)
+    assert max(float(x) + float(width) for x, width in drawn) == pytest.approx(chart.x(20.0), abs=0.2)
