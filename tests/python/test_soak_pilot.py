@@ -1,5 +1,6 @@
 """A life of the soak, flown with a process that does what a broken flight would do (soak_stand_in.py): what becomes of it."""
 
+import dataclasses
 import os
 import pathlib
 import signal
@@ -101,10 +102,11 @@ def life_of_a_pilot(tmp_path, monkeypatch):
     """A function that flies a life with one fault half a second after its start, to its end."""
     monkeypatch.setattr(craft, "FLIGHT", craft.FLIGHT)
 
-    def fly(episode=plan.Episode("picture_missing", 0.5, 0.6), ending="restart", within_s=1.0, **how):
+    def fly(episode=plan.Episode("picture_missing", 0.5, 0.6), ending="restart", within_s=1.0, watchdog_s=3.0, **how):
         world = soak_stand_in.StandInWorld(tmp_path, **how)
         life = plan.Life(0, (episode,), ending, episode.end_s + 0.1)
-        flown = pilot.Pilot(world, ledger.Ledger(), PACE, life, time.monotonic())
+        pace = dataclasses.replace(PACE, watchdog_s=watchdog_s)
+        flown = pilot.Pilot(world, ledger.Ledger(), pace, life, time.monotonic())
         flown.recovery.within_s = within_s
         try:
             if flown.wait_ready():
@@ -158,3 +160,11 @@ def test_a_stall_is_known_to_whoever_judges_late_frames(life):
     (begin, end), = life(plan.Episode("stall", 0.5, 0.8), within_s=20.0).pilot.orders.stalls
     assert 0.25 < end - begin < 10.0
     assert not life(plan.Episode("hang", 0.5, 0.8), within_s=20.0).pilot.orders.stalls
+
+
+def test_a_silence_between_two_looks_is_seen(life, monkeypatch):
+    """Two seconds without a sign of life, which nobody looked at while they lasted."""
+    monkeypatch.setattr(pilot, "EACH_S", 600.0)
+    for silent_until_s, is_good in ((0.0, True), (2.2, False)):
+        flown = life(plan.Episode("picture_missing", 2.3, 2.4), watchdog_s=1.5, mute_signs_s=silent_until_s, within_s=20.0)
+        assert flown.watchdog.checks >= 3 and bool(flown.watchdog.violations) != is_good

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -21,6 +22,7 @@ from .world import FLIGHT, FRAME_LINES
 
 Answer = TypeVar("Answer")
 
+SO_TIMESTAMPNS, TIMESPEC = 35, struct.Struct("@ll")  # of Linux; the socket module has no name for it
 PIPE_BYTES, SMALL_PIPE_BYTES = 65536, 4096  # the usual, and as small as can be: full after a few lines
 # Whoever ends us, by whatever signal, leaves nothing behind that flies. A thread of ours that starts it must not end.
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
@@ -96,29 +98,47 @@ class Notified:
         path.unlink(missing_ok=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.setblocking(False)
         self.ready_at: float | None = None
         self.alive_at: float | None = None
+        self._silences: list[float] = []
 
     def listen(self) -> None:
         while True:
             try:
-                message = self.socket.recv(4096).decode("utf-8", "replace")
+                content, told, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(TIMESPEC.size))
             except BlockingIOError:
                 return
-            now = time.monotonic()
+            message, at = content.decode("utf-8", "replace"), came_at(told)
             if "READY=1" in message:
-                self.ready_at = self.alive_at = now
-            if "WATCHDOG=1" in message:
-                self.alive_at = now
+                self.ready_at = self.alive_at = at
+            elif "WATCHDOG=1" in message and self.alive_at is not None:
+                self._silences.append(at - self.alive_at)
+                self.alive_at = max(at, self.alive_at)  # an order to go on may be later than the sign that came after it
+
+    def silences(self) -> list[float]:
+        """Between each two signs of life, since the last call. By when they came: how seldom we listen is no silence."""
+        self.listen()
+        found, self._silences = self._silences, []
+        return found
 
     def silent_s(self) -> float:
-        """Since the last sign of life, at least. Listens first: how seldom we do is not the program's silence."""
+        """Since the last sign of life."""
         self.listen()
         return time.monotonic() - self.alive_at if self.alive_at is not None else 0.0
 
     def close(self) -> None:
         self.socket.close()
+
+
+def came_at(told: list[tuple[int, int, bytes]]) -> float:
+    """When a message reached us, of the monotonic clock, by what the kernel tells beside it."""
+    for _, kind, content in told:
+        if kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = TIMESPEC.unpack(content[:TIMESPEC.size])
+            return time.monotonic() - (time.time() - (seconds + nanoseconds / 1e9))
+    return time.monotonic()
 
 
 @dataclass

@@ -70,7 +70,8 @@ class Pilot:
     # ---- what comes in ----
 
     def listen(self) -> None:
-        self.craft.notified.listen()
+        for silent_s in self.craft.notified.silences():
+            checks.judge_watchdog(self.ledger, silent_s, self.pace.watchdog_s)
         for text in self.craft.new_frame_lines():
             frame = self.frames.take(text, time.monotonic())
             if frame is None:
@@ -182,7 +183,11 @@ class Pilot:
         if is_quiet and not self.is_standing:
             self.thermal.judge(now)
         if not self.is_standing:
-            checks.judge_watchdog(self.ledger, self.craft.notified.silent_s(), self.pace.watchdog_s)
+            self.judge_silence()
+
+    def judge_silence(self) -> None:
+        """That which still lasts; those that are over are judged as signs come."""
+        checks.judge_watchdog(self.ledger, self.craft.notified.silent_s(), self.pace.watchdog_s)
 
     def recorded(self) -> set[str]:
         return {file.name for file in self.world.recorder.glob("segment-*")}
@@ -240,6 +245,7 @@ class Pilot:
         is_alive = self.craft.process.poll() is None  # a thread that is held keeps it from being seen before
         self._judge_slots(time.monotonic())
         if is_alive:
+            self.judge_silence()
             self.happened.ending = ending
             now = time.monotonic()
             self.happened.faults.append((ending, now - self.began, now - self.began))
