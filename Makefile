@@ -28,7 +28,7 @@ sil: ## runtime tensorrt without a GPU: its tests, and its programs from a model
 aarch64: ## cross-compile for aarch64, and run the unit tests under qemu (docs/design/aarch64.md)
 	scripts/aarch64.sh
 
-soak: ## fly under faults and check invariants each second (MINUTES=2, SEED=n, FAST=1; CONTROL=name has to fail): out/soak
+soak: ## fly under faults and check invariants each second (MINUTES=3, SEED=n, FAST=1; CONTROL=name has to fail): out/soak
 	MINUTES='$(MINUTES)' SEED='$(SEED)' FAST='$(FAST)' CONTROL='$(CONTROL)' scripts/soak.sh
 
 bench: ## measure beside the raw SDK (ten minutes beside the build; ONLY=call,precision,python,torch,lanes,load,...; FULL=1; QUICK=1)

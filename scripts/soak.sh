@@ -2,7 +2,7 @@
 # A flight under faults over the software-in-the-loop SDK (docs/design/soak.md): scripts/soak.sh [--built]
 #
 #   --built     the programs of preset sil are there already
-#   MINUTES=n   how long (2)         SEED=n        which plan of faults (another one each time)
+#   MINUTES=n   how long (3, FAST 2) SEED=n        which plan of faults (another one each time)
 #   FAST=1      10 Hz instead of 3   CONTROL=name  no-restart, set-changed, wrong-picture: has to fail
 #
 # Results go to out/soak (index.html is the page), and out/results/soak.checks. Exit status 1 when an invariant did not
@@ -32,8 +32,8 @@ own=(unshare --mount --propagation private)
 export SKUA_BUILD_DIR=$PWD/build/sil PYTHONPATH=$PWD/tests
 status=0
 # Whoever ends this script ends the soak, and with it what flies.
-"${own[@]}" setpriv --pdeathsig KILL .venv/bin/python -m soak --out "$out" --made "$PWD/out/soak-made" --minutes "${MINUTES:-2}" \
-  ${SEED:+--seed "$SEED"} ${FAST:+--fast} ${CONTROL:+--control "$CONTROL"} || status=$?
+"${own[@]}" setpriv --pdeathsig KILL .venv/bin/python -m soak --out "$out" --made "$PWD/out/soak-made" \
+  ${MINUTES:+--minutes "$MINUTES"} ${SEED:+--seed "$SEED"} ${FAST:+--fast} ${CONTROL:+--control "$CONTROL"} || status=$?
 if [ -z "${CONTROL:-}" ] && [ -f "$out/soak.checks" ]; then
   cp "$out/soak.checks" out/results/soak.checks
   rm -f out/results/soak.failed

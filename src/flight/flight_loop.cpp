@@ -65,7 +65,9 @@ FrameResult FlightLoop::work_up(std::uint64_t slot, std::uint64_t acquired, Stat
     result.frame = slot;
     result.reason = picture.error().reason;
     result.failed_stage = Stage::kAcquire;
+    result.ended_ns = now_ns();
   }
+  result.after_due_ns = result.ended_ns - schedule_.due_ns(slot);
   result.took(Stage::kAcquire) = acquire_ns_;
   return result;
 }

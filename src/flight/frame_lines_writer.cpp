@@ -84,7 +84,7 @@ void FrameLinesWriter::write(const FrameResult& result, std::string_view picture
     line.add(",\"reason\":\"%s\",\"stage\":\"%s\"", std::string_view(to_string(result.reason)).data(),
              to_string(result.failed_stage).data());
   }
-  line.add(",\"ms\":{");
+  line.add(",\"after_due_ms\":%.3f,\"ms\":{", static_cast<double>(result.after_due_ns) / kNsPerMs);
   for (std::size_t i = 0; i < kStages; ++i) {
     line.add("%s\"%s\":%.3f", i == 0 ? "" : ",", to_string(static_cast<Stage>(i)).data(),
              static_cast<double>(result.took_ns[i]) / kNsPerMs);

@@ -63,6 +63,7 @@ FrameResult FramePipeline::run(const Image& image, const InferOptions& options) 
   const std::int64_t end_ns = clock_->monotonic_ns();
   if (is_done && result.has_position()) judge_time(end_ns, options, result);
   span.failed(result.reason);
+  result.ended_ns = end_ns;
   result.took(Stage::kFrame) = end_ns - start_ns;
   std::int64_t inference_ns = 0;
   for (const Stage stage : {Stage::kVpr, Stage::kFeatures, Stage::kRerank, Stage::kMatch, Stage::kAdhop})

@@ -36,6 +36,8 @@ struct FrameResult {
   bool is_refined = false;                      ///< by AdHoP
   std::size_t matches = 0, inliers = 0;         ///< on that tile
   std::array<std::int64_t, kStages> took_ns{};  ///< by Stage; 0: did not run
+  std::int64_t ended_ns = 0;                    ///< when it had its answer, of the monotonic clock
+  std::int64_t after_due_ns = 0;                ///< how long that was after the frame was due
 
   bool has_position() const noexcept { return reason == Reason::kNone; }
   std::int64_t& took(Stage stage) noexcept { return took_ns[static_cast<std::size_t>(stage)]; }

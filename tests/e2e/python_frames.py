@@ -205,7 +205,8 @@ class FlightLoop:
         """Behind the deadline there is no position, whichever step was late: a pair that was costs itself alone."""
         line: dict[str, Any] = {"frame": slot, "picture": self._file(slot).name, "ms": {}}
         start_ns = time.monotonic_ns()
-        deadline_ns = self._due_ns(slot) + round(self.settings.deadline_ms * 1e6)
+        due_ns = self._due_ns(slot)
+        deadline_ns = due_ns + round(self.settings.deadline_ms * 1e6)
         try:
             answer = self.pipeline.run(picture, line, frame=slot, deadline_ns=deadline_ns)
         except NoResult as none:
@@ -213,7 +214,7 @@ class FlightLoop:
         end_ns = time.monotonic_ns()
         if "tile" in answer and end_ns > deadline_ns:
             answer = {"reason": "deadline_missed", "stage": "frame"}
-        line |= answer
+        line |= answer | {"after_due_ms": (end_ns - due_ns) / 1e6}
         took = line["ms"]
         took["frame"] = (end_ns - start_ns) / 1e6
         took["own"] = took["frame"] - sum(took.get(stage, 0.0) for stage in CALLS)

@@ -115,6 +115,7 @@ def test_throttled_means_two_candidates_and_the_cheaper_covariance(flight_place,
     assert flown.report["throttled"] == flown.report["frames"] > 0, flown.explain()
     for line in flown.lines:
         assert line["throttled"] and line["k"] == 2 and line["covariance"] == "jacobian"
+        assert line["ms"]["frame"] - 0.002 <= line["after_due_ms"] <= 5000.001, line  # thousandths are rounded
     right, off = flight_place.errors(flown.lines)
     assert right.all() and (off <= MAX_ERROR_PX).all()
 

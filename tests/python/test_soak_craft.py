@@ -30,6 +30,19 @@ def test_a_sign_that_came_while_nobody_listened_counts(tmp_path):
     notified.close()
 
 
+def test_a_silence_that_is_over_when_somebody_listens_is_told(tmp_path):
+    """Of the times at which the signs came, not of those at which they are read."""
+    notified = craft.Notified(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as program:
+        for text, after_s in ((b"READY=1", 0.4), (b"WATCHDOG=1", 0.0), (b"WATCHDOG=1", 0.3)):
+            program.sendto(text, str(tmp_path / "notify"))
+            time.sleep(after_s)
+    long, short = notified.silences()
+    assert 0.39 < long and short < long and notified.silent_s() >= 0.29
+    assert notified.silences() == []
+    notified.close()
+
+
 def own_sockets():
     links = [str(path.readlink()) for path in pathlib.Path("/proc/self/fd").iterdir() if path.is_symlink()]
     return craft.outside_sockets(pathlib.Path("/proc/self"), links)

@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from soak import checks, ledger  # noqa: E402  (its folder is only known from here on)
+from soak import checks, frame_checks, ledger  # noqa: E402  (its folder is only known from here on)
 
 
 @pytest.fixture(name="book")
@@ -24,12 +24,12 @@ def violated(book):
 def missed(book, each, rate_hz=10.0, stood=(), end=120.0):
     """Judges lines every `each` seconds of two minutes."""
     at = [each * n for n in range(int(120 / each))]
-    checks.judge_missed(book, checks.quiet_spans(0.0, end, list(stood)), at, rate_hz)
+    frame_checks.judge_missed(book, frame_checks.quiet_spans(0.0, end, list(stood)), at, rate_hz)
     return violated(book)
 
 
 def test_a_program_that_says_nothing_is_seen(book):
-    checks.judge_missed(book, [(0.0, 10.0)], [], 10.0)
+    frame_checks.judge_missed(book, [(0.0, 10.0)], [], 10.0)
     assert violated(book) == {"missed"}
 
 
@@ -41,17 +41,21 @@ def test_control_a_machine_that_needs_two_slots_for_a_frame_passes(book):
 def test_a_stall_excuses_its_own_slots_alone(book):
     assert quiet_of((10.0, 20.0), (15.0, 30.0)) == [(0.0, 10.0), (30.0, 60.0)]
     assert quiet_of((-5.0, 10.0), (50.0, 70.0)) == [(10.0, 50.0)] and quiet_of((0.0, 60.0)) == []
-    checks.judge_missed(book, quiet_of((0.0, 58.0)), [], 10.0)
+    frame_checks.judge_missed(book, quiet_of((0.0, 58.0)), [], 10.0)
     assert book.counts["missed"].checks == 0, "a span of a few slots says nothing"
     at = [n / 10 for n in range(100)]  # then nothing any more
-    checks.judge_missed(book, quiet_of((10.0, 60.0)), at, 10.0)
+    frame_checks.judge_missed(book, quiet_of((10.0, 60.0)), at, 10.0)
     assert not violated(book) and book.counts["missed"].checks == 1
-    checks.judge_missed(book, quiet_of((10.0, 20.0)), at, 10.0)
+    frame_checks.judge_missed(book, quiet_of((10.0, 20.0)), at, 10.0)
     assert violated(book) == {"missed"}
 
 
 def quiet_of(*stood):
-    return checks.quiet_spans(0.0, 60.0, list(stood))
+    return frame_checks.quiet_spans(0.0, 60.0, list(stood))
+
+
+def sink_lost(sink, count):
+    return {"kind": "c7.sink_lost", "kv": {"sink": sink, "lost_count": count, "problem": "full"}}
 
 
 @pytest.mark.parametrize("done, losing, made_room, is_good", [
@@ -59,25 +63,70 @@ def quiet_of(*stood):
     ({"disk_full"}, set(), True, True), (set(), {"stdout"}, False, False), (set(), {"recorder"}, False, False),
     (set(), set(), True, False), ({"log_stalled"}, set(), False, False), ({"disk_full"}, {"stdout"}, False, False)], ids=str)
 def test_losses_that_are_not_told_or_have_no_cause_are_seen(book, done, losing, made_room, is_good):
-    checks.judge_losses(book, done, losing, made_room)
+    losses = checks.Losses(book)
+    for sink in losing:
+        losses.told(sink_lost(sink, 1))
+    losses.judge(done, made_room)
     assert violated(book) == (set() if is_good else {"losses"})
 
 
 def test_a_loss_that_could_not_be_told_yet_hides_no_other_one(book):
     """The log stood until the end; the disk was full before, and nobody told."""
-    checks.judge_losses(book, {"log_stalled"}, set(), False, {"log_stalled"})
+    losses = checks.Losses(book)
+    losses.judge({"log_stalled"}, False, {"log_stalled"})
     assert not violated(book) and book.counts["losses"].checks == 1
-    checks.judge_losses(book, {"log_stalled", "disk_full"}, set(), False, {"log_stalled"})
+    losses.judge({"log_stalled", "disk_full"}, False, {"log_stalled"})
     assert violated(book) == {"losses"}
 
 
-def test_a_recorder_without_the_end_of_the_flight_is_seen(book):
-    ended = {"kind": "c7.flight_ended", "payload": {"frame_count": 7}}
-    checks.judge_last_words(book, {"frame_count": 7}, [ended])
+@pytest.mark.parametrize("told, is_good", [
+    ([("recorder", 0), ("recorder", 4), ("recorder", 4), ("stdout", 2)], True), ([("stdout", 0)], False),
+    ([("recorder", 4), ("recorder", 3)], False)], ids=str)
+def test_a_loss_of_nothing_and_a_total_that_falls_are_seen(book, told, is_good):
+    losses = checks.Losses(book)
+    for sink, count in told:
+        losses.told(sink_lost(sink, count))
+    assert violated(book) == (set() if is_good else {"losses"})
+
+
+def test_a_full_disk_of_which_nothing_is_told_but_that_it_is_full_is_seen(book):
+    losses = checks.Losses(book)
+    losses.told(sink_lost("recorder", 0))
+    losses.judge({"disk_full"}, False)
+    assert violated(book) == {"losses"}
+
+
+def test_more_lines_that_the_log_lacks_than_it_says_are_seen(book):
+    losses = checks.Losses(book)
+    overrun, begun = {"kind": "overrun", "payload": {"dropped_count": 1}}, {"kind": "c7.flight_begun", "payload": {}}
+    losses.judge_missing(set(), [])
+    losses.told(sink_lost("stdout", 2))
+    losses.judge_missing({4, 5, 7}, [begun, overrun])
     assert not violated(book)
-    checks.judge_last_words(book, {"frame_count": 8}, [ended])
-    checks.judge_last_words(book, {"frame_count": 7}, [])
-    assert book.counts["recorder"].violations == 2
+    losses.judge_missing({4, 5, 7, 9}, [begun, overrun])
+    losses.judge_missing({4, 5, 7}, [begun, overrun, begun])  # an earlier flight's
+    assert book.counts["losses"].violations == 2
+
+
+def test_a_recorder_without_the_end_of_the_flight_is_seen(book):
+    ended = {"kind": "c7.flight_ended", "payload": {"frame_count": 7, "cause": "signal"}}
+    begun = {"kind": "c7.flight_begun", "payload": {}}
+    checks.judge_last_words(book, 7, "restart", [begun, ended, {"kind": "c7.sink_lost", "payload": {}}])
+    assert not violated(book)
+    bad = [(8, "restart", [begun, ended]), (7, "device_lost", [begun, ended]), (7, "restart", []), (7, "restart", [ended, begun])]
+    for frames, ending, records in bad:  # the last one's end is an earlier flight's
+        checks.judge_last_words(book, frames, ending, records)
+    assert book.counts["recorder"].violations == len(bad)
+
+
+@pytest.mark.parametrize("ending, causes, is_whole, is_good", [
+    ("restart", ["signal"], True, True), ("device_lost", ["device_lost"], True, True), ("kill", [], True, True),
+    ("restart", [], False, True), ("restart", [], True, False), ("device_lost", [], True, False),
+    ("restart", ["signal", "signal"], True, False), ("restart", ["device_lost"], False, False),
+    ("kill", ["signal"], True, False)], ids=str)
+def test_an_end_that_the_log_does_not_tell_once_is_seen(book, ending, causes, is_whole, is_good):
+    checks.judge_ended(book, ending, [{"cause": cause} for cause in causes], is_whole)
+    assert violated(book) == (set() if is_good else {"log"})
 
 
 @pytest.mark.parametrize("status, damage, size", [(2, [], 10), (0, [{"kind": "checksum"}], 10), (0, [], 101)])

@@ -2,6 +2,7 @@
 
 import itertools
 import pathlib
+import re
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from soak import checks, page, plan  # noqa: E402  (its folder is only known from here on)
+from soak import __main__, holding_checks, page, plan  # noqa: E402  (known from here on)
 from soak.ledger import Ledger  # noqa: E402
 
 PACES = {"steady": plan.STEADY, "fast": plan.FAST}
@@ -25,18 +26,30 @@ def test_a_seed_gives_the_same_plan_and_another_one_another(pace):
     assert first(7, pace) != first(8, pace)
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_two_minutes_at_high_speed_have_every_kind(seed):
-    """With five seconds for each start, which is twice what a start takes."""
-    at_s, seen = 0.0, set()
-    for life in plan.lives(seed, plan.FAST):
+def never_in(seed, pace, minutes):
+    """Kinds that the plan does not have, with five seconds for each start, which is twice what a start takes. What leaves no
+    time to recover is not begun."""
+    at_s, seen, over_s = 0.0, set(), 60 * minutes
+    for life in plan.lives(seed, pace):
         at_s += 5.0
-        seen |= {episode.kind for episode in life.episodes if at_s + episode.end_s < 120}
+        seen |= {episode.kind for episode in life.episodes if at_s + episode.end_s + pace.recovers_s < over_s}
         at_s += life.end_s
-        if at_s >= 120:
-            break
+        if at_s >= over_s:
+            return set(plan.KINDS) - seen
         seen.add(life.ending)
-    assert seen == set(plan.KINDS)
+    raise AssertionError("lives have an end")
+
+
+@pytest.mark.parametrize("given", [[], ["--fast"]], ids=PACES)
+def test_a_soak_as_long_as_nobody_says_otherwise_has_every_kind_whatever_the_seed(given):
+    soak = __main__.soak_of(__main__.arguments(["--out", "x", "--made", "x", *given]))
+    lacking = {seed: never for seed in range(2000) if (never := never_in(seed, soak.pace, soak.seconds / 60))}
+    assert not lacking
+
+
+def test_control_two_minutes_at_3_hz_lack_a_kind():
+    assert any(never_in(seed, plan.STEADY, 2.0) for seed in range(50))
+    assert __main__.soak_of(__main__.arguments(["--out", "x", "--made", "x", "--minutes", "0.2"])).seconds == 12.0
 
 
 CI_SEED = 12  # of .ci/run
@@ -51,8 +64,8 @@ def test_two_minutes_at_high_speed_have_lives_that_are_long_enough_for_a_leak(se
         at_s += 5.0 + life.end_s
         if at_s >= 120:
             break
-        long += life.end_s >= checks.WARM_S + checks.LEAK_SAMPLES + 1
-    assert long >= (checks.LEAK_LIVES if seed == CI_SEED else 1)
+        long += life.end_s >= holding_checks.WARM_S + holding_checks.LEAK_SAMPLES + 1
+    assert long >= (holding_checks.LEAK_LIVES if seed == CI_SEED else 1)
 
 
 @pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
@@ -101,3 +114,13 @@ def test_the_page_says_the_minutes_that_were_asked_for():
 
 def test_the_page_shows_a_problem():
     assert "alive: expected &lt;a start&gt;" in page.page_of(told(["alive: expected <a start>"]))
+
+
+@pytest.mark.parametrize("ready, bars", [(12.0, 2), (0.0, 1)])
+def test_a_life_that_never_got_ready_is_a_start_that_lasted_and_no_flight(ready, bars):
+    document = told()
+    document["lives"] = [document["lives"][0] | {"started": 10.0, "ready": ready, "ended": 20.0, "faults": []}]
+    drawn = re.findall(r'<rect x="([0-9.]+)" y="5.0" width="([0-9.]+)"', page.timeline(document))
+    chart = page.Chart(20.0, 10, "")
+    assert len(drawn) == bars and min(float(x) for x, _ in drawn) == pytest.approx(chart.x(10.0), abs=0.1)
+    assert max(float(x) + float(width) for x, width in drawn) == pytest.approx(chart.x(20.0), abs=0.2)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -20,13 +22,33 @@ from .world import FLIGHT, FRAME_LINES
 
 Answer = TypeVar("Answer")
 
+SO_TIMESTAMPNS, TIMESPEC = 35, struct.Struct("@ll")  # of Linux; the socket module has no name for it
 PIPE_BYTES, SMALL_PIPE_BYTES = 65536, 4096  # the usual, and as small as can be: full after a few lines
 # Whoever ends us, by whatever signal, leaves nothing behind that flies. A thread of ours that starts it must not end.
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
+# What an order, a trace or a look says of a process that has ended; and how long it may take until it has, with its core.
+OF_THE_GONE = {errno.ENXIO, errno.EPIPE, errno.ESRCH, errno.ECHILD, errno.ENOENT}
+ENDING_S = 5.0
+
+
 class Gone(Exception):
     """The process has ended, or is just ending."""
+
+
+@contextlib.contextmanager
+def gone_if_ended(process: subprocess.Popen) -> Iterator[None]:
+    """Makes what an order or a trace says of a process that ends into Gone. Of one that goes on it is an error of ours."""
+    try:
+        yield
+    except (OSError, LookupError) as error:
+        if isinstance(error, OSError) and error.errno not in OF_THE_GONE:
+            raise
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_S)
+            raise Gone(process.pid) from error
+        raise
 
 
 @dataclass
@@ -76,29 +98,47 @@ class Notified:
         path.unlink(missing_ok=True)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.setblocking(False)
         self.ready_at: float | None = None
         self.alive_at: float | None = None
+        self._silences: list[float] = []
 
     def listen(self) -> None:
         while True:
             try:
-                message = self.socket.recv(4096).decode("utf-8", "replace")
+                content, told, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(TIMESPEC.size))
             except BlockingIOError:
                 return
-            now = time.monotonic()
+            message, at = content.decode("utf-8", "replace"), came_at(told)
             if "READY=1" in message:
-                self.ready_at = self.alive_at = now
-            if "WATCHDOG=1" in message:
-                self.alive_at = now
+                self.ready_at = self.alive_at = at
+            elif "WATCHDOG=1" in message and self.alive_at is not None:
+                self._silences.append(at - self.alive_at)
+                self.alive_at = max(at, self.alive_at)  # an order to go on may be later than the sign that came after it
+
+    def silences(self) -> list[float]:
+        """Between each two signs of life, since the last call. By when they came: how seldom we listen is no silence."""
+        self.listen()
+        found, self._silences = self._silences, []
+        return found
 
     def silent_s(self) -> float:
-        """Since the last sign of life, at least. Listens first: how seldom we do is not the program's silence."""
+        """Since the last sign of life."""
         self.listen()
         return time.monotonic() - self.alive_at if self.alive_at is not None else 0.0
 
     def close(self) -> None:
         self.socket.close()
+
+
+def came_at(told: list[tuple[int, int, bytes]]) -> float:
+    """When a message reached us, of the monotonic clock, by what the kernel tells beside it."""
+    for _, kind, content in told:
+        if kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = TIMESPEC.unpack(content[:TIMESPEC.size])
+            return time.monotonic() - (time.time() - (seconds + nanoseconds / 1e9))
+    return time.monotonic()
 
 
 @dataclass
@@ -157,11 +197,29 @@ class Craft:
     def order(self, text: str) -> None:
         """To the SDK of the process, which reads it at once."""
         descriptor = os.open(self.orders, os.O_WRONLY | os.O_NONBLOCK)
-        os.write(descriptor, text.encode("ascii") + b"\n")
-        os.close(descriptor)
+        try:
+            os.write(descriptor, text.encode("ascii") + b"\n")
+        finally:
+            os.close(descriptor)
 
     def sample(self) -> Sample:
         return sample_of(Path("/proc") / str(self.pid))
+
+    def counts(self) -> tuple[int, int]:
+        """Descriptors and threads, and nothing else, so that it can be asked often."""
+        proc = Path("/proc") / str(self.pid)
+        try:
+            return len(os.listdir(proc / "fd")), len(os.listdir(proc / "task"))
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise Gone(proc.name) from error
+
+    def company(self) -> tuple[list[int], list[str]]:
+        """Its children, and its sockets that leave the machine."""
+        proc = Path("/proc") / str(self.pid)
+        try:
+            return children_of(proc), outside_sockets(proc, links_of(proc))
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise Gone(proc.name) from error
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -198,14 +256,23 @@ def sample_of(proc: Path) -> Sample:
     """Of the process of this folder. Threads, descriptors and children come and go meanwhile. Gone: the process did."""
     try:
         status = dict(line.split(":", 1) for line in (proc / "status").read_text("ascii").splitlines())
-        links = [link for entry in (proc / "fd").iterdir() if (link := unless_gone(os.readlink, entry)) is not None]
-        tasks = [unless_gone(Path.read_text, task / "children") or "" for task in (proc / "task").iterdir()]
+        links, children = links_of(proc), children_of(proc)
     except (FileNotFoundError, ProcessLookupError) as error:
         raise Gone(proc.name) from error
     if "RssAnon" not in status:  # its memory is gone already
         raise Gone(proc.name)
     return Sample(time.monotonic(), int(status["RssAnon"].split()[0]), len(links), int(status["Threads"]),
-                  [int(child) for task in tasks for child in task.split()], outside_sockets(proc, links))
+                  children, outside_sockets(proc, links))
+
+
+def links_of(proc: Path) -> list[str]:
+    """What its descriptors lead to."""
+    return [link for entry in (proc / "fd").iterdir() if (link := unless_gone(os.readlink, entry)) is not None]
+
+
+def children_of(proc: Path) -> list[int]:
+    tasks = [unless_gone(Path.read_text, task / "children") or "" for task in (proc / "task").iterdir()]
+    return [int(child) for task in tasks for child in task.split()]
 
 
 def unless_gone(ask: Callable[[Path], Answer], path: Path) -> Answer | None:
@@ -223,7 +290,9 @@ def size_of(files: Iterable[Path]) -> int:
 def outside_sockets(proc: Path, links: list[str]) -> list[str]:
     """Sockets of the process that are of no family that stays in the machine."""
     own = {link[len("socket:["):-1] for link in links if link.startswith("socket:[")}
-    found = []
+    found: list[str] = []
+    if not own:
+        return found
     for name in ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6", "packet"):
         try:
             lines = (proc / "net" / name).read_text("ascii").splitlines()[1:]

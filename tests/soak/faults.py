@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 from collections.abc import Callable
 
-from .craft import Craft
+from .craft import Craft, Gone, gone_if_ended
 from .frozen_thread import FrozenThread
 from .world import World
 
@@ -26,7 +27,7 @@ HANG = "hang_work:cudaGraphLaunch:1"
 
 
 class Faults:
-    """Begins and ends the faults of one life."""
+    """Begins and ends the faults of one life. Of a process that has ended meanwhile nothing is wanted: its status tells."""
 
     def __init__(self, world: World, craft: Craft) -> None:
         self.world, self.craft = world, craft
@@ -34,14 +35,20 @@ class Faults:
         self._saved: dict[str, str] = {}
 
     def begin(self, kind: str) -> None:
-        if kind in ORDERS:
-            self.craft.order(ORDERS[kind])
-        else:
-            self._action("begin", kind)()
+        with contextlib.suppress(Gone), gone_if_ended(self.craft.process):
+            if kind in ORDERS:
+                self.craft.order(ORDERS[kind])
+            else:
+                self._action("begin", kind)()
 
     def end(self, kind: str) -> None:
-        if kind not in ORDERS:
-            self._action("end", kind)()
+        with contextlib.suppress(Gone), gone_if_ended(self.craft.process):
+            if kind not in ORDERS:
+                self._action("end", kind)()
+
+    def let_go(self) -> None:
+        """Of what would keep the process from ending, whatever was going on."""
+        self._end_telemetry_hang()
 
     def _action(self, what: str, kind: str) -> Callable[[], None]:
         """Lost pictures are in the list of slots from the start: nothing is done for them."""
@@ -96,9 +103,9 @@ class Faults:
         self._frozen = FrozenThread(self.craft.pid, "skua-sensors")
 
     def _end_telemetry_hang(self) -> None:
-        if self._frozen is not None:
-            self._frozen.release()
-        self._frozen = None
+        frozen, self._frozen = self._frozen, None
+        if frozen is not None:
+            frozen.release()
 
     def _begin_disk_full(self) -> None:
         filler = os.open(self.world.recorder / "filler", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

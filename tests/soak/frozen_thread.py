@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 from pathlib import Path
@@ -32,13 +33,22 @@ class FrozenThread:
     def __init__(self, pid: int, name: str) -> None:
         self.tid = thread_named(pid, name)
         self._ask(SEIZE)
-        self._ask(INTERRUPT)
-        os.waitpid(self.tid, WALL)
+        with contextlib.suppress(ProcessLookupError):
+            self._ask(INTERRUPT)
+        self._await()
 
     def _ask(self, request: int) -> None:
         if libc.ptrace(request, self.tid, None, None) != 0:
             error = ctypes.get_errno()
             raise OSError(error, f"ptrace {request:#x} of thread {self.tid}: {os.strerror(error)}")
 
+    def _await(self) -> None:
+        """That it has stopped, or ended. A process whose traced thread has ended does, too, only when we have seen that."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.tid, WALL)
+
     def release(self) -> None:
-        self._ask(DETACH)
+        try:
+            self._ask(DETACH)
+        except ProcessLookupError:
+            self._await()

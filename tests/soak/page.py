@@ -74,8 +74,10 @@ def timeline(told: dict) -> str:
     chart.text(14, "in flight")
     for life in told["lives"]:
         words = f"life {life['number']}, {life['phase']}, ended by {life['ending']}, status {life['status']}"
-        chart.bar(life["started"], life["ready"], 5, "#cccccc", words + " (start)")
-        chart.bar(life["ready"], life["ended"], 5, "#009E73" if life["phase"] == "F2" else "#56B4E9", words)
+        ready = life["ready"] or life["ended"]  # it may never have been
+        chart.bar(life["started"], ready, 5, "#cccccc", words + " (start)")
+        if life["ready"]:
+            chart.bar(ready, life["ended"], 5, "#009E73" if life["phase"] == "F2" else "#56B4E9", words)
     for row, kind in enumerate(KINDS, 1):
         chart.text(18 * row + 14, kind)
         for life in told["lives"]:

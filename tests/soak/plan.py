@@ -49,6 +49,7 @@ class Pace:
     poll_hz: float
     watchdog_s: float
     quiet_s: tuple[float, float]
+    minutes: float  # in which any seed's plan has every kind, with five seconds for each start
 
     @property
     def thermal_bound_s(self) -> float:
@@ -58,6 +59,11 @@ class Pace:
     @property
     def hang_s(self) -> float:
         return self.deadline_ms / 1e3 + 3 / self.rate_hz
+
+    @property
+    def recovers_s(self) -> float:
+        """When a position must have come after a fault."""
+        return max(5.0, 12 / self.rate_hz)
 
     def length_s(self, kind: str) -> float:
         if kind in TELEMETRY:
@@ -70,8 +76,8 @@ class Pace:
 
 
 # 3 Hz, 400 ms, two polls a second and ten seconds are what the stack and the unit say.
-STEADY = Pace(3.0, 400.0, 2.0, 10.0, (2.0, 5.0))
-FAST = Pace(10.0, 600.0, 5.0, 3.0, (0.6, 1.2))
+STEADY = Pace(3.0, 400.0, 2.0, 10.0, (2.0, 5.0), minutes=3.0)
+FAST = Pace(10.0, 600.0, 5.0, 3.0, (0.6, 1.2), minutes=2.0)
 
 
 @dataclass(frozen=True)

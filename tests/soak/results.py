@@ -17,6 +17,7 @@ from .supervisor import Supervisor
 from .world import ROOT
 
 WHAT = "software-in-the-loop SDK on a CPU, not TensorRT"
+WHOLE = "whole"  # the soak came to its end
 
 
 def commit() -> str:
@@ -42,6 +43,8 @@ def document(supervisor: Supervisor) -> dict:
     good = [ms for _, ms, reason in frames if not reason]
     never = [kind for kind, count in supervisor.happened.items() if count == 0]
     problems = supervisor.ledger.problems() + [f"{kind}: never happened ({KINDS[kind]})" for kind in never]
+    if supervisor.broken_by is not None:
+        problems.insert(0, f"{WHOLE}: the soak broke off: {supervisor.broken_by!r}")
     reasons: dict[str, int] = {}
     for _, _, reason in frames:
         if reason:
@@ -49,7 +52,7 @@ def document(supervisor: Supervisor) -> dict:
     return {
         "what": WHAT, "commit": commit(), "machine": machine(), "seed": soak.seed, "control": soak.control,
         "rate_hz": soak.pace.rate_hz, "deadline_ms": soak.pace.deadline_ms,
-        "minutes": soak.seconds / 60, "seconds": round(max(life.ended for life in lives), 1), "starts": len(lives),
+        "minutes": soak.seconds / 60, "seconds": round(max((life.ended for life in lives), default=0.0), 1), "starts": len(lives),
         "frames": len(frames), "positions": len(good), "no_result": dict(sorted(reasons.items())),
         "missed": sum(life.missed for life in lives), "slow": sum(life.slow for life in lives),
         "frame_ms": {f"p{int(100 * share)}": round(quantile(good, share), 1) for share in (0.5, 0.95, 0.99)},
@@ -57,7 +60,7 @@ def document(supervisor: Supervisor) -> dict:
                     "max": round(max((life.ready - life.started for life in lives if life.ready), default=0.0), 2)},
         "thermal_delay_s": {"p50": round(quantile([d for life in lives for _, d in life.delays], 0.5), 2),
                             "max": round(max((d for life in lives for _, d in life.delays), default=0.0), 2)},
-        "memory_kib": {"first": lives[0].memory[0][1] if lives[0].memory else 0,
+        "memory_kib": {"first": next((kib for life in lives for _, kib in life.memory), 0),
                        "most": max((kib for life in lives for _, kib in life.memory), default=0)},
         "faults": supervisor.happened,
         "invariants": {name: dataclasses.asdict(count) for name, count in supervisor.ledger.counts.items()},
@@ -86,7 +89,7 @@ def write(supervisor: Supervisor, out: Path) -> int:
     (out / "soak.md").write_text(markdown(told), "utf-8")
     (out / "index.html").write_text(page.page_of(told), "utf-8")
     broken = {text.split(":", 1)[0] for text in told["problems"]}
-    lines = [f"{'fail' if name in broken else 'pass'} soak.{name}" for name in (*told["invariants"], *told["faults"])]
+    lines = [f"{'fail' if name in broken else 'pass'} soak.{name}" for name in (WHOLE, *told["invariants"], *told["faults"])]
     (out / "soak.checks").write_text("\n".join(lines) + "\n", "ascii")
     checked = sum(count["checks"] for count in told["invariants"].values())
     print(f"soak: {told['frames']} frames, {told['positions']} positions, {told['starts']} starts, "

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import checks
+from . import checks, frame_checks, holding_checks
 from .ledger import Ledger
 from .pilot import Happened, Pilot
 from .plan import KINDS, Life, Pace, lives
@@ -33,14 +33,26 @@ class Supervisor:
         self.began = time.monotonic()
         self.starts: list[float] = []  # of the flight in progress
         self.happened = dict.fromkeys(KINDS, 0)
+        self.ended: set[str] = set()  # kinds of faults
+        self.recovered: set[str] = set()  # those after which positions were awaited
+        self.broken_by: BaseException | None = None
 
     def run(self) -> None:
+        """What breaks the soak itself off is kept for the results, and raised."""
+        try:
+            self._fly_lives()
+        except BaseException as error:
+            self.broken_by = error
+            raise
+
+    def _fly_lives(self) -> None:
         until = self.began + self.soak.seconds
         for life in lives(self.soak.seed, self.soak.pace):
             if not self._one_life(life, until) or time.monotonic() >= until:
                 break
             time.sleep(RESTART_S)
-        checks.judge_slopes(self.ledger, [life.slope_kib_s for life in self.lives if life.slope_kib_s is not None])
+        frame_checks.judge_recoveries(self.ledger, self.ended, self.recovered)
+        holding_checks.judge_slopes(self.ledger, [life.slope_kib_s for life in self.lives if life.slope_kib_s is not None])
 
     def _one_life(self, life: Life, until: float) -> bool:
         """Whether another one follows."""
@@ -59,11 +71,13 @@ class Supervisor:
             ending = "restart" if time.monotonic() >= until else life.ending
             status = pilot.end(ending)
         except BaseException:
-            pilot.craft.process.kill()  # a soak that breaks off, by whatever, leaves nothing behind that flies
+            pilot.break_off()
             raise
         self._judge_start(pilot, phase)
         for kind, _, _ in pilot.happened.faults:
             self.happened[kind] += 1
+        self.ended |= set(pilot.done)
+        self.recovered |= pilot.recovery.judged
         self.judge_set()
         checks.judge_ratchet(self.ledger, self.world.accepted_sequence(), self.world.manifest["release_sequence"])
         if status == 0:

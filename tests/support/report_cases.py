@@ -133,7 +133,8 @@ def frame_lines(frames=FRAMES):
         else:
             line |= {"tile": "r0.png", "x": 1.0, "y": 2.0, "covariance": "marginals", "matches": 50, "inliers": 40,
                      "refined": False}
-        lines.append(json.dumps(line | {"ms": frame_ms(number)}))
+        times = frame_ms(number)
+        lines.append(json.dumps(line | {"after_due_ms": times["frame"] + 0.1, "ms": times}))
     return "".join(line + "\n" for line in lines)
 
 

@@ -87,8 +87,15 @@ TEST_F(FlightLoopTest, WithoutADurationEveryFrameIsFlownOnceInOrder) {
 
 /// Of a frame without its times.
 std::vector<Json> without_times(std::vector<Json> lines) {
-  for (Json& line : lines) line.erase("ms");
+  for (Json& line : lines) {
+    line.erase("ms");
+    line.erase("after_due_ms");
+  }
   return lines;
+}
+
+double begun_after_due_ms(const Json& line) {
+  return line["after_due_ms"].get<double>() - line["ms"]["frame"].get<double>();
 }
 
 TEST_F(FlightLoopTest, ATraceChangesNoAnswerAndHasEveryStageOfEveryFrame) {
@@ -167,6 +174,11 @@ TEST_F(FlightLoopTest, AFrameThatTakesLongCostsItsSlotsAndTheNewestPictureIsNext
                     : line.contains("reason"));
   }
   EXPECT_GT(loop_->late_count(), 0U) << "the frame behind it begins in the middle of its slot";
+  std::uint64_t late = 0;
+  for (const Json& line : flown) late += begun_after_due_ms(line) > 5.0;
+  EXPECT_GE(late, loop_->late_count()) << "of which its line tells, not only of the time that it took";
+  for (const Json& line : flown) EXPECT_GE(begun_after_due_ms(line), 0.0) << line;
+  EXPECT_GE(flown[1]["after_due_ms"].get<double>(), 450.0);
 }
 
 /// The last frames' slots pass while the first one is running.

@@ -32,6 +32,7 @@ FrameResult found() {
   result.candidates = 3;
   result.matches = 60;
   result.inliers = 50;
+  result.after_due_ns = 11'250'000;
   for (std::size_t i = 0; i < kStages; ++i) result.took_ns[i] = static_cast<std::int64_t>(i) * 1'500'000;
   return result;
 }
@@ -75,7 +76,7 @@ TEST_F(FrameLinesWriterTest, AFrameWithAPositionIsALine) {
   open().write(found(), "00012.jpg", "t03.png");
   const Json expected = parse_json(R"({"frame":12,"picture":"00012.jpg","k":3,"throttled":false,
     "tile":"t03.png","x":1234.568,"y":-0.250,"sigma_x":0.5,"sigma_y":0.125,"covariance":"marginals",
-    "matches":60,"inliers":50,"refined":false,"ms":{"vpr":0.0,"features":1.5,"rerank":3.0,"match":4.5,
+    "matches":60,"inliers":50,"refined":false,"after_due_ms":11.25,"ms":{"vpr":0.0,"features":1.5,"rerank":3.0,"match":4.5,
     "adhop":6.0,"solve":7.5,"own":9.0,"frame":10.5,"acquire":12.0}})")
                             .value();
   ASSERT_EQ(lines().size(), 1U);
