@@ -21,6 +21,7 @@ TraceWriter::TraceWriter(Descriptor file, TraceRing& ring, const TraceOptions& o
       ring_(ring),
       options_(options),
       begun_ns_(trace_now_ns()),
+      begun_utc_us_(system_clock().utc_us()),
       events_(options.events) {
   origin_.process = static_cast<int>(::getpid());
   TraceRecord stale;
@@ -44,9 +45,14 @@ void TraceWriter::leave_behind() noexcept {
 
 void TraceWriter::begin() noexcept {
   origin_.thread = static_cast<int>(::gettid());
-  put(TraceLine::begin_of(origin_, options_.process));
-  put(TraceLine::begun(origin_, begun_ns_, system_clock().utc_us()));
+  put_header();
   flush();
+}
+
+/// At the front of every batch until one is taken: without it the file is no trace.
+void TraceWriter::put_header() noexcept {
+  put(TraceLine::begin_of(origin_, options_.process));
+  put(TraceLine::begun(origin_, begun_ns_, begun_utc_us_));
 }
 
 void TraceWriter::drain() noexcept {
@@ -84,6 +90,7 @@ void TraceWriter::finish() noexcept {
   put_losses();  // of the last lines
   put(TraceLine::ended(origin_, trace_now_ns(), written_.load(std::memory_order_relaxed), seen_lost()));
   flush();
+  if (refused_by_ != 0) tell_once(is_refusal_told_, std::strerror(refused_by_));  // it has no end
   file_.close();
 }
 
@@ -94,30 +101,35 @@ void TraceWriter::put(const TraceLine& line) noexcept {
 }
 
 /// A batch that the disk does not take whole is lost whole: what it took goes again, or the next line would
-/// be glued to it.
+/// be glued to it. That is told where spans were in it.
 void TraceWriter::flush() noexcept {
   if (size_ == 0) return;
-  if (write_out()) {
+  refused_by_ = write_out();
+  if (refused_by_ == 0) {
     written_.fetch_add(buffered_, std::memory_order_relaxed);
     shown_lost_ = buffered_lost_;
+    has_header_ = true;
   } else {
+    if (buffered_ > 0) tell_once(is_refusal_told_, std::strerror(refused_by_));
     refused_.fetch_add(buffered_, std::memory_order_relaxed);
     buffered_lost_ = shown_lost_;  // that line went too: the next batch says it again
     named_.fill(0);                // so did names
   }
   size_ = 0;
   buffered_ = 0;
+  if (!has_header_) put_header();
 }
 
-bool TraceWriter::write_out() noexcept {
-  if (is_broken_) return false;
+/// 0, or the errno for which the file is as it was.
+int TraceWriter::write_out() noexcept {
+  if (broken_by_ != 0) return broken_by_;
   const ssize_t written = ::write(file_.get(), buffer_.data(), size_);
-  if (written == static_cast<ssize_t>(size_)) return true;
+  if (written == static_cast<ssize_t>(size_)) return 0;
   const int problem = written < 0 ? errno : ENOSPC;
-  if (written > 0)
-    is_broken_ = ::ftruncate(file_.get(), ::lseek(file_.get(), -static_cast<off_t>(written), SEEK_CUR)) != 0;
-  tell_once(is_refusal_told_, std::strerror(problem));
-  return false;
+  const auto taken = static_cast<off_t>(std::max<ssize_t>(written, 0));
+  if (taken > 0 && ::ftruncate(file_.get(), ::lseek(file_.get(), -taken, SEEK_CUR)) != 0)
+    broken_by_ = problem;
+  return problem;
 }
 
 /// Under the mutex to its end, so that who leaves the writer behind waits for an event that is being told,

@@ -35,11 +35,12 @@ class TraceWriter {
  private:
   static constexpr std::size_t kBufferBytes = 64 * 1024;
 
+  void put_header() noexcept;
   void put(const TraceLine& line) noexcept;
   void put_span(const TraceRecord& record) noexcept;
   void put_losses() noexcept;
   void flush() noexcept;
-  bool write_out() noexcept;
+  int write_out() noexcept;
   void tell_once(bool& is_told, const char* problem) noexcept;
   std::uint64_t overrun() const noexcept { return ring_.dropped_count() - dropped_before_; }
   /// What the writer has come across.
@@ -51,14 +52,16 @@ class TraceWriter {
   TraceRing& ring_;
   const TraceOptions& options_;
   TraceOrigin origin_;
-  std::int64_t begun_ns_;
+  std::int64_t begun_ns_, begun_utc_us_;          ///< the same moment on both clocks
   std::uint64_t dropped_before_, pushed_before_;  ///< of the ring, by earlier traces
   std::array<char, kBufferBytes> buffer_{};
   std::size_t size_ = 0;
   std::uint64_t buffered_ = 0;       ///< spans in the buffer
   std::uint64_t buffered_lost_ = 0;  ///< as the buffer's end says
   std::uint64_t shown_lost_ = 0;     ///< as the file says
-  bool is_broken_ = false;           ///< the file ends in a piece of a line
+  bool has_header_ = false;          ///< the file begins as an array
+  int broken_by_ = 0;                ///< errno; not 0: the file ends in a piece of a line
+  int refused_by_ = 0;               ///< errno of the last batch; 0: it was taken
   bool is_overrun_told_ = false, is_refusal_told_ = false;
   /// Threads whose names the file has, each at its number's place: one that shares it is told again.
   std::array<std::int32_t, 256> named_{};

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -64,6 +65,23 @@ inline bool is_within(const Json& inner, const Json& outer) {
   const auto from = outer["ts"].get<double>(), to = from + outer["dur"].get<double>();
   return inner["tid"] == outer["tid"] && begin >= from && end <= to + 0.0005;
 }
+
+/// What a trace tells, from whatever thread.
+class TraceListener final : public EventSink {
+ public:
+  void emit(const Event& event) noexcept override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(event);
+  }
+  std::vector<Event> all() const {
+    const std::lock_guard lock(mutex_);
+    return events_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Event> events_;
+};
 
 /// Traces while it lives.
 class KeptTrace {

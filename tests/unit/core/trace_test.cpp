@@ -3,7 +3,6 @@
 #include "core/trace_session.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,33 +33,14 @@ using skua::test::spans_named;
 using skua::test::spans_of;
 using skua::test::TempFolder;
 using skua::test::trace_events;
+using skua::test::TraceListener;
 using skua::test::wait_until;
-
-class KeptEvents final : public EventSink {
- public:
-  void emit(const Event& event) noexcept override {
-    const std::lock_guard lock(mutex_);
-    events_.push_back(event);
-  }
-  std::vector<Event> all() const {
-    const std::lock_guard lock(mutex_);
-    return events_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<Event> events_;
-};
 
 class TraceTest : public ::testing::Test {
  protected:
   std::unique_ptr<TraceSession> start(std::chrono::milliseconds interval = 1ms) {
-    return start_in(folder_.path() / "trace.json", interval);
-  }
-  std::unique_ptr<TraceSession> start_in(const std::filesystem::path& file,
-                                         std::chrono::milliseconds interval) {
     TraceOptions options;
-    options.file = file;
+    options.file = folder_.path() / "trace.json";
     options.process = "a test";
     options.events = &events_;
     options.interval = interval;
@@ -69,7 +49,7 @@ class TraceTest : public ::testing::Test {
   std::vector<Json> written() const { return trace_events(folder_.read("trace.json")); }
 
   TempFolder folder_;
-  KeptEvents events_;
+  TraceListener events_;
 };
 
 TEST_F(TraceTest, SpansStandAsTheyRanWithWhatTheyAreAbout) {
@@ -206,57 +186,6 @@ TEST_F(TraceTest, WhatAFullRingPushesOutIsCountedAndTold) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].kind, "c7.sink_lost");
   EXPECT_EQ(std::get<std::string>(told[0].fields.at(0).value), "trace");
-}
-
-/// /dev/full takes nothing.
-TEST_F(TraceTest, AFullDiskIsToldOnceAndEverySpanIsCounted) {
-  const auto trace = start_in("/dev/full", 1ms);
-  for (int i = 0; i < 20; ++i) {
-    { const Span span(SpanKind::kRun); }
-    std::this_thread::sleep_for(1ms);
-  }
-  trace->stop();
-  EXPECT_EQ(trace->counts().written, 0U);
-  EXPECT_EQ(trace->counts().lost, 20U);
-  const auto told = events_.all();
-  ASSERT_EQ(told.size(), 1U);
-  EXPECT_NE(told[0].message.find("/dev/full: No space left"), std::string::npos) << told[0].message;
-}
-
-/// The kernel takes the part of a batch that still has room; later there is room again.
-std::string trace_on_a_small_disk(const std::filesystem::path& file) {
-  std::signal(SIGXFSZ, SIG_IGN);
-  TraceOptions options;
-  options.file = file;
-  options.interval = 1ms;
-  const auto trace = TraceSession::start(std::move(options)).value();
-  { const Span span(SpanKind::kRun, {"first"}); }
-  wait_until([&] { return trace->counts().written == 1; });
-  rlimit limit{};
-  ::getrlimit(RLIMIT_FSIZE, &limit);
-  const rlim_t whole = limit.rlim_cur;
-  limit.rlim_cur = std::filesystem::file_size(file) + 50;
-  if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return "no limit";
-  { const Span span(SpanKind::kRun, {"lost"}); }
-  wait_until([&] { return trace->counts().lost == 1; });
-  limit.rlim_cur = whole;
-  ::setrlimit(RLIMIT_FSIZE, &limit);
-  { const Span span(SpanKind::kRun, {"last"}); }
-  trace->stop();
-  return "written " + std::to_string(trace->counts().written) + ", lost " +
-         std::to_string(trace->counts().lost);
-}
-
-TEST_F(TraceTest, HalfABatchOfAFullDiskIsTakenBack) {
-  EXPECT_EQ(in_child([&] { return trace_on_a_small_disk(folder_.path() / "trace.json"); }),
-            "written 2, lost 1");
-  const auto all = written();
-  const auto runs = spans_named(all, "run");
-  ASSERT_EQ(runs.size(), 2U);
-  EXPECT_EQ(runs[0]["args"]["model"], "first");
-  EXPECT_EQ(runs[1]["args"]["model"], "last");
-  EXPECT_EQ(spans_named(all, "spans_lost").at(0)["args"]["count"], 1);
-  EXPECT_EQ(spans_named(all, "thread_name").size(), 2U) << "again, for the lost batch may have had it";
 }
 
 TEST_F(TraceTest, WhoIsKilledLeavesAFileThatIsReadWithoutItsEnd) {
