@@ -1,5 +1,9 @@
 #include "flight/flight_outputs.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -7,30 +11,82 @@
 namespace skua::flight {
 namespace {
 
+/// Also of what is not there yet: weakly_canonical leaves such a path relative.
+std::filesystem::path whole_path(const std::filesystem::path& file, std::error_code& problem) {
+  const std::filesystem::path from_root = std::filesystem::absolute(file, problem);
+  return problem ? from_root : std::filesystem::weakly_canonical(from_root, problem);
+}
+
 bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
   if (one.empty() || other.empty()) return false;
   std::error_code problem;
   if (std::filesystem::is_character_file(one, problem)) return false;  // /dev/null may be given twice
   if (std::filesystem::equivalent(one, other, problem)) return true;   // device and inode
-  const auto whole_one = std::filesystem::weakly_canonical(one, problem);
-  return !problem && whole_one == std::filesystem::weakly_canonical(other, problem) && !problem;
+  const auto whole_one = whole_path(one, problem);
+  return !problem && whole_one == whole_path(other, problem) && !problem;
 }
 
-Status check_own_file(const NamedFile& output, const std::vector<NamedFile>& others) {
+std::optional<FileIdentity> identity_of(const std::filesystem::path& file) noexcept {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity{status.st_dev, status.st_ino};
+}
+
+/// By device and inode of every folder on the way: no link and no second mount leads around it.
+bool lies_below(const std::filesystem::path& file, const std::filesystem::path& folder) {
+  if (folder.empty()) return false;
+  std::error_code problem;
+  std::filesystem::path at = whole_path(file, problem);
+  while (!problem && at.has_relative_path()) {
+    at = at.parent_path();
+    std::error_code is_not_there;
+    if (std::filesystem::equivalent(at, folder, is_not_there)) return true;
+  }
+  return false;
+}
+
+Error not_its_own(const NamedFile& output, const std::string& found) {
+  return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
+                    std::string(output.name) + " " + output.path.string() +
+                        ": expected a file of its own, found that it " + found + "; name another one");
+}
+
+Status check_not_among(const NamedFile& output, const std::vector<NamedFile>& others) {
   for (const NamedFile& other : others) {
-    if (!is_same_file(output.path, other.path)) continue;
-    return make_error(ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
-                      std::string(output.name) + " " + output.path.string() +
-                          ": expected a file of its own, found that it is " + std::string(other.name) + " (" +
-                          other.path.string() + "); name another one");
+    if (is_same_file(output.path, other.path))
+      return not_its_own(output, "is " + std::string(other.name) + " (" + other.path.string() + ")");
   }
   return {};
 }
 
+Status check_own_file(const FlightFiles& files, const NamedFile& output,
+                      const std::vector<NamedFile>& outputs) {
+  if (output.path.empty()) return {};
+  SKUA_RETURN_IF_ERROR(check_not_among(output, files.inputs));
+  SKUA_RETURN_IF_ERROR(check_not_among(output, outputs));
+  for (const NamedFile& folder : files.folders) {
+    if (lies_below(output.path, folder.path))
+      return not_its_own(output, "lies in " + std::string(folder.name) + " (" + folder.path.string() +
+                                     "), where the flight has what it needs");
+  }
+  const auto identity = identity_of(output.path);
+  if (!identity || !std::binary_search(files.pictures.begin(), files.pictures.end(), *identity)) return {};
+  return not_its_own(output, "is a picture of the frames or the map");
+}
+
+std::vector<FileIdentity> pictures_of(const FrameSource& frames, const TileMap& map) {
+  std::vector<FileIdentity> pictures;
+  const auto add = [&](const std::filesystem::path& file) {
+    if (const auto identity = identity_of(file)) pictures.push_back(*identity);
+  };
+  for (std::size_t i = 0; i < frames.size(); ++i) add(frames.path(i));
+  for (const Tile& tile : map.tiles) add(map.folder / tile.name);
+  std::sort(pictures.begin(), pictures.end());
+  return pictures;
+}
+
 Result<std::unique_ptr<TraceSession>> start_checked(const FlightFiles& files, EventSink& events) {
-  std::vector<NamedFile> others = files.inputs;
-  others.insert(others.end(), {files.report, files.frame_lines});
-  SKUA_RETURN_IF_ERROR(check_own_file(files.trace, others));
+  SKUA_RETURN_IF_ERROR(check_own_file(files, files.trace, {files.report, files.frame_lines}));
   TraceOptions options;
   options.file = files.trace.path;
   options.process = "skua-flight";
@@ -40,11 +96,35 @@ Result<std::unique_ptr<TraceSession>> start_checked(const FlightFiles& files, Ev
 
 }  // namespace
 
+FlightFiles files_of(const FlightArguments& arguments, const RuntimeConfig& config,
+                     const FlightSettings& settings, const FrameSource& frames, const TileMap& map) {
+  FlightFiles files;
+  files.inputs = {{"--config", arguments.config},
+                  {"trusted_key", config.trusted_key},
+                  {"next_trusted_key", config.next_trusted_key},
+                  {"thermal_replay", config.thermal_replay},
+                  {"onnxruntime_library", config.onnxruntime_library},
+                  {"torch_library", config.torch_library}};
+  files.folders = {{"flight_sets_dir", config.flight_sets_dir},
+                   {"state_dir", config.state_dir},
+                   {"recorder_dir", config.recorder_dir},
+                   {"the map", settings.map}};
+  std::error_code is_not_there;
+  std::filesystem::is_directory(settings.frames, is_not_there)
+      ? files.folders.push_back({"the frames", settings.frames})
+      : files.inputs.push_back({"the replay file", settings.frames});
+  files.report = {"--report", arguments.report};
+  files.frame_lines = {"--frame-lines", arguments.frame_lines};
+  files.trace = {"--trace", arguments.trace};
+  const bool has_output =
+      !arguments.report.empty() || !arguments.frame_lines.empty() || !arguments.trace.empty();
+  if (has_output) files.pictures = pictures_of(frames, map);
+  return files;
+}
+
 Status check_flight_files(const FlightFiles& files) {
-  SKUA_RETURN_IF_ERROR(check_own_file(files.report, files.inputs));
-  std::vector<NamedFile> others = files.inputs;
-  others.push_back(files.report);
-  return check_own_file(files.frame_lines, others);
+  SKUA_RETURN_IF_ERROR(check_own_file(files, files.report, {}));
+  return check_own_file(files, files.frame_lines, {files.report});
 }
 
 Result<std::unique_ptr<TraceSession>> start_trace(const FlightFiles& files, bool is_restart,

@@ -1,5 +1,6 @@
 """skua-flight --trace: what Perfetto shows of a take-off and of frames."""
 
+import pathlib
 import signal
 
 import flights
@@ -113,11 +114,24 @@ def test_an_aircraft_in_the_air_flies_on_without_its_trace_and_a_take_off_is_ref
 
 
 def test_what_the_flight_reads_is_never_its_trace(flight_place):
-    config = flight_place.config()
-    before = config.read_text("ascii")
-    flown = flight_place.fly("--trace", config)
-    assert flown.status == programs.USAGE and "it is --config" in flown.stderr, flown.explain()
-    assert config.read_text("ascii") == before and not flown.told("c7.engine_deserialized")
+    flight_place.own_sets()  # to be on the safe side
+    current = flight_place.current()
+    assert {"flight-manifest.json", "model.sig"} <= {file.name for file in current.iterdir()}
+    kept = [flight_place.state / "kept.json", flight_place.recorder / "kept.jsonl"]
+    for file in kept:
+        file.write_text("what was there")
+    read = {"is --config": [flight_place.config()], "is trusted_key": [flight_place.c7["trusted_key"]],
+            "lies in flight_sets_dir": [*filter(pathlib.Path.is_file, current.iterdir()), flight_place.sets / "CURRENT"],
+            "lies in state_dir": kept[:1], "lies in recorder_dir": kept[1:],
+            "lies in the map": [flight_place.map / "map.json", next(flight_place.map.glob("*.png"))],
+            "lies in the frames": [next(flight_place.frames.iterdir())]}
+    for words, files in read.items():
+        for file in files:
+            before = file.read_bytes()
+            flown = flight_place.fly("--trace", file)
+            assert flown.status == programs.USAGE and f"--trace {file}: expected" in flown.stderr, flown.explain()
+            assert words in flown.stderr and "name another one" in flown.stderr, flown.explain()
+            assert before and file.read_bytes() == before and not flown.told("c7.engine_deserialized"), file
 
 
 def test_a_link_is_refused_before_anything_is_loaded(flight_place, trace_file, tmp_path):
