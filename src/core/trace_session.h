@@ -37,7 +37,7 @@ struct TraceOptions {
 
 struct TraceCounts {
   std::uint64_t written = 0;  ///< spans that are in the file
-  std::uint64_t lost = 0;     ///< pushed out of a full ring, refused by the disk, or left behind
+  std::uint64_t lost = 0;     ///< pushed out of a full ring, stuck in it, refused by the disk, or left behind
 };
 
 struct TraceParts;
@@ -66,8 +66,8 @@ class TraceSession {
   /// the writer is left behind with the file, no event of it comes any more, and no other trace begins until
   /// it has ended.
   void stop() noexcept;
-  /// Of what the writer has dealt with until now; after stop() of all: a span that is not in the file is
-  /// lost.
+  /// Of what the writer has dealt with until now; after stop() of all spans that had ended when it was
+  /// called: one that is not in the file is lost. One that ends meanwhile is counted, or of no trace.
   TraceCounts counts() const noexcept;
 
  private:

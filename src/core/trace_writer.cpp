@@ -4,13 +4,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace skua {
 namespace {
+
+constexpr std::chrono::milliseconds kEndLook{1};
 
 std::int64_t trace_now_ns() noexcept { return system_clock().monotonic_ns(); }
 
@@ -27,7 +31,9 @@ TraceWriter::TraceWriter(Descriptor file, TraceRing& ring, const TraceOptions& o
   TraceRecord stale;
   for (std::uint64_t position = 0; ring_.pop(stale, position);) continue;
   dropped_before_ = ring_.dropped_count();
-  pushed_before_ = ring_.pushed_count();
+  // Not what was pushed: a span that is stuck in the ring, of a thread that was interrupted while it kept it,
+  // is skipped later, as one that a trace before this one had begun.
+  gone_before_ = ring_.gone_count();
 }
 
 TraceCounts TraceWriter::counts() const noexcept {
@@ -39,7 +45,7 @@ TraceCounts TraceWriter::counts() const noexcept {
 void TraceWriter::leave_behind() noexcept {
   const std::lock_guard lock(events_mutex_);
   events_ = nullptr;
-  left_total_ = ring_.pushed_count() - pushed_before_ - skipped_.load(std::memory_order_relaxed);
+  left_total_ = total();
   is_left_behind_.store(true, std::memory_order_release);
 }
 
@@ -61,6 +67,7 @@ void TraceWriter::drain() noexcept {
     record.begin_ns < begun_ns_ ? static_cast<void>(skipped_.fetch_add(1, std::memory_order_relaxed))
                                 : put_span(record);
   }
+  overrun_.store(overrun(), std::memory_order_relaxed);
   put_losses();
   flush();
 }
@@ -76,18 +83,35 @@ void TraceWriter::put_span(const TraceRecord& record) noexcept {
 }
 
 void TraceWriter::put_losses() noexcept {
-  overrun_.store(overrun(), std::memory_order_relaxed);
   const std::uint64_t lost = seen_lost();
   if (lost == buffered_lost_) return;
   put(TraceLine::lost(origin_, trace_now_ns(), lost));
   buffered_lost_ = lost;
   if (overrun() > 0)
     tell_once(is_overrun_told_, "its disk is slower than the spans come: trace to another one");
+  if (unread_.load(std::memory_order_relaxed) > 0)
+    tell_once(is_unread_told_, "a thread was stopped in the middle of keeping a span when the trace ended");
+}
+
+/// A thread that was interrupted while it kept a span holds up all that others have kept since. It is waited
+/// for, but not so long that stop() would leave this thread behind.
+void TraceWriter::drain_to_the_end() noexcept {
+  const std::int64_t last_ns = trace_now_ns() + std::chrono::nanoseconds(options_.end_limit / 4).count();
+  for (drain(); ring_.head() != ring_.tail() && trace_now_ns() < last_ns; drain())
+    std::this_thread::sleep_for(kEndLook);
+}
+
+/// From the totals, as in leave_behind(): whatever kept a span from this thread, it is not in the file.
+void TraceWriter::count_unread() noexcept {
+  overrun_.store(overrun(), std::memory_order_relaxed);
+  const std::uint64_t known = written_.load(std::memory_order_relaxed) + seen_lost();
+  unread_.store(std::max(total(), known) - known, std::memory_order_relaxed);
 }
 
 void TraceWriter::finish() noexcept {
-  drain();
-  put_losses();  // of the last lines
+  drain_to_the_end();
+  count_unread();
+  put_losses();  // of the last lines, too
   put(TraceLine::ended(origin_, trace_now_ns(), written_.load(std::memory_order_relaxed), seen_lost()));
   flush();
   if (refused_by_ != 0) tell_once(is_refusal_told_, std::strerror(refused_by_));  // it has no end

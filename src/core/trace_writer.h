@@ -39,21 +39,28 @@ class TraceWriter {
   void put(const TraceLine& line) noexcept;
   void put_span(const TraceRecord& record) noexcept;
   void put_losses() noexcept;
+  void drain_to_the_end() noexcept;
+  void count_unread() noexcept;
   void flush() noexcept;
   int write_out() noexcept;
   void tell_once(bool& is_told, const char* problem) noexcept;
   std::uint64_t overrun() const noexcept { return ring_.dropped_count() - dropped_before_; }
+  /// Spans of this trace, whatever has become of them.
+  std::uint64_t total() const noexcept {
+    return ring_.pushed_count() - gone_before_ - skipped_.load(std::memory_order_relaxed);
+  }
   /// What the writer has come across.
   std::uint64_t seen_lost() const noexcept {
-    return refused_.load(std::memory_order_relaxed) + overrun_.load(std::memory_order_relaxed);
+    return refused_.load(std::memory_order_relaxed) + overrun_.load(std::memory_order_relaxed) +
+           unread_.load(std::memory_order_relaxed);
   }
 
   Descriptor file_;
   TraceRing& ring_;
   const TraceOptions& options_;
   TraceOrigin origin_;
-  std::int64_t begun_ns_, begun_utc_us_;          ///< the same moment on both clocks
-  std::uint64_t dropped_before_, pushed_before_;  ///< of the ring, by earlier traces
+  std::int64_t begun_ns_, begun_utc_us_;        ///< the same moment on both clocks
+  std::uint64_t dropped_before_, gone_before_;  ///< of the ring, by earlier traces
   std::array<char, kBufferBytes> buffer_{};
   std::size_t size_ = 0;
   std::uint64_t buffered_ = 0;       ///< spans in the buffer
@@ -62,10 +69,11 @@ class TraceWriter {
   bool has_header_ = false;          ///< the file begins as an array
   int broken_by_ = 0;                ///< errno; not 0: the file ends in a piece of a line
   int refused_by_ = 0;               ///< errno of the last batch; 0: it was taken
-  bool is_overrun_told_ = false, is_refusal_told_ = false;
+  bool is_overrun_told_ = false, is_refusal_told_ = false, is_unread_told_ = false;
   /// Threads whose names the file has, each at its number's place: one that shares it is told again.
   std::array<std::int32_t, 256> named_{};
   std::atomic<std::uint64_t> written_{0}, refused_{0}, overrun_{0};
+  std::atomic<std::uint64_t> unread_{0};   ///< spans that nobody could take out of the ring at the end
   std::atomic<std::uint64_t> skipped_{0};  ///< spans that a trace before this one had begun
 
   std::mutex events_mutex_;  ///< guards events_, while an event is told as well
