@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "core/descriptor.h"
@@ -16,12 +17,13 @@ namespace skua {
 /// Runs on the writer's thread, but for counts() and leave_behind().
 class TraceWriter {
  public:
-  /// `file` is empty. Entries that a past trace left in the ring go.
-  TraceWriter(Descriptor file, TraceRing& ring, const TraceOptions& options);
+  /// Entries that a past trace left in the ring go.
+  TraceWriter(TraceRing& ring, const TraceOptions& options);
   TraceWriter(const TraceWriter&) = delete;
   TraceWriter& operator=(const TraceWriter&) = delete;
 
-  void begin() noexcept;
+  /// `file` is empty.
+  void begin(Descriptor file) noexcept;
   /// Everything that is in the ring by now.
   void drain() noexcept;
   /// The rest, and the file's end; then closes it.
@@ -29,7 +31,8 @@ class TraceWriter {
   /// Any thread.
   TraceCounts counts() const noexcept;
   /// Any other thread, once no more spans are kept: the writer's may stand in a call of the disk for ever.
-  /// When this returns, the sink of events may go. What is not in the file by now is lost, until it is.
+  /// Tells it; when this returns, the sink of events may go. What is not in the file by now is lost, until it
+  /// is.
   void leave_behind() noexcept;
 
  private:
@@ -41,9 +44,10 @@ class TraceWriter {
   void put_losses() noexcept;
   void drain_to_the_end() noexcept;
   void count_unread() noexcept;
-  void flush() noexcept;
+  bool flush() noexcept;
   int write_out() noexcept;
-  void tell_once(bool& is_told, const char* problem) noexcept;
+  void tell_once(bool& is_told, const char* problem, std::uint64_t lost) noexcept;
+  void tell(const char* problem, std::uint64_t lost) noexcept;
   std::uint64_t overrun() const noexcept { return ring_.dropped_count() - dropped_before_; }
   /// Spans of this trace, whatever has become of them.
   std::uint64_t total() const noexcept {
@@ -55,7 +59,7 @@ class TraceWriter {
            unread_.load(std::memory_order_relaxed);
   }
 
-  Descriptor file_;
+  std::optional<Descriptor> file_;  ///< from begin() on
   TraceRing& ring_;
   const TraceOptions& options_;
   TraceOrigin origin_;
@@ -68,7 +72,6 @@ class TraceWriter {
   std::uint64_t shown_lost_ = 0;     ///< as the file says
   bool has_header_ = false;          ///< the file begins as an array
   int broken_by_ = 0;                ///< errno; not 0: the file ends in a piece of a line
-  int refused_by_ = 0;               ///< errno of the last batch; 0: it was taken
   bool is_overrun_told_ = false, is_refusal_told_ = false, is_unread_told_ = false;
   /// Threads whose names the file has, each at its number's place: one that shares it is told again.
   std::array<std::int32_t, 256> named_{};

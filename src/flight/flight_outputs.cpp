@@ -3,13 +3,19 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "core/output_file.h"
+
 namespace skua::flight {
 namespace {
+
+/// What the disk of a trace may cost a restart in the air.
+constexpr std::chrono::milliseconds kRestartLimit{500};
 
 /// Also of what is not there yet: weakly_canonical leaves such a path relative.
 std::filesystem::path whole_path(const std::filesystem::path& file, std::error_code& problem) {
@@ -85,13 +91,10 @@ std::vector<FileIdentity> pictures_of(const FrameSource& frames, const TileMap& 
   return pictures;
 }
 
-Result<std::unique_ptr<TraceSession>> start_checked(const FlightFiles& files, EventSink& events) {
+/// Asking where the trace is, and whether it is another file, waits for its disk as opening it does.
+Result<Descriptor> open_trace(const FlightFiles& files) {
   SKUA_RETURN_IF_ERROR(check_own_file(files, files.trace, {files.report, files.frame_lines}));
-  TraceOptions options;
-  options.file = files.trace.path;
-  options.process = "skua-flight";
-  options.events = &events;
-  return TraceSession::start(std::move(options));
+  return open_output("--trace", files.trace.path);
 }
 
 }  // namespace
@@ -130,7 +133,13 @@ Status check_flight_files(const FlightFiles& files) {
 Result<std::unique_ptr<TraceSession>> start_trace(const FlightFiles& files, bool is_restart,
                                                   EventSink& events) {
   if (files.trace.path.empty()) return std::unique_ptr<TraceSession>();
-  auto trace = start_checked(files, events);
+  TraceOptions options;
+  options.file = files.trace.path;
+  options.process = "skua-flight";
+  options.open = [files] { return open_trace(files); };
+  options.events = &events;
+  if (is_restart) options.begin_limit = kRestartLimit;
+  auto trace = TraceSession::start(std::move(options));
   if (trace.ok() || !is_restart) return trace;
   const std::string& problem = trace.error().message;
   events.emit({Level::kWarn,

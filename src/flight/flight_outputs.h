@@ -53,7 +53,7 @@ Status check_flight_files(const FlightFiles& files);
 
 /// Null without --trace. InvalidArgumentError: it is one of the others, or TraceSession::start's. Where the
 /// aircraft is in the air (`is_restart`), no trace is worth a flight: c7.sink_lost says why there is none,
-/// and null is returned.
+/// and null is returned; a disk that stands still is then given up after half a second.
 Result<std::unique_ptr<TraceSession>> start_trace(const FlightFiles& files, bool is_restart,
                                                   EventSink& events);
 

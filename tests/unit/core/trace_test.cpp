@@ -186,6 +186,7 @@ TEST_F(TraceTest, WhatAFullRingPushesOutIsCountedAndTold) {
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].kind, "c7.sink_lost");
   EXPECT_EQ(std::get<std::string>(told[0].fields.at(0).value), "trace");
+  EXPECT_EQ(std::get<std::int64_t>(told[0].fields.at(1).value), static_cast<std::int64_t>(kMore));
 }
 
 TEST_F(TraceTest, WhoIsKilledLeavesAFileThatIsReadWithoutItsEnd) {
