@@ -1,5 +1,6 @@
 """skua-flight --trace: what Perfetto shows of a take-off and of frames."""
 
+import json
 import pathlib
 import signal
 
@@ -96,6 +97,17 @@ def test_a_killed_flight_leaves_whole_lines(flight_place, trace_file):
     trace = Trace(trace_file, is_whole=False)
     check_load(trace)
     assert len(trace.named("frame")) >= 2
+
+
+def test_a_file_that_is_cut_anywhere_is_read_up_to_its_last_whole_line(trace_file):
+    events = [{"name": "run", "cat": "run", "ph": "X", "ts": n, "dur": 1, "tid": 1, "args": {"model": "a,]}"}} for n in range(3)]
+    text = "[\n" + ",\n".join(json.dumps(event) for event in events) + "\n]\n"
+    for size in range(1, len(text) + 1):
+        trace_file.write_text(text[:size])
+        assert Trace(trace_file, is_whole=False).events == events[:text[:size].count("}}")], text[:size]
+    trace_file.write_text(text.replace('"ts": 1', '"ts": '))
+    with pytest.raises(json.JSONDecodeError):  # control: a piece in the middle is an error
+        Trace(trace_file, is_whole=False)
 
 
 def test_an_aircraft_in_the_air_flies_on_without_its_trace_and_a_take_off_is_refused(flight_place, tmp_path):

@@ -2,10 +2,12 @@
 // costs whoever is measured.
 #include "core/trace_session.h"
 
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <map>
@@ -206,6 +208,27 @@ TEST_F(TraceTest, WhoIsKilledLeavesAFileThatIsReadWithoutItsEnd) {
   const auto all = written();
   EXPECT_EQ(spans_of(all).size(), 100U);
   EXPECT_TRUE(spans_named(all, "trace_ended").empty());
+}
+
+/// The kernel may cut the write() of who is killed, anywhere.
+TEST_F(TraceTest, AFileThatIsCutAnywhereIsReadUpToItsLastWholeLine) {
+  const auto trace = start();
+  { const Span span(SpanKind::kRun, {"demo_vpr", "c2_vpr", 7}); }
+  trace->stop();
+  const std::string text = folder_.read("trace.json");
+  const auto whole = trace_events(text);
+  ASSERT_EQ(whole.size(), 5U);
+  std::size_t events = 0;
+  for (std::size_t size = 2; size <= text.size(); ++size) {
+    const auto read = trace_events(text.substr(0, size));
+    ASSERT_TRUE(read.size() == events || read.size() == events + 1) << text.substr(0, size);
+    events = read.size();
+    ASSERT_TRUE(std::equal(read.begin(), read.end(), whole.begin())) << text.substr(0, size);
+  }
+  EXPECT_EQ(events, whole.size());
+  const std::size_t middle = text.find("thread_name") - 1;
+  const std::string damaged = std::string(text).erase(middle, 1);
+  EXPECT_NONFATAL_FAILURE(trace_events(damaged), "thread_name");  // control: a piece in the middle is told
 }
 
 TEST_F(TraceTest, WhateverANetworkIsCalledTheFileIsStrictJson) {
