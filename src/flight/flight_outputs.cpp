@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -57,19 +58,16 @@ Error not_its_own(const NamedFile& output, const std::string& found) {
                         ": expected a file of its own, found that it " + found + "; name another one");
 }
 
-Status check_not_among(const NamedFile& output, const std::vector<NamedFile>& others) {
-  for (const NamedFile& other : others) {
-    if (is_same_file(output.path, other.path))
-      return not_its_own(output, "is " + std::string(other.name) + " (" + other.path.string() + ")");
-  }
-  return {};
+Status check_is_not(const NamedFile& output, const NamedFile& other) {
+  if (!is_same_file(output.path, other.path)) return {};
+  return not_its_own(output, "is " + std::string(other.name) + " (" + other.path.string() + ")");
 }
 
 Status check_own_file(const FlightFiles& files, const NamedFile& output,
-                      const std::vector<NamedFile>& outputs) {
+                      std::initializer_list<const NamedFile*> outputs) {
   if (output.path.empty()) return {};
-  SKUA_RETURN_IF_ERROR(check_not_among(output, files.inputs));
-  SKUA_RETURN_IF_ERROR(check_not_among(output, outputs));
+  for (const NamedFile& input : files.inputs) SKUA_RETURN_IF_ERROR(check_is_not(output, input));
+  for (const NamedFile* const other : outputs) SKUA_RETURN_IF_ERROR(check_is_not(output, *other));
   for (const NamedFile& folder : files.folders) {
     if (lies_below(output.path, folder.path))
       return not_its_own(output, "lies in " + std::string(folder.name) + " (" + folder.path.string() +
@@ -91,9 +89,17 @@ std::vector<FileIdentity> pictures_of(const FrameSource& frames, const TileMap& 
   return pictures;
 }
 
+void add_named(std::initializer_list<std::pair<std::string_view, const std::filesystem::path*>> given,
+               std::vector<NamedFile>& into) {
+  for (const auto& [name, path] : given) {
+    into.emplace_back().name = name;
+    into.back().path = *path;
+  }
+}
+
 /// Asking where the trace is, and whether it is another file, waits for its disk as opening it does.
 Result<Descriptor> open_trace(const FlightFiles& files) {
-  SKUA_RETURN_IF_ERROR(check_own_file(files, files.trace, {files.report, files.frame_lines}));
+  SKUA_RETURN_IF_ERROR(check_own_file(files, files.trace, {&files.report, &files.frame_lines}));
   return open_output("--trace", files.trace.path);
 }
 
@@ -102,23 +108,25 @@ Result<Descriptor> open_trace(const FlightFiles& files) {
 FlightFiles files_of(const FlightArguments& arguments, const RuntimeConfig& config,
                      const FlightSettings& settings, const FrameSource& frames, const TileMap& map) {
   FlightFiles files;
-  files.inputs = {{"--config", arguments.config},
-                  {"trusted_key", config.trusted_key},
-                  {"next_trusted_key", config.next_trusted_key},
-                  {"thermal_replay", config.thermal_replay},
-                  {"onnxruntime_library", config.onnxruntime_library},
-                  {"torch_library", config.torch_library}};
-  files.folders = {{"flight_sets_dir", config.flight_sets_dir},
-                   {"state_dir", config.state_dir},
-                   {"recorder_dir", config.recorder_dir},
-                   {"the map", settings.map}};
   std::error_code is_not_there;
-  std::filesystem::is_directory(settings.frames, is_not_there)
-      ? files.folders.push_back({"the frames", settings.frames})
-      : files.inputs.push_back({"the replay file", settings.frames});
-  files.report = {"--report", arguments.report};
-  files.frame_lines = {"--frame-lines", arguments.frame_lines};
-  files.trace = {"--trace", arguments.trace};
+  const bool is_folder = std::filesystem::is_directory(settings.frames, is_not_there);
+  add_named({{"--config", &arguments.config},
+             {"trusted_key", &config.trusted_key},
+             {"next_trusted_key", &config.next_trusted_key},
+             {"thermal_replay", &config.thermal_replay},
+             {"onnxruntime_library", &config.onnxruntime_library},
+             {"torch_library", &config.torch_library}},
+            files.inputs);
+  add_named({{"flight_sets_dir", &config.flight_sets_dir},
+             {"state_dir", &config.state_dir},
+             {"recorder_dir", &config.recorder_dir},
+             {"the map", &settings.map}},
+            files.folders);
+  add_named({{is_folder ? "the frames" : "the replay file", &settings.frames}},
+            is_folder ? files.folders : files.inputs);
+  files.report.name = "--report", files.report.path = arguments.report;
+  files.frame_lines.name = "--frame-lines", files.frame_lines.path = arguments.frame_lines;
+  files.trace.name = "--trace", files.trace.path = arguments.trace;
   const bool has_output =
       !arguments.report.empty() || !arguments.frame_lines.empty() || !arguments.trace.empty();
   if (has_output) files.pictures = pictures_of(frames, map);
@@ -127,7 +135,7 @@ FlightFiles files_of(const FlightArguments& arguments, const RuntimeConfig& conf
 
 Status check_flight_files(const FlightFiles& files) {
   SKUA_RETURN_IF_ERROR(check_own_file(files, files.report, {}));
-  return check_own_file(files, files.frame_lines, {files.report});
+  return check_own_file(files, files.frame_lines, {&files.report});
 }
 
 Result<std::unique_ptr<TraceSession>> start_trace(const FlightFiles& files, bool is_restart,
