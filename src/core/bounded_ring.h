@@ -59,12 +59,14 @@ class BoundedRing {
   std::uint64_t tail() const noexcept { return tail_.load(std::memory_order_relaxed); }
   /// Entries that were pushed, ever: those that found a place and those that did not.
   std::uint64_t pushed_count() const noexcept { return tail() + rejected_count(); }
+  /// Entries that are in it no more, or never were: popped, pushed out, or without a place. The others wait.
+  std::uint64_t gone_count() const noexcept { return head() + rejected_count(); }
   /// Entries that were pushed out or found no place. While the consumer is popping, another thread can see
   /// one too many for a moment; the consumer itself never does.
   std::uint64_t dropped_count() const noexcept {
     // Before head_, so that it is not ahead.
     const std::uint64_t popped = popped_.load(std::memory_order_acquire);
-    return head() - popped + rejected_count();
+    return gone_count() - popped;
   }
 
  private:

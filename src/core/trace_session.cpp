@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -23,6 +24,13 @@ Error second_trace(const std::filesystem::path& file) {
   return make_error(
       ErrorCode::kInvalidArgument, Reason::kInvalidArgument,
       "--trace " + file.string() + ": expected no other trace, found one that is going on; end it first");
+}
+
+Error standing_disk(const TraceOptions& options) {
+  return make_error(ErrorCode::kInvalidArgument, Reason::kIo,
+                    "--trace " + options.file.string() + ": expected a disk that opens it within " +
+                        std::to_string(options.begin_limit.count()) +
+                        " ms, found one that stands still; name a file on another one");
 }
 
 Error no_room(const std::filesystem::path& file, std::string_view missing, int native_code) {
@@ -54,40 +62,62 @@ class TraceTurn {
   bool is_mine_;
 };
 
-/// What a trace is begun with.
-struct TraceParts {
-  TraceTurn turn;
-  Descriptor file;
-};
-
 /// What the session and its writer share. A writer that is left behind has in it all that it still touches:
 /// of what others own there is only the sink of events, which it touches no more (TraceWriter::leave_behind).
 struct TraceState {
-  TraceState(TraceTurn taken, TraceOptions given, Descriptor file, TraceRing& ring)
-      : turn(std::move(taken)), options(std::move(given)), writer(std::move(file), ring, options) {}
+  TraceState(TraceTurn taken, TraceOptions given, TraceRing& ring)
+      : turn(std::move(taken)), options(std::move(given)), writer(ring, options) {}
 
   TraceTurn turn;  ///< given back by the writer's thread
   const TraceOptions options;
   TraceWriter writer;
-  std::mutex mutex;  ///< guards the two below
+  std::mutex mutex;  ///< guards what is below
   std::condition_variable changed;
+  std::optional<Status> opened;  ///< the disk's answer; none: it stands still
   bool is_stopping = false, has_ended = false;
 };
 
 namespace {
 
-void run_trace_thread(const std::shared_ptr<TraceState>& state) noexcept {
-  ::pthread_setname_np(::pthread_self(), "skua-trace");
-  state->writer.begin();
+using OpenFile = std::function<Result<Descriptor>()>;
+
+Result<Descriptor> open_file(const TraceOptions& options, const OpenFile& open) noexcept {
+  try {
+    return open ? open() : open_output("--trace", options.file);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::kOutOfMemory, Reason::kOutOfMemory, 0, {}};
+  }
+}
+
+/// Whether there is a file to write to, and somebody who still wants it.
+bool begin_writing(TraceState& state, OpenFile open) noexcept {
+  Result<Descriptor> file = open_file(state.options, open);
+  open = nullptr;  // it may hold much
+  {
+    const std::lock_guard lock(state.mutex);
+    if (state.is_stopping) return false;
+    state.opened = file.ok() ? Status() : Status(std::move(file).error());
+  }
+  state.changed.notify_all();
+  if (!file.ok()) return false;
+  state.writer.begin(*std::move(file));
+  return true;
+}
+
+void write_to_the_end(TraceState& state) noexcept {
   for (bool is_stopping = false; !is_stopping;) {
     {
-      std::unique_lock lock(state->mutex);
-      is_stopping =
-          state->changed.wait_for(lock, state->options.interval, [&] { return state->is_stopping; });
+      std::unique_lock lock(state.mutex);
+      is_stopping = state.changed.wait_for(lock, state.options.interval, [&] { return state.is_stopping; });
     }
-    if (!is_stopping) state->writer.drain();
+    if (!is_stopping) state.writer.drain();
   }
-  state->writer.finish();
+  state.writer.finish();
+}
+
+void run_trace_thread(const std::shared_ptr<TraceState>& state, OpenFile open) noexcept {
+  ::pthread_setname_np(::pthread_self(), "skua-trace");
+  if (begin_writing(*state, std::move(open))) write_to_the_end(*state);
   const std::lock_guard lock(state->mutex);
   state->turn.give_back();
   state->has_ended = true;
@@ -108,25 +138,20 @@ TraceSession::TraceSession(std::shared_ptr<TraceState> state) noexcept : state_(
 Result<std::unique_ptr<TraceSession>> TraceSession::start(TraceOptions options) {
   TraceTurn turn;  // before the file is touched: it may be the other trace's
   if (!turn.is_mine()) return second_trace(options.file);
-  SKUA_ASSIGN_OR_RETURN(Descriptor file, open_output("--trace", options.file));
-  return begin(TraceParts{std::move(turn), std::move(file)}, std::move(options));
-}
-
-Result<std::unique_ptr<TraceSession>> TraceSession::start_in(Descriptor file, TraceOptions options) {
-  TraceTurn turn;
-  if (!turn.is_mine()) return second_trace(options.file);
-  return begin(TraceParts{std::move(turn), std::move(file)}, std::move(options));
-}
-
-Result<std::unique_ptr<TraceSession>> TraceSession::begin(TraceParts parts, TraceOptions options) {
+  OpenFile open = std::exchange(options.open, nullptr);
   const char* missing = "memory for its spans";
   try {
-    auto state = std::make_shared<TraceState>(std::move(parts.turn), options, std::move(parts.file),
-                                              ring_of_process());
+    auto state = std::make_shared<TraceState>(std::move(turn), options, ring_of_process());
     std::unique_ptr<TraceSession> session(new TraceSession(state));
     missing = "a thread to write it";
-    const BlockedSignals inherited;
-    session->thread_ = std::thread([shared = std::move(state)] { run_trace_thread(shared); });
+    {
+      const BlockedSignals inherited;
+      session->thread_ = std::thread([shared = std::move(state), open = std::move(open)]() mutable {
+        run_trace_thread(shared, std::move(open));
+      });
+    }
+    missing = "memory to open it";
+    SKUA_RETURN_IF_ERROR(session->await_file());
     trace_number.fetch_add(1);
     is_trace_on.store(true);  // after what keep() reads behind it
     return session;
@@ -135,6 +160,25 @@ Result<std::unique_ptr<TraceSession>> TraceSession::begin(TraceParts parts, Trac
   } catch (const std::system_error& error) {
     return no_room(options.file, missing, error.code().value());
   }
+}
+
+/// Who gives up leaves the thread behind, with what it stands in: a file that is opened after all is closed
+/// as it is.
+Status TraceSession::await_file() {
+  std::unique_lock lock(state_->mutex);
+  const bool has_answer = state_->changed.wait_for(lock, state_->options.begin_limit,
+                                                   [this] { return state_->opened.has_value(); });
+  if (has_answer && state_->opened->ok()) return {};
+  state_->is_stopping = true;
+  lock.unlock();
+  if (!has_answer) {
+    thread_.detach();
+    return standing_disk(state_->options);
+  }
+  thread_.join();
+  Error refused = std::move(*state_->opened).error();
+  if (refused.code == ErrorCode::kOutOfMemory) throw std::bad_alloc();
+  return refused;
 }
 
 TraceSession::~TraceSession() { stop(); }

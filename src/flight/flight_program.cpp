@@ -189,12 +189,7 @@ Status Flight::open_inputs() {
 }
 
 Status Flight::open_outputs() {
-  const FlightFiles files{{{"--config", arguments_.config},
-                           {"the replay file", settings_.frames},
-                           {"the map", settings_.map / "map.json"}},
-                          {"--report", arguments_.report},
-                          {"--frame-lines", arguments_.frame_lines},
-                          {"--trace", arguments_.trace}};
+  const FlightFiles files = files_of(arguments_, config_.inference, settings_, *frames_, map_);
   SKUA_RETURN_IF_ERROR(check_flight_files(files));
   SKUA_RETURN_IF_ERROR(check_report_folder(arguments_.report));
   const bool is_restart = !arguments_.check_only && !state_->set_in_flight().empty();

@@ -33,7 +33,7 @@ struct FrameResult {
   CovarianceMode covariance = CovarianceMode::kMarginals;
   int candidates = 0;  ///< K: tiles matched after the re-ranking
   bool is_throttled = false;
-  bool is_refined = false;                      ///< by AdHoP
+  bool is_refined = false;                      ///< by AdHoP, also where there is no position after all
   std::size_t matches = 0, inliers = 0;         ///< on that tile
   std::array<std::int64_t, kStages> took_ns{};  ///< by Stage; 0: did not run
   std::int64_t ended_ns = 0;                    ///< when it had its answer, of the monotonic clock

@@ -28,6 +28,7 @@ class FrameSource {
   /// The file of frame `number`, as the folder or list has it; the list begins again at its end. Valid while
   /// this object lives.
   std::string_view name(std::uint64_t number) const noexcept { return entry(number).name; }
+  const std::filesystem::path& path(std::uint64_t number) const noexcept { return entry(number).path; }
   /// Reads and decodes frame `number` into image(); the error is the frame's alone (read_image's reasons). A
   /// frame of another size than `width` x `height` is InvalidArgumentError (shape_mismatch), found out before
   /// it is decoded.

@@ -148,13 +148,31 @@ Result<LoadedSet> load_admitted(RuntimeState& runtime, const AdmissionSteps& ste
   return load_engines(runtime, steps, uses_gpu, *std::move(set));
 }
 
+Result<LoadedSet> load_and_keep(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
+                                const std::filesystem::path& set_dir, const GatePolicy& policy) {
+  SKUA_RETURN_IF_ERROR(check_may_load(runtime));
+  const Clock& clock = *runtime.environment.clock;
+  const std::int64_t start_ns = clock.monotonic_ns();
+  SKUA_ASSIGN_OR_RETURN(LoadedSet loaded, load_admitted(runtime, steps, uses_gpu, set_dir, policy));
+  loaded.total_ns = clock.monotonic_ns() - start_ns;
+  {
+    const std::lock_guard lock(runtime.table_mutex);
+    // The seal may have come while the set was loading: what came too late does not stay.
+    SKUA_RETURN_IF_ERROR(check_not_sealed(runtime));
+    runtime.flight_engines = loaded.engines;
+    runtime.loaded_set_id = loaded.set_id;
+  }
+  report_ready(runtime, loaded);
+  return loaded;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, const AdmissionSteps& steps,
                                                      bool uses_gpu, const EngineCacheEntry& entry) {
   SKUA_RETURN_IF_ERROR(check_not_sealed(runtime));
   const std::string file = entry.engine_path.filename().string();
-  const Span span(SpanKind::kLoadEngine, {file});
+  Span span(SpanKind::kLoadEngine, {file});
   EngineLoadTimes times;
   const auto load = [&]() -> Result<std::shared_ptr<EngineState>> {
     SKUA_ASSIGN_OR_RETURN(auto folder, posix_file_system().open_folder(entry.engine_path.parent_path()));
@@ -174,6 +192,7 @@ Result<std::shared_ptr<EngineState>> load_from_cache(RuntimeState& runtime, cons
   auto engine = load();
   if (!engine.ok()) {
     Error error = as_refusal(std::move(engine).error(), file);
+    span.failed(error.reason);
     report_refusal(runtime, file, error);
     return error;
   }
@@ -199,23 +218,8 @@ Result<std::shared_ptr<EngineState>> find_in_flight_set(RuntimeState& runtime,
 Result<LoadedSet> load_set(RuntimeState& runtime, const AdmissionSteps& steps, bool uses_gpu,
                            const std::filesystem::path& set_dir, const GatePolicy& policy) {
   Span span(SpanKind::kLoadSet);
-  SKUA_RETURN_IF_ERROR(check_may_load(runtime));
-  const Clock& clock = *runtime.environment.clock;
-  const std::int64_t start_ns = clock.monotonic_ns();
-  auto loaded = load_admitted(runtime, steps, uses_gpu, set_dir, policy);
-  if (!loaded.ok()) {
-    span.failed(loaded.error().reason);
-    return std::move(loaded).error();
-  }
-  loaded->total_ns = clock.monotonic_ns() - start_ns;
-  {
-    const std::lock_guard lock(runtime.table_mutex);
-    // The seal may have come while the set was loading: what came too late does not stay.
-    SKUA_RETURN_IF_ERROR(check_not_sealed(runtime));
-    runtime.flight_engines = loaded->engines;
-    runtime.loaded_set_id = loaded->set_id;
-  }
-  report_ready(runtime, *loaded);
+  auto loaded = load_and_keep(runtime, steps, uses_gpu, set_dir, policy);
+  if (!loaded.ok()) span.failed(loaded.error().reason);
   return loaded;
 }
 

@@ -1,5 +1,7 @@
 """skua-flight --trace: what Perfetto shows of a take-off and of frames."""
 
+import json
+import pathlib
 import signal
 
 import flights
@@ -97,6 +99,17 @@ def test_a_killed_flight_leaves_whole_lines(flight_place, trace_file):
     assert len(trace.named("frame")) >= 2
 
 
+def test_a_file_that_is_cut_anywhere_is_read_up_to_its_last_whole_line(trace_file):
+    events = [{"name": "run", "cat": "run", "ph": "X", "ts": n, "dur": 1, "tid": 1, "args": {"model": "a,]}"}} for n in range(3)]
+    text = "[\n" + ",\n".join(json.dumps(event) for event in events) + "\n]\n"
+    for size in range(1, len(text) + 1):
+        trace_file.write_text(text[:size])
+        assert Trace(trace_file, is_whole=False).events == events[:text[:size].count("}}")], text[:size]
+    trace_file.write_text(text.replace('"ts": 1', '"ts": '))
+    with pytest.raises(json.JSONDecodeError):  # control: a piece in the middle is an error
+        Trace(trace_file, is_whole=False)
+
+
 def test_an_aircraft_in_the_air_flies_on_without_its_trace_and_a_take_off_is_refused(flight_place, tmp_path):
     process = flight_place.start("--duration", 60)
     wait_for(lambda: in_flight(flight_place), "the frame loop", process)
@@ -113,11 +126,24 @@ def test_an_aircraft_in_the_air_flies_on_without_its_trace_and_a_take_off_is_ref
 
 
 def test_what_the_flight_reads_is_never_its_trace(flight_place):
-    config = flight_place.config()
-    before = config.read_text("ascii")
-    flown = flight_place.fly("--trace", config)
-    assert flown.status == programs.USAGE and "it is --config" in flown.stderr, flown.explain()
-    assert config.read_text("ascii") == before and not flown.told("c7.engine_deserialized")
+    flight_place.own_sets()  # to be on the safe side
+    current = flight_place.current()
+    assert {"flight-manifest.json", "model.sig"} <= {file.name for file in current.iterdir()}
+    kept = [flight_place.state / "kept.json", flight_place.recorder / "kept.jsonl"]
+    for file in kept:
+        file.write_text("what was there")
+    read = {"is --config": [flight_place.config()], "is trusted_key": [flight_place.c7["trusted_key"]],
+            "lies in flight_sets_dir": [*filter(pathlib.Path.is_file, current.iterdir()), flight_place.sets / "CURRENT"],
+            "lies in state_dir": kept[:1], "lies in recorder_dir": kept[1:],
+            "lies in the map": [flight_place.map / "map.json", next(flight_place.map.glob("*.png"))],
+            "lies in the frames": [next(flight_place.frames.iterdir())]}
+    for words, files in read.items():
+        for file in files:
+            before = file.read_bytes()
+            flown = flight_place.fly("--trace", file)
+            assert flown.status == programs.USAGE and f"--trace {file}: expected" in flown.stderr, flown.explain()
+            assert words in flown.stderr and "name another one" in flown.stderr, flown.explain()
+            assert before and file.read_bytes() == before and not flown.told("c7.engine_deserialized"), file
 
 
 def test_a_link_is_refused_before_anything_is_loaded(flight_place, trace_file, tmp_path):

@@ -22,13 +22,23 @@ class Span:
         return [found for span in self.inner for found in ([span] if span.name == name else []) + span.below(name)]
 
 
+def events_up_to_a_cut(text):
+    """Of a program that was killed: the kernel may have cut its last write, so the last line may be a piece."""
+    lines = text.split("\n")[1:]  # behind the "["
+    try:
+        json.loads(lines[-1].rstrip(","))
+    except (IndexError, json.JSONDecodeError):
+        lines = lines[:-1]
+    return [json.loads(line.rstrip(",")) for line in lines]
+
+
 class Trace:
     """`roots`: the outermost spans of each thread, in their order. An end is only missed where `is_whole` is False."""
 
     def __init__(self, path, is_whole=True):
         text = path.read_text("ascii")
         assert text.endswith("\n]\n") or not is_whole, text[-200:]
-        self.events = json.loads(text if text.endswith("]\n") else text.rstrip(",\n") + "\n]")
+        self.events = json.loads(text) if text.endswith("\n]\n") else events_up_to_a_cut(text)
         self.spans = [Span(event) for event in self.events if event["ph"] == "X"]
         self.threads = {e["tid"]: e["args"]["name"] for e in self.events if e["ph"] == "M" and e["name"] == "thread_name"}
         self.roots = collections.defaultdict(list)

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -12,6 +14,7 @@
 
 #include "core/trace_session.h"
 #include "kept_trace.h"
+#include "temp_folder.h"
 #include "verdicts.h"
 
 namespace skua::trace_disk_tests {
@@ -20,6 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 using skua::test::is_error;
 using skua::test::spans_of;
+using skua::test::TempFolder;
 using skua::test::trace_events;
 using skua::test::wait_until;
 
@@ -63,25 +67,38 @@ class FullPipe {
 /// In the place of a sink that is gone: whether anybody still calls it.
 class EndedSink final : public EventSink {
  public:
-  void emit(const Event&) noexcept override { (is_gone_ ? late_ : told_).fetch_add(1); }
+  void emit(const Event& event) noexcept override {
+    (is_gone_ ? late_ : told_).fetch_add(1);
+    lost_ = std::get<std::int64_t>(event.fields.at(1).value);
+  }
   void end() { is_gone_ = true; }
+  /// As the last event says.
+  std::int64_t lost() const { return lost_; }
   int told() const { return told_; }
   int late() const { return late_; }
 
  private:
   std::atomic<bool> is_gone_{false};
   std::atomic<int> told_{0}, late_{0};
+  std::atomic<std::int64_t> lost_{-1};
 };
 
 class StandingDiskTest : public ::testing::Test {
  protected:
   Result<std::unique_ptr<TraceSession>> start_in(Descriptor file) {
+    const auto shared = std::make_shared<Descriptor>(std::move(file));
+    return start_with([shared]() -> Result<Descriptor> { return std::move(*shared); }, 100s);
+  }
+  Result<std::unique_ptr<TraceSession>> start_with(std::function<Result<Descriptor>()> open,
+                                                   std::chrono::milliseconds begin_limit) {
     TraceOptions options;
     options.file = "a pipe";
+    options.open = std::move(open);
     options.events = &sink_;
+    options.begin_limit = begin_limit;
     options.interval = 1ms;
     options.end_limit = 50ms;
-    return TraceSession::start_in(std::move(file), std::move(options));
+    return TraceSession::start(std::move(options));
   }
   /// The next one, once the writer that was left behind has ended.
   std::unique_ptr<TraceSession> next() {
@@ -105,7 +122,8 @@ TEST_F(StandingDiskTest, StopLeavesTheWriterBehindAndCountsEverySpanAsLost) {
   trace->stop();  // nobody reads: that it returns is its limit
   EXPECT_EQ(trace->counts().written, 0U);
   EXPECT_EQ(trace->counts().lost, kManySpans);
-  const int told = sink_.told();
+  EXPECT_EQ(sink_.told(), 1) << "by stop()";
+  EXPECT_EQ(sink_.lost(), static_cast<std::int64_t>(kManySpans));
   sink_.end();
   EXPECT_TRUE(is_error(start_in(Descriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC))),
                        ErrorCode::kInvalidArgument, Reason::kInvalidArgument, "end it first"));
@@ -113,7 +131,6 @@ TEST_F(StandingDiskTest, StopLeavesTheWriterBehindAndCountsEverySpanAsLost) {
   const auto after = next();
   ASSERT_NE(after, nullptr) << "the turn is given back when the writer has ended";
   EXPECT_EQ(sink_.late(), 0) << "it may be freed by then";
-  EXPECT_EQ(told, 0) << "nothing was lost that the writer knew of";
   EXPECT_EQ(trace->counts().lost, kManySpans);
   { const Span span(SpanKind::kRun); }
   after->stop();
@@ -147,6 +164,60 @@ TEST_F(StandingDiskTest, WhatTheDiskTakesAfterAllIsLostNoMore) {
   EXPECT_EQ(trace->counts().lost, 0U);
   EXPECT_EQ(sink_.late(), 0);
   EXPECT_NE(next(), nullptr);
+}
+
+/// An open() that stands still until it is let go.
+class StandingOpen {
+ public:
+  std::function<Result<Descriptor>()> opener() const {
+    return [state = state_]() -> Result<Descriptor> {
+      state->has_begun = true;
+      wait_until([&] { return state->is_let_go.load(); });
+      return Descriptor(::open(state->file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    };
+  }
+  explicit StandingOpen(std::filesystem::path file) { state_->file = std::move(file); }
+  ~StandingOpen() { let_go(); }
+  void let_go() const { state_->is_let_go = true; }
+  bool has_begun() const { return state_->has_begun; }
+
+ private:
+  struct State {
+    std::filesystem::path file;
+    std::atomic<bool> has_begun{false}, is_let_go{false};
+  };
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+TEST_F(StandingDiskTest, AnOpenThatStandsStillIsGivenUp) {
+  const TempFolder folder;
+  const StandingOpen standing(folder.path() / "trace");
+  EXPECT_TRUE(is_error(start_with(standing.opener(), 50ms), ErrorCode::kInvalidArgument, Reason::kIo,
+                       "--trace a pipe: expected a disk that opens it within 50 ms"));
+  EXPECT_FALSE(is_trace_on.load());
+  { const Span span(SpanKind::kRun); }
+  EXPECT_TRUE(is_error(start_with(standing.opener(), 50ms), ErrorCode::kInvalidArgument,
+                       Reason::kInvalidArgument, "end it first"));
+  standing.let_go();
+  const auto after = next();
+  ASSERT_NE(after, nullptr) << "the turn is given back when the open has ended";
+  EXPECT_EQ(folder.read("trace"), "") << "nobody wants it any more";
+  EXPECT_EQ(sink_.told(), 0) << "who called start() has the error";
+}
+
+/// The control: the same open, let go while start() still waits.
+TEST_F(StandingDiskTest, AnOpenThatIsSlowIsWaitedFor) {
+  const TempFolder folder;
+  const StandingOpen standing(folder.path() / "trace");
+  std::jthread helper([&] {
+    wait_until([&] { return standing.has_begun(); });
+    standing.let_go();
+  });
+  const auto trace = start_with(standing.opener(), 100s).value();
+  { const Span span(SpanKind::kRun); }
+  trace->stop();
+  EXPECT_EQ(trace->counts().written, 1U);
+  EXPECT_EQ(spans_of(trace_events(folder.read("trace"))).size(), 1U);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "flight/flight_statistics.h"
 #include "flight_fixture.h"
 
 namespace skua::flight {
@@ -136,6 +137,32 @@ TEST_F(AdhopTest, AFailureIsPassedByAndALostDeviceIsNot) {
   EXPECT_EQ(result.reason, Reason::kDeviceLost);
   EXPECT_EQ(result.failed_stage, Stage::kAdhop);
   EXPECT_EQ(result.native_code, 719);
+}
+
+TEST_F(AdhopTest, ARefinementThatIsLateIsNoPositionAndCountsForNone) {
+  environment_.clock = &behind_;
+  create_poor();
+  FlightStatistics statistics;
+  const FrameResult late = run_late(pictures_[2]);
+  statistics.add(late);
+  EXPECT_EQ(late.reason, Reason::kDeadlineMissed);
+  EXPECT_EQ(late.failed_stage, Stage::kFrame);
+  EXPECT_TRUE(late.is_refined) << "it was in time, and the frame was not";
+  EXPECT_EQ(statistics.refined(), 0U);
+  EXPECT_EQ(statistics.failed(Reason::kDeadlineMissed), 1U);
+  statistics.add(run(pictures_[2]));
+  EXPECT_EQ(statistics.refined(), 1U) << "control: without a deadline";
+}
+
+TEST_F(AdhopTest, ALostDeviceStaysTheReasonOfALateFrame) {
+  environment_.clock = &behind_;
+  create_poor();
+  behaviour_.fail(Network::kAdhop, Reason::kDeviceLost, 1, 0, 719);
+  const FrameResult result = run_late(pictures_[2]);
+  EXPECT_EQ(result.reason, Reason::kDeviceLost);
+  EXPECT_EQ(result.failed_stage, Stage::kAdhop);
+  EXPECT_EQ(result.native_code, 719);
+  EXPECT_EQ(run_late(pictures_[2]).reason, Reason::kDeadlineMissed) << "control: it was late";
 }
 
 /// The reference is what the tile shows, by the map, where the middle of the frame is.

@@ -95,6 +95,15 @@ inline EngineHandle load_network(InferenceRuntime& runtime, const std::filesyste
   return runtime.deserialize_engine(to_entry(record, cache_dir)).value();
 }
 
+/// An hour behind: by it no run of a network is ever late, only the frame is.
+class ClockBehind final : public Clock {
+ public:
+  std::int64_t monotonic_ns() const noexcept override {
+    return system_clock().monotonic_ns() - 3'600'000'000'000;
+  }
+  std::int64_t utc_us() const noexcept override { return system_clock().utc_us(); }
+};
+
 class FlightFixture : public ::testing::Test {
  protected:
   FlightFixture() {
@@ -151,12 +160,19 @@ class FlightFixture : public ::testing::Test {
     options.frame = frame;
     return pipeline_->run(image, options);
   }
+  /// Behind its deadline before it begins; on ClockBehind only its end is judged by it.
+  FrameResult run_late(const Image& image) {
+    InferOptions options;
+    options.deadline_ns = system_clock().monotonic_ns() - 1;
+    return pipeline_->run(image, options);
+  }
   NetworkBehaviour& of(Network network) { return behaviour_.of(network); }
 
   skua::test::TempFolder root_;
   FlightBehaviour behaviour_;
   FlightEvents events_;
   FlightSettings settings_;
+  ClockBehind behind_;
   RuntimeEnvironment environment_;
   std::vector<Image> pictures_;
   std::shared_ptr<FakeNetworksRuntime> runtime_;

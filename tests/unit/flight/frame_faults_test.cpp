@@ -7,6 +7,7 @@ namespace skua::flight {
 namespace {
 
 using namespace skua::flight::test;  // NOLINT(google-build-using-namespace)
+using skua::test::is_ok;
 
 class FrameFaultsTest : public FlightFixture {
  protected:
@@ -162,6 +163,21 @@ TEST_F(FrameFaultsTest, APassedDeadlineIsTheFramesReason) {
   EXPECT_EQ(pipeline_->run(pictures_[0], options).reason, Reason::kDeadlineMissed);
   options.deadline_ns = system_clock().monotonic_ns() + 60'000'000'000;
   EXPECT_TRUE(pipeline_->run(pictures_[0], options).has_position());
+}
+
+/// What follows the last run is late too: here the solving, for nothing else is left of a frame without
+/// AdHoP.
+TEST_F(FrameFaultsTest, ASolveThatIsLateLeavesNoPositionBehindTheDeadline) {
+  environment_.clock = &behind_;
+  create();
+  const FrameResult late = run_late(pictures_[0]);
+  EXPECT_EQ(late.reason, Reason::kDeadlineMissed);
+  EXPECT_EQ(late.failed_stage, Stage::kFrame);
+  EXPECT_GT(late.took(Stage::kSolve), 0);
+  EXPECT_EQ(late.took(Stage::kAdhop), 0);
+  for (std::size_t pair = 0; pair < kMatchPairs; ++pair)
+    EXPECT_TRUE(is_ok(matcher_->pairs().status(pair))) << "no run was late";
+  expect_position(run(pictures_[0]), 0, 0.0, 0.0);  // control: without a deadline
 }
 
 /// The second of the last pairs ends behind the deadline. The first one has an answer, which comes too late.

@@ -1,6 +1,8 @@
 // What is not loaded, whatever the gates say of its bytes.
 #include <fstream>
+#include <functional>
 
+#include "kept_trace.h"
 #include "load_fixture.h"
 #include "sysfs_tree.h"
 
@@ -26,6 +28,40 @@ TEST_F(LoadTest, ASealedRuntimeLoadsNoEngineEither) {
   runtime->seal();
   EXPECT_EQ(runtime->deserialize_engine(entry).error().code, ErrorCode::kInvalidArgument);
   EXPECT_TRUE(make_runtime()->deserialize_engine(entry).ok()) << "the control";
+}
+
+/// What `span` of the trace of `load` says of its failure; once.
+std::string reason_of(const char* span, const std::function<bool()>& load) {
+  KeptTrace trace;
+  EXPECT_FALSE(load());
+  const auto found = spans_named(trace.spans(), span);
+  if (found.size() != 1 || !found[0].contains("args")) return std::to_string(found.size()) + " without";
+  return found[0]["args"].value("reason", "none");
+}
+
+TEST_F(LoadTest, ATraceSaysWhyNothingWasLoadedWhereverThatWasFound) {
+  const auto set_dir = publish_set({publish_fake(cache_dir_, fake_record("alpha"))});
+  auto sealed = make_runtime(), twice = make_runtime(), late = make_runtime();
+  const auto load = [&](FakeRuntime& runtime) {
+    return [&] { return runtime.load_flight_set(set_dir, policy()).ok(); };
+  };
+  ASSERT_TRUE(load(*twice)());
+  EXPECT_EQ(reason_of("load_set", load(*twice)), "invalid_argument");
+  sealed->seal();
+  EXPECT_EQ(reason_of("load_set", load(*sealed)), "invalid_argument");
+  const auto gone = root_.path() / "gone";
+  EXPECT_EQ(reason_of("load_set", [&] { return make_runtime()->load_flight_set(gone, policy()).ok(); }),
+            "set_missing");
+  behaviour_.on_warm_up = [&](const std::string&) {
+    late->seal();
+    return Status();
+  };
+  EXPECT_EQ(reason_of("load_set", load(*late)), "invalid_argument");
+  behaviour_.on_warm_up = [](const std::string&) { return Status(); };
+  EngineCacheEntry entry = publish("bravo");
+  entry.engine_sha256 = Sha256();
+  EXPECT_EQ(reason_of("load_engine", [&] { return make_runtime()->deserialize_engine(entry).ok(); }),
+            "manifest_hash_mismatch");
 }
 
 TEST_F(LoadTest, WhereTheTemperaturesComeFromIsToldWithTheSet) {
