@@ -19,7 +19,7 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/n
 
 rm -rf out/packages build/package/CMakeCache.txt
 cmake --preset package "$@"
-cmake --build --preset package --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
+cmake --build --preset package --parallel "$(scripts/jobs.sh)"
 cmake --build --preset package --target packages
 made=build/package/packages
 (cd "$made" && sha256sum ./*.deb | sed 's, \./, ,' >SHA256SUMS)
