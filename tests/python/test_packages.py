@@ -322,6 +322,15 @@ def test_a_jetsons_package_says_where_tensorrt_is(tmp_path):
         assert lines["pytorch_fp16"] == "not built"
 
 
+def test_a_template_names_a_runtime_that_is_in_the_package(tmp_path):
+    template = tmp_path / "build/packaging/airborne.yaml"
+    configured(tmp_path)
+    of_a_jetson = template.read_text("ascii")
+    example = (check_packages.ROOT / "docs/examples/airborne.yaml").read_text("ascii")
+    assert "    runtime: tensorrt\n" in of_a_jetson and "runtime: pytorch_fp16" not in of_a_jetson
+    assert of_a_jetson == example.replace("runtime: pytorch_fp16", "runtime: tensorrt") != example
+
+
 def test_a_path_where_it_will_be_wins_and_must_be_absolute(tmp_path):
     _, said = configured(tmp_path, "-DSKUA_TENSORRT_RUNTIME_PATH=/opt/trt/lib;/opt/cuda/lib64")
     assert said["skua-airborne"]["tensorrt"] == "TensorRT 10.3.0 at /opt/trt/lib/libnvinfer.so.10, not shipped"
