@@ -1,0 +1,51 @@
+"""What somebody does with the ground package in a clean root: steps of scripts/try_packages.py. Each returns what is wrong."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+import howto_pages
+from clean_root import BROUGHT, CleanRoot, RootError
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+GROUND = "/opt/skua-ground"
+CPP_PAGE = ROOT / "docs" / "reference" / "cpp.md"
+
+
+def page_cmake() -> str:
+    """The CMakeLists.txt of a program of somebody else's, as the page has it."""
+    blocks = [block.text for block in howto_pages.blocks_of(CPP_PAGE) if block.language == "cmake"]
+    if len(blocks) != 1:
+        raise RootError(f"{CPP_PAGE}: expected one block of cmake, found {len(blocks)}")
+    return blocks[0]
+
+
+def build_program(source: pathlib.Path, prefix: pathlib.Path) -> pathlib.Path:
+    """README's ten lines, compiled on this machine: no compiler is in the root. Nothing but `prefix` is Skua's."""
+    source.mkdir()
+    (source / "CMakeLists.txt").write_text(page_cmake(), "ascii")
+    shutil.copy(ROOT / "docs" / "examples" / "first_inference.cpp", source)
+    where = [f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON", f"-DCMAKE_INSTALL_RPATH={GROUND}/lib"]
+    for command in (["-S", source, "-B", source / "build", *where], ["--build", source / "build"]):
+        done = subprocess.run(["cmake", *map(str, command)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RootError(f"cmake {' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+    return source / "build" / "first_inference"
+
+
+def program_on_it(root: CleanRoot, source: pathlib.Path) -> str:
+    """Built against what is installed in the root, and run there on a set of ONNX Runtime's."""
+    shutil.copy(build_program(source, root.path(GROUND).resolve()), root.path(BROUGHT))
+    root.path(f"{BROUGHT}/onnx.yaml").write_text(json.dumps({
+        "runtime": "onnx_trt_ep", "execution_provider": "cpu",
+        "networks": [{"name": "demo_vpr", "onnx": "/srv/set/models/demo_vpr.onnx", "precision": "fp32"}]}), "ascii")
+    root.ok("skua", "provision", f"{BROUGHT}/onnx.yaml", "--out", f"{BROUGHT}/onnx", "--cache", f"{BROUGHT}/cache", "--sign",
+            f"{BROUGHT}/flight.key")
+    current = root.path(f"{BROUGHT}/onnx/CURRENT").read_text("ascii").strip()
+    told = root.ok(f"{BROUGHT}/first_inference", f"{BROUGHT}/onnx/{current}", "demo_vpr", f"{BROUGHT}/flight.pub")
+    print(f"      {told.strip()}")
+    return "" if re.fullmatch(r"1x\d+ -?[\d.e-]+\n", told) else f"expected a shape and a value, found {told}"
