@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -14,6 +15,8 @@ from clean_root import BROUGHT, CleanRoot, RootError
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GROUND = "/opt/skua-ground"
 CPP_PAGE = ROOT / "docs" / "reference" / "cpp.md"
+OPERATE = ROOT / "docs" / "howto" / "operate.md"
+AS_SKUA = f"sudo -u skua {GROUND}/bin/skua "
 
 
 def page_cmake() -> str:
@@ -49,3 +52,24 @@ def program_on_it(root: CleanRoot, source: pathlib.Path) -> str:
     told = root.ok(f"{BROUGHT}/first_inference", f"{BROUGHT}/onnx/{current}", "demo_vpr", f"{BROUGHT}/flight.pub")
     print(f"      {told.strip()}")
     return "" if re.fullmatch(r"1x\d+ -?[\d.e-]+\n", told) else f"expected a shape and a value, found {told}"
+
+
+def page_commands_of_skua() -> list[list[str]]:
+    """What the how-to types as the user that flies, with the ground tool."""
+    lines = OPERATE.read_text("ascii").splitlines()
+    typed = [line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith(AS_SKUA)]
+    return [shlex.split(line.removeprefix("sudo -u skua "), comments=True) for line in typed]
+
+
+def commands_of_the_user_that_flies(root: CleanRoot) -> str:
+    """They work as that user, and, as a control, as no other but root: its folders are its own."""
+    commands = page_commands_of_skua()
+    if len(commands) < 4:
+        return f"expected four commands on the page, found {commands}"
+    for command in commands:
+        allowed, denied = root.run(*command, user="skua"), root.run(*command, user="nobody")
+        if allowed.returncode != 0 or not allowed.stdout:
+            return f"{shlex.join(command)}: status {allowed.returncode}: {allowed.stdout}{allowed.stderr}"
+        if denied.returncode == 0:
+            return f"{shlex.join(command)}: expected a refusal for the user nobody, found {denied.stdout}"
+    return ""

@@ -342,6 +342,7 @@ def run(trial: Trial) -> None:
     check("refused_no_key_file", trial.no_key_file)
     check("refused_no_key", trial.no_key)
     check("flies", trial.flies)
+    check("commands_of_the_user_that_flies", lambda: ground_trial.commands_of_the_user_that_flies(trial.root))
     check("a_running_service_stays", trial.running_stays)
     check("reinstall", trial.reinstall)
     check("purge", trial.purge)
