@@ -5,6 +5,7 @@
 # also where both are installed. CPack has one folder for all packages of a configuration, so each has its own.
 
 set(SKUA_PACKAGE_CONTACT "The authors of Skua <skua@skua.invalid>" CACHE STRING "Maintainer named in the packages")
+set(SKUA_SOURCE_VERSION "~unknown" CACHE STRING "What the packages' version ends in (scripts/source_version.sh); names the commit")
 set(SKUA_PACKAGES_DIR ${CMAKE_BINARY_DIR}/packages)
 
 # skua_sdk_line(label built name version path): the line of one runtime.
@@ -60,6 +61,7 @@ set(CPACK_SKUA_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 # Not stripped: scripts/check_airborne.py sees more, and so does whoever reads a backtrace.
 set(CPACK_STRIP_FILES OFF)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_VERSION "${PROJECT_VERSION}${SKUA_SOURCE_VERSION}")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 # Debian's libraries are found by what the programs need, each with the version from which on it has the symbols. SDK
