@@ -41,7 +41,9 @@ if(SKUA_QUANTIZE_SCRIPT STREQUAL "${_quantize_folder}/quantize.py")
   install(FILES python/quantize.py DESTINATION share/skua/python COMPONENT ${SKUA_GROUND_COMPONENT})
   install(DIRECTORY python/skua_precision DESTINATION share/skua/python COMPONENT ${SKUA_GROUND_COMPONENT}
           FILES_MATCHING PATTERN "*.py")
-  file(STRINGS requirements.txt _requirements REGEX "^(numpy|onnx|onnxruntime|protobuf)==")
+  # With what these four need in turn, so that another day's installation is the same.
+  file(STRINGS requirements.txt _requirements REGEX
+       "^(numpy|onnx|onnxruntime|protobuf|coloredlogs|flatbuffers|humanfriendly|ml_dtypes|mpmath|packaging|sympy|typing_extensions)==")
   list(JOIN _requirements "\n" _requirements)
   file(WRITE ${CMAKE_BINARY_DIR}/packaging/requirements.txt "${_requirements}\n")
   install(FILES ${CMAKE_BINARY_DIR}/packaging/requirements.txt DESTINATION share/skua/python

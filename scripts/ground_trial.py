@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 
 import howto_pages
 from clean_root import BROUGHT, CleanRoot, RootError
@@ -16,6 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 GROUND = "/opt/skua-ground"
 CPP_PAGE = ROOT / "docs" / "reference" / "cpp.md"
 OPERATE = ROOT / "docs" / "howto" / "operate.md"
+PYTHON = "/opt/skua-python"
+WHEELS = f"{BROUGHT}/wheels"
 AS_SKUA = f"sudo -u skua {GROUND}/bin/skua "
 
 
@@ -73,3 +76,37 @@ def commands_of_the_user_that_flies(root: CleanRoot) -> str:
         if denied.returncode == 0:
             return f"{shlex.join(command)}: expected a refusal for the user nobody, found {denied.stdout}"
     return ""
+
+
+def bring_wheels(root: CleanRoot, folder: pathlib.Path) -> None:
+    """What pip installs in the root, fetched by this machine's pip, which knows where from; the same Python reads them."""
+    requirements = root.path(f"{GROUND}/share/skua/python/requirements.txt")
+    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", folder, "-r",
+                           requirements], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RootError(f"pip download: {done.stdout}{done.stderr}")
+    root.mount(folder, WHEELS)
+
+
+def page_python() -> list[list[str]]:
+    """The commands that make the Python of `skua quantize`."""
+    blocks = [block.text for block in howto_pages.blocks_of(OPERATE) if PYTHON in block.text]
+    if len(blocks) != 1:
+        raise RootError(f"{OPERATE}: expected one block with {PYTHON}, found {len(blocks)}")
+    return [shlex.split(line.removeprefix("sudo ")) for line in blocks[0].splitlines()]
+
+
+def quantize_with_its_python(root: CleanRoot, wheels: pathlib.Path) -> str:
+    """By the how-to's commands, then a network in half precision. What the operator made goes before the packages are purged."""
+    bring_wheels(root, wheels)
+    for command in page_python():
+        is_apt = command[0] == "apt-get"
+        asked = [*command[:2], "-y", "-q", "--no-install-recommends", *command[2:]] if is_apt else command
+        root.ok("env", "PIP_NO_INDEX=1", f"PIP_FIND_LINKS={WHEELS}", *asked, network=is_apt)
+    told = json.loads(root.ok("skua", "quantize", "/srv/set/models/demo_vpr.onnx", "--precision", "fp16", "--out",
+                              f"{BROUGHT}/half/demo_vpr.onnx", "--json"))
+    made = root.path(f"{BROUGHT}/half/demo_vpr.onnx").stat().st_size
+    whole = (root.mounts["/srv/set"] / "models" / "demo_vpr.onnx").stat().st_size
+    shutil.rmtree(root.path(PYTHON))
+    print(f"      demo_vpr in fp16: {made} bytes, of {whole}; {json.dumps(told.get('outputs'))[:200]}")
+    return "" if 0.4 * whole < made < 0.7 * whole else f"expected about half of {whole} bytes, found {made}"

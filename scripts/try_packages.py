@@ -339,6 +339,7 @@ def run(trial: Trial) -> None:
     check("provision_and_verify", trial.provision)
     check("a_program_is_built_on_it", lambda: ground_trial.program_on_it(trial.root, SCRATCH / "program"))
     check("quantize_says_what_it_needs", trial.quantize)
+    check("quantize_with_its_python", lambda: ground_trial.quantize_with_its_python(trial.root, SCRATCH / "wheels"))
     check("refused_no_key_file", trial.no_key_file)
     check("refused_no_key", trial.no_key)
     check("flies", trial.flies)

@@ -14,6 +14,7 @@ import pytest
 
 import check_packages
 import clean_root
+import ground_trial
 import try_packages
 from test_find_tensorrt import put, tensorrt_tree
 
@@ -234,6 +235,14 @@ def test_what_a_purge_leaves_is_noticed():
 
 def test_the_pages_configuration_is_found():
     assert "trusted_key: /etc/skua/flight.pub" in try_packages.page_configuration()
+
+
+def test_what_the_pages_type_is_found():
+    assert "target_link_libraries(first_inference skua::bootstrap)" in ground_trial.page_cmake()
+    assert [command[0] for command in ground_trial.page_python()] == ["apt-get", "python3", "/opt/skua-python/bin/pip"]
+    typed = ground_trial.page_commands_of_skua()
+    assert {command[1] for command in typed} == {"ratchet", "recorder"}
+    assert all("#" not in command and command[0] == "/opt/skua-ground/bin/skua" for command in typed)
 
 
 def test_without_root_no_clean_root_is_claimed(monkeypatch):
