@@ -5,6 +5,7 @@
 # also where both are installed. CPack has one folder for all packages of a configuration, so each has its own.
 
 set(SKUA_PACKAGE_CONTACT "The authors of Skua <skua@skua.invalid>" CACHE STRING "Maintainer named in the packages")
+set(SKUA_SOURCE_VERSION "~unknown" CACHE STRING "What the packages' version ends in (scripts/source_version.sh); names the commit")
 set(SKUA_PACKAGES_DIR ${CMAKE_BINARY_DIR}/packages)
 
 # skua_sdk_line(label built name version path): the line of one runtime.
@@ -40,7 +41,9 @@ if(SKUA_QUANTIZE_SCRIPT STREQUAL "${_quantize_folder}/quantize.py")
   install(FILES python/quantize.py DESTINATION share/skua/python COMPONENT ${SKUA_GROUND_COMPONENT})
   install(DIRECTORY python/skua_precision DESTINATION share/skua/python COMPONENT ${SKUA_GROUND_COMPONENT}
           FILES_MATCHING PATTERN "*.py")
-  file(STRINGS requirements.txt _requirements REGEX "^(numpy|onnx|onnxruntime|protobuf)==")
+  # With what these four need in turn, so that another day's installation is the same.
+  file(STRINGS requirements.txt _requirements REGEX
+       "^(numpy|onnx|onnxruntime|protobuf|coloredlogs|flatbuffers|humanfriendly|ml_dtypes|mpmath|packaging|sympy|typing_extensions)==")
   list(JOIN _requirements "\n" _requirements)
   file(WRITE ${CMAKE_BINARY_DIR}/packaging/requirements.txt "${_requirements}\n")
   install(FILES ${CMAKE_BINARY_DIR}/packaging/requirements.txt DESTINATION share/skua/python
@@ -60,6 +63,7 @@ set(CPACK_SKUA_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 # Not stripped: scripts/check_airborne.py sees more, and so does whoever reads a backtrace.
 set(CPACK_STRIP_FILES OFF)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_VERSION "${PROJECT_VERSION}${SKUA_SOURCE_VERSION}")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 # Debian's libraries are found by what the programs need, each with the version from which on it has the symbols. SDK

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from skua_precision.errors import PrecisionError, build_error, invalid_argument  # noqa: E402
 
 DISK_FULL_STATUS = 28
-PACKAGES_REMEDY = "run scripts/setup.sh, which installs the packages of requirements.txt"
+PACKAGES_REMEDY = "install the packages of requirements.txt into this Python (scripts/setup.sh does for a source tree)"
 
 
 def convert(request: dict) -> dict:

@@ -3,11 +3,11 @@
 
     artifacts.py --skua BIN --out OUT --set SET.yaml             provisions it, with a key that is made and thrown away
     artifacts.py --skua BIN --out OUT --sets DIR --trust KEY.pub copies what is provisioned and signed already
-    --packages SHA256SUMS                                        the Debian packages that belong to it
+    --packages SHA256SUMS                                        the Debian packages that belong to it, which lie beside that file
 
 The folder's name is what `skua doctor` says of the machine. It appears whole or not at all; one that was there before is
-replaced. Every file in it comes from a program that really ran; a private key is nowhere in it. Standard library only,
-Python 3.10: it runs on a Jetson.
+replaced. Every file in it comes from a program that really ran; a private key is nowhere in it. Packages are of the same commit
+as the rest, and the program of the ground package has verified the set. Standard library only, Python 3.10: it runs on a Jetson.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+import check_packages
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PRIVATE = b"PRIVATE KEY"
@@ -69,10 +71,42 @@ def copy(sets: pathlib.Path, key: pathlib.Path, folder: pathlib.Path) -> None:
 def tell(skua: Skua, doctor: str, folder: pathlib.Path) -> None:
     """What the programs say of the machine, of the set, and of both together. Paths count from the folder: its own name is
     still a temporary one."""
+    (folder / "commit").write_text(f"{source_version()[1]}\n", "ascii")
     (folder / "doctor.json").write_text(doctor, "utf-8")
     (folder / "inspect.json").write_text(skua("inspect", "sets", "--json", cwd=folder), "utf-8")
     (folder / "inspect.txt").write_text(skua("inspect", "sets", cwd=folder), "utf-8")
     skua("verify", "sets", "--trust", "flight.pub", cwd=folder)  # go, or nothing is left
+
+
+def source_version() -> tuple[str, str]:
+    """What a package's version ends in, and the commit."""
+    done = subprocess.run([str(ROOT / "scripts" / "source_version.sh")], capture_output=True, text=True, check=True)
+    version, commit = done.stdout.split()
+    return version, commit
+
+
+def ground_package(sums: pathlib.Path) -> pathlib.Path:
+    """The ground package that these sums are of; it and the airborne one are of this tree's commit."""
+    if found := check_packages.findings_of_sums(sums.parent):
+        raise ArtifactError("; ".join(found))
+    ending, _ = source_version()
+    for package in sorted(sums.parent.glob("*.deb")):
+        version = check_packages.tool("dpkg-deb", "--field", package, "Version").strip()
+        if not version.endswith(ending):
+            raise ArtifactError(f"{package.name}: expected a package of this tree ({ending}), found version {version}; make packages")
+    packages = sorted(sums.parent.glob("skua-ground_*.deb"))
+    if len(packages) != 1:
+        raise ArtifactError(f"{sums.parent}: expected one skua-ground_*.deb, found {len(packages)}")
+    return packages[0]
+
+
+def add_packages(sums: pathlib.Path, folder: pathlib.Path) -> None:
+    """Their sums, once the packaged program has verified the set: another build than the one that made it."""
+    package = ground_package(sums)
+    with tempfile.TemporaryDirectory(prefix="skua-package-") as scratch:
+        check_packages.tool("dpkg-deb", "--extract", package, scratch)
+        Skua(pathlib.Path(scratch) / "opt/skua-ground/bin/skua")("verify", "sets", "--trust", "flight.pub", cwd=folder)
+    shutil.copyfile(sums, folder / "packages.sha256")
 
 
 def temporary_names(folder: pathlib.Path, host: str) -> re.Pattern[bytes]:
@@ -94,6 +128,8 @@ def findings(folder: pathlib.Path) -> list[str]:
               if f"__{tuple_of(doctor)}_" not in name]
     if not engines:
         found.append(f"{current}: no engine")
+    if not (folder / "commit").is_file():
+        found.append(f"{folder}: expected a file that names the commit, found none")
     if not (current / "model.sig").is_file():
         found.append(f"{current}: expected a signed set, found no model.sig")
     return found
@@ -112,7 +148,7 @@ def leave(skua: Skua, arguments: argparse.Namespace) -> pathlib.Path:
             copy(arguments.sets, arguments.trust, unfinished)
         tell(skua, doctor, unfinished)
         if arguments.packages is not None:
-            shutil.copyfile(arguments.packages, unfinished / "packages.sha256")
+            add_packages(arguments.packages.resolve(), unfinished)
         if found := findings(unfinished):
             raise ArtifactError("; ".join(found))
         shutil.rmtree(target, ignore_errors=True)
@@ -135,7 +171,7 @@ def main() -> int:
         parser.error("expected --set, or --sets with --trust")
     try:
         target = leave(Skua(arguments.skua.resolve()), arguments)
-    except (ArtifactError, OSError) as error:
+    except (ArtifactError, OSError, subprocess.SubprocessError) as error:
         print(f"artifacts: {error}", file=sys.stderr)
         return 1
     print(target)

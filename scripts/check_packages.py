@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Looks at both Debian packages before anybody installs them: check_packages.py FOLDER. Exit status 1 on a finding.
 
-* FOLDER holds skua-airborne and skua-ground and nothing else, of one version and architecture, and SHA256SUMS is true of both;
+* FOLDER holds skua-airborne and skua-ground and nothing else, of one architecture and one version, which names the commit, and
+  SHA256SUMS is true of both;
 * no file is in both, none belongs to anybody but root, none can be written to by anybody else;
 * skua-airborne holds nothing that could build an engine (check_airborne.py) and does not need skua-ground;
 * the file SDK has a line for every runtime, with an absolute path where it is built, and the description says the same;
@@ -26,6 +27,7 @@ NEEDS = ("Depends", "Pre-Depends", "Recommends")  # what apt installs with it
 RUNTIMES = ("tensorrt", "pytorch_fp16", "onnx_trt_ep")
 SDK_LINE = re.compile(r"^([\w ]+): (.+)$")
 EXPECTED = re.compile(r"(?P<sdk>.+) (?P<version>\d\S*) at (?P<library>/\S+), not shipped")
+VERSION = re.compile(r"\d+\.\d+\.\d+(\+git\d{14}\.[0-9a-f]{12}(\.dirty)?|~unknown)")  # scripts/source_version.sh
 ABSENT = ("not built", "not in this package, it never flies")
 
 
@@ -68,6 +70,8 @@ def findings_of_pair(packages: dict[str, Package]) -> list[str]:
     airborne, ground = (packages[name] for name in NAMES)
     found = [f"{field}: {airborne.fields[field]} and {ground.fields[field]}, expected the same"
              for field in ("Version", "Architecture") if airborne.fields[field] != ground.fields[field]]
+    if not VERSION.fullmatch(airborne.fields["Version"]):
+        found.append(f"Version: {airborne.fields['Version']}, expected one that names the commit")
     found += [f"{name}: in both packages" for name in sorted(airborne.installed() & ground.installed())]
     found += [f"skua-airborne: depends on skua-ground ({field})" for field in NEEDS if "skua-ground" in airborne.fields[field]]
     return found

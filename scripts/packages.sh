@@ -18,8 +18,9 @@ done
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CMakeLists.txt)}
 
 rm -rf out/packages build/package/CMakeCache.txt
-cmake --preset package "$@"
-cmake --build --preset package --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
+read -r version _ < <(scripts/source_version.sh)  # an installed package says what it was made of
+cmake --preset package "-DSKUA_SOURCE_VERSION=$version" "$@"
+cmake --build --preset package --parallel "$(scripts/jobs.sh)"
 cmake --build --preset package --target packages
 made=build/package/packages
 (cd "$made" && sha256sum ./*.deb | sed 's, \./, ,' >SHA256SUMS)

@@ -22,6 +22,7 @@ from collections.abc import Callable
 import check_airborne
 import check_packages
 import clean_root
+import ground_trial
 from clean_root import BROUGHT, CleanRoot, RootError
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -336,10 +337,13 @@ def run(trial: Trial) -> None:
     check("doctor_with_sdk", trial.place_sdk)
     check("refused_no_set", trial.no_set)
     check("provision_and_verify", trial.provision)
+    check("a_program_is_built_on_it", lambda: ground_trial.program_on_it(trial.root, SCRATCH / "program"))
     check("quantize_says_what_it_needs", trial.quantize)
+    check("quantize_with_its_python", lambda: ground_trial.quantize_with_its_python(trial.root, SCRATCH / "wheels"))
     check("refused_no_key_file", trial.no_key_file)
     check("refused_no_key", trial.no_key)
     check("flies", trial.flies)
+    check("commands_of_the_user_that_flies", lambda: ground_trial.commands_of_the_user_that_flies(trial.root))
     check("a_running_service_stays", trial.running_stays)
     check("reinstall", trial.reinstall)
     check("purge", trial.purge)

@@ -35,7 +35,8 @@ ON_BOTH = {
 # Why a test is about skua-flight alone.
 ONLY_CPP = {
     "the systemd unit, its watchdog and last words are skua-flight's": {"test_service.py": ALL},
-    "the page quotes what skua-flight says": {"test_operate.py": ALL, "test_howto_commands.py": ALL},
+    "the page quotes what skua-flight says": {"test_operate.py": ALL, "test_howto_commands.py": ALL,
+                                                  "test_tensorrt_howto.py": ALL},
     "the page is made of the report and frame lines that skua-flight writes": {"test_report.py": ALL},
     "the trace is skua-flight's": {"test_flight_trace.py": ALL},
     "it flies a copy of the program beside modules of the test's own": {"test_flight_faults.py": ALL,

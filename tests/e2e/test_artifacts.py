@@ -1,6 +1,8 @@
 """scripts/artifacts.py: a signed set and what belongs to it, left whole or not at all (docs/formats/artifacts.md)."""
 
+import hashlib
 import json
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -44,7 +46,7 @@ def current(folder):
 def test_a_set_is_left_that_verifies(made, skua):
     (folder,) = made.iterdir()
     assert folder.name == artifacts.tuple_of(skua.ok("doctor", "--json"))
-    assert {path.name for path in folder.iterdir()} == {"sets", "flight.pub", "doctor.json", "inspect.json", "inspect.txt"}
+    assert {path.name for path in folder.iterdir()} == {"sets", "flight.pub", "commit", "doctor.json", "inspect.json", "inspect.txt"}
     assert artifacts.findings(folder) == []
     skua.ok("verify", folder / "sets", "--trust", folder / "flight.pub")
     assert json.loads((folder / "doctor.json").read_text())["host"] == skua.ok("doctor", "--json")["host"]
@@ -54,13 +56,86 @@ def test_a_set_is_left_that_verifies(made, skua):
 
 def test_a_set_that_is_signed_already_is_copied(folder, tmp_path, skua):
     out = tmp_path / "again"
-    (tmp_path / "SHA256SUMS").write_text("of packages")
-    result = start(out, "--sets", folder / "sets", "--trust", folder / "flight.pub", "--packages", tmp_path / "SHA256SUMS")
+    result = start(out, "--sets", folder / "sets", "--trust", folder / "flight.pub")
     assert result.returncode == 0, result.stderr
     (copy,) = out.iterdir()
-    assert (copy / "packages.sha256").read_text() == "of packages"
     assert copy.name == folder.name and artifacts.findings(copy) == []
     skua.ok("verify", copy / "sets", "--trust", copy / "flight.pub")
+
+
+# ---- packages that belong to it ---------------------------------------------------------------------------------------------
+
+class GroundPackage:
+    """A small skua-ground with the program of the build under test, as a tree to change before it is packed."""
+
+    def __init__(self, folder):
+        self.folder, self.tree = folder, folder / "tree"
+        prefix = self.tree / "opt/skua-ground"
+        for name in ("bin", "lib"):
+            (prefix / name).mkdir(parents=True)
+        self.program = pathlib.Path(shutil.copy2(programs.SKUA, prefix / "bin"))
+        for library in (programs.BUILD / "lib").glob("libskua.so*"):
+            shutil.copy2(library, prefix / "lib", follow_symlinks=False)
+        (self.tree / "DEBIAN").mkdir()
+
+    def pack(self, version=None):
+        ending, _ = artifacts.source_version()
+        (self.tree / "DEBIAN/control").write_text(
+            f"Package: skua-ground\nVersion: {version or '0.1.0' + ending}\nArchitecture: all\n"
+            "Maintainer: Nobody <nobody@nowhere.invalid>\nDescription: short\n", "ascii")
+        package = self.folder / "skua-ground_1_all.deb"
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", self.tree, package], check=True, capture_output=True)
+        sums = self.folder / "SHA256SUMS"
+        sums.write_text(f"{hashlib.sha256(package.read_bytes()).hexdigest()}  {package.name}\n", "ascii")
+        return sums
+
+
+@pytest.fixture(name="ground")
+def small_ground_package(tmp_path):
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("needs dpkg-deb")
+    (tmp_path / "packages").mkdir()
+    return GroundPackage(tmp_path / "packages")
+
+
+def start_with(sums, folder, out):
+    return start(out, "--sets", folder / "sets", "--trust", folder / "flight.pub", "--packages", sums)
+
+
+def test_the_packaged_program_has_verified_the_set(folder, ground, tmp_path):
+    sums = ground.pack()
+    result = start_with(sums, folder, tmp_path / "again")
+    assert result.returncode == 0, result.stderr
+    (left,) = (tmp_path / "again").iterdir()
+    assert (left / "packages.sha256").read_bytes() == sums.read_bytes()
+    assert (left / "commit").read_text("ascii") == f"{artifacts.source_version()[1]}\n"
+
+
+def test_control_a_packaged_program_that_refuses_the_set_leaves_nothing(folder, ground, tmp_path):
+    ground.program.write_text('#!/bin/sh\necho "refused: $*"\nexit 5\n', "ascii")
+    result = start_with(ground.pack(), folder, tmp_path / "again")
+    assert result.returncode == 1 and "refused: verify sets --trust flight.pub" in result.stderr, result.stderr
+    assert list((tmp_path / "again").iterdir()) == []
+
+
+@pytest.mark.parametrize("version", ["0.1.0+git20200101000000.0123456789ab", "0.1.0"])
+def test_control_a_package_of_another_commit_leaves_nothing(folder, ground, tmp_path, version):
+    result = start_with(ground.pack(version), folder, tmp_path / "again")
+    assert result.returncode == 1 and "expected a package of this tree" in result.stderr and version in result.stderr
+    assert list((tmp_path / "again").iterdir()) == []
+
+
+def test_control_sums_of_other_packages_leave_nothing(folder, ground, tmp_path):
+    sums = ground.pack()
+    sums.write_text(sums.read_text("ascii").replace("skua-ground", "skua-other"), "ascii")
+    result = start_with(sums, folder, tmp_path / "again")
+    assert result.returncode == 1 and "SHA256SUMS: says" in result.stderr
+    assert list((tmp_path / "again").iterdir()) == []
+
+
+def test_control_an_artifact_that_names_no_commit_is_found(folder):
+    (folder / "commit").unlink()
+    assert artifacts.findings(folder) == [f"{folder}: expected a file that names the commit, found none"]
 
 
 def damaged(folder, skua):

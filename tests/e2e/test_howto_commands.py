@@ -84,6 +84,24 @@ def test_control_inline_code_that_does_not_work_is_found(text, what):
     assert howto_blocks.complaint_of_inline(code) == what
 
 
+PRIVATE = re.compile(r"/var/lib/skua/(state|recorder)\b")  # mode 700, the user's that flies (operate.md, section 1)
+
+
+def as_nobody_can(script):
+    """The commands of a script that look into folders of the user that flies, and are neither that user's nor root's."""
+    return [line for line in script.splitlines() if PRIVATE.search(line) and not line.startswith("sudo ")]
+
+
+def test_what_only_the_user_that_flies_may_read_is_typed_as_that_user():
+    scripts = [howto_blocks.typed(block) for block in all_blocks() if block.page.endswith("operate.md")]
+    assert sum(bool(PRIVATE.search(line)) for script in scripts for line in script.splitlines()) >= 5, "no command has been found"
+    assert [line for script in scripts for line in as_nobody_can(script)] == []
+
+
+def test_control_a_command_that_an_ordinary_user_cannot_run_is_found():
+    assert as_nobody_can("skua ratchet /var/lib/skua/state\nskua inspect /var/lib/skua/sets\n") == ["skua ratchet /var/lib/skua/state"]
+
+
 # ---- the pages, followed --------------------------------------------------------------------------------------------------
 
 class Reader:

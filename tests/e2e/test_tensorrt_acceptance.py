@@ -153,7 +153,7 @@ def test_the_set_is_left_in_the_layout_of_artifacts(rehearsed, skua):
     folder, = (rehearsed[0] / "artifacts").iterdir()
     assert folder.name == artifacts.tuple_of(skua.ok("doctor", "--json"))
     assert artifacts.findings(folder) == []
-    assert {path.name for path in folder.iterdir()} == {"sets", "flight.pub", "doctor.json", "inspect.json", "inspect.txt"}
+    assert {path.name for path in folder.iterdir()} == {"sets", "flight.pub", "commit", "doctor.json", "inspect.json", "inspect.txt"}
     assert list(rehearsed[0].rglob("*.key")) == []  # what signed it is gone
     assert skua.ok("verify", folder / "sets", "--trust", folder / "flight.pub", "--json")["files"]
 

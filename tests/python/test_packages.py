@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import check_packages
 import clean_root
+import ground_trial
 import try_packages
 from test_find_tensorrt import put, tensorrt_tree
 
@@ -23,6 +25,7 @@ SDK = {"skua-airborne": "tensorrt: not built\npytorch_fp16: libtorch 2.13.0 at /
        "skua-ground": "tensorrt: not built\npytorch_fp16: libtorch 2.13.0 at /opt/libtorch/lib/libtorch.so, not shipped\n"
                       "onnx_trt_ep: ONNX Runtime 1.23.x at /opt/onnxruntime/lib/libonnxruntime.so, not shipped\n"}
 FOREIGN = b"/build/of/somebody/"
+VERSION = "0.1.0+git20261130120000.0123456789ab"
 
 
 def compiled(path, source="int nothing(void) { return 0; }\n", *options):
@@ -49,7 +52,7 @@ class Fakes:
     def tree(self, name):
         return self.folder / "trees" / name
 
-    def control(self, name, version="0.1.0", depends="libc6", sdk=None):
+    def control(self, name, version=VERSION, depends="libc6", sdk=None):
         folder = self.tree(name) / "DEBIAN"
         folder.mkdir(exist_ok=True)
         lines = (sdk or SDK[name]).strip().replace("\n", "\n ")
@@ -133,7 +136,8 @@ def test_what_others_may_write_to_is_found(fakes, mode):
     assert any("writable by nobody else" in text for text in fakes.findings())
 
 
-@pytest.mark.parametrize("changed, told", [({"version": "0.2.0"}, "Version: 0.2.0 and 0.1.0"),
+@pytest.mark.parametrize("changed, told", [({"version": "0.2.0~unknown"}, f"Version: 0.2.0~unknown and {VERSION}"),
+                                           ({"version": "0.1.0"}, "Version: 0.1.0, expected one that names the commit"),
                                            ({"depends": "skua-ground"}, "depends on skua-ground"),
                                            ({"depends": "libc6\nPre-Depends: skua-ground"}, "(Pre-Depends)"),
                                            ({"depends": "libc6\nRecommends: x, skua-ground"}, "(Recommends)"),
@@ -233,6 +237,14 @@ def test_the_pages_configuration_is_found():
     assert "trusted_key: /etc/skua/flight.pub" in try_packages.page_configuration()
 
 
+def test_what_the_pages_type_is_found():
+    assert "target_link_libraries(first_inference skua::bootstrap)" in ground_trial.page_cmake()
+    assert [command[0] for command in ground_trial.page_python()] == ["apt-get", "python3", "/opt/skua-python/bin/pip"]
+    typed = ground_trial.page_commands_of_skua()
+    assert {command[1] for command in typed} == {"ratchet", "recorder"}
+    assert all("#" not in command and command[0] == "/opt/skua-ground/bin/skua" for command in typed)
+
+
 def test_without_root_no_clean_root_is_claimed(monkeypatch):
     monkeypatch.setattr(clean_root.os, "geteuid", lambda: 1000)
     assert clean_root.why_not().startswith("expected root")
@@ -320,6 +332,29 @@ def test_a_jetsons_package_says_where_tensorrt_is(tmp_path):
         assert lines["tensorrt"] == f"TensorRT 10.3.0 at {tmp_path}/trt/lib/libnvinfer.so.10, not shipped"
         assert lines["tensorrt libraries"] == f"sought in {tmp_path}/trt/lib {tmp_path}/cuda/lib64"
         assert lines["pytorch_fp16"] == "not built"
+
+
+def test_a_version_names_the_commit_and_the_build_id_does_not(tmp_path):
+    packaging, build_id = tmp_path / "build/packaging", tmp_path / "build/generated/skua_build_id.h"
+    seen = []
+    for version in ("~unknown", "+git20261130120000.0123456789ab"):
+        configured(tmp_path, f"-DSKUA_SOURCE_VERSION={version}")
+        for name in ("airborne", "ground"):
+            assert f'include("{tmp_path}/build/CPackConfig.cmake")' in (packaging / f"{name}.cmake").read_text("utf-8")
+        seen.append(build_id.read_bytes())
+        configuration = (tmp_path / "build/CPackConfig.cmake").read_text("utf-8")
+        (said,) = re.findall(r'^set\(CPACK_DEBIAN_PACKAGE_VERSION "(.*)"\)$', configuration, re.MULTILINE)
+        assert said.endswith(version) and check_packages.VERSION.fullmatch(said)
+    assert seen[0] == seen[1] and b"interface-" in seen[0]
+
+
+def test_a_template_names_a_runtime_that_is_in_the_package(tmp_path):
+    template = tmp_path / "build/packaging/airborne.yaml"
+    configured(tmp_path)
+    of_a_jetson = template.read_text("ascii")
+    example = (check_packages.ROOT / "docs/examples/airborne.yaml").read_text("ascii")
+    assert "    runtime: tensorrt\n" in of_a_jetson and "runtime: pytorch_fp16" not in of_a_jetson
+    assert of_a_jetson == example.replace("runtime: pytorch_fp16", "runtime: tensorrt") != example
 
 
 def test_a_path_where_it_will_be_wins_and_must_be_absolute(tmp_path):

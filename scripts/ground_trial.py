@@ -1,0 +1,112 @@
+"""What somebody does with the ground package in a clean root: steps of scripts/try_packages.py. Each returns what is wrong."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import howto_pages
+from clean_root import BROUGHT, CleanRoot, RootError
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+GROUND = "/opt/skua-ground"
+CPP_PAGE = ROOT / "docs" / "reference" / "cpp.md"
+OPERATE = ROOT / "docs" / "howto" / "operate.md"
+PYTHON = "/opt/skua-python"
+WHEELS = f"{BROUGHT}/wheels"
+AS_SKUA = f"sudo -u skua {GROUND}/bin/skua "
+
+
+def page_cmake() -> str:
+    """The CMakeLists.txt of a program of somebody else's, as the page has it."""
+    blocks = [block.text for block in howto_pages.blocks_of(CPP_PAGE) if block.language == "cmake"]
+    if len(blocks) != 1:
+        raise RootError(f"{CPP_PAGE}: expected one block of cmake, found {len(blocks)}")
+    return blocks[0]
+
+
+def build_program(source: pathlib.Path, prefix: pathlib.Path) -> pathlib.Path:
+    """README's ten lines, compiled on this machine: no compiler is in the root. Nothing but `prefix` is Skua's."""
+    source.mkdir()
+    (source / "CMakeLists.txt").write_text(page_cmake(), "ascii")
+    shutil.copy(ROOT / "docs" / "examples" / "first_inference.cpp", source)
+    where = [f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON", f"-DCMAKE_INSTALL_RPATH={GROUND}/lib"]
+    for command in (["-S", source, "-B", source / "build", *where], ["--build", source / "build"]):
+        done = subprocess.run(["cmake", *map(str, command)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RootError(f"cmake {' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+    return source / "build" / "first_inference"
+
+
+def program_on_it(root: CleanRoot, source: pathlib.Path) -> str:
+    """Built against what is installed in the root, and run there on a set of ONNX Runtime's."""
+    shutil.copy(build_program(source, root.path(GROUND).resolve()), root.path(BROUGHT))
+    root.path(f"{BROUGHT}/onnx.yaml").write_text(json.dumps({
+        "runtime": "onnx_trt_ep", "execution_provider": "cpu",
+        "networks": [{"name": "demo_vpr", "onnx": "/srv/set/models/demo_vpr.onnx", "precision": "fp32"}]}), "ascii")
+    root.ok("skua", "provision", f"{BROUGHT}/onnx.yaml", "--out", f"{BROUGHT}/onnx", "--cache", f"{BROUGHT}/cache", "--sign",
+            f"{BROUGHT}/flight.key")
+    current = root.path(f"{BROUGHT}/onnx/CURRENT").read_text("ascii").strip()
+    told = root.ok(f"{BROUGHT}/first_inference", f"{BROUGHT}/onnx/{current}", "demo_vpr", f"{BROUGHT}/flight.pub")
+    print(f"      {told.strip()}")
+    return "" if re.fullmatch(r"1x\d+ -?[\d.e-]+\n", told) else f"expected a shape and a value, found {told}"
+
+
+def page_commands_of_skua() -> list[list[str]]:
+    """What the how-to types as the user that flies, with the ground tool."""
+    lines = OPERATE.read_text("ascii").splitlines()
+    typed = [line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith(AS_SKUA)]
+    return [shlex.split(line.removeprefix("sudo -u skua "), comments=True) for line in typed]
+
+
+def commands_of_the_user_that_flies(root: CleanRoot) -> str:
+    """They work as that user, and, as a control, as no other but root: its folders are its own."""
+    commands = page_commands_of_skua()
+    if len(commands) < 4:
+        return f"expected four commands on the page, found {commands}"
+    for command in commands:
+        allowed, denied = root.run(*command, user="skua"), root.run(*command, user="nobody")
+        if allowed.returncode != 0 or not allowed.stdout:
+            return f"{shlex.join(command)}: status {allowed.returncode}: {allowed.stdout}{allowed.stderr}"
+        if denied.returncode == 0:
+            return f"{shlex.join(command)}: expected a refusal for the user nobody, found {denied.stdout}"
+    return ""
+
+
+def bring_wheels(root: CleanRoot, folder: pathlib.Path) -> None:
+    """What pip installs in the root, fetched by this machine's pip, which knows where from; the same Python reads them."""
+    requirements = root.path(f"{GROUND}/share/skua/python/requirements.txt")
+    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", folder, "-r",
+                           requirements], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RootError(f"pip download: {done.stdout}{done.stderr}")
+    root.mount(folder, WHEELS)
+
+
+def page_python() -> list[list[str]]:
+    """The commands that make the Python of `skua quantize`."""
+    blocks = [block.text for block in howto_pages.blocks_of(OPERATE) if PYTHON in block.text]
+    if len(blocks) != 1:
+        raise RootError(f"{OPERATE}: expected one block with {PYTHON}, found {len(blocks)}")
+    return [shlex.split(line.removeprefix("sudo ")) for line in blocks[0].splitlines()]
+
+
+def quantize_with_its_python(root: CleanRoot, wheels: pathlib.Path) -> str:
+    """By the how-to's commands, then a network in half precision. What the operator made goes before the packages are purged."""
+    bring_wheels(root, wheels)
+    for command in page_python():
+        is_apt = command[0] == "apt-get"
+        asked = [*command[:2], "-y", "-q", "--no-install-recommends", *command[2:]] if is_apt else command
+        root.ok("env", "PIP_NO_INDEX=1", f"PIP_FIND_LINKS={WHEELS}", *asked, network=is_apt)
+    told = json.loads(root.ok("skua", "quantize", "/srv/set/models/demo_vpr.onnx", "--precision", "fp16", "--out",
+                              f"{BROUGHT}/half/demo_vpr.onnx", "--json"))
+    made = root.path(f"{BROUGHT}/half/demo_vpr.onnx").stat().st_size
+    whole = (root.mounts["/srv/set"] / "models" / "demo_vpr.onnx").stat().st_size
+    shutil.rmtree(root.path(PYTHON))
+    print(f"      demo_vpr in fp16: {made} bytes, of {whole}; {json.dumps(told.get('outputs'))[:200]}")
+    return "" if 0.4 * whole < made < 0.7 * whole else f"expected about half of {whole} bytes, found {made}"
