@@ -90,10 +90,37 @@ def bring_wheels(root: CleanRoot, folder: pathlib.Path) -> None:
 
 def page_python() -> list[list[str]]:
     """The commands that make the Python of `skua quantize`."""
-    blocks = [block.text for block in howto_pages.blocks_of(OPERATE) if PYTHON in block.text]
+    blocks = [block.text for block in howto_pages.claimed(OPERATE, "scripts/ground_trial.py") if PYTHON in block.text]
     if len(blocks) != 1:
         raise RootError(f"{OPERATE}: expected one block with {PYTHON}, found {len(blocks)}")
     return [shlex.split(line.removeprefix("sudo ")) for line in blocks[0].splitlines()]
+
+
+def on_the_page(command: str, root: CleanRoot) -> str:
+    """What a command of the how-to prints: a script of the tree on this machine, which the root has not, the others in the root."""
+    if command.startswith("scripts/"):
+        typed = shlex.split(command.replace("/opt/skua", str(root.path("/opt/skua").resolve())))
+        done = subprocess.run([sys.executable, *typed], cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RootError(f"{command}: status {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+    inside = command.removeprefix("sudo ").replace("apt-get install ", "apt-get install -y -q --no-install-recommends ")
+    return root.ok("sh", "-euc", inside.replace("./out/packages", BROUGHT))
+
+
+def installing_as_the_page_says(root: CleanRoot) -> str:
+    """Both packages at once; then what the page shows of them, but for figures. `make packages` made what is here."""
+    blocks = howto_pages.claimed(OPERATE, "scripts/ground_trial.py")
+    script = next(block for block in blocks if block.language == "sh")
+    dialogue = next(block for block in blocks if block.language == "console")
+    made, *install = script.text.splitlines()
+    typed = [line.removeprefix("$ ") for line in dialogue.text.splitlines() if line.startswith("$ ")]
+    if not made.startswith("make packages") or len(install) != 1 or len(typed) != 2:
+        return f"expected make packages, one command to install and two to look, found {made}, {install}, {typed}"
+    told = "".join(on_the_page(command, root) for command in install + typed)
+    shown = [line for line in dialogue.text.splitlines() if not line.startswith("$ ") and not re.search(r"\d|^\.\.\.$", line)]
+    missing = [line for line in shown if line not in told.splitlines()]
+    return f"the page shows {missing}, the commands print {told[-1000:]}" if missing or not shown else ""
 
 
 def quantize_with_its_python(root: CleanRoot, wheels: pathlib.Path) -> str:

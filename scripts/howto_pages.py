@@ -52,6 +52,14 @@ def blocks_of(path: pathlib.Path, root: pathlib.Path = ROOT) -> list[Block]:
     return found
 
 
+def claimed(page: pathlib.Path, file: str) -> list[Block]:
+    """The blocks below `<!-- runs: file -->`: what that file runs is taken from the page, so that it cannot be something else."""
+    found = [block for block in blocks_of(page) if block.marker == ("runs", file)]
+    if not found:
+        raise ValueError(f"{page}: expected a block below '<!-- runs: {file} -->', found none")
+    return found
+
+
 def put(block: Block, tree: pathlib.Path) -> str:
     """Does to a file of `tree` what the head of the block says; its path. "" when it heads no file."""
     match = HEAD.fullmatch(block.head)

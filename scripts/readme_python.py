@@ -16,19 +16,16 @@ import sys
 import howto_pages
 
 ROOT = howto_pages.ROOT
-MARKER = ("runs", "scripts/readme_python.py")
 ANSWER = re.compile(r"^embedding \(1, \d+\) -?\d+\.\d+", re.MULTILINE)
 
 
 def main() -> None:
-    blocks = [block for block in howto_pages.blocks_of(ROOT / "README.md") if block.marker == MARKER]
-    if len(blocks) != 1:
-        sys.exit(f"readme_python: expected one block of README.md under '<!-- runs: {MARKER[1]} -->', found {len(blocks)}")
+    (block,) = howto_pages.claimed(ROOT / "README.md", "scripts/readme_python.py")
     if not (ROOT / "out" / "demo" / "sets_onnx" / "CURRENT").exists():
         sys.exit("readme_python: out/demo has no sets; run `make demo` first")
     shutil.rmtree(ROOT / "out" / "python", ignore_errors=True)
     surroundings = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", blocks[0].text], cwd=ROOT, env=surroundings,
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", block.text], cwd=ROOT, env=surroundings,
                           stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout, end="")
     if done.returncode != 0 or not ANSWER.search(done.stdout):

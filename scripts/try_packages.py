@@ -331,6 +331,7 @@ def run(trial: Trial) -> None:
     check("refused_no_configuration", trial.no_configuration)
     check("refused_no_sdk", trial.no_sdk)
     check("ground_installs", lambda: trial.install("skua-ground"))
+    check("installed_as_the_page_says", lambda: ground_trial.installing_as_the_page_says(trial.root))
     check("control_compiler_is_found", trial.control_compiler)
     check("version", trial.version)
     check("doctor_says_what_is_expected", trial.doctor_without_sdk)

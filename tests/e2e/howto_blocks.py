@@ -5,7 +5,7 @@ are typed, the others answer. Above such a block stands one of
 
     <!-- runs -->                 this page's blocks of that kind are run by test_howto_commands.py (README.md: test_readme.py)
     <!-- runs: refused N -->      the same, and the last command must end with status N
-    <!-- runs: FILE -->           FILE, a test or a script that CI runs, runs it
+    <!-- runs: FILE -->           FILE, a test or a script that CI runs, takes it from the page (howto_pages.py) and runs it
     <!-- step: make TARGET -->    it is a step of .ci/run, or of what .ci/run calls
     <!-- not run: REASON -->      one of REASONS
 
@@ -26,6 +26,7 @@ REASONS = {"needs a Jetson", "needs root and changes the machine", "needs NVIDIA
 COMMANDS = {"sh", "console"}
 # What `make TARGET` does, where a test does it instead of a step of .ci/run.
 BY_TEST = {"make demo": "tests/e2e/test_demo.py"}
+READS_BLOCKS = re.compile(r"howto_pages\.(claimed|blocks_of)\(")
 OTHERS = {"", "text", "yaml", "cpp", "cmake", "python", "json"}
 # A line of a fence without a language that somebody would type.
 TYPED = re.compile(r"^(\$ |sudo |make |cmake |ctest |skua |skua-flight |scripts/|\.venv/|python3? |apt|git |journalctl )", re.MULTILINE)
@@ -72,8 +73,9 @@ def complaint_of_marker(block, kind, value, root):
         if re.fullmatch(r"|refused \d+", value):
             return ""
         file = root / value
-        is_named = file.is_file() and pathlib.Path(block.page).name in file.read_text("utf-8")
-        return "" if is_named else f"{value} does not exist, or does not name this page"
+        text = file.read_text("utf-8") if file.is_file() else ""
+        reads = pathlib.Path(block.page).name in text and READS_BLOCKS.search(text)
+        return "" if reads else f"{value} does not exist, or does not take its commands from this page"
     if kind == "step":
         return "" if called_by_ci(value, root) else f".ci/run does not call '{value}'"
     if kind == "not run":

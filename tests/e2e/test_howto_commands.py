@@ -42,8 +42,8 @@ def test_every_block_of_commands_is_run_or_says_why_not():
     ("```\nmake nothing   # a step\n```\n", ".ci/run does not call ['make nothing']"),
     ("<!-- not run: it is late -->\n```sh\nskua doctor\n```\n", "the reason 'it is late'"),
     ("<!-- step: make nothing -->\n```sh\nmake nothing\n```\n", ".ci/run does not call 'make nothing'"),
-    ("<!-- runs: tests/nothing.py -->\n```sh\nskua doctor\n```\n", "does not exist, or does not name this page"),
-    ("<!-- runs: tests/e2e/places.py -->\n```sh\nskua doctor\n```\n", "does not exist, or does not name this page"),
+    ("<!-- runs: tests/nothing.py -->\n```sh\nskua doctor\n```\n", "does not exist, or does not take its commands"),
+    ("<!-- runs: tests/e2e/places.py -->\n```sh\nskua doctor\n```\n", "does not exist, or does not take its commands"),
     ("<!-- runs -->\nA sentence.\n```sh\nskua doctor\n```\n", "commands that no test runs"),
     ("<!-- ran -->\n```sh\nskua doctor\n```\n", "the marker 'ran'")])
 def test_control_a_block_that_nobody_runs_is_found(tmp_path, text, what):

@@ -1,6 +1,6 @@
 """scripts/jetson_acceptance.sh: refuses where no Jetson is, leaves a report however it ends, and is rehearsed over the
 software-in-the-loop SDK, whose report claims nothing. What its report says of what: tests/python/test_jetson_report.py.
-Its models are made as docs/howto/build-on-a-jetson.md says, at a smaller scale."""
+Its models are made by the command of docs/howto/build-on-a-jetson.md, at a smaller scale."""
 
 import json
 import pathlib
@@ -15,11 +15,13 @@ import pytest
 import artifacts
 import flights
 import programs
+from howto_blocks import howto_pages
 
 pytestmark = pytest.mark.alone  # it flies
 
 SCRIPT = programs.ROOT / "scripts" / "jetson_acceptance.sh"
 REPORT = programs.ROOT / "scripts" / "jetson_report.py"
+PAGE = programs.ROOT / "docs" / "howto" / "build-on-a-jetson.md"
 NETWORKS = ("lightglue",)  # dynamic, with outputs that depend on data
 NO_JETSON = 3
 
@@ -98,8 +100,11 @@ def test_a_step_has_a_limit_and_may_be_a_function(tmp_path, command, status, tol
 @pytest.fixture(scope="module", name="rehearsed")
 def rehearsal(sil, tmp_path_factory):
     folder = tmp_path_factory.mktemp("acceptance")
-    subprocess.run([sys.executable, programs.ROOT / "scripts" / "jetson_models.py", "--out", folder / "models", "--scale",
-                    "nano", "--only", *NETWORKS], check=True, capture_output=True)
+    (block,) = howto_pages.claimed(PAGE, "tests/e2e/test_tensorrt_acceptance.py")
+    command = block.text.strip().replace("out/jetson_models", str(folder / "models"))
+    assert str(folder) in command, f"{block.where}: expected a command that leaves out/jetson_models"
+    subprocess.run(f"{command} --scale nano --only {' '.join(NETWORKS)}", shell=True, check=True, capture_output=True,
+                   cwd=programs.ROOT)
     result = start("--models", folder / "models", "--out", folder / "out", "--minutes", "0.1", "--sil",
                    SKUA_BUILD_DIR=str(programs.BUILD))
     return folder / "out", result
