@@ -39,7 +39,8 @@ std::optional<FileIdentity> identity_of(const std::filesystem::path& file) noexc
   return FileIdentity{status.st_dev, status.st_ino};
 }
 
-/// By device and inode of every folder on the way: no link and no second mount leads around it.
+/// By device and inode of every folder on the way: no link leads around it, nor a second mount of the whole
+/// folder.
 bool lies_below(const std::filesystem::path& file, const std::filesystem::path& folder) {
   if (folder.empty()) return false;
   std::error_code problem;

@@ -6,15 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "child_process.h"
 #include "temp_folder.h"
 #include "verdicts.h"
 
 namespace skua::flight::flight_outputs_tests {
 namespace {
 
+using skua::test::in_child;
 using skua::test::is_error;
 using skua::test::is_ok;
+using skua::test::mount_small_disk;
 using skua::test::TempFolder;
+using skua::test::why_no_mounts;
 
 constexpr ErrorCode kInvalid = ErrorCode::kInvalidArgument;
 
@@ -118,6 +122,26 @@ TEST_F(FlightOutputsTest, InAFolderThatTheFlightNeedsAreRefusedAndNothingIsLost)
   files_.folders[1].path = at("sets");
   expect_taken(at("sets-of-another/trace.json"));
   expect_taken(at("sets.json"));
+}
+
+TEST_F(FlightOutputsTest, InAFolderThatIsMountedTwiceAreRefused) {
+  const std::string why_not = why_no_mounts(folder_.path());
+  if (!why_not.empty()) GTEST_SKIP() << why_not;
+  std::filesystem::create_directories(at("sets/set-1"));
+  std::filesystem::create_directory(at("second"));
+  files_.folders = {{"flight_sets_dir", at("sets")}};
+  files_.report.path = at("second/set-1/report.json");
+  std::filesystem::create_directory(at("second/set-1"));
+  ASSERT_TRUE(is_ok(check_flight_files(files_))) << "control: it is not mounted yet";
+  const std::string said = in_child([&]() -> std::string {
+    std::string problem = mount_small_disk(at("second"), "64k");  // in mounts of this child's own
+    if (!problem.empty()) return problem;
+    if (::mount(at("sets").c_str(), at("second").c_str(), nullptr, MS_BIND, nullptr) != 0)
+      return std::strerror(errno);
+    const Status refused = check_flight_files(files_);
+    return refused.ok() ? "taken" : refused.error().message;
+  });
+  EXPECT_NE(said.find("lies in flight_sets_dir"), std::string::npos) << said;
 }
 
 TEST_F(FlightOutputsTest, ThatAreAPictureAreRefusedWhateverPathLeadsToIt) {
