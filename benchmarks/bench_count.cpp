@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "bench/call_figures.h"
 #include "heap_counter.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr double kCountingNs = 2.0e8;  // per subject
 constexpr std::size_t kMostCalls = 1000;
+constexpr std::size_t kCountedRounds = 3;
 constexpr std::int64_t kMostRestNs = 2'000'000'000;  // for a heap to come to rest, per subject
 
 struct Counts {
@@ -45,24 +47,31 @@ Result<Counts> count_calls(const Subject& subject, std::size_t calls) {
                 per_call(static_cast<double>(faults)), 0, 0.0};
 }
 
-/// What a call costs when the heap has grown: the second of two rounds without a page fault, or the last one
-/// that there was time for. Where every call faults, or memory leaks, no round is without.
-Result<Counts> count_at_rest(const Subject& subject, std::size_t calls) {
+/// Calls until the heap has grown: until two rounds had no page fault, or there is no more time for that.
+/// Where every call faults, or memory leaks, no round is without. Answers how many calls, and how many
+/// faults.
+Result<std::pair<std::size_t, double>> grow_heap(const Subject& subject, std::size_t calls) {
   const std::int64_t until_ns = system_clock().monotonic_ns() + kMostRestNs;
-  std::size_t calls_before = 0;
-  double faults_before = 0.0;
-  for (bool was_quiet = false;;) {
+  std::pair<std::size_t, double> before{0, 0.0};
+  for (int quiet_rounds = 0; quiet_rounds < 2;) {
     SKUA_RETURN_IF_ERROR(check_not_cancelled());
-    SKUA_ASSIGN_OR_RETURN(Counts counts, count_calls(subject, calls));
-    const bool is_quiet = counts.page_faults == 0.0;
-    const bool is_late = calls_before > 0 && system_clock().monotonic_ns() > until_ns;
-    counts.calls_before = calls_before;
-    counts.faults_before = faults_before;
-    if ((was_quiet && is_quiet) || is_late) return counts;
-    calls_before += calls;
-    faults_before += counts.page_faults * static_cast<double>(calls);
-    was_quiet = is_quiet;
+    SKUA_ASSIGN_OR_RETURN(const Counts counts, count_calls(subject, calls));
+    before.first += calls;
+    before.second += counts.page_faults * static_cast<double>(calls);
+    quiet_rounds = counts.page_faults == 0.0 ? quiet_rounds + 1 : 0;
+    if (before.first > calls && system_clock().monotonic_ns() > until_ns) break;
   }
+  return before;
+}
+
+/// What a call costs when the heap has grown. All calls from there on count, whatever they show: none is
+/// chosen for having no fault.
+Result<Counts> count_at_rest(const Subject& subject, std::size_t calls) {
+  SKUA_ASSIGN_OR_RETURN(const auto before, grow_heap(subject, calls));
+  SKUA_ASSIGN_OR_RETURN(Counts counts, count_calls(subject, kCountedRounds * calls));
+  counts.calls_before = before.first;
+  counts.faults_before = before.second;
+  return counts;
 }
 
 Estimate exactly(double value) { return {value, value, value, 1, false}; }

@@ -30,6 +30,7 @@ def test_a_sign_that_came_while_nobody_listened_counts(tmp_path):
     notified.close()
 
 
+@pytest.mark.alone  # it is about time
 def test_a_silence_that_is_over_when_somebody_listens_is_told(tmp_path):
     """Of the times at which the signs came, not of those at which they are read."""
     notified = craft.Notified(tmp_path / "notify")

@@ -119,6 +119,7 @@ def life_of_a_pilot(tmp_path, monkeypatch):
     return fly
 
 
+@pytest.mark.alone  # it is about time
 def test_a_life_lasts_until_it_is_known_whether_its_last_fault_was_recovered_from(life):
     good = life(within_s=20.0)
     assert good.recovers.checks == 1 and not good.recovers.violations
@@ -127,6 +128,7 @@ def test_a_life_lasts_until_it_is_known_whether_its_last_fault_was_recovered_fro
     assert bad.pilot.happened.ended - bad.pilot.happened.ready > 1.6, "its time was over at 0.7 s"
 
 
+@pytest.mark.alone  # it is about time
 @pytest.mark.parametrize("how, is_good", [({}, True), ({"leak_s": 1.5}, False)], ids=str)
 def test_a_descriptor_that_a_fault_left_behind_is_seen(life, how, is_good):
     """One more, from the middle of the second in which they are counted before the fault."""

@@ -97,7 +97,7 @@ class StandingDiskTest : public ::testing::Test {
     options.events = &sink_;
     options.begin_limit = begin_limit;
     options.interval = 1ms;
-    options.end_limit = 50ms;
+    options.end_limit = end_limit_;
     return TraceSession::start(std::move(options));
   }
   /// The next one, once the writer that was left behind has ended.
@@ -111,12 +111,14 @@ class StandingDiskTest : public ::testing::Test {
     return session;
   }
   EndedSink sink_;
+  std::chrono::milliseconds end_limit_ = 100s;  // where the writer comes to its end
 };
 
 constexpr std::uint64_t kManySpans = TraceSession::kCapacity + 100;  // the ring overflows, too
 
 TEST_F(StandingDiskTest, StopLeavesTheWriterBehindAndCountsEverySpanAsLost) {
   FullPipe pipe;
+  end_limit_ = 50ms;
   auto trace = start_in(pipe.write_end()).value();
   for (std::uint64_t i = 0; i < kManySpans; ++i) const Span span(SpanKind::kRun);
   trace->stop();  // nobody reads: that it returns is its limit
@@ -128,6 +130,7 @@ TEST_F(StandingDiskTest, StopLeavesTheWriterBehindAndCountsEverySpanAsLost) {
   EXPECT_TRUE(is_error(start_in(Descriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC))),
                        ErrorCode::kInvalidArgument, Reason::kInvalidArgument, "end it first"));
   pipe.break_it();  // what the writer stands in fails, and so does all after it
+  end_limit_ = 100s;
   const auto after = next();
   ASSERT_NE(after, nullptr) << "the turn is given back when the writer has ended";
   EXPECT_EQ(sink_.late(), 0) << "it may be freed by then";
@@ -152,6 +155,7 @@ TEST_F(StandingDiskTest, ADiskThatBreaksBeforeTheEndIsTold) {
 
 TEST_F(StandingDiskTest, WhatTheDiskTakesAfterAllIsLostNoMore) {
   FullPipe pipe;
+  end_limit_ = 50ms;
   auto trace = start_in(pipe.write_end()).value();
   for (int i = 0; i < 20; ++i) const Span span(SpanKind::kRun);
   trace->stop();

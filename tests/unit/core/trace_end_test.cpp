@@ -75,6 +75,9 @@ class StuckThread {
   std::thread thread_;
 };
 
+/// The writer looks for a quarter of it, and has the rest to write: a busy machine may take seconds.
+constexpr std::chrono::seconds kEndLimit{8};
+
 class TraceEndTest : public ::testing::Test {
  protected:
   std::unique_ptr<TraceSession> start(std::chrono::milliseconds end_limit) {
@@ -95,7 +98,7 @@ class TraceEndTest : public ::testing::Test {
 };
 
 TEST_F(TraceEndTest, WhatStandsBehindAStuckThreadIsCountedAndTold) {
-  const auto trace = start(1s);
+  const auto trace = start(kEndLimit);
   keep(1);
   const StuckThread stuck;
   keep(10);
@@ -129,7 +132,7 @@ TEST_F(TraceEndTest, AStuckThreadThatGoesOnMeanwhileLosesNothing) {
 }
 
 TEST_F(TraceEndTest, WhatAStuckThreadHeldUpIsNotOfTheNextTrace) {
-  auto trace = start(1s);
+  auto trace = start(kEndLimit);
   StuckThread stuck;
   keep(10);
   trace->stop();
