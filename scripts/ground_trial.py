@@ -20,6 +20,7 @@ OPERATE = ROOT / "docs" / "howto" / "operate.md"
 PYTHON = "/opt/skua-python"
 WHEELS = f"{BROUGHT}/wheels"
 AS_SKUA = f"sudo -u skua {GROUND}/bin/skua "
+REFUSALS = (2, 5)  # exit statuses of a command that may not read or write (docs/reference/cli.md)
 
 
 def page_cmake() -> str:
@@ -64,17 +65,24 @@ def page_commands_of_skua() -> list[list[str]]:
     return [shlex.split(line.removeprefix("sudo -u skua "), comments=True) for line in typed]
 
 
+def is_denied(done: subprocess.CompletedProcess[str]) -> bool:
+    """Skua itself says that it may not; a command that could not be started as somebody else shows nothing."""
+    return done.returncode in REFUSALS and re.fullmatch(r"skua: error: .*\[permission_denied\]\n", done.stderr) is not None
+
+
 def commands_of_the_user_that_flies(root: CleanRoot) -> str:
-    """They work as that user, and, as a control, as no other but root: its folders are its own."""
+    """They work as that user, and, as a control, as no other but root: its folders are its own. Nobody can run others."""
     commands = page_commands_of_skua()
     if len(commands) < 4:
         return f"expected four commands on the page, found {commands}"
+    root.ok(f"{GROUND}/bin/skua", "--version", user="nobody")
     for command in commands:
         allowed, denied = root.run(*command, user="skua"), root.run(*command, user="nobody")
         if allowed.returncode != 0 or not allowed.stdout:
             return f"{shlex.join(command)}: status {allowed.returncode}: {allowed.stdout}{allowed.stderr}"
-        if denied.returncode == 0:
-            return f"{shlex.join(command)}: expected a refusal for the user nobody, found {denied.stdout}"
+        if not is_denied(denied):
+            return (f"{shlex.join(command)}: expected Skua's refusal for the user nobody, found status {denied.returncode}: "
+                    f"{denied.stdout}{denied.stderr}")
     return ""
 
 
