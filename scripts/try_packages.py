@@ -24,12 +24,12 @@ import check_packages
 import clean_root
 import ground_trial
 from clean_root import BROUGHT, CleanRoot, RootError
+from ground_trial import TEMPLATE
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "out" / "results"
 SCRATCH = ROOT / "out" / "packages-trial"
 SKUA = ROOT / "build" / "package" / "bin" / "skua"
-TEMPLATE = "/opt/skua/share/skua/airborne.yaml"
 CONFIGURATION = "/etc/skua/airborne.yaml"
 PAGE = ROOT / "docs" / "howto" / "operate.md"
 TILES = 9

@@ -239,6 +239,9 @@ def test_the_pages_configuration_is_found():
 
 
 def test_what_the_pages_type_is_found():
+    install, dialogue = ground_trial.page_of_installing()
+    assert re.fullmatch(r"sudo apt-get install --reinstall( \./out/packages/skua-(airborne|ground)_\*\.deb){2}", install)
+    assert [line.split()[1] for line in dialogue if line.startswith("$ ")] == ["scripts/check_airborne.py", "skua-flight"]
     assert "target_link_libraries(first_inference skua::bootstrap)" in ground_trial.page_cmake()
     assert [command[0] for command in ground_trial.page_python()] == ["apt-get", "python3", "/opt/skua-python/bin/pip"]
     typed = ground_trial.page_commands_of_skua()
