@@ -1,6 +1,6 @@
 """Every command that README.md and docs/howto/*.md show is run by somebody, or says why nobody can (howto_blocks.py); and the
 blocks `<!-- runs -->` of docs/howto are run here, page by page, in their order, with the demo set. What a dialogue shows as an answer
-must be in what the programs say, numbers, digests and folders aside."""
+must be in what the programs say, numbers, digests and folders aside; the numbers of a host and of an engine's name are no such."""
 
 import os
 import pathlib
@@ -159,13 +159,28 @@ class Reader:
                 assert re.search(f"^{pattern}", said, re.MULTILINE), f"{block.where} shows\n{answer}\nand it said\n{said}"
 
 
+# A host, alone or within an engine's name, and a number that is neither.
+FIGURE = r"(\w*sm\d+_jp\d+(?:\.\d+)*_trt\d+(?:\.\d+)*\w*(?:\.[a-z]\w*)*)|\d+(?:\.\d+)*"
+
+
 def general(text):
-    """Without what differs from one machine, key and moment to the next."""
+    """Without what differs from one machine, key and moment to the next. The host stays: no build under test is a Jetson's."""
     for pattern, word in ((r"[\w./-]*/(?=\w)", ".../"), (r"set-\d+-[0-9a-f]{12}", "SET"), (r"\b[0-9a-f]{64}\b", "..."),
-                          (r"\b[0-9a-f]{8}\.\.\.", "..."), (r"^(compiled|reused) +(\S+).*", r"ENGINE \2"), (r"\d+(\.\d+)*", "0"),
-                          (r"\(\.\.\.\)|\([^()]*\)", "(...)"), (r"0\.\.\.", "0")):
+                          (r"\b[0-9a-f]{8}\.\.\.", "..."), (r"^(compiled|reused) +(\S+).*", r"ENGINE \2"),
+                          (FIGURE, lambda match: match.group(1) or "0"), (r"\(\.\.\.\)|\([^()]*\)", "(...)"), (r"0\.\.\.", "0")):
         text = re.sub(pattern, word, text, flags=re.MULTILINE)
     return text
+
+
+@pytest.mark.parametrize(("shown", "said", "is_same"), [
+    ("host  sm0_jp0_trt0", "host  sm87_jp6.2_trt10.3", False), ("host  sm87_jp6.2_trt10.3", "host  sm87_jp6.2_trt10.4", False),
+    ("compiled  demo_vpr__sm0_jp0_trt0_fp16.pt  17239 bytes", "compiled  demo_vpr__sm0_jp0_trt0_fp16.pt  17240 bytes", True),
+    ("compiled  demo_vpr__sm0_jp0_trt0_fp16.pt  17239 bytes", "compiled  demo_vpr__sm0_jp0_trt0_fp32.pt  17239 bytes", False),
+    ("go  engine  v2__sm0_jp0_trt0_fp16.engine", "go  engine  v2__sm87_jp6.2_trt10.3_fp16.engine", False),
+    ("go  engine  v2__sm0_jp0_trt0_fp16.engine", "go  engine  v2__sm0_jp0_trt0_fp16.engine", True),
+    ("gate: 3841306 bytes in 7.13 ms", "gate: 12 bytes in 8 ms", True)])
+def test_a_host_and_an_engine_are_no_figures(shown, said, is_same):
+    assert (general(shown) == general(said)) == is_same
 
 
 def runnable(page):
