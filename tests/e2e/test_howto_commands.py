@@ -222,8 +222,8 @@ def forget_the_sequence(reader):
     (reader.folder / "var/state").mkdir()
 
 
-def name_the_second_set(reader):
-    yaml = reader.folder / "var/SET.yaml"
+def name_the_second_set(reader, name="SET.yaml"):
+    yaml = reader.folder / "var" / name
     yaml.write_text(yaml.read_text("ascii").replace("{", '{"set_id": "second", ', 1), "ascii")
 
 

@@ -2,6 +2,7 @@
 build, in a clean root: scripts/try_packages.sh."""
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -268,6 +269,15 @@ def test_who_is_become_is_in_their_own_group():
         assert subprocess.run([*become, "id", "-un"], capture_output=True, text=True, check=True).stdout == "nobody\n"
     with pytest.raises(clean_root.RootError, match="expected one user somebody-else, found 0"):
         here.becoming("somebody-else")
+
+
+def test_the_page_names_the_oldest_python_that_the_shipped_requirements_install_on():
+    listing = (ground_trial.ROOT / "cmake/SkuaPackages.cmake").read_text("ascii")
+    (names,) = re.findall(r'"\^\(([\w|]+)\)=="', listing)
+    asked = {name: importlib.metadata.metadata(name)["Requires-Python"] or "" for name in names.split("|")}
+    oldest = {name: int(match.group(1)) for name, text in asked.items() if (match := re.search(r">=\s*3\.(\d+)", text))}
+    page = ground_trial.OPERATE.read_text("ascii")
+    assert f"Python 3.{max(oldest.values())} or newer" in page and oldest["numpy"] == max(oldest.values())
 
 
 def test_without_root_no_clean_root_is_claimed(monkeypatch):
