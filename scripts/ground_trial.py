@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 GROUND = "/opt/skua-ground"
 CPP_PAGE = ROOT / "docs" / "reference" / "cpp.md"
 OPERATE = ROOT / "docs" / "howto" / "operate.md"
+REPORT = ROOT / "docs" / "howto" / "report.md"
 TEMPLATE = "/opt/skua/share/skua/airborne.yaml"
 PYTHON = "/opt/skua-python"
 WHEELS = f"{BROUGHT}/wheels"
@@ -88,6 +89,23 @@ def commands_of_the_user_that_flies(root: CleanRoot) -> str:
             return (f"{shlex.join(command)}: expected Skua's refusal for the user nobody, found status {denied.returncode}: "
                     f"{denied.stdout}{denied.stderr}")
     return ""
+
+
+def reports_of_a_flight(root: CleanRoot) -> dict[str, str]:
+    """The folder that the page makes for them, and the options that write them there, by the page's names."""
+    (made,) = howto_pages.claimed(REPORT, "scripts/ground_trial.py")
+    root.ok(*shlex.split(made.text.removeprefix("sudo ")))
+    folder = shlex.split(made.text)[-1]
+    return dict(re.findall(rf"(--[\w-]+) ({folder}/\S+)", REPORT.read_text("ascii")))
+
+
+def reports_problem(root: CleanRoot, reports: dict[str, str]) -> str:
+    """Both are written, by the user that flies. They go before the packages are purged."""
+    if set(reports) != {"--report", "--frame-lines"}:
+        return f"{REPORT}: expected where a flight's report and frame lines go, found {reports}"
+    sizes = {file: root.path(file).stat().st_size for file in reports.values() if root.path(file).exists()}
+    shutil.rmtree(root.path(reports["--report"]).parent)
+    return "" if len(sizes) == 2 and all(sizes.values()) else f"expected {sorted(reports.values())}, found {sizes}"
 
 
 def bring_wheels(root: CleanRoot, folder: pathlib.Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import pathlib
 import re
@@ -259,13 +260,16 @@ class Trial:
         dry = self.start("--check")
         if dry.returncode != 0:
             return f"--check: status {dry.returncode}: {dry.stderr}"
-        flown = self.start("--duration", "3")
+        reports = ground_trial.reports_of_a_flight(self.root)
+        flown = self.start("--duration", "3", *itertools.chain(*reports.items()))
         end = [line for line in flown.stdout.splitlines() if "c7.flight_ended" in line]
         if flown.returncode != 0 or not end:
             return f"status {flown.returncode}: {flown.stdout[-1000:]}{flown.stderr}"
         told = json.loads(end[-1])
         print(f"      {told['msg']}")
-        return "" if told["kv"]["no_result_count"] < told["kv"]["frame_count"] else f"no frame has a result: {told}"
+        if told["kv"]["no_result_count"] >= told["kv"]["frame_count"]:
+            return f"no frame has a result: {told}"
+        return ground_trial.reports_problem(self.root, reports)
 
     # ---- and away ----------------------------------------------------------------------------------------------------
     def running_stays(self) -> str:
