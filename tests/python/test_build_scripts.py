@@ -54,3 +54,23 @@ def test_packages_are_not_built_where_git_cannot_name_the_commit(tree):
 def test_control_packages_of_a_copy_are_built_and_of_no_known_commit(tree):
     tree.start("scripts/packages.sh")
     assert "cmake --preset package -DSKUA_SOURCE_VERSION=~unknown" in tree.called()
+
+
+BUILDING = {"packages": ["scripts/packages.sh"], "bench": ["scripts/bench.sh"], "demo": ["scripts/demo.sh"],
+            "parity": ["scripts/parity.sh"], "reference": ["scripts/reference.sh"], "make build": ["make", "build"]}
+
+
+@pytest.mark.parametrize("name", BUILDING)
+def test_nothing_is_built_where_the_number_of_compilers_is_not_known(tree, name):
+    tree.put("scripts/jobs.sh", "echo jobs: expected a line MemTotal >&2; exit 1\n")
+    done = tree.start(*BUILDING[name])
+    assert done.returncode != 0 and "jobs: expected a line MemTotal" in done.stderr
+    assert [call for call in tree.called() if "--build" in call] == []
+
+
+@pytest.mark.parametrize("name", BUILDING)
+def test_control_as_many_are_started_as_it_says(tree, name):
+    tree.put("scripts/jobs.sh", "echo 7\n")
+    tree.start(*BUILDING[name])
+    first = [call for call in tree.called() if "--build" in call][0]
+    assert " --parallel 7" in first
