@@ -93,7 +93,7 @@ def commands_of_the_user_that_flies(root: CleanRoot) -> str:
 
 def reports_of_a_flight(root: CleanRoot) -> dict[str, str]:
     """The folder that the page makes for them, and the options that write them there, by the page's names."""
-    (made,) = howto_pages.claimed(REPORT, "scripts/ground_trial.py")
+    made = howto_pages.claimed_alone(REPORT, "scripts/ground_trial.py")
     root.ok(*shlex.split(made.text.removeprefix("sudo ")))
     folder = shlex.split(made.text)[-1]
     return dict(re.findall(rf"(--[\w-]+) ({folder}/\S+)", REPORT.read_text("ascii")))

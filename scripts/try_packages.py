@@ -321,7 +321,8 @@ def make_inputs() -> None:
     tiles.write_text(json.dumps(document | {"tiles": document["tiles"][:TILES]}), "ascii")
 
 
-def run(trial: Trial) -> None:
+def try_airborne_alone(trial: Trial) -> None:
+    """What an aircraft has that compiles elsewhere."""
     check = trial.check
     check("airborne_installs", trial.installs_airborne)
     check("an_unused_airborne_purges_whole", trial.untouched_purge)
@@ -334,6 +335,11 @@ def run(trial: Trial) -> None:
     trial.root.mount(SCRATCH / "flight" / "map", "/var/lib/skua/map")
     check("refused_no_configuration", trial.no_configuration)
     check("refused_no_sdk", trial.no_sdk)
+
+
+def try_with_ground(trial: Trial) -> None:
+    """Both, and what an operator does with the ground tools."""
+    check = trial.check
     check("ground_installs", lambda: trial.install("skua-ground"))
     check("installed_as_the_page_says", lambda: ground_trial.installing_as_the_page_says(trial.root))
     check("control_compiler_is_found", trial.control_compiler)
@@ -345,6 +351,11 @@ def run(trial: Trial) -> None:
     check("a_program_is_built_on_it", lambda: ground_trial.program_on_it(trial.root, SCRATCH / "program"))
     check("quantize_says_what_it_needs", trial.quantize)
     check("quantize_with_its_python", lambda: ground_trial.quantize_with_its_python(trial.root, SCRATCH / "wheels"))
+
+
+def try_flying_and_removing(trial: Trial) -> None:
+    """The set that is there by now; and what stays when both go."""
+    check = trial.check
     check("refused_no_key_file", trial.no_key_file)
     check("refused_no_key", trial.no_key)
     check("flies", trial.flies)
@@ -365,7 +376,9 @@ def main() -> int:
     root = CleanRoot(clean_root.kept_tree(ROOT / ".deps" / "clean-root"), SCRATCH / "root")
     print(f"try_packages: a clean root after {time.monotonic() - started:.0f} s", flush=True)
     trial = Trial(root, pathlib.Path(sys.argv[1]))
-    run(trial)
+    try_airborne_alone(trial)
+    try_with_ground(trial)
+    try_flying_and_removing(trial)
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "packages.checks").write_text("".join(f"{line}\n" for line in trial.lines), "ascii")
     failed = sum(line.startswith("fail") for line in trial.lines)

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+import readme_python
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -74,3 +76,12 @@ def test_control_as_many_are_started_as_it_says(tree, name):
     tree.start(*BUILDING[name])
     first = [call for call in tree.called() if "--build" in call][0]
     assert " --parallel 7" in first
+
+
+@pytest.mark.parametrize(("blocks", "told"), [(0, "expected a block below"), (2, "found 2, at lines 2, 6; keep one")])
+def test_readme_with_another_number_of_blocks_is_told_which(monkeypatch, tmp_path, blocks, told):
+    block = "<!-- runs: scripts/readme_python.py -->\n```sh\ntrue\n```\n"
+    (tmp_path / "README.md").write_text(block * blocks, "ascii")
+    monkeypatch.setattr(readme_python, "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match=f"^readme_python: .*{told}"):
+        readme_python.main()
