@@ -14,7 +14,7 @@ setup: ## install what programs, tests and lint need
 build: ## programs and modules into build/$(PRESET) (PRESET=release)
 	scripts/setup.sh build
 	cmake --preset $(PRESET)
-	cmake --build --preset $(PRESET) --parallel $$(scripts/jobs.sh)
+	jobs=$$(scripts/jobs.sh) && cmake --build --preset $(PRESET) --parallel "$$jobs"
 
 demo: ## compile, provision, verify and run the demo networks on photographs
 	scripts/demo.sh

@@ -80,7 +80,9 @@ def tell(skua: Skua, doctor: str, folder: pathlib.Path) -> None:
 
 def source_version() -> tuple[str, str]:
     """What a package's version ends in, and the commit."""
-    done = subprocess.run([str(ROOT / "scripts" / "source_version.sh")], capture_output=True, text=True, check=True)
+    done = subprocess.run([str(ROOT / "scripts" / "source_version.sh")], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ArtifactError(done.stderr.strip())
     version, commit = done.stdout.split()
     return version, commit
 

@@ -122,12 +122,20 @@ class CleanRoot:
         for inside, what in self.mounts.items():
             target = shlex.quote(str(self.path(inside)))
             steps += [f"mount --bind {shlex.quote(str(what))} {target}", f"mount -o remount,bind,ro {target}"]
-        own = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user != "root" else []
+        own = [] if user == "root" else self.becoming(user)
         words = ["chroot", str(self.folder), "/usr/bin/env", "-i", *ENVIRONMENT, *own, *map(str, command)]
         steps.append("exec " + shlex.join(words))
         space = ["unshare", "--mount", "--pid", "--fork", "--kill-child", *([] if network else ["--net"])]
         return subprocess.run([*space, "sh", "-c", " && ".join(steps)], capture_output=True, text=True, check=False,
                               stdin=subprocess.DEVNULL, timeout=timeout)
+
+    def becoming(self, user: str) -> list[str]:
+        """The command before a command which makes it this user's, in the user's own group: that of nobody has another name."""
+        accounts = [line.split(":") for line in self.path("/etc/passwd").read_text("ascii").splitlines()]
+        ids = [fields[2:4] for fields in accounts if fields[0] == user]
+        if len(ids) != 1:
+            raise RootError(f"{self.path('/etc/passwd')}: expected one user {user}, found {len(ids)}")
+        return ["setpriv", f"--reuid={ids[0][0]}", f"--regid={ids[0][1]}", "--clear-groups"]
 
     def ok(self, *command: object, **options: object) -> str:
         """Runs it, demands success, and returns what it printed."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 
+import check_packages
 import howto_pages
 from clean_root import BROUGHT, CleanRoot, RootError
 
@@ -17,9 +20,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 GROUND = "/opt/skua-ground"
 CPP_PAGE = ROOT / "docs" / "reference" / "cpp.md"
 OPERATE = ROOT / "docs" / "howto" / "operate.md"
+REPORT = ROOT / "docs" / "howto" / "report.md"
+TEMPLATE = "/opt/skua/share/skua/airborne.yaml"
 PYTHON = "/opt/skua-python"
 WHEELS = f"{BROUGHT}/wheels"
 AS_SKUA = f"sudo -u skua {GROUND}/bin/skua "
+REFUSALS = (2, 5)  # exit statuses of a command that may not read or write (docs/reference/cli.md)
 
 
 def page_cmake() -> str:
@@ -64,18 +70,42 @@ def page_commands_of_skua() -> list[list[str]]:
     return [shlex.split(line.removeprefix("sudo -u skua "), comments=True) for line in typed]
 
 
+def is_denied(done: subprocess.CompletedProcess[str]) -> bool:
+    """Skua itself says that it may not; a command that could not be started as somebody else shows nothing."""
+    return done.returncode in REFUSALS and re.fullmatch(r"skua: error: .*\[permission_denied\]\n", done.stderr) is not None
+
+
 def commands_of_the_user_that_flies(root: CleanRoot) -> str:
-    """They work as that user, and, as a control, as no other but root: its folders are its own."""
+    """They work as that user, and, as a control, as no other but root: its folders are its own. Nobody can run others."""
     commands = page_commands_of_skua()
     if len(commands) < 4:
         return f"expected four commands on the page, found {commands}"
+    root.ok(f"{GROUND}/bin/skua", "--version", user="nobody")
     for command in commands:
         allowed, denied = root.run(*command, user="skua"), root.run(*command, user="nobody")
         if allowed.returncode != 0 or not allowed.stdout:
             return f"{shlex.join(command)}: status {allowed.returncode}: {allowed.stdout}{allowed.stderr}"
-        if denied.returncode == 0:
-            return f"{shlex.join(command)}: expected a refusal for the user nobody, found {denied.stdout}"
+        if not is_denied(denied):
+            return (f"{shlex.join(command)}: expected Skua's refusal for the user nobody, found status {denied.returncode}: "
+                    f"{denied.stdout}{denied.stderr}")
     return ""
+
+
+def reports_of_a_flight(root: CleanRoot) -> dict[str, str]:
+    """The folder that the page makes for them, and the options that write them there, by the page's names."""
+    made = howto_pages.claimed_alone(REPORT, "scripts/ground_trial.py")
+    root.ok(*shlex.split(made.text.removeprefix("sudo ")))
+    folder = shlex.split(made.text)[-1]
+    return dict(re.findall(rf"(--[\w-]+) ({folder}/\S+)", REPORT.read_text("ascii")))
+
+
+def reports_problem(root: CleanRoot, reports: dict[str, str]) -> str:
+    """Both are written, by the user that flies. They go before the packages are purged."""
+    if set(reports) != {"--report", "--frame-lines"}:
+        return f"{REPORT}: expected where a flight's report and frame lines go, found {reports}"
+    sizes = {file: root.path(file).stat().st_size for file in reports.values() if root.path(file).exists()}
+    shutil.rmtree(root.path(reports["--report"]).parent)
+    return "" if len(sizes) == 2 and all(sizes.values()) else f"expected {sorted(reports.values())}, found {sizes}"
 
 
 def bring_wheels(root: CleanRoot, folder: pathlib.Path) -> None:
@@ -104,23 +134,63 @@ def on_the_page(command: str, root: CleanRoot) -> str:
         if done.returncode != 0:
             raise RootError(f"{command}: status {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
-    inside = command.removeprefix("sudo ").replace("apt-get install ", "apt-get install -y -q --no-install-recommends ")
-    return root.ok("sh", "-euc", inside.replace("./out/packages", BROUGHT))
+    inside = command.removeprefix("sudo ").replace("apt-get install ", "apt-get install -y -q ")
+    return root.ok("sh", "-euc", inside.replace("./out/packages", BROUGHT), network=inside.startswith("apt-get "))
 
 
-def installing_as_the_page_says(root: CleanRoot) -> str:
-    """Both packages at once; then what the page shows of them, but for figures. `make packages` made what is here."""
+def page_of_installing() -> tuple[str, list[str]]:
+    """The command that installs both packages (`make packages` made what is here), and the dialogue that looks at them."""
     blocks = howto_pages.claimed(OPERATE, "scripts/ground_trial.py")
     script = next(block for block in blocks if block.language == "sh")
     dialogue = next(block for block in blocks if block.language == "console")
     made, *install = script.text.splitlines()
-    typed = [line.removeprefix("$ ") for line in dialogue.text.splitlines() if line.startswith("$ ")]
-    if not made.startswith("make packages") or len(install) != 1 or len(typed) != 2:
-        return f"expected make packages, one command to install and two to look, found {made}, {install}, {typed}"
-    told = "".join(on_the_page(command, root) for command in install + typed)
-    shown = [line for line in dialogue.text.splitlines() if not line.startswith("$ ") and not re.search(r"\d|^\.\.\.$", line)]
+    if not made.startswith("make packages") or len(install) != 1 or dialogue.text.count("$ ") != 2:
+        raise RootError(f"{OPERATE}: expected make packages, one command to install and two to look, found {made}, {install}")
+    return install[0], dialogue.text.splitlines()
+
+
+def dialogue_problem(root: CleanRoot, dialogue: list[str]) -> str:
+    """What the page shows of them must be printed, but for figures."""
+    told = "".join(on_the_page(line.removeprefix("$ "), root) for line in dialogue if line.startswith("$ "))
+    shown = [line for line in dialogue if not line.startswith("$ ") and not re.search(r"\d|^\.\.\.$", line)]
     missing = [line for line in shown if line not in told.splitlines()]
     return f"the page shows {missing}, the commands print {told[-1000:]}" if missing or not shown else ""
+
+
+def rebuild(root: CleanRoot, folder: pathlib.Path) -> None:
+    """Both packages again, of the same version; the airborne one has another template."""
+    (airborne,), (ground,) = (list(root.path(BROUGHT).glob(f"{name}_*.deb")) for name in ("skua-airborne", "skua-ground"))
+    folder.mkdir()
+    shutil.copy(ground, folder)
+    with tempfile.TemporaryDirectory(prefix="skua-rebuilt-") as tree:
+        check_packages.tool("dpkg-deb", "--raw-extract", airborne, tree)
+        pathlib.Path(tree).chmod(0o755)  # it stands for /, and is nobody else's until now
+        with (pathlib.Path(tree) / TEMPLATE.lstrip("/")).open("a", encoding="ascii") as template:
+            template.write("# rebuilt\n")
+        check_packages.tool("dpkg-deb", "-Znone", "--build", tree, folder / airborne.name)
+
+
+def replacing_problem(root: CleanRoot, install: str) -> str:
+    """What was built again takes the place of what is there, though its version is the same. Without --reinstall, the control, it
+    does not."""
+    rebuild(root, root.path(f"{BROUGHT}/rebuilt"))
+    again = install.replace("./out/packages", f"{BROUGHT}/rebuilt")
+    tried = []
+    for command in (again.replace(" --reinstall", ""), again, install):
+        on_the_page(command, root)
+        tried.append("# rebuilt" in root.path(TEMPLATE).read_text("ascii"))
+    shutil.rmtree(root.path(f"{BROUGHT}/rebuilt"))
+    return "" if tried == [False, True, False] else f"without --reinstall, with it, and back: expected False, True, False, found {tried}"
+
+
+def installing_as_the_page_says(root: CleanRoot) -> str:
+    """By the page's one command, where neither is, and where both are."""
+    install, dialogue = page_of_installing()
+    root.ok("apt-get", "purge", "-y", "-q", *check_packages.NAMES)
+    if left := [place for place in ("/opt/skua", GROUND, "/usr/bin/skua-flight") if os.path.lexists(root.path(place))]:
+        return f"expected neither package to be there, found {left}"
+    on_the_page(install, root)
+    return dialogue_problem(root, dialogue) or replacing_problem(root, install)
 
 
 def quantize_with_its_python(root: CleanRoot, wheels: pathlib.Path) -> str:

@@ -52,12 +52,21 @@ def blocks_of(path: pathlib.Path, root: pathlib.Path = ROOT) -> list[Block]:
     return found
 
 
-def claimed(page: pathlib.Path, file: str) -> list[Block]:
+def claimed(page: pathlib.Path, file: str, root: pathlib.Path = ROOT) -> list[Block]:
     """The blocks below `<!-- runs: file -->`: what that file runs is taken from the page, so that it cannot be something else."""
-    found = [block for block in blocks_of(page) if block.marker == ("runs", file)]
+    found = [block for block in blocks_of(page, root) if block.marker == ("runs", file)]
     if not found:
         raise ValueError(f"{page}: expected a block below '<!-- runs: {file} -->', found none")
     return found
+
+
+def claimed_alone(page: pathlib.Path, file: str, root: pathlib.Path = ROOT) -> Block:
+    """The one block below `<!-- runs: file -->`, where more would leave open which of them is meant."""
+    found = claimed(page, file, root)
+    if len(found) != 1:
+        lines = ", ".join(str(block.line) for block in found)
+        raise ValueError(f"{page}: expected one block below '<!-- runs: {file} -->', found {len(found)}, at lines {lines}; keep one")
+    return found[0]
 
 
 def put(block: Block, tree: pathlib.Path) -> str:

@@ -14,13 +14,14 @@ for tool in dpkg-deb dpkg-shlibdeps file; do
     exit 1
   }
 done
+jobs=$(scripts/jobs.sh)
+version=$(scripts/source_version.sh)  # an installed package says what it was made of
 # Times of files within the packages: two builds of one commit are equal.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CMakeLists.txt)}
 
 rm -rf out/packages build/package/CMakeCache.txt
-read -r version _ < <(scripts/source_version.sh)  # an installed package says what it was made of
-cmake --preset package "-DSKUA_SOURCE_VERSION=$version" "$@"
-cmake --build --preset package --parallel "$(scripts/jobs.sh)"
+cmake --preset package "-DSKUA_SOURCE_VERSION=${version%% *}" "$@"
+cmake --build --preset package --parallel "$jobs"
 cmake --build --preset package --target packages
 made=build/package/packages
 (cd "$made" && sha256sum ./*.deb | sed 's, \./, ,' >SHA256SUMS)

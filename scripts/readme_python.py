@@ -20,7 +20,10 @@ ANSWER = re.compile(r"^embedding \(1, \d+\) -?\d+\.\d+", re.MULTILINE)
 
 
 def main() -> None:
-    (block,) = howto_pages.claimed(ROOT / "README.md", "scripts/readme_python.py")
+    try:
+        block = howto_pages.claimed_alone(ROOT / "README.md", "scripts/readme_python.py", ROOT)
+    except ValueError as error:
+        sys.exit(f"readme_python: {error}")
     if not (ROOT / "out" / "demo" / "sets_onnx" / "CURRENT").exists():
         sys.exit("readme_python: out/demo has no sets; run `make demo` first")
     shutil.rmtree(ROOT / "out" / "python", ignore_errors=True)

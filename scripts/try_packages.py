@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import pathlib
 import re
@@ -24,12 +25,12 @@ import check_packages
 import clean_root
 import ground_trial
 from clean_root import BROUGHT, CleanRoot, RootError
+from ground_trial import TEMPLATE
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "out" / "results"
 SCRATCH = ROOT / "out" / "packages-trial"
 SKUA = ROOT / "build" / "package" / "bin" / "skua"
-TEMPLATE = "/opt/skua/share/skua/airborne.yaml"
 CONFIGURATION = "/etc/skua/airborne.yaml"
 PAGE = ROOT / "docs" / "howto" / "operate.md"
 TILES = 9
@@ -259,13 +260,16 @@ class Trial:
         dry = self.start("--check")
         if dry.returncode != 0:
             return f"--check: status {dry.returncode}: {dry.stderr}"
-        flown = self.start("--duration", "3")
+        reports = ground_trial.reports_of_a_flight(self.root)
+        flown = self.start("--duration", "3", *itertools.chain(*reports.items()))
         end = [line for line in flown.stdout.splitlines() if "c7.flight_ended" in line]
         if flown.returncode != 0 or not end:
             return f"status {flown.returncode}: {flown.stdout[-1000:]}{flown.stderr}"
         told = json.loads(end[-1])
         print(f"      {told['msg']}")
-        return "" if told["kv"]["no_result_count"] < told["kv"]["frame_count"] else f"no frame has a result: {told}"
+        if told["kv"]["no_result_count"] >= told["kv"]["frame_count"]:
+            return f"no frame has a result: {told}"
+        return ground_trial.reports_problem(self.root, reports)
 
     # ---- and away ----------------------------------------------------------------------------------------------------
     def running_stays(self) -> str:
@@ -317,7 +321,8 @@ def make_inputs() -> None:
     tiles.write_text(json.dumps(document | {"tiles": document["tiles"][:TILES]}), "ascii")
 
 
-def run(trial: Trial) -> None:
+def try_airborne_alone(trial: Trial) -> None:
+    """What an aircraft has that compiles elsewhere."""
     check = trial.check
     check("airborne_installs", trial.installs_airborne)
     check("an_unused_airborne_purges_whole", trial.untouched_purge)
@@ -330,6 +335,11 @@ def run(trial: Trial) -> None:
     trial.root.mount(SCRATCH / "flight" / "map", "/var/lib/skua/map")
     check("refused_no_configuration", trial.no_configuration)
     check("refused_no_sdk", trial.no_sdk)
+
+
+def try_with_ground(trial: Trial) -> None:
+    """Both, and what an operator does with the ground tools."""
+    check = trial.check
     check("ground_installs", lambda: trial.install("skua-ground"))
     check("installed_as_the_page_says", lambda: ground_trial.installing_as_the_page_says(trial.root))
     check("control_compiler_is_found", trial.control_compiler)
@@ -341,6 +351,11 @@ def run(trial: Trial) -> None:
     check("a_program_is_built_on_it", lambda: ground_trial.program_on_it(trial.root, SCRATCH / "program"))
     check("quantize_says_what_it_needs", trial.quantize)
     check("quantize_with_its_python", lambda: ground_trial.quantize_with_its_python(trial.root, SCRATCH / "wheels"))
+
+
+def try_flying_and_removing(trial: Trial) -> None:
+    """The set that is there by now; and what stays when both go."""
+    check = trial.check
     check("refused_no_key_file", trial.no_key_file)
     check("refused_no_key", trial.no_key)
     check("flies", trial.flies)
@@ -361,7 +376,9 @@ def main() -> int:
     root = CleanRoot(clean_root.kept_tree(ROOT / ".deps" / "clean-root"), SCRATCH / "root")
     print(f"try_packages: a clean root after {time.monotonic() - started:.0f} s", flush=True)
     trial = Trial(root, pathlib.Path(sys.argv[1]))
-    run(trial)
+    try_airborne_alone(trial)
+    try_with_ground(trial)
+    try_flying_and_removing(trial)
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "packages.checks").write_text("".join(f"{line}\n" for line in trial.lines), "ascii")
     failed = sum(line.startswith("fail") for line in trial.lines)

@@ -26,7 +26,7 @@ REASONS = {"needs a Jetson", "needs root and changes the machine", "needs NVIDIA
 COMMANDS = {"sh", "console"}
 # What `make TARGET` does, where a test does it instead of a step of .ci/run.
 BY_TEST = {"make demo": "tests/e2e/test_demo.py"}
-READS_BLOCKS = re.compile(r"howto_pages\.(claimed|blocks_of)\(")
+READS_BLOCKS = re.compile(r"howto_pages\.(claimed|claimed_alone|blocks_of)\(")
 OTHERS = {"", "text", "yaml", "cpp", "cmake", "python", "json"}
 # A line of a fence without a language that somebody would type.
 TYPED = re.compile(r"^(\$ |sudo |make |cmake |ctest |skua |skua-flight |scripts/|\.venv/|python3? |apt|git |journalctl )", re.MULTILINE)

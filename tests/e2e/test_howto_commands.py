@@ -1,6 +1,6 @@
 """Every command that README.md and docs/howto/*.md show is run by somebody, or says why nobody can (howto_blocks.py); and the
 blocks `<!-- runs -->` of docs/howto are run here, page by page, in their order, with the demo set. What a dialogue shows as an answer
-must be in what the programs say, numbers, digests and folders aside."""
+must be in what the programs say, numbers, digests and folders aside; the numbers of a host and of an engine's name are no such."""
 
 import os
 import pathlib
@@ -85,21 +85,39 @@ def test_control_inline_code_that_does_not_work_is_found(text, what):
 
 
 PRIVATE = re.compile(r"/var/lib/skua/(state|recorder)\b")  # mode 700, the user's that flies (operate.md, section 1)
+FLIGHT = re.compile(r"\bskua-flight\b.* --config /etc/skua/")  # with what operate.md configures, so with these folders
+REDIRECTED = re.compile(r">\s*/(?:etc|var/lib)/skua\b")  # by the reader's shell, whoever the command is
+
+
+def commands_of(script):
+    return script.replace("\\\n", " ").splitlines()
 
 
 def as_nobody_can(script):
-    """The commands of a script that look into folders of the user that flies, and are neither that user's nor root's."""
-    return [line for line in script.splitlines() if PRIVATE.search(line) and not line.startswith("sudo ")]
+    """The commands of a script that look into folders of the user that flies, and are neither that user's nor root's; that fly and
+    are not that user's; that write to Skua's folders as the reader."""
+    return [line for line in commands_of(script) if PRIVATE.search(line) and not line.startswith("sudo ")
+            or FLIGHT.search(line) and not line.startswith("sudo -u skua ") or REDIRECTED.search(line)]
 
 
 def test_what_only_the_user_that_flies_may_read_is_typed_as_that_user():
-    scripts = [howto_blocks.typed(block) for block in all_blocks() if block.page.endswith("operate.md")]
-    assert sum(bool(PRIVATE.search(line)) for script in scripts for line in script.splitlines()) >= 5, "no command has been found"
+    scripts = [howto_blocks.typed(block) for block in all_blocks()]
+    typed = [line for script in scripts for line in commands_of(script)]
+    assert sum(bool(PRIVATE.search(line)) for line in typed) >= 5, "no command has been found"
+    assert sum(bool(FLIGHT.search(line)) for line in typed) >= 4, "no flight has been found"
     assert [line for script in scripts for line in as_nobody_can(script)] == []
 
 
-def test_control_a_command_that_an_ordinary_user_cannot_run_is_found():
-    assert as_nobody_can("skua ratchet /var/lib/skua/state\nskua inspect /var/lib/skua/sets\n") == ["skua ratchet /var/lib/skua/state"]
+@pytest.mark.parametrize(("line", "is_found"), [
+    ("skua ratchet /var/lib/skua/state", True), ("skua inspect /var/lib/skua/sets", False),
+    ("sudo -u skua skua ratchet /var/lib/skua/state", False), ("sudo cp -r /var/lib/skua/recorder .", False),
+    ("skua-flight --config /etc/skua/airborne.yaml --report flight.json >flight.log", True),
+    ("sudo skua-flight --duration 5 --config /etc/skua/airborne.yaml", True),
+    ("skua-flight \\\n    --config /etc/skua/airborne.yaml", True), ("skua doctor --config /etc/skua/airborne.yaml", False),
+    ("sudo -u skua skua-flight --config /etc/skua/airborne.yaml >flight.log", False),
+    ("sudo -u skua skua-flight --config /etc/skua/airborne.yaml >/var/lib/skua/reports/flight.log", True)])
+def test_control_a_command_that_an_ordinary_user_cannot_run_is_found(line, is_found):
+    assert bool(as_nobody_can(f"skua doctor\n{line}\n")) == is_found
 
 
 # ---- the pages, followed --------------------------------------------------------------------------------------------------
@@ -159,13 +177,28 @@ class Reader:
                 assert re.search(f"^{pattern}", said, re.MULTILINE), f"{block.where} shows\n{answer}\nand it said\n{said}"
 
 
+# A host, alone or within an engine's name, and a number that is neither.
+FIGURE = r"(\w*sm\d+_jp\d+(?:\.\d+)*_trt\d+(?:\.\d+)*\w*(?:\.[a-z]\w*)*)|\d+(?:\.\d+)*"
+
+
 def general(text):
-    """Without what differs from one machine, key and moment to the next."""
+    """Without what differs from one machine, key and moment to the next. The host stays: no build under test is a Jetson's."""
     for pattern, word in ((r"[\w./-]*/(?=\w)", ".../"), (r"set-\d+-[0-9a-f]{12}", "SET"), (r"\b[0-9a-f]{64}\b", "..."),
-                          (r"\b[0-9a-f]{8}\.\.\.", "..."), (r"^(compiled|reused) +(\S+).*", r"ENGINE \2"), (r"\d+(\.\d+)*", "0"),
-                          (r"\(\.\.\.\)|\([^()]*\)", "(...)"), (r"0\.\.\.", "0")):
+                          (r"\b[0-9a-f]{8}\.\.\.", "..."), (r"^(compiled|reused) +(\S+).*", r"ENGINE \2"),
+                          (FIGURE, lambda match: match.group(1) or "0"), (r"\(\.\.\.\)|\([^()]*\)", "(...)"), (r"0\.\.\.", "0")):
         text = re.sub(pattern, word, text, flags=re.MULTILINE)
     return text
+
+
+@pytest.mark.parametrize(("shown", "said", "is_same"), [
+    ("host  sm0_jp0_trt0", "host  sm87_jp6.2_trt10.3", False), ("host  sm87_jp6.2_trt10.3", "host  sm87_jp6.2_trt10.4", False),
+    ("compiled  demo_vpr__sm0_jp0_trt0_fp16.pt  17239 bytes", "compiled  demo_vpr__sm0_jp0_trt0_fp16.pt  17240 bytes", True),
+    ("compiled  demo_vpr__sm0_jp0_trt0_fp16.pt  17239 bytes", "compiled  demo_vpr__sm0_jp0_trt0_fp32.pt  17239 bytes", False),
+    ("go  engine  v2__sm0_jp0_trt0_fp16.engine", "go  engine  v2__sm87_jp6.2_trt10.3_fp16.engine", False),
+    ("go  engine  v2__sm0_jp0_trt0_fp16.engine", "go  engine  v2__sm0_jp0_trt0_fp16.engine", True),
+    ("gate: 3841306 bytes in 7.13 ms", "gate: 12 bytes in 8 ms", True)])
+def test_a_host_and_an_engine_are_no_figures(shown, said, is_same):
+    assert (general(shown) == general(said)) == is_same
 
 
 def runnable(page):
@@ -207,8 +240,8 @@ def forget_the_sequence(reader):
     (reader.folder / "var/state").mkdir()
 
 
-def name_the_second_set(reader):
-    yaml = reader.folder / "var/SET.yaml"
+def name_the_second_set(reader, name="SET.yaml"):
+    yaml = reader.folder / "var" / name
     yaml.write_text(yaml.read_text("ascii").replace("{", '{"set_id": "second", ', 1), "ascii")
 
 
@@ -231,9 +264,8 @@ def test_a_flight_as_one_page(reader):
     save_configuration(reader)
     reader.run("skua provision /var/lib/skua/SET.yaml --out /var/lib/skua/sets --sign /media/key/flight.key")
     reader.run("skua bench var/sets demo_matcher --trust etc/flight.pub --rounds 6 --output-dir .")
-    (reader.folder / "recorder").symlink_to("var/recorder")
-    (reader.folder / "sets").symlink_to("var/sets")
-    assert follow_page(reader, "report.md") == 2
+    (reader.folder / "var/reports").mkdir()  # by root, on the page
+    assert follow_page(reader, "report.md") == 3
     assert (reader.folder / "flight.html").stat().st_size > 1_000_000 and (reader.folder / "flight.png").exists()
 
 

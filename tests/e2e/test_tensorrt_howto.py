@@ -1,6 +1,8 @@
 """What docs/howto/operate.md says of TensorRT, followed over the software-in-the-loop SDK: the networks of
 scripts/jetson_models.py, provisioned, verified and flown with the page's configuration."""
 
+import dataclasses
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from test_howto_commands import Reader
 pytestmark = pytest.mark.alone  # it flies
 
 SECTION = "### With TensorRT"
+ANOTHER_SET = "## 10. Another set"
 CONFIGURE = "sed -i"
 
 
@@ -47,6 +50,13 @@ def blocks():
     return [block for block in howto_pages.blocks_of(howto.HOWTO / "operate.md") if block.section == SECTION]
 
 
+def provisioning_another():
+    """The block of the section on another set, with the SET.yaml that this section names in place of its own."""
+    block, _ = [block for block in howto_pages.blocks_of(howto.HOWTO / "operate.md") if block.section == ANOTHER_SET]
+    (named,) = re.findall(r"SET\.yaml is\s+`(/\S+)`", (howto.HOWTO / "operate.md").read_text("ascii"))
+    return dataclasses.replace(block, text=block.text.replace("/var/lib/skua/SET.yaml", named))
+
+
 def run_and_follow(reader, chosen):
     for block in chosen:
         reader.follow(block)
@@ -59,6 +69,8 @@ def test_the_section_is_followed_to_a_flight(reader):
     assert "C7 ready: runtime=tensorrt, engines=[demo_features@fp16, demo_matcher@fp16, demo_vpr@fp16]" in flown
     (ended,) = [line for line in flown.splitlines() if '"c7.flight_ended"' in line]
     assert '"no_result_count":0' in ended and '"frame_count":0' not in ended, ended
+    howto.name_the_second_set(reader, "jetson/sets/flight.yaml")
+    reader.follow(provisioning_another())
 
 
 def test_control_without_the_configurations_line_it_does_not_fly(reader):

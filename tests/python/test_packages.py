@@ -2,9 +2,11 @@
 build, in a clean root: scripts/try_packages.sh."""
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import subprocess
@@ -238,11 +240,44 @@ def test_the_pages_configuration_is_found():
 
 
 def test_what_the_pages_type_is_found():
+    install, dialogue = ground_trial.page_of_installing()
+    assert re.fullmatch(r"sudo apt-get install --reinstall( \./out/packages/skua-(airborne|ground)_\*\.deb){2}", install)
+    assert [line.split()[1] for line in dialogue if line.startswith("$ ")] == ["scripts/check_airborne.py", "skua-flight"]
     assert "target_link_libraries(first_inference skua::bootstrap)" in ground_trial.page_cmake()
     assert [command[0] for command in ground_trial.page_python()] == ["apt-get", "python3", "/opt/skua-python/bin/pip"]
     typed = ground_trial.page_commands_of_skua()
     assert {command[1] for command in typed} == {"ratchet", "recorder"}
     assert all("#" not in command and command[0] == "/opt/skua-ground/bin/skua" for command in typed)
+
+
+@pytest.mark.parametrize("status, stderr, is_one", [
+    (2, "skua: error: IoError: opening folder '/x': Permission denied; check owner and mode [permission_denied]\n", True),
+    (5, "skua: error: ManifestError: cannot read /x: Permission denied [permission_denied]\n", True),
+    (0, "", False), (127, "skua: error: x [permission_denied]\n", False), (2, "skua: error: x [not_found]\n", False),
+    (1, "setpriv: failed to parse regid: 'nobody'\n", False), (2, "", False)])
+def test_only_skuas_own_refusal_shows_that_somebody_is_denied(status, stderr, is_one):
+    assert ground_trial.is_denied(answer(status, stderr)) == is_one
+
+
+def test_who_is_become_is_in_their_own_group():
+    here = clean_root.CleanRoot.__new__(clean_root.CleanRoot)  # this machine's accounts, without a copy of a tree
+    here.folder = pathlib.Path("/")
+    nobody = pwd.getpwnam("nobody")
+    become = here.becoming("nobody")
+    assert become == ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    if os.geteuid() == 0:  # none but root becomes somebody else
+        assert subprocess.run([*become, "id", "-un"], capture_output=True, text=True, check=True).stdout == "nobody\n"
+    with pytest.raises(clean_root.RootError, match="expected one user somebody-else, found 0"):
+        here.becoming("somebody-else")
+
+
+def test_the_page_names_the_oldest_python_that_the_shipped_requirements_install_on():
+    listing = (ground_trial.ROOT / "cmake/SkuaPackages.cmake").read_text("ascii")
+    (names,) = re.findall(r'"\^\(([\w|]+)\)=="', listing)
+    asked = {name: importlib.metadata.metadata(name)["Requires-Python"] or "" for name in names.split("|")}
+    oldest = {name: int(match.group(1)) for name, text in asked.items() if (match := re.search(r">=\s*3\.(\d+)", text))}
+    page = ground_trial.OPERATE.read_text("ascii")
+    assert f"Python 3.{max(oldest.values())} or newer" in page and oldest["numpy"] == max(oldest.values())
 
 
 def test_without_root_no_clean_root_is_claimed(monkeypatch):

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import artifacts
 import check_packages
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts/source_version.sh"
@@ -20,9 +21,14 @@ def git(folder, *arguments, when="2026-11-30T12:00:00+0300"):
                           text=True).stdout.strip()
 
 
+def script(folder, **variables):
+    surroundings = {"PATH": "/usr/bin:/bin", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(folder)}
+    return subprocess.run(["bash", SCRIPT, folder], capture_output=True, text=True, check=False, env=surroundings | variables)
+
+
 def version(folder, zone="UTC0"):
-    done = subprocess.run([SCRIPT, folder], capture_output=True, text=True, check=True,
-                          env={"PATH": "/usr/bin:/bin", "TZ": zone, "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": str(folder)})
+    done = script(folder, TZ=zone)
+    assert done.returncode == 0, done.stderr
     ending, commit = done.stdout.split()
     assert check_packages.VERSION.fullmatch(f"0.1.0{ending}")
     return ending, commit
@@ -66,6 +72,59 @@ def test_outside_of_a_repository_and_within_another_ones_folder_nothing_is_claim
     assert version(tree / "copy") == ("~unknown", "unknown")
     shutil.rmtree(tree / ".git")
     assert version(tree) == ("~unknown", "unknown")
+
+
+# ---- a repository that git cannot read --------------------------------------------------------------------------------------
+
+def take_head(tree):
+    (tree / ".git" / "HEAD").unlink()
+    return {}
+
+
+def give_it_to_somebody_else(_tree):
+    return {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}  # as git's own tests do where nobody is root
+
+
+def uninstall_git(tree):
+    (tree / "bin").mkdir()
+    for tool in ("bash", "dirname"):
+        (tree / "bin" / tool).symlink_to(shutil.which(tool))
+    return {"PATH": str(tree / "bin")}
+
+
+def forget_every_commit(tree):
+    shutil.rmtree(tree / ".git")
+    git(tree, "init", "-q")
+    return {}
+
+
+BROKEN = [(take_head, "not a git repository"), (give_it_to_somebody_else, "dubious ownership"),
+          (uninstall_git, "git: command not found"), (forget_every_commit, "'git rev-parse --verify HEAD' fails")]
+
+
+@pytest.mark.parametrize(("breaks", "why"), BROKEN)
+def test_a_repository_that_git_cannot_read_is_no_unknown_one(tree, breaks, why):
+    done = script(tree, **breaks(tree))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert why in done.stderr and f"source_version: {tree}/.git is there, and " in done.stderr and "remove .git" in done.stderr
+
+
+def test_a_repository_within_another_one_that_git_does_not_see_is_none(tree):
+    (tree / "copy" / ".git").mkdir(parents=True)
+    done = script(tree / "copy")
+    assert (done.returncode, done.stdout) == (1, "") and f"git takes this for a part of {tree}" in done.stderr
+
+
+def test_nothing_is_left_of_a_tree_whose_commit_cannot_be_read(monkeypatch, tmp_path):
+    """What is left beside packages names the commit, too."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(SCRIPT, tmp_path / "scripts")
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setattr(artifacts, "ROOT", tmp_path)
+    with pytest.raises(artifacts.ArtifactError, match="source_version: .*is there, and"):
+        artifacts.source_version()
+    (tmp_path / ".git").rmdir()
+    assert artifacts.source_version() == ("~unknown", "unknown")
 
 
 def test_the_commit_is_hexadecimal(tree):
