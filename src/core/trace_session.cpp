@@ -91,15 +91,22 @@ Result<Descriptor> open_file(const TraceOptions& options, const OpenFile& open) 
 
 /// Whether there is a file to write to, and somebody who still wants it.
 bool begin_writing(TraceState& state, OpenFile open) noexcept {
-  Result<Descriptor> file = open_file(state.options, open);
+  Result<Descriptor> answer = open_file(state.options, open);
   open = nullptr;  // it may hold much
+  std::optional<Descriptor> file;
+  Status opened;
+  if (answer.ok()) {
+    file.emplace(*std::move(answer));
+  } else {
+    opened = std::move(answer).error();
+  }
   {
     const std::lock_guard lock(state.mutex);
     if (state.is_stopping) return false;
-    state.opened = file.ok() ? Status() : Status(std::move(file).error());
+    state.opened = std::move(opened);
   }
   state.changed.notify_all();
-  if (!file.ok()) return false;
+  if (!file) return false;
   state.writer.begin(*std::move(file));
   return true;
 }
