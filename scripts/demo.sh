@@ -6,13 +6,7 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh build
 jobs=$(scripts/jobs.sh)
-mkdir -p out
-log=out/demo-build.log
 echo 'demo: building the programs (build/release)' >&2
-{ cmake --preset release && cmake --build --preset release --parallel "$jobs"; } >"$log" 2>&1 || {
-  tail -n 40 "$log" >&2
-  echo "demo: the build failed; all of it is in $log" >&2
-  exit 1
-}
+build_quietly demo release --parallel "$jobs"
 export SKUA_BUILD_DIR=$PWD/build/release
 exec .venv/bin/python scripts/demo.py "$@"

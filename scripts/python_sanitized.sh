@@ -10,15 +10,9 @@ cd "$(dirname "$0")/.."
 . scripts/environment.sh
 
 scripts/setup.sh test
-mkdir -p out
-log=out/python-sanitized-build.log
 targets=(_skua program_skua program_skua-build program_skua-flight skua_runtime_onnx_trt_ep skua_compiler_onnx_trt_ep
   skua_runtime_pytorch_fp16 skua_compiler_pytorch_fp16 skua_torch_run skua_torch_compile)
-{ cmake --preset asan-ubsan && cmake --build --preset asan-ubsan --parallel 2 --target "${targets[@]}"; } >"$log" 2>&1 || {
-  tail -n 40 "$log" >&2
-  echo "python_sanitized: the build failed; all of it is in $log" >&2
-  exit 1
-}
+build_quietly python-sanitized asan-ubsan --parallel 2 --target "${targets[@]}"
 library() { "${CXX:-c++}" -print-file-name="$1"; }
 export SKUA_BUILD_DIR=$PWD/build/asan-ubsan
 # A stack after return is a copy under this sanitizer; libstdc++ is named because Python has none when the sanitizer looks for it.

@@ -13,11 +13,9 @@ cd "$(dirname "$0")/.."
 
 if [ "${1:-}" != --built ]; then
   scripts/setup.sh test
-  mkdir -p out
   # The last one answers the golden vectors, on the CPU.
-  { cmake --preset sil && cmake --build --preset sil --parallel 2 --target program_skua program_skua-build \
-      program_skua-flight skua_runtime_tensorrt skua_compiler_tensorrt skua_compiler_onnx_trt_ep; } >out/soak-build.log 2>&1 ||
-    { tail -n 40 out/soak-build.log >&2; echo 'soak: the build failed; all of it is in out/soak-build.log' >&2; exit 1; }
+  build_quietly soak sil --parallel 2 --target program_skua program_skua-build program_skua-flight skua_runtime_tensorrt \
+    skua_compiler_tensorrt skua_compiler_onnx_trt_ep
 fi
 
 # Of an earlier run: it would pass for this one's. A soak that is a control counts for nothing.

@@ -14,8 +14,6 @@ if [ "${1:-}" = --built ]; then
   shift
 else
   scripts/setup.sh test
-  mkdir -p out
-  { cmake --preset dev && cmake --build --preset dev --parallel 2 --target fault_real fault_openssl unit_cache; } \
-    >out/trust-build.log 2>&1 || { tail -n 40 out/trust-build.log >&2; exit 1; }
+  build_quietly trust dev --parallel 2 --target fault_real fault_openssl unit_cache
 fi
 exec .venv/bin/python scripts/trust_table.py "$@"
