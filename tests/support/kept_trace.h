@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -83,6 +84,24 @@ class TraceListener final : public EventSink {
  private:
   mutable std::mutex mutex_;
   std::vector<Event> events_;
+};
+
+/// Traces into a file of the test's own, which is read as a reader takes it; and what they tell.
+class TraceFileTest : public ::testing::Test {
+ protected:
+  std::filesystem::path file() const { return folder_.path() / "trace.json"; }
+  std::vector<Json> written() const { return trace_events(folder_.read("trace.json")); }
+  TraceOptions options() {
+    TraceOptions options;
+    options.file = file();
+    options.process = "a test";
+    options.events = &events_;
+    options.interval = std::chrono::milliseconds(1);
+    return options;
+  }
+
+  TempFolder folder_;
+  TraceListener events_;
 };
 
 /// Traces while it lives.

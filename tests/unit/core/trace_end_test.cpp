@@ -13,7 +13,6 @@
 
 #include "core/trace_session.h"
 #include "kept_trace.h"
-#include "temp_folder.h"
 
 namespace skua::trace_end_tests {
 namespace {
@@ -21,9 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using skua::test::spans_named;
 using skua::test::spans_of;
-using skua::test::TempFolder;
-using skua::test::trace_events;
-using skua::test::TraceListener;
 using skua::test::wait_until;
 
 std::atomic<bool> is_stuck{false}, may_go_on{false};
@@ -78,23 +74,17 @@ class StuckThread {
 /// The writer looks for a quarter of it, and has the rest to write: a busy machine may take seconds.
 constexpr std::chrono::seconds kEndLimit{8};
 
-class TraceEndTest : public ::testing::Test {
+class TraceEndTest : public skua::test::TraceFileTest {
  protected:
   std::unique_ptr<TraceSession> start(std::chrono::milliseconds end_limit) {
-    TraceOptions options;
-    options.file = folder_.path() / "trace.json";
-    options.events = &events_;
-    options.interval = 1h;  // the writer looks at the end alone
-    options.end_limit = end_limit;
-    return TraceSession::start(std::move(options)).value();
+    TraceOptions with = options();
+    with.interval = 1h;  // the writer looks at the end alone
+    with.end_limit = end_limit;
+    return TraceSession::start(std::move(with)).value();
   }
   static void keep(int spans) {
     for (int i = 0; i < spans; ++i) const Span span(SpanKind::kRun);
   }
-  std::vector<Json> written() const { return trace_events(folder_.read("trace.json")); }
-
-  TempFolder folder_;
-  TraceListener events_;
 };
 
 TEST_F(TraceEndTest, WhatStandsBehindAStuckThreadIsCountedAndTold) {

@@ -12,7 +12,6 @@
 #include "child_process.h"
 #include "core/trace_session.h"
 #include "kept_trace.h"
-#include "temp_folder.h"
 
 namespace skua::trace_full_disk_tests {
 namespace {
@@ -20,8 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using skua::test::in_child;
 using skua::test::spans_named;
-using skua::test::TempFolder;
-using skua::test::trace_events;
 using skua::test::TraceListener;
 using skua::test::wait_until;
 
@@ -55,14 +52,7 @@ std::string figures_of(const TraceCounts& counts) {
   return "written " + std::to_string(counts.written) + ", lost " + std::to_string(counts.lost);
 }
 
-class FullDiskTest : public ::testing::Test {
- protected:
-  std::filesystem::path file() const { return folder_.path() / "trace.json"; }
-  std::vector<Json> written() const { return trace_events(folder_.read("trace.json")); }
-
-  TempFolder folder_;
-  TraceListener events_;
-};
+class FullDiskTest : public skua::test::TraceFileTest {};
 
 /// /dev/full takes nothing.
 TEST_F(FullDiskTest, AFullDiskIsToldOnceAndEverySpanIsCounted) {

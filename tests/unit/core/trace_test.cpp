@@ -20,7 +20,6 @@
 #include "child_process.h"
 #include "hot_path_counters.h"
 #include "kept_trace.h"
-#include "temp_folder.h"
 #include "verdicts.h"
 
 namespace skua::trace_tests {
@@ -33,25 +32,16 @@ using skua::test::is_error;
 using skua::test::is_within;
 using skua::test::spans_named;
 using skua::test::spans_of;
-using skua::test::TempFolder;
 using skua::test::trace_events;
-using skua::test::TraceListener;
 using skua::test::wait_until;
 
-class TraceTest : public ::testing::Test {
+class TraceTest : public skua::test::TraceFileTest {
  protected:
   std::unique_ptr<TraceSession> start(std::chrono::milliseconds interval = 1ms) {
-    TraceOptions options;
-    options.file = folder_.path() / "trace.json";
-    options.process = "a test";
-    options.events = &events_;
-    options.interval = interval;
-    return TraceSession::start(std::move(options)).value();
+    TraceOptions with = options();
+    with.interval = interval;
+    return TraceSession::start(std::move(with)).value();
   }
-  std::vector<Json> written() const { return trace_events(folder_.read("trace.json")); }
-
-  TempFolder folder_;
-  TraceListener events_;
 };
 
 TEST_F(TraceTest, SpansStandAsTheyRanWithWhatTheyAreAbout) {
